@@ -1,0 +1,222 @@
+"""What the add-on and the backend say to each other: a job (a folder) and events (JSON lines).
+
+Standard library only: the add-on imports this module inside Blender, the backend in its own Python.
+
+A job folder holds `job.json` (a `Job`) and the files it names, by paths relative to the folder:
+
+    mesh.npz      vertices (V, 3) float32, scene units; faces (F, 3) int32 into them;
+                  uvs (F, 3, 2) float32, one per corner, v up; normals (F, 3, 3) float32, one per corner
+    content.png   the object's present base colour, sRGB; row 0 is v = 1
+    style.jpg     any image Pillow reads
+
+The backend adds `preview.png`, `texture.png` and `report.json`, each written beside and renamed, so
+a reader never sees half a file. It writes one event a line to stdout; everything else goes to stderr.
+It reads stdin: a line `cancel` ends the job within two seconds, and so does the end of the stream.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+
+JOB_FILE = "job.json"
+PREVIEW_FILE = "preview.png"
+TEXTURE_FILE = "texture.png"
+REPORT_FILE = "report.json"
+
+# Exit codes of `python -m backend run`.
+FINISHED, FAILED, USAGE, CANCELLED = 0, 1, 2, 3
+
+QUALITIES = ("draft", "standard", "final")
+COLORS = ("style", "object")
+FRAMINGS = ("surface", "bounding_box")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+RASTERIZERS = ("embree",)
+TEXTURE_SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
+
+
+class PatinaError(Exception):
+    """Something a person can mend: what is wrong, and what to do about it.
+
+    `field` names the job's field, the file or the object at fault.
+    """
+
+    def __init__(self, message: str, cure: str = "", field: str = "") -> None:
+        super().__init__(message)
+        self.message, self.cure, self.field = message, cure, field
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.cure}".strip()
+
+
+@dataclass(frozen=True)
+class Style:
+    """One style image and its share among several (any positive weights; they are normalised)."""
+
+    image: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done. Paths are relative to the job folder."""
+
+    name: str = ""  # whom it is for, in messages: the object's name
+    mesh: str | None = None
+    content: str | None = None
+    styles: tuple[Style, ...] = ()
+    texture_size: int = 1024  # texels along a side
+    quality: str = "standard"
+    strength: float = 0.5  # 0 keeps the content, 1 gives all to the style
+    colors: str = "style"  # whose palette the result has
+    style_size: float | None = None  # scene units that the style's shorter side spans; None: by texel density
+    seed: int = 0
+    network: str = "vgg16"
+    parameterization: str = "pyramid"
+    steps: int | None = None  # None: the quality's own
+    framing: str = "surface"
+    rasterizer: str = "embree"
+    device: str = "auto"
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+def _check(job: Job) -> None:
+    def refuse(name: str, why: str, cure: str = "") -> None:
+        raise PatinaError(f"job.json: {name} {why}.", cure, name)
+
+    def one_of(name: str, allowed: tuple[Any, ...]) -> None:
+        if getattr(job, name) not in allowed:
+            refuse(name, f"is {getattr(job, name)!r}", f"Use one of: {', '.join(map(str, allowed))}.")
+
+    if job.version != VERSION:
+        refuse(
+            "version",
+            f"is {job.version!r}, this backend reads version {VERSION}",
+            "Update the extension and its backend together (Preferences > Patina > Update).",
+        )
+    for name in ("name", "network", "parameterization"):
+        if not isinstance(getattr(job, name), str):
+            refuse(name, "must be text")
+    for name in ("mesh", "content"):
+        if not isinstance(getattr(job, name), str | None):
+            refuse(name, "must be a path or null")
+    one_of("quality", QUALITIES)
+    one_of("colors", COLORS)
+    one_of("framing", FRAMINGS)
+    one_of("device", DEVICES)
+    one_of("rasterizer", RASTERIZERS)
+    one_of("texture_size", TEXTURE_SIZES)
+    if not _is_number(job.strength) or not 0 <= job.strength <= 1:
+        refuse("strength", f"is {job.strength!r}", "Use a number from 0 to 1.")
+    if job.style_size is not None and (not _is_number(job.style_size) or job.style_size <= 0):
+        refuse("style_size", f"is {job.style_size!r}", "Use a positive number of scene units, or null.")
+    if not _is_whole(job.seed) or not 0 <= job.seed < 2**32:
+        refuse("seed", f"is {job.seed!r}", "Use a whole number from 0 to 4294967295.")
+    if job.steps is not None and (not _is_whole(job.steps) or not 1 <= job.steps <= 100_000):
+        refuse("steps", f"is {job.steps!r}", "Use a whole number from 1 to 100000, or null.")
+    for style in job.styles:
+        if not isinstance(style.image, str) or not style.image:
+            refuse("styles", "has an entry without an image", "Name an image file.")
+        if not _is_number(style.weight) or style.weight <= 0:
+            refuse("styles", f"gives {style.image} the weight {style.weight!r}", "Use a positive number.")
+    if job.mesh is None:
+        refuse("mesh", "is missing", "Name the job's mesh.npz.")
+    if not job.styles:
+        refuse("styles", "is empty", "Choose at least one style image.")
+
+
+def _is_number(x: object) -> bool:
+    return isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x)
+
+
+def _is_whole(x: object) -> bool:
+    return isinstance(x, int) and not isinstance(x, bool)
+
+
+def write_job(folder: Path, job: Job) -> Path:
+    """Write `job.json` into `folder` and give its path."""
+    path = Path(folder) / JOB_FILE
+    path.write_text(json.dumps(asdict(job), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def read_job(folder: Path) -> Job:
+    """Read and check `folder/job.json`. Raises PatinaError naming the field that is wrong."""
+    path = Path(folder) / JOB_FILE
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PatinaError(f"There is no {JOB_FILE} in {folder}.", "Name a job folder.", "job") from None
+    except (OSError, ValueError) as error:
+        raise PatinaError(f"{path} cannot be read: {error}.", "Write the job again.", "job") from None
+    if not isinstance(raw, dict):
+        raise PatinaError(f"{path} is not a job.", "Write the job again.", "job")
+    if raw.get("version") != VERSION:  # before anything else: another version may have other fields
+        Job(version=raw.get("version", 0))
+    unknown = sorted(set(raw) - {f.name for f in fields(Job)})
+    if unknown:
+        raise PatinaError(f"job.json: unknown field {unknown[0]}.", "Remove it.", unknown[0])
+    try:
+        styles = tuple(Style(**style) for style in raw.pop("styles", ()))
+    except TypeError as error:
+        raise PatinaError(
+            f"job.json: styles is malformed ({error}).", 'Write it as [{"image": …, "weight": …}].', "styles"
+        ) from None
+    return Job(styles=styles, **raw)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened. `kind` tells which fields are set:
+
+    started    message (device and rasterizer)
+    progress   stage, step, steps (of the whole job), fraction 0..1, seconds_left (None while unknown), loss
+    preview    path: a texture so far
+    message    message: something the person should know; the job goes on
+    finished   path: the texture; report: the report's path
+    failed     message, cure, field
+    cancelled
+    """
+
+    kind: str
+    message: str = ""
+    cure: str = ""
+    field: str = ""
+    stage: str = ""
+    step: int = 0
+    steps: int = 0
+    fraction: float = 0.0
+    seconds_left: float | None = None
+    loss: float | None = None
+    path: str = ""
+    report: str = ""
+
+
+EVENT_KINDS = ("started", "progress", "preview", "message", "finished", "failed", "cancelled")
+
+
+def write_event(event: Event) -> str:
+    """One JSON line, without the fields that are at their defaults."""
+    defaults = asdict(Event(event.kind))
+    record = {k: v for k, v in asdict(event).items() if k == "kind" or v != defaults[k]}
+    return json.dumps(record, ensure_ascii=True, allow_nan=False)
+
+
+def read_event(line: str) -> Event | None:
+    """The event on a line, or None where the line is something else (a library's chatter)."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(record, dict) or record.get("kind") not in EVENT_KINDS:
+        return None
+    names = {f.name for f in fields(Event)}
+    return Event(**{k: v for k, v in record.items() if k in names})
