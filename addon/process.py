@@ -1,0 +1,188 @@
+"""A child process that speaks in events. No bpy: this runs in any Python.
+
+The child writes JSON lines to stdout (`backend.protocol.Event`) and anything it likes to stderr; it
+reads `cancel` from stdin. Whatever becomes of it, the stream read here ends with exactly one event
+that says so: `finished`, `failed` or `cancelled`, and by then the process is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import re
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from ..backend.protocol import Event, read_event
+
+ENDINGS = ("finished", "failed", "cancelled")
+
+# A cancel is over within two seconds: so long to end by itself, so long after SIGTERM, then SIGKILL.
+CANCEL_SECONDS = 1.2
+TERMINATE_SECONDS = 0.4
+# How long a child that has said its last event may take to leave.
+FAREWELL_SECONDS = 10.0
+LAST_LINES = 20
+
+# Nothing of the calling Python may leak in; what this Python is asked for is said by flags:
+# -E no PYTHON* variables, -s no user site, -B no __pycache__ (the folder may be read-only), -u no buffering.
+PYTHON_FLAGS = ("-E", "-s", "-B", "-u", "-X", "utf8")
+
+
+def python_command(python: Path, *arguments: str) -> list[str]:
+    """The command line that runs `python` by itself, undisturbed by the settings of the Python around it."""
+    return [str(python), *PYTHON_FLAGS, *arguments]
+
+
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` without what would steer another Python (Blender sets PYTHONHOME and the like)."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.upper().startswith("PYTHON") and name not in ("__PYVENV_LAUNCHER__", "VIRTUAL_ENV")
+    }
+
+
+class Process:
+    """A running child. `poll` gives what it said since the last call; the last event is one of ENDINGS."""
+
+    def __init__(self, command: Sequence[str], folder: Path, log: Path | None = None) -> None:
+        """Start `command` in `folder`; its stderr is also kept in the file `log`. Raises OSError."""
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._cancelled = threading.Event()
+        self._log = log
+        self.ended = False
+        self._child = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=clean_environment(os.environ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            # A Ctrl-C on the terminal is for the caller, which then cancels; no console window on Windows.
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        self._ending: Event | None = None
+        self._readers = [self._start(self._read_stdout), self._start(self._read_stderr)]
+        self._start(self._watch)
+
+    @staticmethod
+    def _start(target: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=target, daemon=True)
+        thread.start()
+        return thread
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def poll(self) -> list[Event]:
+        """The events since the last call, oldest first. Never blocks; after the ending there are none."""
+        events = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                events.append(self._events.get_nowait())
+        self.ended = self.ended or any(event.kind in ENDINGS for event in events)
+        return events
+
+    def cancel(self) -> None:
+        """Ask the child to end; it is gone within two seconds, by force if need be. Does not block."""
+        if not self._cancelled.is_set():
+            self._cancelled.set()
+            self._start(self._ask_it_to_leave)
+
+    def kill(self) -> None:
+        """End the child now, and wait until it is gone."""
+        self._cancelled.set()
+        self._child.kill()
+        self._child.wait()
+
+    def _ask_it_to_leave(self) -> None:
+        with contextlib.suppress(OSError, ValueError):  # it may be gone already
+            assert self._child.stdin is not None
+            self._child.stdin.write("cancel\n")
+            self._child.stdin.flush()
+        self._see_it_leave(CANCEL_SECONDS)
+
+    def _see_it_leave(self, patience: float) -> None:
+        for seconds, force in ((patience, self._child.terminate), (TERMINATE_SECONDS, self._child.kill)):
+            try:
+                self._child.wait(seconds)
+                return
+            except subprocess.TimeoutExpired:
+                force()
+
+    def _read_stdout(self) -> None:
+        assert self._child.stdout is not None
+        for line in self._child.stdout:
+            event = read_event(line)
+            if event is None:
+                self._keep(line)
+            elif event.kind in ENDINGS:
+                self._ending = event
+                break
+            else:
+                self._events.put(event)
+        self._see_it_leave(FAREWELL_SECONDS)
+
+    def _read_stderr(self) -> None:
+        assert self._child.stderr is not None
+        with contextlib.ExitStack() as stack:
+            log = None
+            if self._log:
+                with contextlib.suppress(OSError):  # a log is a help, not a condition
+                    log = stack.enter_context(self._log.open("w", encoding="utf-8"))
+            for line in self._child.stderr:
+                self._keep(line)
+                if log:
+                    with contextlib.suppress(OSError):
+                        log.write(line)
+                        log.flush()
+
+    def _keep(self, line: str) -> None:
+        if line.strip():
+            self._last_lines.append(line.rstrip())
+
+    def _watch(self) -> None:
+        """Tell the ending once the child is gone (not once its pipes close: a grandchild may hold those)."""
+        code = self._child.wait()
+        for reader in self._readers:
+            reader.join(1.0)
+        with contextlib.suppress(OSError):
+            assert self._child.stdin is not None
+            self._child.stdin.close()
+        if self._cancelled.is_set():
+            self._events.put(Event("cancelled"))
+        else:
+            self._events.put(self._ending or death(code, list(self._last_lines)))
+
+
+def death(code: int, last_lines: Sequence[str]) -> Event:
+    """The `failed` event of a process that ended without saying how: its exit code and its last words."""
+    text = "\n".join(last_lines)
+    if re.search(r"out of memory|MemoryError|can't allocate memory", text, re.IGNORECASE):
+        cure = "It ran out of memory: close other programs, or choose a smaller texture or a lower quality."
+    elif re.search(r"ModuleNotFoundError|ImportError|DLL load failed", text):
+        cure = "Its set-up is damaged: set up the backend again in Preferences > Add-ons > Patina."
+    elif code in (-9, 137):
+        cure = "Often that is the system running out of memory: choose a smaller texture or a lower quality."
+    else:
+        cure = "Try again; if it happens again, report it with the log in the job's folder."
+    words = f" Its last words: {last_lines[-1].strip()}" if last_lines else ""
+    return Event("failed", message=f"The backend ended unexpectedly ({_exit(code)}).{words}", cure=cure)
+
+
+def _exit(code: int) -> str:
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"killed by signal {-code}, {signal.Signals(-code).name}"
+    return f"exit code {code}"

@@ -1,0 +1,1 @@
+"""Between Blender's scene and a job's files."""

@@ -1,0 +1,148 @@
+"""A mesh object → the job's `mesh.npz`: what is seen in the viewport, triangulated, in world space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ...backend.protocol import PatinaError
+
+UNWRAP = "In Edit Mode, select all faces and choose UV > Smart UV Project."
+
+
+def selected_meshes(context: bpy.types.Context) -> list[bpy.types.Object]:
+    """The selected mesh objects, the active one first. Raises PatinaError if there are none."""
+    selected = list(context.selected_objects)
+    if not selected:
+        raise PatinaError("Nothing is selected.", "Select a mesh object.", "selection")
+    meshes = [obj for obj in selected if obj.type == "MESH"]
+    if not meshes:
+        kind = selected[0].type.replace("_", " ").lower()
+        raise PatinaError(
+            f"{selected[0].name} is not a mesh (it is: {kind}).",
+            "Select a mesh object, or convert this one with Object > Convert > Mesh.",
+            selected[0].name,
+        )
+    return sorted(meshes, key=lambda obj: obj != context.view_layer.objects.active)
+
+
+def export_mesh(
+    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, path: Path, uv_map: str | None = None
+) -> None:
+    """Write `obj`, with its modifiers and its place in the world, to `path` (`backend.protocol` has the keys).
+
+    The UVs are those of the map named `uv_map`, or of the one that is active for rendering; the
+    normals are the corner normals that Blender shades with, custom and sharp ones included.
+    Raises PatinaError where the mesh cannot be painted, before anything is written.
+    """
+    if obj.mode == "EDIT":
+        raise PatinaError(f"{obj.name} is in Edit Mode.", "Leave Edit Mode (Tab).", obj.name)
+    with evaluated(obj, depsgraph) as mesh:
+        arrays = read_mesh(mesh, np.array(depsgraph_matrix(obj, depsgraph)), obj.name, uv_map)
+    np.savez(path, **arrays)
+
+
+@contextmanager
+def evaluated(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Iterator[bpy.types.Mesh]:
+    """The mesh of `obj` after its modifiers."""
+    result = obj.evaluated_get(depsgraph)
+    try:
+        yield result.to_mesh()
+    finally:
+        result.to_mesh_clear()
+
+
+def depsgraph_matrix(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> list[list[float]]:
+    """Object to world, (4, 4), as evaluated: parents, constraints and animation included."""
+    return [list(row) for row in obj.evaluated_get(depsgraph).matrix_world]
+
+
+def read_mesh(
+    mesh: bpy.types.Mesh, world: np.ndarray, name: str, uv_map: str | None = None
+) -> dict[str, np.ndarray]:
+    """The arrays of `mesh.npz` for a mesh of T triangles, moved by `world` (4, 4).
+
+    Gives vertices (V, 3) float32, faces (T, 3) int32, uvs (T, 3, 2) float32 and normals (T, 3, 3)
+    float32 of unit length. A mirroring `world` turns the triangles over, so that they still face
+    outwards. `name` is the object's, for messages. Raises PatinaError.
+    """
+    if not mesh.polygons:
+        raise PatinaError(f"{name} has no faces.", "Select an object with faces.", name)
+    uv_layer = find_uv_layer(mesh, name, uv_map)
+
+    mesh.calc_loop_triangles()
+    triangles = len(mesh.loop_triangles)
+    faces = get(mesh.loop_triangles, "vertices", np.int32, (triangles, 3))
+    corners = get(mesh.loop_triangles, "loops", np.int32, (triangles, 3))
+    vertices = get(mesh.vertices, "co", np.float32, (len(mesh.vertices), 3))
+    uvs = get(uv_layer.uv, "vector", np.float32, (len(mesh.loops), 2))
+    normals = get(mesh.corner_normals, "vector", np.float32, (len(mesh.loops), 3))
+
+    linear, offset = world[:3, :3], world[:3, 3]
+    if np.linalg.det(linear) < 0:
+        faces, corners = faces[:, ::-1], corners[:, ::-1]
+    with np.errstate(over="ignore", invalid="ignore"):  # checked below
+        vertices = (vertices @ linear.T + offset).astype(np.float32)
+    check_finite(vertices, f"{name} has {{}} vertices whose coordinates are not finite numbers.", name)
+    check_finite(uvs, f"The UV map {uv_layer.name} of {name} has {{}} corners that are not finite numbers.", name)
+
+    # Normals go by the cofactor matrix (inverse transpose times determinant): a scale of 0 does not break it.
+    normals = normals @ cofactor(linear).T.astype(np.float32) * np.float32(np.sign(np.linalg.det(linear)) or 1)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
+
+    uvs = uvs[corners]
+    if not uv_area(uvs) > 0:
+        raise PatinaError(
+            f"The UV map {uv_layer.name} of {name} gives its faces no area (all points are in one place or line).",
+            UNWRAP,
+            name,
+        )
+    return {
+        "vertices": vertices,
+        "faces": np.ascontiguousarray(faces),
+        "uvs": uvs,
+        "normals": normals[corners],
+    }
+
+
+def get(collection: object, attribute: str, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
+    """An attribute of every element of a Blender collection, as an array of that shape."""
+    array = np.empty(shape, dtype)
+    collection.foreach_get(attribute, array.ravel())
+    return array
+
+
+def find_uv_layer(mesh: bpy.types.Mesh, name: str, uv_map: str | None) -> bpy.types.MeshUVLoopLayer:
+    """The UV map named `uv_map`, or the one active for rendering. Raises PatinaError."""
+    if not mesh.uv_layers:
+        raise PatinaError(f"{name} has no UV map.", UNWRAP, name)
+    if uv_map and uv_map not in mesh.uv_layers:
+        raise PatinaError(
+            f"{name} has no UV map {uv_map!r}, which its material's image uses.",
+            "Choose another map in the material's UV Map node.",
+            name,
+        )
+    return mesh.uv_layers[uv_map] if uv_map else next(layer for layer in mesh.uv_layers if layer.active_render)
+
+
+def check_finite(points: np.ndarray, message: str, name: str) -> None:
+    """Raise PatinaError unless all of `points` (N, K) is finite; `message` gets the number of bad rows."""
+    if not np.isfinite(points).all():
+        bad = int((~np.isfinite(points)).any(axis=1).sum())
+        raise PatinaError(message.format(bad), "Delete or move them in Edit Mode, or apply the scale.", name)
+
+
+def cofactor(matrix: np.ndarray) -> np.ndarray:
+    """The cofactor matrix of a (3, 3) matrix: its rows are cross products of the other two."""
+    a, b, c = matrix
+    return np.stack((np.cross(b, c), np.cross(c, a), np.cross(a, b)))
+
+
+def uv_area(uvs: np.ndarray) -> float:
+    """The area that triangles (T, 3, 2) cover in UV space, overlaps counted each time."""
+    a, b = uvs[:, 1] - uvs[:, 0], uvs[:, 2] - uvs[:, 0]
+    return float(np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum(dtype=np.float64) / 2)
