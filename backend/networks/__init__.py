@@ -1,0 +1,16 @@
+"""The registry of pretrained convolutional networks, their layers by name, and their weights."""
+
+from __future__ import annotations
+
+import torch
+
+from .network import LOGITS, Layer, Network
+from .registry import assemble, entries, entry
+
+__all__ = ["LOGITS", "Layer", "Network", "entries", "entry", "load"]
+
+
+def load(name: str, device: torch.device) -> Network:
+    """The network of this name with its weights, on `device`. Raises PatinaError; downloads nothing."""
+    known = entry(name)
+    return Network(known, assemble(known)).to(device)

@@ -1,0 +1,122 @@
+"""A pretrained network that answers for its layers by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, fx, nn
+
+from ..protocol import PatinaError
+from . import graph, layer_names
+from .registry import Entry, suggest
+
+LOGITS = "logits"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: its name in the field, its path in torchvision's module, and what a unit stands for."""
+
+    name: str
+    path: str
+    channels: int
+    stride: int  # pixels of the image between neighbouring units; 0: one unit for the whole image
+    receptive_field: int  # pixels of the image along a side; 0: the whole image
+    before_relu: str | None  # the layer that a ReLU at this layer's end works on
+
+
+class Network(nn.Module):
+    """images (B, 3, H, W) float32, sRGB in [0, 1] → activations by layer name.
+
+    Frozen, in evaluation mode, channels-last. Whether it runs in bfloat16 is the caller's `autocast`.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, entry: Entry, model: nn.Module) -> None:
+        super().__init__()
+        self.name = entry.name
+        names = layer_names.of(entry.name, model)
+        self._bgr = entry.normalization.bgr
+        for buffer in ("mean", "deviation"):
+            values = torch.tensor(getattr(entry.normalization, buffer)).view(1, 3, 1, 1)
+            self.register_buffer(buffer, values, persistent=False)
+        self._whole = graph.trace(model)
+        self._nodes = graph.outputs(self._whole)
+        self._cuts: dict[tuple[frozenset[str], bool], fx.GraphModule] = {}
+        if graph.geometry(self._whole)[self._nodes[LOGITS]].stride:
+            del self._nodes[LOGITS]  # a network without its classifier ends in a feature map
+        self._paths = {name: path for name, path in names.items() if path in self._nodes}
+        self._layers = self._describe()
+        self.style_layers = entry.style_layers or self._last_by_stride(4)
+        self.content_layer = entry.content_layer or self._last_by_stride(3)[-1]
+
+    def _describe(self) -> dict[str, Layer]:
+        shapes, sights = graph.channels(self._whole), graph.geometry(self._whole)
+        named = {path: name for name, path in self._paths.items()}
+        paths = {node: path for path, node in self._nodes.items() if path not in named}
+        paths |= {self._nodes[path]: path for path in named}
+        layers = {}
+        for path, node in self._nodes.items():
+            if node not in shapes:
+                continue
+            before = None
+            if graph.is_relu(self._whole, node):
+                source = paths.get(node.all_input_nodes[0])
+                before = named.get(source, source) if source else None
+            layers[path] = Layer(
+                named.get(path, path),
+                path,
+                shapes[node],
+                sights[node].stride,
+                sights[node].receptive_field,
+                before,
+            )
+        return layers
+
+    def _last_by_stride(self, count: int) -> tuple[str, ...]:
+        """For each of the first `count` strides, the name of the last block that has it."""
+        last: dict[int, str] = {}
+        for layer in self.layers():
+            if layer.stride:
+                last[layer.stride] = layer.name
+        return tuple(last[stride] for stride in sorted(last) if stride > 1)[:count]
+
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers to choose from, in the order of the data: the field's, or else the blocks.
+
+        `layer` finds every other submodule too, by its path.
+        """
+        if self._paths:
+            chosen = {*self._paths.values(), LOGITS}
+        else:
+            chosen = {path for path in self._layers if path.count(".") <= 1}
+        return tuple(layer for path, layer in self._layers.items() if path in chosen)
+
+    def layer(self, name: str) -> Layer:
+        """The layer of this name, the field's or torchvision's. Raises PatinaError with near names."""
+        found = self._layers.get(self._paths.get(name, name))
+        if found:
+            return found
+        known = [*self._paths, *self._layers]
+        cure = suggest(name, known)
+        if name == LOGITS:
+            cure = "These weights have no classifier; for classes use efficientnet_lite0."
+        raise PatinaError(f"{self.name} has no layer {name!r}.", cure, "layer")
+
+    def forward(self, images: Tensor, layers: Sequence[str], revive: bool = False) -> dict[str, Tensor]:
+        """Activations (B, C, h, w), or (B, C) for logits, by the names asked for.
+
+        Runs no deeper than it must. revive: give dead ReLUs a gradient (see `graph.revived_relu`).
+        """
+        paths = {name: self.layer(name).path for name in layers}
+        key = frozenset(paths.values()), revive
+        if key not in self._cuts:
+            self._cuts[key] = graph.cut(self._whole, {path: self._nodes[path] for path in key[0]}, revive)
+        inputs = images.flip(1) if self._bgr else images
+        inputs = ((inputs - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
+        found = self._cuts[key](inputs)
+        return {name: found[path] for name, path in paths.items()}
