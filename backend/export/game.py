@@ -1,0 +1,130 @@
+"""A GLB as a game engine wants it: textures capped, powers of two, with gutters for every mip level."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trimesh
+from PIL import Image
+
+from . import gltf, gutters
+from .arrays import Floats, Mask
+from .files import png
+from .model import Model, read_image, read_model
+
+FORMATS = ("png", "jpeg", "webp")
+MOST_TEXELS = 2048  # along a side
+_COLOR_SLOTS = ("baseColorTexture", "emissiveTexture", "diffuseTexture")
+
+
+def game_glb(path: Path, texture: Path | None, most: int, format: str) -> tuple[bytes, list[dict[str, Any]]]:
+    """The model at `path` as one GLB, and what was done to each of its textures.
+
+    A glTF keeps everything else it has: skeleton, animations, materials, extensions. `texture` replaces
+    the base colour. Colours are written in `format`; normals and other data without loss.
+    """
+    if path.suffix.lower() in (".glb", ".gltf"):
+        model = gltf.read(path)
+    else:
+        model = gltf.parse(_to_glb(read_model(path, texture)), path.parent)
+        texture = None
+    uses: dict[int, list[gltf.Slot]] = {}
+    for slot in gltf.slots(model):
+        uses.setdefault(slot.image, []).append(slot)
+    done = []
+    for index, slots in uses.items():
+        is_color = any(slot.name in _COLOR_SLOTS for slot in slots)
+        is_base = any(slot.name == "baseColorTexture" for slot in slots)
+        if texture is not None and is_base:
+            image = read_image(texture)
+        else:
+            image = Image.open(io.BytesIO(gltf.image_bytes(model, index)))
+            image.load()
+        transparent = any(
+            model.tree["materials"][slot.material].get("alphaMode", "OPAQUE") != "OPAQUE" for slot in slots
+        )
+        image = image.convert("RGBA" if transparent and is_base else "RGB")
+        uvs = gltf.uvs_of(model, {(slot.material, slot.uv_map) for slot in slots}) * (1, -1) + (0, 1)
+        image, bleed = prepare(image, uvs, most)
+        data, mime = _encode(image, format if is_color else "webp" if format == "webp" else "png", is_color)
+        gltf.set_image(model, index, data, mime)
+        done.append({"image": index, "size": list(image.size), "format": mime, "bleed": bleed})
+    _mark_webp(model)
+    return gltf.write(model), done
+
+
+def prepare(image: Image.Image, uvs: Floats, most: int) -> tuple[Image.Image, list[float]]:
+    """`image` with gutters under `uvs` (F, 3, 2), v up, its sides powers of two up to `most`; and its bleed.
+
+    The bleed is gutters.bleed in steps of 255, mip level by mip level.
+    """
+    size = gutters.engine_size(*image.size, most)
+    image = _filled(image, gutters.coverage(uvs, *image.size))
+    mask = gutters.coverage(uvs, *size)
+    if size != image.size:
+        image = _filled(image.resize(size, Image.Resampling.LANCZOS), mask)
+    return image, [round(b, 2) for b in gutters.bleed(np.asarray(image, float), mask)]
+
+
+def _filled(image: Image.Image, mask: Mask) -> Image.Image:
+    pixels = gutters.fill(np.asarray(image, float), mask)
+    return Image.fromarray(np.round(pixels).astype(np.uint8), image.mode)
+
+
+def _encode(image: Image.Image, format: str, is_color: bool) -> tuple[bytes, str]:
+    if format == "png" or (format == "jpeg" and image.mode == "RGBA"):  # JPEG has no alpha
+        return png(image), "image/png"
+    buffer = io.BytesIO()
+    if format == "jpeg":
+        image.save(buffer, "JPEG", quality=92, subsampling=0)
+    else:
+        image.save(buffer, "WEBP", quality=90, lossless=not is_color)
+    return buffer.getvalue(), f"image/{format}"
+
+
+def _mark_webp(model: gltf.Gltf) -> None:
+    """Textures point at WebP pictures through EXT_texture_webp, at others directly."""
+    tree = model.tree
+    any_webp = False
+    for texture in tree.get("textures", []):
+        source = gltf.source(texture)
+        extensions = {k: v for k, v in texture.pop("extensions", {}).items() if k != "EXT_texture_webp"}
+        texture.pop("source", None)
+        if tree["images"][source].get("mimeType") == "image/webp":
+            any_webp = True
+            extensions["EXT_texture_webp"] = {"source": source}
+        else:
+            texture["source"] = source
+        if extensions:
+            texture["extensions"] = extensions
+    for key in ("extensionsUsed", "extensionsRequired"):
+        names = [name for name in tree.pop(key, []) if name != "EXT_texture_webp"]
+        names += ["EXT_texture_webp"] if any_webp else []
+        if names:
+            tree[key] = names
+
+
+def _to_glb(model: Model) -> bytes:
+    """A still GLB of a model that was no glTF: Y up, one primitive a texture."""
+    scene = trimesh.Scene()
+    vertices = model.vertices[:, [0, 2, 1]] * (1, 1, -1)
+    for i, picture in enumerate(model.textures):
+        here = model.texture_of == i
+        if not here.any():
+            continue
+        corners = np.concatenate((model.faces[here].reshape(-1, 1), model.uvs[here].reshape(-1, 2)), axis=1)
+        corners, index = np.unique(corners, axis=0, return_inverse=True)
+        material = trimesh.visual.material.PBRMaterial(
+            baseColorTexture=picture, metallicFactor=0.0, roughnessFactor=1.0
+        )
+        mesh = trimesh.Trimesh(
+            vertices[corners[:, 0].astype(int)],
+            index.reshape(-1, 3),
+            visual=trimesh.visual.TextureVisuals(corners[:, 1:], material=material),
+            process=False,
+        )
+        scene.add_geometry(mesh, geom_name=f"{model.name}-{i}")
+    return bytes(scene.export(file_type="glb", include_normals=True))

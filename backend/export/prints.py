@@ -1,0 +1,83 @@
+"""The print presets: read, scale, raise, repair, check, write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from PIL import Image
+
+from ..protocol import PatinaError
+from .color import soft_proof
+from .files import png, write_beside
+from .model import Model, read_model, to_size
+from .obj import obj_zip
+from .print_check import MIN_WALL_MM, check, measures
+from .relief import raise_relief, read_height
+from .repair import repair as repaired
+from .three_mf import three_mf
+from .vertex_colors import DELTA_E, ply
+from .vrml import vrml_zip
+
+COLORED: dict[str, Callable[[Model], bytes]] = {
+    "print-3mf": three_mf,
+    "print-obj": obj_zip,
+    "print-vrml": vrml_zip,
+}
+
+
+def write_print(
+    path: Path,
+    preset: str,
+    out: Path,
+    size_mm: float,
+    *,
+    texture: Path | None,
+    height: Path | None,
+    relief_mm: float | None,
+    min_wall_mm: float | None,
+    delta_e: float | None,
+    repair: bool,
+    proof: Path | None,
+) -> dict[str, Any]:
+    """See backend.export.export."""
+    heights = read_height(height) if height is not None else None
+    model = read_model(path, texture)
+    if not model.colored and preset not in ("print-stl", "print-check"):
+        raise PatinaError(
+            f"{path.name} has no texture: nothing was stylized yet.",
+            "Stylize it first, or name a picture (--texture).",
+            "model",
+        )
+    model = to_size(model, size_mm)
+    if repair:
+        model = repaired(model)
+    if heights is not None and relief_mm is not None:
+        model = raise_relief(model, heights, relief_mm)
+        model = to_size(model, float(np.ptp(model.vertices, axis=0).max()))  # back to the origin
+    findings = [asdict(finding) for finding in check(model, min_wall_mm or MIN_WALL_MM)]
+    report = {"preset": preset, "file": str(out), **measures(model), "findings": findings}
+    if preset == "print-ply":
+        data, fine, report["delta_e"] = ply(model, delta_e or DELTA_E)
+        report["triangles"] = len(fine.faces)
+    elif preset == "print-stl":
+        data = cast(bytes, model.mesh.export(file_type="stl"))
+    elif preset == "print-check":
+        data = json.dumps(report, indent=2).encode() + b"\n"
+    else:
+        data = COLORED[preset](model)
+    write_beside(out, data)
+    report["bytes"] = len(data)
+    if proof is not None:
+        write_beside(proof, png(_proofed(model)))
+    return report
+
+
+def _proofed(model: Model) -> Image.Image:
+    """The model's largest texture as it may look in print."""
+    largest = max(model.textures, key=lambda image: image.size[0] * image.size[1])
+    return Image.fromarray(np.round(soft_proof(np.asarray(largest) / 255) * 255).astype(np.uint8))
