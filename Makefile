@@ -1,0 +1,92 @@
+# Patina: set-up, demo, tests and packaging. All that is made lies in .env/, out/ and dist/.
+#
+# Needed beforehand: Python 3.11 with venv, and the system libraries that Blender links to (make says which).
+
+PYTHON ?= python3
+# Which torch: `$(PYTHON) -m addon.setup variants` lists them. On Linux the default index has the CUDA build,
+# which runs on the processor too.
+TORCH ?= $(if $(filter Darwin,$(shell uname)),mps,cuda)
+
+BACKEND := .env/backend
+BLENDER := .env/blender
+IN_BACKEND := $(BACKEND)/bin/python -B
+IN_BLENDER := $(BLENDER)/bin/python -B
+BLENDERS := 4.2.23 4.5.15 5.0.1
+
+# The add-on, run from here, takes this environment instead of the artist's.
+export PATINA_BACKEND := $(CURDIR)/$(BACKEND)
+
+.PHONY: help demo test lint test-backend test-addon test-blenders extension repository wheelhouse \
+	backend blender doctor clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo           stylize the fox inside Blender; results in out/demo/"
+	@echo "make test           lint, types and every test"
+	@echo "make test-blenders  the add-on's tests on Blender $(BLENDERS)"
+	@echo "make extension      dist/patina-VERSION.zip"
+	@echo "make repository     dist/repository/, which Blender can subscribe to"
+	@echo "make wheelhouse     dist/wheelhouse/, to set up machines without a network"
+	@echo "make doctor         what the backend finds on this machine"
+
+demo: backend blender extension
+	$(IN_BLENDER) tests/end_to_end/demo.py
+
+test: lint test-backend test-addon
+
+lint: backend blender
+	$(BLENDER)/bin/ruff check .
+	$(BLENDER)/bin/ruff format --check .
+	$(BLENDER)/bin/mypy --python-executable $(BACKEND)/bin/python
+
+test-backend: $(BACKEND)/.tests
+	$(IN_BACKEND) -m pytest tests/backend
+
+test-addon: backend blender extension
+	$(IN_BLENDER) -m pytest tests/addon tests/setup tests/end_to_end
+
+test-blenders: $(BLENDERS:%=test-blender-%)
+
+test-blender-%: .env/blender-%/.complete backend
+	.env/blender-$*/bin/python -B -m pytest tests/addon tests/setup
+
+extension: blender
+	$(IN_BLENDER) tools/extension.py build dist
+
+repository: blender
+	$(IN_BLENDER) tools/extension.py repository dist
+
+wheelhouse:
+	$(PYTHON) -m addon.setup wheelhouse --wheelhouse dist/wheelhouse --variant $(TORCH)
+
+doctor: backend
+	$(IN_BACKEND) -m backend doctor
+
+# Quick when the environment is whole; goes on where an earlier run was cut off.
+backend:
+	@$(PYTHON) -B -m addon.setup install --folder $(BACKEND) --variant $(TORCH)
+
+$(BACKEND)/.tests: tests/requirements-backend.txt | backend
+	$(BACKEND)/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
+blender: $(BLENDER)/.complete
+
+# The file .complete is written last, so that a half-made environment is noticed and made again.
+$(BLENDER)/.complete: tests/requirements.txt
+	rm -rf $(BLENDER)
+	$(PYTHON) -m venv $(BLENDER)
+	$(BLENDER)/bin/python -m pip install --quiet --requirement $<
+	@$(BLENDER)/bin/python tools/check_bpy.py
+	touch $@
+
+.env/blender-%/.complete: tests/requirements.txt
+	rm -rf .env/blender-$*
+	$(PYTHON) -m venv .env/blender-$*
+	sed 's/^bpy==.*/bpy==$*/' $< > .env/blender-$*/requirements.txt
+	.env/blender-$*/bin/python -m pip install --quiet --requirement .env/blender-$*/requirements.txt
+	@.env/blender-$*/bin/python tools/check_bpy.py
+	touch $@
+
+clean:
+	rm -rf .env out dist

@@ -1,0 +1,238 @@
+"""Paths and processes: all that differs between Linux, macOS and Windows is here.
+
+Functions that differ take the name of the system (as `platform.system()` gives it), so that each branch
+can be tested on any machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import SetupError
+
+SYSTEM = platform.system()
+WINDOWS = "Windows"
+
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
+
+# Windows refuses paths longer than this unless the machine was told otherwise; torch's deepest file lies
+# this far below the environment.
+LONGEST_WINDOWS_PATH = 259
+DEEPEST_FILE = 150
+
+
+def python_in(folder: Path, system: str = SYSTEM) -> Path:
+    """The interpreter of the virtual environment in `folder`."""
+    return folder / "Scripts" / "python.exe" if system == WINDOWS else folder / "bin" / "python"
+
+
+def forget_interpreter(folder: Path, system: str = SYSTEM) -> None:
+    """Take the interpreter out of a virtual environment, so that `venv` puts in another."""
+    for link in python_in(folder, system).parent.glob("python*"):
+        link.unlink()
+
+
+def check_path(folder: Path, system: str = SYSTEM) -> None:
+    """Refuse a folder whose files would get paths that the system cannot open."""
+    if not folder.is_absolute():
+        raise SetupError(f"{folder} is not an absolute path.", "Choose a folder with its whole path.")
+    if system == WINDOWS and len(str(folder)) + DEEPEST_FILE > LONGEST_WINDOWS_PATH:
+        raise SetupError(
+            f"The path {folder} is too long for Windows once torch is in it.",
+            f"Choose a folder whose path has at most {LONGEST_WINDOWS_PATH - DEEPEST_FILE} characters,"
+            r" such as C:\Patina.",
+        )
+
+
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` without what would steer another Python, and with what pip must not do.
+
+    Everything else of pip's configuration is left to apply: its files, its index, proxy, certificates.
+    """
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not name.upper().startswith("PYTHON")
+        and name.upper() not in ("__PYVENV_LAUNCHER__", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
+    }
+    return kept | {
+        "PIP_USER": "0",
+        "PIP_NO_INPUT": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_COLOR": "1",
+        "PYTHONUTF8": "1",  # pip's words arrive as UTF-8, whatever the system's code page
+    }
+
+
+def offline_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` in which pip has no address to go to: no configuration, no index, no links."""
+    kept = {name: value for name, value in environment.items() if not name.upper().startswith("PIP_")}
+    own = {name: value for name, value in clean_environment({}).items() if name.startswith("PIP_")}
+    return kept | own | {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
+
+
+def start(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> subprocess.Popen[str]:
+    """Start `command` with pipes for all three streams, in a group of its own and without a window."""
+    windows_flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+    try:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,  # without effect on Windows
+            creationflags=windows_flags,
+        )
+    except OSError as error:
+        raise SetupError(
+            f"{command[0]} cannot be started: {error.strerror}.", "Name another Python in the preferences."
+        ) from error
+
+
+@dataclass(frozen=True)
+class Python:
+    """A Python that may carry the environment."""
+
+    path: Path
+    version: tuple[int, int, int]
+
+
+_QUESTION = """
+import importlib.util, json, struct, sys
+missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
+print(json.dumps({"version": sys.version_info[:3], "bits": struct.calcsize("P") * 8, "missing": missing}))
+"""
+
+
+def ask_python(path: Path) -> Python:
+    """Ask the interpreter at `path` what it is. Raises SetupError if it cannot carry the environment."""
+    cure = "Name a 64-bit Python from {}.{} to {}.{} in the preferences.".format(
+        *OLDEST_PYTHON, *NEWEST_PYTHON
+    )
+    try:
+        run = subprocess.run(
+            [str(path), "-I", "-c", _QUESTION],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=clean_environment(os.environ),
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        answer = json.loads(run.stdout)
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        raise SetupError(f"{path} is not a Python that runs.", cure) from None
+    version = tuple(answer["version"])
+    if not OLDEST_PYTHON <= version[:2] <= NEWEST_PYTHON:
+        age = "old" if version[:2] < OLDEST_PYTHON else "new"
+        raise SetupError(f"{path} is Python {'.'.join(map(str, version))}, too {age} for torch.", cure)
+    if answer["bits"] != 64:
+        raise SetupError(f"{path} is a 32-bit Python.", cure)
+    if answer["missing"]:
+        raise SetupError(
+            f"{path} lacks the module {answer['missing'][0]}.",
+            "On Debian and Ubuntu install python3-venv; or name another Python.",
+        )
+    return Python(path, version)
+
+
+def machine(system: str = SYSTEM) -> str:
+    """The processor's family: x86_64 or arm64."""
+    name = platform.machine().lower()
+    return {"amd64": "x86_64", "aarch64": "arm64"}.get(name, name)
+
+
+def has_nvidia(system: str = SYSTEM) -> bool:
+    """Whether an NVIDIA driver is installed."""
+    if system == WINDOWS:
+        return (Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "nvcuda.dll").exists()
+    return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+
+
+def has_amd(system: str = SYSTEM) -> bool:
+    """Whether Linux's driver for computing on AMD cards is there."""
+    return system == "Linux" and Path("/dev/kfd").exists()
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files under `folder`; files that vanish meanwhile do not count."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118 - twenty thousand files
+    return total
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes free where `folder` is or will be."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove `folder` and all in it, read-only files too (Windows refuses those at first)."""
+
+    def try_again(function: Callable[..., object], path: str, _: object) -> None:
+        os.chmod(path, stat.S_IWRITE)  # noqa: PTH101
+        function(path)
+
+    if folder.exists():
+        # `onerror` became `onexc` in Python 3.12; the old name works in all the versions served here.
+        shutil.rmtree(folder, onerror=try_again)
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`, or raise SetupError at once if another process does.
+
+    The system frees it when the holder ends, however it ends.
+    """
+    while True:
+        handle = path.open("a")
+        try:
+            _take(handle.fileno())
+        except OSError:
+            handle.close()
+            raise SetupError(
+                "Another Blender or terminal is setting up this environment.",
+                "Wait until it has finished, then try again.",
+            ) from None
+        # Whoever held it before may have removed the file: then this is a lock on nothing.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle.fileno()), path.stat()):
+                break
+        handle.close()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # Windows does not remove an open file; it has no bytes
+            path.unlink()
+        handle.close()
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _take(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
