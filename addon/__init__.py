@@ -1,0 +1,35 @@
+"""The part of Patina that runs inside Blender. It imports bpy, and never torch."""
+
+from __future__ import annotations
+
+# Nothing is imported here: `addon.setup` and the like also run where there is no bpy.
+
+
+def _modules() -> tuple:
+    from . import jobs, properties
+    from .operators import apply, cancel, compare, stylize
+    from .ui import panel
+
+    return (properties, jobs, stylize, cancel, apply, compare, panel)
+
+
+def register() -> None:
+    import bpy
+
+    for module in _modules():
+        if hasattr(module, "register"):
+            module.register()
+        else:
+            for cls in module.classes:
+                bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    import bpy
+
+    for module in reversed(_modules()):
+        if hasattr(module, "unregister"):
+            module.unregister()
+        else:
+            for cls in reversed(module.classes):
+                bpy.utils.unregister_class(cls)

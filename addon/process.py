@@ -15,10 +15,11 @@ import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..backend.protocol import Event, read_event
+from .setup.system import clean_environment
 
 ENDINGS = ("finished", "failed", "cancelled")
 
@@ -37,15 +38,6 @@ PYTHON_FLAGS = ("-E", "-s", "-B", "-u", "-X", "utf8")
 def python_command(python: Path, *arguments: str) -> list[str]:
     """The command line that runs `python` by itself, undisturbed by the settings of the Python around it."""
     return [str(python), *PYTHON_FLAGS, *arguments]
-
-
-def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` without what would steer another Python (Blender sets PYTHONHOME and the like)."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if not name.upper().startswith("PYTHON") and name not in ("__PYVENV_LAUNCHER__", "VIRTUAL_ENV")
-    }
 
 
 class Process:
@@ -177,7 +169,7 @@ def death(code: int, last_lines: Sequence[str]) -> Event:
         cure = "Often that is the system running out of memory: choose a smaller texture or a lower quality."
     else:
         cure = "Try again; if it happens again, report it with the log in the job's folder."
-    words = f" Its last words: {last_lines[-1].strip()}" if last_lines else ""
+    words = f" Its last words: “{last_lines[-1].strip()}”." if last_lines else ""
     return Event("failed", message=f"The backend ended unexpectedly ({_exit(code)}).{words}", cure=cure)
 
 

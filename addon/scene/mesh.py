@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
@@ -11,6 +9,7 @@ import numpy as np
 
 from ...backend.protocol import PatinaError
 
+LARGEST = 1e18  # what is larger has no square in float32; Blender turns a typed infinity into 3.4e38
 UNWRAP = "In Edit Mode, select all faces and choose UV > Smart UV Project."
 
 
@@ -33,7 +32,7 @@ def selected_meshes(context: bpy.types.Context) -> list[bpy.types.Object]:
 def export_mesh(
     obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, path: Path, uv_map: str | None = None
 ) -> None:
-    """Write `obj`, with its modifiers and its place in the world, to `path` (`backend.protocol` has the keys).
+    """Write `obj`, with its modifiers and its place in the world, to `path` (its keys: `backend.protocol`).
 
     The UVs are those of the map named `uv_map`, or of the one that is active for rendering; the
     normals are the corner normals that Blender shades with, custom and sharp ones included.
@@ -41,24 +40,12 @@ def export_mesh(
     """
     if obj.mode == "EDIT":
         raise PatinaError(f"{obj.name} is in Edit Mode.", "Leave Edit Mode (Tab).", obj.name)
-    with evaluated(obj, depsgraph) as mesh:
-        arrays = read_mesh(mesh, np.array(depsgraph_matrix(obj, depsgraph)), obj.name, uv_map)
-    np.savez(path, **arrays)
-
-
-@contextmanager
-def evaluated(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Iterator[bpy.types.Mesh]:
-    """The mesh of `obj` after its modifiers."""
-    result = obj.evaluated_get(depsgraph)
+    evaluated = obj.evaluated_get(depsgraph)
     try:
-        yield result.to_mesh()
+        arrays = read_mesh(evaluated.to_mesh(), np.array(evaluated.matrix_world), obj.name, uv_map)
     finally:
-        result.to_mesh_clear()
-
-
-def depsgraph_matrix(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> list[list[float]]:
-    """Object to world, (4, 4), as evaluated: parents, constraints and animation included."""
-    return [list(row) for row in obj.evaluated_get(depsgraph).matrix_world]
+        evaluated.to_mesh_clear()
+    np.savez(path, **arrays)
 
 
 def read_mesh(
@@ -87,17 +74,18 @@ def read_mesh(
         faces, corners = faces[:, ::-1], corners[:, ::-1]
     with np.errstate(over="ignore", invalid="ignore"):  # checked below
         vertices = (vertices @ linear.T + offset).astype(np.float32)
-    check_finite(vertices, f"{name} has {{}} vertices whose coordinates are not finite numbers.", name)
-    check_finite(uvs, f"The UV map {uv_layer.name} of {name} has {{}} corners that are not finite numbers.", name)
+    check_finite(vertices, "vertices", name, "Delete or move them in Edit Mode, or mend the object's scale.")
+    check_finite(uvs, f"corners of its UV map {uv_layer.name}", name, UNWRAP)
 
     # Normals go by the cofactor matrix (inverse transpose times determinant): a scale of 0 does not break it.
-    normals = normals @ cofactor(linear).T.astype(np.float32) * np.float32(np.sign(np.linalg.det(linear)) or 1)
+    turn = cofactor(linear) * (np.sign(np.linalg.det(linear)) or 1)
+    normals = normals @ (turn / max(np.abs(turn).max(), 1e-300)).T.astype(np.float32)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
 
     uvs = uvs[corners]
     if not uv_area(uvs) > 0:
         raise PatinaError(
-            f"The UV map {uv_layer.name} of {name} gives its faces no area (all points are in one place or line).",
+            f"The UV map {uv_layer.name} of {name} gives its faces no area: all is in one place or line.",
             UNWRAP,
             name,
         )
@@ -126,14 +114,17 @@ def find_uv_layer(mesh: bpy.types.Mesh, name: str, uv_map: str | None) -> bpy.ty
             "Choose another map in the material's UV Map node.",
             name,
         )
-    return mesh.uv_layers[uv_map] if uv_map else next(layer for layer in mesh.uv_layers if layer.active_render)
+    return (
+        mesh.uv_layers[uv_map] if uv_map else next(layer for layer in mesh.uv_layers if layer.active_render)
+    )
 
 
-def check_finite(points: np.ndarray, message: str, name: str) -> None:
-    """Raise PatinaError unless all of `points` (N, K) is finite; `message` gets the number of bad rows."""
-    if not np.isfinite(points).all():
-        bad = int((~np.isfinite(points)).any(axis=1).sum())
-        raise PatinaError(message.format(bad), "Delete or move them in Edit Mode, or apply the scale.", name)
+def check_finite(points: np.ndarray, what: str, name: str, cure: str) -> None:
+    """Raise PatinaError unless all of `points` (N, K), which are `what` of the object `name`, is finite."""
+    finite = np.abs(points) < LARGEST  # NaN is not
+    if not finite.all():
+        bad = int((~finite).any(axis=1).sum())
+        raise PatinaError(f"{name}: {bad} {what} are not finite numbers (NaN or infinite).", cure, name)
 
 
 def cofactor(matrix: np.ndarray) -> np.ndarray:

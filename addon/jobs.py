@@ -1,0 +1,207 @@
+"""The queue of jobs and the one that runs.
+
+With a window, a timer takes the queue forward on Blender's main thread; without one (Blender in the
+background), `run_to_end` does, and blocks. Both call `pump`. The object is known by its session's
+number, never by reference: it may be renamed, undone or gone by the time the texture comes.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bpy
+
+from ..backend.protocol import REPORT_FILE, TEXTURE_FILE, Event, PatinaError
+from .folders import EXTENSION
+from .process import Process, python_command
+
+LOG_FILE = "backend.log"
+TICK_SECONDS = 0.1
+
+WAITING, RUNNING, FINISHED, FAILED, CANCELLED = "waiting", "running", "finished", "failed", "cancelled"
+
+
+@dataclass(eq=False)
+class Run:
+    """One job on its way from the queue to the object."""
+
+    folder: Path
+    python: Path
+    object_name: str
+    object_uid: int  # Blender's session_uid: never given twice, other than names
+    uv_map: str | None = None
+    state: str = WAITING
+    progress: Event = field(default_factory=lambda: Event("progress"))
+    notes: list[str] = field(default_factory=list)
+    error: PatinaError | None = None
+    process: Process | None = None
+
+    @property
+    def texture(self) -> Path:
+        return self.folder / TEXTURE_FILE
+
+    @property
+    def report(self) -> Path:
+        return self.folder / REPORT_FILE
+
+    def find_object(self) -> bpy.types.Object:
+        """The object that the job is for. Raises PatinaError if it is gone, or another file was loaded."""
+        for obj in bpy.data.objects:
+            if obj.session_uid == self.object_uid:
+                return obj
+        raise PatinaError(
+            f"{self.object_name} is no longer in this file.",
+            f"Its texture is kept: {self.texture}.",
+            self.object_name,
+        )
+
+
+queue: list[Run] = []  # the first one runs
+ended: list[Run] = []  # the latest last
+last_error: PatinaError | None = None  # for the panel: of the last attempt
+
+
+def submit(run: Run) -> None:
+    """Put `run` at the end of the queue; with a window it starts by itself."""
+    queue.append(run)
+    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=0.0, persistent=True)
+
+
+def find(folder: str) -> Run | None:
+    """The run whose job is in `folder`."""
+    return next((run for run in (*queue, *reversed(ended)) if str(run.folder) == folder), None)
+
+
+def cancel() -> None:
+    """Cancel the running job and forget those that wait. The running one ends within two seconds."""
+    for run in queue[1:] if queue and queue[0].state == RUNNING else list(queue):
+        _end(run, CANCELLED)
+    if queue and queue[0].process:
+        queue[0].process.cancel()
+
+
+def pump() -> bool:
+    """Take the queue one turn further, without waiting for anything; whether there is more to do."""
+    if not queue:
+        return False
+    run = queue[0]
+    try:
+        if run.process is None:
+            _start(run)
+        for event in run.process.poll():
+            _take(run, event)
+    except PatinaError as error:
+        fail(run, error)
+    except Exception as error:  # a fault of ours must not leave the queue stuck
+        traceback.print_exc()
+        fail(run, PatinaError(f"{run.object_name}: {error!r}.", "Please report this.", run.object_name))
+    return bool(queue)
+
+
+def run_to_end(watch: Callable[[Run], None]) -> None:
+    """Work the queue off, blocking; `watch` sees the running job every time something may have changed."""
+    try:
+        while queue:
+            run = queue[0]
+            pump()
+            watch(run)
+            time.sleep(TICK_SECONDS / 2)
+    except KeyboardInterrupt:
+        cancel()
+        while pump():
+            time.sleep(TICK_SECONDS / 2)
+
+
+def _start(run: Run) -> None:
+    command = python_command(run.python, "-m", "backend", "run", str(run.folder))
+    try:
+        run.process = Process(command, EXTENSION, run.folder / LOG_FILE)
+    except OSError as error:
+        raise PatinaError(
+            f"The backend's Python, {run.python}, cannot be started: {error.strerror}.",
+            "Set up the backend in Preferences > Add-ons > Patina.",
+            "backend",
+        ) from None
+    run.state = RUNNING
+
+
+def _take(run: Run, event: Event) -> None:
+    if event.kind == "progress":
+        run.progress = event
+    elif event.kind == "message":
+        run.notes.append(event.message)
+    elif event.kind == "failed":
+        named = run.object_name in event.message
+        message = event.message if named else f"{run.object_name}: {event.message}"
+        fail(run, PatinaError(message, event.cure, event.field))
+    elif event.kind == "cancelled":
+        _end(run, CANCELLED)
+    elif event.kind == "finished":
+        _end(run, FINISHED)
+        # An operator, because that makes it one undo step. It tells its own errors to the run.
+        with contextlib.suppress(RuntimeError), _a_window():
+            bpy.ops.patina.apply("EXEC_DEFAULT", True, folder=str(run.folder))
+
+
+def _a_window() -> contextlib.AbstractContextManager[object]:
+    """A timer has no window in its context; operators that push an undo step want one."""
+    windows = bpy.context.window_manager.windows
+    return bpy.context.temp_override(window=windows[0]) if windows else contextlib.nullcontext()
+
+
+def fail(run: Run, error: PatinaError) -> None:
+    """End `run` with an error, which the panel shows."""
+    global last_error
+    run.error = last_error = error
+    _end(run, FAILED)
+
+
+def _end(run: Run, state: str) -> None:
+    run.state = state
+    if run.process and not run.process.ended:
+        run.process.kill()
+    if run in queue:
+        queue.remove(run)
+        ended.append(run)
+
+
+def _tick() -> float | None:
+    more = pump()
+    redraw()
+    return TICK_SECONDS if more else None
+
+
+def redraw() -> None:
+    """Have the sidebars of all 3D viewports drawn again."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
+
+
+def stop() -> None:
+    """Forget everything and leave nothing running: Blender ends, or the add-on is switched off.
+
+    A timer that is still registered when Blender ends would hang it.
+    """
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    for run in list(queue):
+        _end(run, CANCELLED)
+    ended.clear()
+
+
+def register() -> None:
+    atexit.register(stop)
+
+
+def unregister() -> None:
+    atexit.unregister(stop)
+    stop()

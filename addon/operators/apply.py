@@ -1,0 +1,48 @@
+"""Put a finished texture on its object."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...backend.protocol import PatinaError
+from .. import jobs
+from ..scene import image, material
+
+
+def apply(run: jobs.Run) -> bpy.types.Image:
+    """Show the texture of `run` on its object, in copies of its materials. Raises PatinaError."""
+    obj = run.find_object()
+    if not run.texture.is_file():
+        raise PatinaError(
+            f"The backend left no texture for {obj.name} in {run.folder}.", "Stylize again.", obj.name
+        )
+    material.check_paintable(obj)
+    texture = image.load_packed(run.texture, obj.name + material.SUFFIX)
+    material.show_image(obj, texture, run.uv_map)
+    return texture
+
+
+class PATINA_OT_apply(bpy.types.Operator):
+    """Put the finished texture on its object"""
+
+    bl_idname = "patina.apply"
+    bl_label = "Apply Stylization"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    folder: bpy.props.StringProperty(name="Job", description="The folder of the finished job")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        run = jobs.find(self.folder)
+        if run is None:
+            self.report({"ERROR"}, f"There is no job in {self.folder}.")
+            return {"CANCELLED"}
+        try:
+            apply(run)
+        except PatinaError as error:
+            jobs.fail(run, error)
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+classes = (PATINA_OT_apply,)

@@ -1,0 +1,75 @@
+"""Paint the selected meshes in the chosen style."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...backend.protocol import PatinaError
+from .. import folders, jobs, terminal
+from ..scene import job, mesh
+
+
+def prepare(context: bpy.types.Context) -> list[jobs.Run]:
+    """A job for each selected mesh, in a folder of its own, ready to be submitted.
+
+    Raises PatinaError if one of them cannot be painted: then there is no job at all.
+    """
+    objects = mesh.selected_meshes(context)
+    python = folders.backend_python()
+    job.remove_old(folders.jobs())
+    depsgraph = context.evaluated_depsgraph_get()
+    runs: list[jobs.Run] = []
+    try:
+        for obj in objects:
+            written = job.write(obj, context.scene.patina, depsgraph, folders.jobs())
+            run = jobs.Run(written.folder, python, obj.name, obj.session_uid, written.uv_map)
+            run.notes += [written.note] if written.note else []
+            runs.append(run)
+    except PatinaError:
+        for run in runs:
+            job.remove(run.folder)
+        raise
+    return runs
+
+
+class PATINA_OT_stylize(bpy.types.Operator):
+    """Paint the selected meshes in the style of the painting. Each gets a new image, packed into the .blend,
+    in a copy of its material; your own materials and images stay as they are"""
+
+    bl_idname = "patina.stylize"
+    bl_label = "Stylize"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("A job is running; wait for it or cancel it")
+        return not jobs.queue
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        jobs.last_error = None
+        try:
+            runs = prepare(context)
+        except PatinaError as error:
+            jobs.last_error = error
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        for run in runs:
+            jobs.submit(run)
+        if not bpy.app.background:
+            return {"FINISHED"}  # the timer sees to the rest
+        bar = terminal.ProgressBar()
+        jobs.run_to_end(lambda run: bar.show(run.progress, run.object_name))
+        bar.end()
+        return self.tell(runs)
+
+    def tell(self, runs: list[jobs.Run]) -> set[str]:
+        """Report how the runs ended."""
+        for run in runs:
+            for note in run.notes:
+                self.report({"WARNING"}, note)
+        failed = [run for run in runs if run.error]
+        for run in failed:
+            self.report({"ERROR"}, str(run.error))
+        return {"FINISHED"} if all(run.state == jobs.FINISHED for run in runs) else {"CANCELLED"}
+
+
+classes = (PATINA_OT_stylize,)

@@ -1,0 +1,1 @@
+"""What the artist sees: reads state and draws it, decides nothing."""
