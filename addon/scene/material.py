@@ -76,7 +76,9 @@ def material_base_color(material: bpy.types.Material) -> BaseColor:
 
 
 def has_nodes(material: bpy.types.Material) -> bool:
-    return bool(material.node_tree and material.node_tree.nodes and material.use_nodes)
+    """Whether nodes make the surface; from Blender 5 on they always do."""
+    used = bpy.app.version >= (5, 0) or material.use_nodes
+    return bool(used and material.node_tree and material.node_tree.nodes)
 
 
 def is_image(node: bpy.types.Node | None) -> bool:
@@ -185,7 +187,7 @@ def stylized_copy(
     else:
         material = original.copy()
         material.name = original.name + SUFFIX
-    if not has_nodes(material):
+    if bpy.app.version < (5, 0):
         material.use_nodes = True
     socket = color_socket(material) or add_principled(material)
     nodes, links = material.node_tree.nodes, material.node_tree.links

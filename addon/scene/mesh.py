@@ -114,9 +114,10 @@ def find_uv_layer(mesh: bpy.types.Mesh, name: str, uv_map: str | None) -> bpy.ty
             "Choose another map in the material's UV Map node.",
             name,
         )
-    return (
-        mesh.uv_layers[uv_map] if uv_map else next(layer for layer in mesh.uv_layers if layer.active_render)
-    )
+    if uv_map:
+        return mesh.uv_layers[uv_map]
+    # A modifier may have removed the map that was active for rendering.
+    return next((layer for layer in mesh.uv_layers if layer.active_render), mesh.uv_layers[0])
 
 
 def check_finite(points: np.ndarray, what: str, name: str, cure: str) -> None:

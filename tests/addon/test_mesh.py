@@ -93,15 +93,15 @@ def test_armature_pose(fox, tmp_path):
 
 
 def test_uv_map_active_for_rendering(cube, tmp_path):
-    first = cube.data.uv_layers[0]
-    other = cube.data.uv_layers.new(name="Other")
-    other.uv.foreach_set("vector", np.random.default_rng(0).random(48, np.float32))
-    cube.data.uv_layers.active = other
-    first.active_render = True
-    assert export(cube, tmp_path)["uvs"] == pytest.approx(export(cube, tmp_path, first.name)["uvs"])
-    other.active_render = True
-    assert export(cube, tmp_path)["uvs"] == pytest.approx(export(cube, tmp_path, "Other")["uvs"])
-    assert export(cube, tmp_path)["uvs"] != pytest.approx(export(cube, tmp_path, first.name)["uvs"])
+    layers = cube.data.uv_layers
+    layers.new(name="Other").uv.foreach_set("vector", np.random.default_rng(0).random(48, np.float32))
+    layers.active = layers["Other"]
+    first, other = (export(cube, tmp_path, name)["uvs"] for name in ("UVMap", "Other"))
+    assert not np.array_equal(first, other)
+    layers["UVMap"].active_render = True
+    assert np.array_equal(export(cube, tmp_path)["uvs"], first)
+    layers["Other"].active_render = True
+    assert np.array_equal(export(cube, tmp_path)["uvs"], other)
 
 
 def test_a_million_triangles(tmp_path):
