@@ -7,10 +7,23 @@ from __future__ import annotations
 
 def _modules() -> tuple:
     from . import jobs, properties
-    from .operators import apply, cancel, compare, stylize
+    from .export import properties as export_properties
+    from .operators import apply, cancel, compare, export, stylize
+    from .ui import export as export_panel
     from .ui import panel
 
-    return (properties, jobs, stylize, cancel, apply, compare, panel)
+    return (
+        properties,
+        export_properties,
+        jobs,
+        stylize,
+        cancel,
+        apply,
+        compare,
+        export,
+        panel,
+        export_panel,
+    )
 
 
 def register() -> None:

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..protocol import PatinaError
+from ..protocol import FAILED, FINISHED, Event, PatinaError, write_event
 
 # What each preset writes, and what it is.
 PRESETS = {
@@ -162,12 +162,23 @@ _NOT_OPTIONS = ("model", "preset", "out", "size_mm", "json", "verb")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """The verb `export`: 0, with the report on stdout. Raises PatinaError."""
+    """The verb `export`: the report on stdout and 0; with --json an error is told there too, and gives 1."""
     options = {k: v for k, v in vars(arguments).items() if k not in _NOT_OPTIONS}
-    report = export(arguments.model, arguments.preset, arguments.out, arguments.size_mm, **options)
+    try:
+        report = export(arguments.model, arguments.preset, arguments.out, arguments.size_mm, **options)
+    except PatinaError as error:
+        if not arguments.json:
+            raise
+        print(write_event(Event("failed", message=error.message, cure=error.cure, field=error.field)))
+        return FAILED
     if arguments.json:
         print(json.dumps(report))
-        return 0
+    else:
+        _tell(report)
+    return FINISHED
+
+
+def _tell(report: dict[str, Any]) -> None:
     print(f"{report['file']}: {report['bytes'] / 1e6:.2f} MB")
     if "size_mm" in report:
         sides = " × ".join(f"{side:.1f}" for side in report["size_mm"])
@@ -178,4 +189,3 @@ def run(arguments: argparse.Namespace) -> int:
     for finding in report["findings"]:
         if finding["level"] != "ok":
             print(f"{finding['level']}: {finding['message']} {finding['cure']}")
-    return 0

@@ -1,34 +1,12 @@
-"""Files that are whole or not there: pictures as sRGB PNG, zips with fixed dates, writing beside."""
+"""Files that are whole or not there. Standard library only: the add-on writes its exports so too."""
 
 from __future__ import annotations
 
-import io
 import os
-import zipfile
 from contextlib import suppress
 from pathlib import Path
 
-from PIL import Image, PngImagePlugin
-
 from ..protocol import PatinaError
-
-
-def png(image: Image.Image) -> bytes:
-    """A PNG tagged sRGB (perceptual intent), whatever profile the picture carried."""
-    tag = PngImagePlugin.PngInfo()
-    tag.add(b"sRGB", b"\x00")
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", pnginfo=tag, icc_profile=None)
-    return buffer.getvalue()
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    """A zip of `files` by name, the same bytes for the same files."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
 
 
 def check_target(path: Path, overwrite: bool) -> None:

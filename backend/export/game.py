@@ -12,7 +12,7 @@ from PIL import Image
 
 from . import gltf, gutters
 from .arrays import Floats, Mask
-from .files import png
+from .encode import png
 from .model import Model, read_image, read_model
 
 FORMATS = ("png", "jpeg", "webp")

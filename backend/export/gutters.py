@@ -61,7 +61,8 @@ def fill(pixels: Floats, mask: Mask) -> Floats:
     """
     if not mask.any():
         return pixels
-    levels = [(np.where(mask[..., None], pixels, 0.0), mask[..., None].astype(float))]
+    kind = np.result_type(pixels, np.float32)
+    levels = [(np.where(mask[..., None], pixels, 0).astype(kind), mask[..., None].astype(kind))]
     while levels[-1][0].shape[0] > 1 or levels[-1][0].shape[1] > 1:
         total, weight = levels[-1]
         levels.append((_halve(total), _halve(weight)))
@@ -81,8 +82,8 @@ def bleed(pixels: Floats, mask: Mask, levels: int = LEVELS) -> list[float]:
     texel mix in both, so only what unused texels add is counted.
     """
     found = []
-    weight = mask[..., None].astype(float)
-    box, alone = pixels.astype(float), pixels * weight
+    weight = mask[..., None].astype(np.result_type(pixels, np.float32))
+    box, alone = pixels.astype(weight.dtype), pixels * weight
     for _ in range(levels):
         if box.shape[0] == box.shape[1] == 1:
             break

@@ -13,7 +13,8 @@ from PIL import Image
 
 from ..protocol import PatinaError
 from .color import soft_proof
-from .files import png, write_beside
+from .encode import png
+from .files import write_beside
 from .model import Model, read_model, to_size
 from .obj import obj_zip
 from .print_check import MIN_WALL_MM, check, measures

@@ -7,7 +7,7 @@ import ctypes
 import lib3mf
 import numpy as np
 
-from .files import png
+from .encode import png
 from .model import Model
 
 _TEXTURE_RELATION = "http://schemas.microsoft.com/3dmanufacturing/2013/01/3dtexture"

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from .files import png, zipped
+from .encode import png, zipped
 from .model import Model
 
 

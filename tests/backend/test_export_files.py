@@ -21,7 +21,7 @@ from backend import export
 from backend.export import gltf, prints
 from backend.export.files import write_beside
 from backend.export.model import read_model, to_size
-from backend.protocol import PatinaError
+from backend.protocol import PatinaError, read_event
 
 ROOT = Path(__file__).parents[2]
 FOX = ROOT / "tests" / "assets" / "fox.gltf"
@@ -329,7 +329,7 @@ import resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from backend.export.files import write_beside
-from backend.protocol import PatinaError
+from backend.protocol import PatinaError, read_event
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
 try:
@@ -403,3 +403,14 @@ def test_every_print_preset_is_written():
         "print-stl",
         "print-check",
     }
+
+
+def test_the_command_line_tells_errors_to_a_program(donut, tmp_path, capsys):
+    parser = argparse.ArgumentParser()
+    export.add_arguments(parser)
+    line = [str(donut), "--preset", "print-3mf", "--out", str(tmp_path / "a.3mf")]
+    assert export.run(parser.parse_args([*line, "--json"])) == 1
+    event = read_event(capsys.readouterr().out)
+    assert (event.kind, event.field) == ("failed", "size_mm")
+    with pytest.raises(PatinaError, match="needs a size"):
+        export.run(parser.parse_args(line))

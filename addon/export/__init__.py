@@ -1,0 +1,1 @@
+"""Stylized objects → files for game engines (Blender's exporters) and for printers (the backend)."""

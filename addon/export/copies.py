@@ -1,0 +1,179 @@
+"""Copies of stylized objects that exporters may see: the artist's own objects are never changed.
+
+The copies stand in for the originals under the originals' names, with the stylized materials, and with
+the UV maps that these use alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ...backend.protocol import PatinaError
+from ..scene import material as materials
+from ..scene.mesh import find_uv_layer, get
+from .proof import unproofed
+
+# Gives the image that a copy shows instead of `image`, on faces with UVs (F, 3, 2).
+Replace = Callable[[bpy.types.Image, np.ndarray], bpy.types.Image]
+
+
+def is_stylized(obj: bpy.types.Object) -> bool:
+    """Whether `obj` has a stylized material, shown or not."""
+    return any(pair.stylized for pair in obj.patina.slots)
+
+
+def stylized_objects(context: bpy.types.Context, scope: str) -> list[bpy.types.Object]:
+    """The stylized objects that are selected, or all in the view layer. Raises PatinaError if none is."""
+    among = context.selected_objects if scope == "SELECTED" else context.view_layer.objects
+    found = [obj for obj in among if obj.type == "MESH" and is_stylized(obj)]
+    if not found:
+        what = "None of the selected objects is" if scope == "SELECTED" else "No object of this scene is"
+        raise PatinaError(f"{what} stylized yet.", "Select an object and press Stylize first.", "selection")
+    for obj in found:
+        if obj.mode == "EDIT":
+            raise PatinaError(f"{obj.name} is in Edit Mode.", "Leave Edit Mode (Tab).", obj.name)
+    return found
+
+
+@contextmanager
+def copies(
+    context: bpy.types.Context, objects: list[bpy.types.Object], replace: Replace | None = None
+) -> Iterator[list[bpy.types.Object]]:
+    """Stand-ins for `objects`, selected together with their armatures; all is as before afterwards."""
+    layer = context.view_layer
+    selected, active = list(context.selected_objects), layer.objects.active
+    stand_ins = _StandIns(context, replace)
+    try:
+        made = [stand_ins.of_object(obj) for obj in objects]
+        layer.update()
+        for obj in selected:
+            obj.select_set(False)
+        for obj in (*made, *stand_ins.armatures(objects)):
+            obj.select_set(True)
+        layer.objects.active = made[0]
+        yield made
+    finally:
+        stand_ins.remove()
+        for obj in selected:
+            obj.select_set(True)
+        layer.objects.active = active
+
+
+class _StandIns:
+    """The data-blocks made for an export, the names they borrowed, and what was unhidden."""
+
+    def __init__(self, context: bpy.types.Context, replace: Replace | None) -> None:
+        self.context, self.replace = context, replace
+        self.made: list[tuple[Any, Any]] = []  # (collection, data-block)
+        self.lent: list[tuple[Any, str]] = []
+        self.hidden: list[bpy.types.Object] = []
+        self.deselect: list[bpy.types.Object] = []
+
+    def keep(self, collection: Any, block: Any, original: Any) -> Any:
+        """Remember `block` for removal and give it the name of `original` meanwhile."""
+        self.made.append((collection, block))
+        if original.library is None and original.override_library is None:
+            name = original.name
+            self.lent.append((original, name))
+            original.name = f"{name[:40]} (kept)"
+            block.name = name
+        return block
+
+    def of_object(self, obj: bpy.types.Object) -> bpy.types.Object:
+        shown = {pair.slot: pair.stylized for pair in obj.patina.slots if pair.stylized}
+        shown = {slot: stylized for slot, stylized in shown.items() if slot < len(obj.material_slots)}
+        used = {uv for stylized in shown.values() for uv in uv_maps_of(stylized)}
+        triangles = _triangle_uvs(obj, self.context.evaluated_depsgraph_get(), used)
+        copy = obj.copy()
+        copy.data = obj.data.copy()
+        self.keep(bpy.data.objects, copy, obj)
+        self.keep(bpy.data.meshes, copy.data, obj.data)
+        self.context.scene.collection.objects.link(copy)
+        copy.hide_set(False)
+        copy.hide_viewport = copy.hide_render = False
+        names = {find_uv_layer(copy.data, obj.name, uv).name for uv in used or {None}}
+        for layer in [layer for layer in copy.data.uv_layers if layer.name not in names]:
+            copy.data.uv_layers.remove(layer)
+        done: dict[bpy.types.Material, bpy.types.Material] = {}
+        for slot, stylized in shown.items():
+            if stylized not in done:
+                slots = [other for other, worn in shown.items() if worn == stylized]
+                done[stylized] = self.of_material(stylized, triangles, slots)
+            copy.material_slots[slot].material = done[stylized]
+        return copy
+
+    def of_material(
+        self, stylized: bpy.types.Material, triangles: dict[str | None, Any], slots: list[int]
+    ) -> bpy.types.Material:
+        copy = self.keep(bpy.data.materials, stylized.copy(), stylized)
+        for node in copy.node_tree.nodes:
+            if not materials.is_image(node):
+                continue
+            node.image = unproofed(node)
+            if self.replace:
+                uvs, index = triangles[_uv_map_of(node)]
+                new = self.replace(node.image, uvs[np.isin(index, slots)])
+                self.keep(bpy.data.images, new, node.image)
+                node.image = new
+        return copy
+
+    def armatures(self, objects: list[bpy.types.Object]) -> list[bpy.types.Object]:
+        """The skeletons that move `objects`, made selectable."""
+        found = {
+            modifier.object for obj in objects for modifier in obj.modifiers if modifier.type == "ARMATURE"
+        }
+        found |= {obj.parent for obj in objects if obj.parent and obj.parent.type == "ARMATURE"}
+        usable = [obj for obj in found if obj and obj.name in self.context.view_layer.objects]
+        for obj in usable:
+            if obj.hide_get():
+                self.hidden.append(obj)
+                obj.hide_set(False)
+            if not obj.select_get():
+                self.deselect.append(obj)
+        return usable
+
+    def remove(self) -> None:
+        for collection, block in self.made:
+            collection.remove(block)
+        for original, name in reversed(self.lent):
+            original.name = name
+        for obj in self.deselect:
+            obj.select_set(False)
+        for obj in self.hidden:
+            obj.hide_set(True)
+
+
+def uv_maps_of(material: bpy.types.Material) -> set[str | None]:
+    """The UV maps that the image nodes of `material` name; None is the one active for rendering."""
+    return {_uv_map_of(node) for node in material.node_tree.nodes if materials.is_image(node)}
+
+
+def _uv_map_of(node: bpy.types.Node) -> str | None:
+    mapping = next((n for n in materials.upstream(node) if n.type == "UVMAP"), None)
+    return mapping.uv_map or None if mapping else None
+
+
+def _triangle_uvs(
+    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, maps: set[str | None]
+) -> dict[str | None, tuple[np.ndarray, np.ndarray]]:
+    """For each UV map of `maps`: UVs (T, 3, 2) of the triangles as seen, and their material slots (T,)."""
+    evaluated = obj.evaluated_get(depsgraph)
+    mesh = evaluated.to_mesh()
+    try:
+        mesh.calc_loop_triangles()
+        count = len(mesh.loop_triangles)
+        corners = get(mesh.loop_triangles, "loops", np.int32, (count, 3))
+        index = get(mesh.loop_triangles, "material_index", np.int32, (count,))
+        index = np.clip(index, 0, max(0, len(obj.material_slots) - 1))
+        layers = {uv_map: find_uv_layer(mesh, obj.name, uv_map) for uv_map in maps}
+        return {
+            uv_map: (get(layer.uv, "vector", np.float32, (len(mesh.loops), 2))[corners], index)
+            for uv_map, layer in layers.items()
+        }
+    finally:
+        evaluated.to_mesh_clear()

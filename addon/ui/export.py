@@ -1,0 +1,78 @@
+"""The export panel, below Stylize."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..export import proof
+from ..export.copies import is_stylized
+from ..export.presets import PRESETS
+from ..operators import export
+from .panel import PATINA_PT_stylize, wrapped
+
+_ICONS = {"ok": "CHECKMARK", "warning": "ERROR", "problem": "CANCEL"}
+
+
+class PATINA_PT_export(bpy.types.Panel):
+    bl_idname = "PATINA_PT_export"
+    bl_label = "Export"
+    bl_category = PATINA_PT_stylize.bl_category
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = self.layout, context.scene.patina_export
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        stylized = [obj for obj in context.view_layer.objects if is_stylized(obj)]
+        if not stylized:
+            wrapped(layout, "Stylize an object first.", context.region.width, "INFO")
+            return
+        preset = PRESETS[settings.preset]
+        column = layout.column()
+        column.prop(settings, "preset")
+        row = column.row()
+        row.active = False
+        row.label(text=preset.about)
+        if preset.backend:
+            self.draw_print(context, layout, settings, stylized)
+        else:
+            column = layout.column()
+            column.prop(settings, "texture_size")
+            column.prop(settings, "texture_format")
+        if len(stylized) > 1:
+            column = layout.column()
+            column.prop(settings, "scope")
+            column.prop(settings, "files")
+        row = layout.row()
+        row.scale_y = 1.5
+        row.operator("patina.export", text=f"Export {preset.suffix[1:].upper()}…", icon="EXPORT")
+
+    def draw_print(self, context: bpy.types.Context, layout: Any, settings: Any, stylized: list) -> None:
+        column = layout.column()
+        column.prop(settings, "size_mm")
+        column.prop(settings, "min_wall_mm")
+        column.prop(settings, "height")
+        if settings.height:
+            column.prop(settings, "relief_mm")
+        column.prop(settings, "repair")
+        row = layout.row(align=True)
+        row.operator("patina.print_check", icon="CHECKMARK")
+        row.operator("patina.soft_proof", icon="COLOR", depress=proof.is_on(stylized))
+        if export.last_check:
+            self.draw_findings(layout.box(), export.last_check, context.region.width)
+
+    def draw_findings(self, layout: Any, report: dict[str, Any], width: float) -> None:
+        sides = " × ".join(f"{side:.1f}" for side in report["size_mm"])
+        volume = report["volume_cm3"]
+        layout.label(text=f"{sides} mm" + (f", {volume:.1f} cm³" if volume is not None else ""))
+        for finding in report["findings"]:
+            if finding["level"] == "ok":
+                layout.label(text=finding["message"], icon=_ICONS["ok"])
+            else:
+                wrapped(layout, f"{finding['message']} {finding['cure']}", width, _ICONS[finding["level"]])
+
+
+classes = (PATINA_PT_export,)
