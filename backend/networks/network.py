@@ -53,6 +53,7 @@ class Network(nn.Module):
         self._layers = self._describe()
         self.style_layers = entry.style_layers or self._last_by_stride(4)
         self.content_layer = entry.content_layer or self._last_by_stride(3)[-1]
+        self.eval()
 
     def _describe(self) -> dict[str, Layer]:
         shapes, sights = graph.channels(self._whole), graph.geometry(self._whole)

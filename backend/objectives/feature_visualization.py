@@ -1,0 +1,91 @@
+"""What excites a part of a network: a channel, a neuron, a direction, a class.
+
+Olah et al. 2017, "Feature Visualization". Layers that end in a ReLU are read before it, where a
+unit that is off still has a gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ..networks import LOGITS, Layer, Network, classes
+from ..protocol import PatinaError
+from .objective import Objective, Seen
+from .style import layer_mask
+
+
+def channel(network: Network, layer: str, index: int) -> Objective:
+    """The mean of channel `index` over the places of `layer`. Raises PatinaError for one out of range."""
+    place, found = _before_relu(network, layer)
+    _check_channel(network, found, index)
+    return Objective((place,), lambda s: -average(s.activations[place][:, index : index + 1], s.mask)[:, 0])
+
+
+def neuron(network: Network, layer: str, index: int) -> Objective:
+    """Channel `index` at the middle of `layer`."""
+    place, found = _before_relu(network, layer)
+    _check_channel(network, found, index)
+
+    def loss(seen: Seen) -> Tensor:
+        values = seen.activations[place].float()
+        if values.dim() == 4:
+            values = values[:, :, values.shape[2] // 2, values.shape[3] // 2]
+        return -values[:, index]
+
+    return Objective((place,), loss)
+
+
+def direction(network: Network, layer: str, weights: Mapping[int, float]) -> Objective:
+    """The mean dot product of `layer` with the unit vector along `weights` {channel: weight}."""
+    place, found = _before_relu(network, layer)
+    for index in weights:
+        _check_channel(network, found, index)
+    vector = torch.zeros(found.channels)
+    vector[list(weights)] = torch.tensor(list(weights.values()))
+    if not vector.norm() > 0:
+        raise PatinaError("The direction is zero.", "Give a channel a weight other than 0.", "direction")
+    vector /= vector.norm()
+
+    def loss(seen: Seen) -> Tensor:
+        mean = average(seen.activations[place], seen.mask)
+        return -(mean @ vector.to(mean.device))
+
+    return Objective((place,), loss)
+
+
+def class_(network: Network, name: str) -> Objective:
+    """The logit of the ImageNet class `name`. Raises PatinaError where name or classifier is missing."""
+    network.layer(LOGITS)
+    return channel(network, LOGITS, classes.index(name))
+
+
+def average(values: Tensor, mask: Tensor | None) -> Tensor:
+    """(B, C) float32: the mean of `values` (B, C, h, w), or (B, C), over the places that `mask` shows."""
+    values = values.float()
+    if values.dim() == 2:
+        return values
+    if mask is None:
+        return values.mean((2, 3))
+    shown = layer_mask(mask, (values.shape[2], values.shape[3]), 0)[:, None]
+    return (values * shown).sum((2, 3)) / shown.sum((2, 3)).clamp_min(1e-6)
+
+
+def _before_relu(network: Network, layer: str) -> tuple[str, Layer]:
+    """The name to ask the network for, and its layer; both before the ReLU that ends `layer`, if one does."""
+    found = network.layer(layer)
+    if found.before_relu:
+        found = network.layer(found.before_relu)
+        return found.name, found
+    return layer, found
+
+
+def _check_channel(network: Network, layer: Layer, index: int) -> None:
+    if not 0 <= index < layer.channels:
+        raise PatinaError(
+            f"{network.name} has no channel {index} at {layer.name}.",
+            f"Use a number from 0 to {layer.channels - 1}.",
+            "channel",
+        )

@@ -1,0 +1,67 @@
+"""Images as decorrelated spectra: Fourier space with 1/f scaling, and decorrelated colours.
+
+Mordvintsev et al. 2018, "Differentiable Image Parameterizations"; Olah et al. 2017, "Feature
+Visualization", section "Preconditioning". Equal steps on every parameter then change an image as
+natural images vary, and the checkerboards of strided networks have no easy way in.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from .pixel import logit
+from .pyramid import DECORRELATED
+
+DEVIATION = 0.01  # of the spectrum at the start
+CONTRAST = 4.0  # divides the image before the sigmoid, which so starts near grey
+
+
+def frequency_scale(height: int, width: int) -> Tensor:
+    """(H, W//2 + 1): √(wh) / max(|f|, 1/max(w, h)), f in cycles a pixel."""
+    rows, columns = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
+    frequency = torch.sqrt(rows**2 + columns**2).clamp_min(1 / max(height, width))
+    return math.sqrt(height * width) / frequency
+
+
+def recolor(image: Tensor) -> Tensor:
+    """Decorrelated coordinates (B, 3, H, W) → correlated RGB, before the sigmoid."""
+    return torch.einsum("ij,bjhw->bihw", DECORRELATED.to(image), image)
+
+
+def decolor(image: Tensor) -> Tensor:
+    """The inverse of `recolor`."""
+    return torch.einsum("ij,bjhw->bihw", torch.linalg.inv(DECORRELATED).to(image), image)
+
+
+class Fourier(nn.Module):
+    """A batch of images as scaled spectra. Three channels are decorrelated colours; one is a plain value."""
+
+    scale: Tensor
+
+    def __init__(
+        self, batch: int, channels: int, height: int, width: int, start: Tensor | None = None
+    ) -> None:
+        """start (B, C, H, W) in 0..1, or None for the article's N(0, .01) spectrum."""
+        super().__init__()
+        self.size, self.colored = (height, width), channels == 3
+        self.register_buffer("scale", frequency_scale(height, width), persistent=False)
+        if start is None:
+            spectrum = torch.randn(batch, channels, *self.scale.shape, 2) * DEVIATION
+        else:
+            raw = decolor(logit(start)) if self.colored else logit(start)
+            spectrum = torch.view_as_real(torch.fft.rfft2(raw * CONTRAST) / self.scale)
+        self.spectrum = nn.Parameter(spectrum)
+
+    def raw(self) -> Tensor:
+        """(B, C, H, W) before colours and sigmoid; always float32, which the transform needs."""
+        with torch.autocast(self.spectrum.device.type, enabled=False):
+            spectrum = torch.view_as_complex(self.spectrum) * self.scale
+            image: Tensor = torch.fft.irfft2(spectrum, s=self.size) / CONTRAST
+            return image
+
+    def forward(self) -> Tensor:
+        """(B, C, H, W) in 0..1."""
+        return (recolor(self.raw()) if self.colored else self.raw()).sigmoid()

@@ -1,0 +1,42 @@
+"""Aligned frames: what they share keeps their landmarks in one place.
+
+Mordvintsev et al. 2018, "Differentiable Image Parameterizations", section "Aligned Feature
+Visualization Interpolation": every frame is a spectrum of its own plus low-resolution images that
+all frames, or neighbouring ones, have in common.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .fourier import Fourier, recolor
+
+# (frames, share of the side) of the common images; two frames are blended along the sequence.
+_SHARED = ((1, 2), (1, 4), (1, 8), (2, 8), (1, 16), (2, 16))
+DEVIATION = 0.01
+
+
+class Aligned(nn.Module):
+    """N colour images or textures: sigmoid of unique plus shared parameters."""
+
+    def __init__(self, frames: int, height: int, width: int) -> None:
+        super().__init__()
+        self.unique = Fourier(frames, 3, height, width)
+        self.shared = nn.ParameterList(
+            torch.randn(count, 3, height // part, width // part) * DEVIATION for count, part in _SHARED
+        )
+
+    def forward(self) -> Tensor:
+        """(N, 3, H, W) in 0..1."""
+        unique = self.unique.raw()
+        common = sum(spread(tensor, unique.shape[0], *unique.shape[2:]) for tensor in self.shared)
+        return recolor(unique + common).sigmoid()
+
+
+def spread(tensor: Tensor, frames: int, height: int, width: int) -> Tensor:
+    """Resize (n, C, h, w) linearly over frames and space: (frames, C, H, W)."""
+    volume = tensor.transpose(0, 1)[None]
+    grown = F.interpolate(volume, (frames, height, width), mode="trilinear", align_corners=False)
+    return grown[0].transpose(0, 1)

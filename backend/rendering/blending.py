@@ -1,0 +1,38 @@
+"""Laying a half-transparent picture over a background, in linear light as lenses and renderers do."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..parameterizations.fourier import frequency_scale, recolor
+
+
+def to_linear(srgb: Tensor) -> Tensor:
+    """sRGB in 0..1 → linear light (IEC 61966-2-1)."""
+    return torch.where(srgb <= 0.04045, srgb / 12.92, ((srgb.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4)
+
+
+def to_srgb(linear: Tensor) -> Tensor:
+    """Linear light in 0..1 → sRGB."""
+    return torch.where(
+        linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp_min(0.0031308) ** (1 / 2.4) - 0.055
+    )
+
+
+def over(color: Tensor, alpha: Tensor, background: Tensor) -> Tensor:
+    """`color` with opacity `alpha` over `background`: sRGB (…), but alpha, which may have one channel."""
+    return to_srgb(to_linear(color) * alpha + to_linear(background) * (1 - alpha))
+
+
+def smooth_noise(batch: int, height: int, width: int, random: torch.Generator, decay: float = 1.5) -> Tensor:
+    """(B, 3, H, W) sRGB in 0..1: noise with spectrum 1/f^decay, in natural colours, for backgrounds.
+
+    Mordvintsev et al. 2018, section "Generating Semi-Transparent Patterns" (deviation .2, decay 1.5).
+    """
+    scale = frequency_scale(height, width)
+    shape = batch, 3, *scale.shape, 2
+    spectrum = torch.view_as_complex(torch.randn(shape, generator=random) * 0.2)
+    frequency = (height * width) ** 0.5 / scale
+    noise = torch.fft.irfft2(spectrum * (height * width) ** 0.5 / frequency**decay, s=(height, width))
+    return recolor(noise / 4).sigmoid()

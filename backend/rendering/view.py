@@ -1,0 +1,36 @@
+"""What one step looks at, be it a picture or a painted surface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class View:
+    """A batch of views: images (B, 3, H, W) in 0..1, differentiable in what is optimised.
+
+    mask (B, H, W): where the surface is; None: everywhere. content (B, 3, H, W): the same views of
+    what was there before. opacity: for RGBA, the mean alpha (B,) of the view and of the whole.
+    """
+
+    images: Tensor
+    mask: Tensor | None = None
+    content: Tensor | None = None
+    opacity: tuple[Tensor, Tensor] | None = None
+
+
+class Canvas(Protocol):
+    """Something that is painted on: it shows views of itself and takes steps against their gradient."""
+
+    def draw(self, progress: float, random: torch.Generator) -> View:
+        """The next views; progress 0..1 tells how much of the job is done."""
+
+    def step(self, rate: float) -> None:
+        """One step with the gradients that have gathered since the last, which are then zero."""
+
+    def picture(self) -> Tensor:
+        """(B, C, H, W) in 0..1, gradient-free: what is on it now."""
