@@ -2,7 +2,7 @@
 #
 # Needed beforehand: Python 3.11 with venv, and the system libraries that Blender links to (make says which).
 
-PYTHON ?= python3
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 # Which torch: `$(PYTHON) -m addon.setup variants` lists them. On Linux the default index has the CUDA build,
 # which runs on the processor too.
 TORCH ?= $(if $(filter Darwin,$(shell uname)),mps,cuda)

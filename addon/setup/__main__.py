@@ -13,7 +13,8 @@ from pathlib import Path
 
 from . import environment, machine, system, variants
 from .errors import Cancelled, SetupError
-from .machine import Plan, Progress
+from .plan import Plan
+from .progress import Progress
 
 # The same codes as the backend's: backend/protocol.py.
 FINISHED, FAILED, CANCELLED = 0, 1, 3
@@ -72,7 +73,7 @@ def _run(options: argparse.Namespace, speak: _Terminal) -> str:
         options.index,
     )
     if options.verb == "verify":
-        return machine.check(plan, speak.cancelled)
+        return machine.verify(plan, speak.progress, speak.cancelled)
     machine.set_up(plan, speak.progress, speak.cancelled, fresh=options.verb == "repair")
     return "The backend is ready."
 
@@ -83,8 +84,8 @@ def _gather(options: argparse.Namespace, speak: _Terminal) -> str:
     variant = variants.find(options.variant) if options.variant else variants.choose()
     wheels = options.wheelhouse.expanduser().absolute()
     with tempfile.TemporaryDirectory() as folder:
-        plan = Plan(Path(folder), variant, options.python, wheels, options.index)
-        machine.gather(plan, speak.progress, speak.cancelled)
+        plan = Plan(Path(folder), variant, options.python, index=options.index)
+        machine.gather(plan, wheels, speak.progress, speak.cancelled)
     return (
         f"{system.size_of(wheels) / variants.GB:.2f} GB of wheels for {variant.label} on {platform.system()},"
         f" Python {platform.python_version()}, are in {options.wheelhouse}."

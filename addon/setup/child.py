@@ -5,6 +5,7 @@ Run as a script by the environment's Python: child.py MODULE ARGUMENTS…
 
 import os
 import runpy
+import signal
 import sys
 import threading
 
@@ -12,6 +13,8 @@ import threading
 def _watch() -> None:
     while os.read(0, 1024):
         pass
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)  # with whatever this has started
     os._exit(1)
 
 

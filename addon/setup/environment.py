@@ -86,6 +86,16 @@ def _broken(record: Record, reason: str, cure: str) -> Record:
     return Record(**{**asdict(record), "state": BROKEN, "reason": reason, "cure": cure})
 
 
+def make_parent(folder: Path) -> None:
+    """Make the folder that the environment's folder and its lock lie in."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(
+            f"{folder.parent} cannot be made: {error.strerror}.", "Choose another folder in the preferences."
+        ) from error
+
+
 def claim(folder: Path) -> None:
     """Make `folder`, or refuse one that holds anything but an environment of ours, or cannot be written."""
     try:

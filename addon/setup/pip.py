@@ -1,4 +1,4 @@
-"""One run of pip in the environment: progress by what arrives on disk, cancel, errors in plain words.
+"""One run of pip, or of another module, in the environment: cancel, and errors in plain words.
 
 Pip is run as it is, so a studio's own settings of it (index, proxy, certificates) hold here too.
 """
@@ -56,6 +56,11 @@ _MEANINGS = (
         "Check the connection, then press Set up: it goes on from there. Or set up from a wheel folder.",
     ),
     (
+        r"requirement (?P<what>\S+).*\(from versions: none\)",
+        "{what} was not found in any version: the package index cannot be reached, or does not have it.",
+        "Check the connection and the index address in the preferences, or the wheel folder.",
+    ),
+    (
         r"No matching distribution found for (?P<what>\S+)",
         "{what} was not found for this Python and system.",
         "Choose another Python or another torch, or check the index address or the wheel folder.",
@@ -83,13 +88,13 @@ def run(
     environment: Mapping[str, str],
     tick: Callable[[], None],
 ) -> None:
-    """Run `pip ARGUMENTS` with its temporary files in `folder`.
+    """Run a module, `pip` for one, by its name and ARGUMENTS, with its temporary files in `folder`.
 
     `tick` is called ten times a second, and ends the run by raising. Raises SetupError when pip fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
     temporary = {name: str(folder) for name in ("TMPDIR", "TEMP", "TMP")}
-    command = [str(python), "-I", str(_CHILD), "pip", "--no-cache-dir", *arguments]
+    command = [str(python), "-I", str(_CHILD), *arguments]
     process = system.start(command, {**environment, **temporary}, folder)
     output = run_to_end(process, tick)
     if process.returncode:
@@ -110,8 +115,7 @@ def run_to_end(process: subprocess.Popen[str], tick: Callable[[], None]) -> str:
                 break
             tick()
     except (Cancelled, SetupError, OSError, KeyboardInterrupt):
-        process.kill()
-        process.wait()
+        system.end(process)
         raise
     finally:
         reader.join(5)
@@ -120,7 +124,7 @@ def run_to_end(process: subprocess.Popen[str], tick: Callable[[], None]) -> str:
     return "".join(lines)
 
 
-def options(wheelhouse: Path | None, index: str) -> tuple[list[str], dict[str, str]]:
+def source(wheelhouse: Path | None, index: str) -> tuple[list[str], dict[str, str]]:
     """Where pip gets packages from: its options, and the environment variables to run it with."""
     if wheelhouse is not None:
         return ["--no-index", "--find-links", str(wheelhouse)], system.offline_environment(os.environ)

@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -29,6 +30,9 @@ OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 # this far below the environment.
 LONGEST_WINDOWS_PATH = 259
 DEEPEST_FILE = 150
+
+_NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+_SHORT_SECONDS = 120
 
 
 def python_in(folder: Path, system: str = SYSTEM) -> Path:
@@ -81,9 +85,21 @@ def offline_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return kept | own | {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
 
 
+def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a short command to its end, without a window."""
+    return subprocess.run(
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=_SHORT_SECONDS,
+        env=clean_environment(os.environ),
+        creationflags=_NO_WINDOW,
+    )
+
+
 def start(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> subprocess.Popen[str]:
     """Start `command` with pipes for all three streams, in a group of its own and without a window."""
-    windows_flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
     try:
         return subprocess.Popen(
             command,
@@ -95,12 +111,22 @@ def start(command: Sequence[str], environment: Mapping[str, str], folder: Path) 
             encoding="utf-8",
             errors="replace",
             start_new_session=True,  # without effect on Windows
-            creationflags=windows_flags,
+            creationflags=_NO_WINDOW,
         )
     except OSError as error:
         raise SetupError(
             f"{command[0]} cannot be started: {error.strerror}.", "Name another Python in the preferences."
         ) from error
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a process that `start` began, and all that it began in turn; wait until it is gone."""
+    if os.name == "nt":
+        run(["taskkill", "/F", "/T", "/PID", str(process.pid)])
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 @dataclass(frozen=True)
@@ -124,15 +150,7 @@ def ask_python(path: Path) -> Python:
         *OLDEST_PYTHON, *NEWEST_PYTHON
     )
     try:
-        run = subprocess.run(
-            [str(path), "-I", "-c", _QUESTION],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=clean_environment(os.environ),
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-        answer = json.loads(run.stdout)
+        answer = json.loads(run([str(path), "-I", "-c", _QUESTION]).stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired):
         raise SetupError(f"{path} is not a Python that runs.", cure) from None
     version = tuple(answer["version"])
@@ -203,7 +221,13 @@ def lock(path: Path) -> Iterator[None]:
     The system frees it when the holder ends, however it ends.
     """
     while True:
-        handle = path.open("a")
+        try:
+            handle = path.open("a")
+        except OSError as error:
+            raise SetupError(
+                f"{path.parent} cannot be written to: {error.strerror}.",
+                "Choose another folder in the preferences, or allow writing to this one.",
+            ) from error
         try:
             _take(handle.fileno())
         except OSError:

@@ -1,0 +1,201 @@
+"""What is decided without touching the disk: variants, paths of every system, sets, pip's words."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from addon.setup import pip, system, variants
+from addon.setup.errors import SetupError
+
+SYSTEMS = ("Linux", "Windows", "Darwin")
+
+
+def pins(name: str) -> dict[str, str]:
+    """{"numpy ; marker": "2.2.6"}: every requirement of a set."""
+    text = (variants.SETS / name).read_text()
+    found = re.findall(r"^([\w.-]+)==([\w.+]+)( ; [^\\\n]*)?", text, re.MULTILINE)
+    return {package + marker.rstrip(): version for package, version, marker in found}
+
+
+def test_interpreter_of_each_system():
+    folder = Path("backend")
+    assert system.python_in(folder, "Linux") == folder / "bin" / "python"
+    assert system.python_in(folder, "Darwin") == folder / "bin" / "python"
+    assert system.python_in(folder, "Windows") == folder / "Scripts" / "python.exe"
+
+
+def test_windows_paths_have_an_end():
+    long = Path("/") / ("x" * 120)
+    system.check_path(long, "Linux")
+    with pytest.raises(SetupError, match="too long for Windows") as caught:
+        system.check_path(long, "Windows")
+    assert "109 characters" in caught.value.cure
+    system.check_path(Path("/") / ("x" * 100), "Windows")
+    with pytest.raises(SetupError, match="not an absolute path"):
+        system.check_path(Path("here"), "Linux")
+
+
+def test_deepest_file_is_as_deep_as_said():
+    """Torch's own files, below the environment's folder, as the backend here has them."""
+    backend = Path(__file__).parents[2] / ".env" / "backend"
+    if not backend.is_dir():
+        pytest.skip("the backend is not set up here")
+    inside = next(backend.glob("lib/python*/site-packages"))
+    # Windows has Lib/site-packages in place of lib/python3.N/site-packages.
+    deepest = max(len(str(PurePosixPath(path.relative_to(inside)))) for path in inside.rglob("*"))
+    assert len("/Lib/site-packages/") + deepest <= system.DEEPEST_FILE
+
+
+def test_forgetting_an_interpreter_leaves_the_rest(tmp_path: Path):
+    for folder in ("bin", "Scripts"):
+        (tmp_path / folder).mkdir()
+        for name in ("python", "python.exe", "python3", "pip"):
+            (tmp_path / folder / name).write_text("")
+    system.forget_interpreter(tmp_path, "Windows")
+    system.forget_interpreter(tmp_path, "Linux")
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["pip", "pip"]
+
+
+def test_only_what_steers_pip_elsewhere_is_taken_away():
+    given = {
+        "PATH": "/bin",
+        "PYTHONHOME": "/blender",
+        "PYTHONPATH": "/other add-on",
+        "VIRTUAL_ENV": "/x",
+        "PIP_TARGET": "/y",
+        "PIP_INDEX_URL": "https://studio/simple",
+        "HTTPS_PROXY": "http://proxy",
+    }
+    clean = system.clean_environment(given)
+    assert {name: clean.get(name) for name in given} == {
+        **dict.fromkeys(given),
+        "PATH": "/bin",
+        "PIP_INDEX_URL": "https://studio/simple",
+        "HTTPS_PROXY": "http://proxy",
+    }
+    offline = system.offline_environment(given)
+    assert "PIP_INDEX_URL" not in offline
+    assert offline["PIP_NO_INDEX"] == "1"
+
+
+def test_python_too_old_or_too_new(monkeypatch: pytest.MonkeyPatch):
+    assert system.ask_python(Path(sys.executable)).version == sys.version_info[:3]
+    monkeypatch.setattr(system, "OLDEST_PYTHON", (3, 98))
+    monkeypatch.setattr(system, "NEWEST_PYTHON", (3, 99))
+    with pytest.raises(SetupError, match="too old for torch") as caught:
+        system.ask_python(Path(sys.executable))
+    assert "from 3.98 to 3.99" in caught.value.cure
+    monkeypatch.setattr(system, "OLDEST_PYTHON", (3, 1))
+    monkeypatch.setattr(system, "NEWEST_PYTHON", (3, 2))
+    with pytest.raises(SetupError, match="too new for torch"):
+        system.ask_python(Path(sys.executable))
+
+
+@pytest.mark.parametrize("path", ["/bin/true", "/nowhere/python", "/"])
+def test_not_a_python(path: str):
+    with pytest.raises(SetupError, match="not a Python that runs"):
+        system.ask_python(Path(path))
+
+
+def test_variants_of_each_system(monkeypatch: pytest.MonkeyPatch):
+    names = {name: [variant.name for variant in variants.available(name)] for name in SYSTEMS}
+    assert names == {"Linux": ["cuda", "rocm", "cpu"], "Windows": ["cuda", "cpu"], "Darwin": ["mps", "cpu"]}
+    with pytest.raises(SetupError, match="no torch called rocm for Windows"):
+        variants.find("rocm", "Windows")
+
+    for nvidia, amd, expected in ((True, True, "cuda"), (False, True, "rocm"), (False, False, "cpu")):
+        monkeypatch.setattr(system, "has_nvidia", lambda on, answer=nvidia: answer)
+        monkeypatch.setattr(system, "has_amd", lambda on, answer=amd: answer)
+        assert variants.choose("Linux").name == expected
+    monkeypatch.setattr(system, "machine", lambda: "arm64")
+    assert variants.choose("Darwin").name == "mps"
+    monkeypatch.setattr(system, "machine", lambda: "x86_64")
+    with pytest.raises(SetupError, match="Intel"):
+        variants.choose("Darwin")
+
+
+@pytest.mark.parametrize("variant", variants.VARIANTS, ids=lambda variant: f"{variant.name}-{variant.system}")
+def test_sets_are_pinned_and_agree(variant: variants.Variant):
+    torch = pins(variant.torch)
+    assert torch["torch"].split("+")[0] == "2.12.0"
+    assert torch["torchvision"].split("+")[0] == "0.27.0"
+    for name in (variants.PIP, variants.COMMON, variant.torch, variants.WEIGHTS):
+        text = (variants.SETS / name).read_text()
+        requirements = [line for line in text.splitlines() if re.match(r"\w", line)]
+        assert requirements
+        assert all(re.match(r"[\w.-]+==[\w.+]+", line) for line in requirements)
+        if not (name == variant.torch and variant.index):
+            blocks = re.findall(r"^\w.*?(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
+            assert all(re.search(r"--hash=sha256:[0-9a-f]{64}\b", block) for block in blocks)
+    assert str(variant.download // 10**8 / 10) in variant.summary
+
+
+def test_fingerprint_is_of_what_the_sets_say(tmp_path: Path):
+    variant = variants.find("cuda", "Linux")
+    for name in variants.SETS.iterdir():
+        (tmp_path / name.name).write_text("# another comment\n\n" + name.read_text())
+    assert variants.fingerprint(variant, tmp_path) == variants.fingerprint(variant)
+    common = tmp_path / variants.COMMON
+    common.write_text(common.read_text().replace("embreex==", "embreex==9"))
+    assert variants.fingerprint(variant, tmp_path) != variants.fingerprint(variant)
+
+
+# What pip (and Python's own errors) really wrote, cut to the line that matters.
+SAID = [
+    (
+        "OSError: [Errno 28] No space left on device",
+        "disk is full",
+    ),
+    ("OSError: [WinError 112] There is not enough space on the disk", "disk is full"),
+    (
+        "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated the "
+        "package versions, please update the hashes.",
+        "hash is wrong",
+    ),
+    (
+        "PermissionError: [WinError 32] The process cannot access the file",
+        "cannot be written",
+    ),
+    (
+        "OSError: [Errno 13] Permission denied: '/x'",
+        "cannot be written",
+    ),
+    (
+        "WARNING: Retrying (Retry(total=0)) broken by 'ProxyError('Cannot connect to proxy.')'",
+        "proxy",
+    ),
+    (
+        "SSLError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] verify failed",
+        "certificate",
+    ),
+    (
+        "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError('<pip._vendor."
+        "urllib3.connection.HTTPSConnection>: Failed to establish a new connection: [Errno -3]')",
+        "network was lost",
+    ),
+    (
+        "urllib3.exceptions.ReadTimeoutError: Read timed out.",
+        "network was lost",
+    ),
+    (
+        "ERROR: Could not find a version that satisfies the requirement torch==2.12.0 (from versions: none)",
+        "torch==2.12.0 was not found in any version",
+    ),
+    (
+        "ERROR: No matching distribution found for torch==2.12.0",
+        "torch==2.12.0 was not found for",
+    ),
+    ("ERROR: something new", "pip failed: ERROR: something new"),
+    ("", "said nothing"),
+]
+
+
+@pytest.mark.parametrize(("said", "meant"), SAID)
+def test_pips_words(said: str, meant: str):
+    error = pip.explain(f"Looking in indexes\n{said}\n" if said else "")
+    assert meant in error.message
+    assert error.cure
