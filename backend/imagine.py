@@ -14,6 +14,7 @@ from .objectives.transparency import transparent
 from .rendering.view import Canvas
 
 REVIVED_STEPS = 16  # in which dead ReLUs get a gradient (Lucid)
+OPAQUE = 0.35  # of the job, before opacity costs anything: first there must be something to keep
 COOLING = 0.2  # the last step's rate, relative to the first's
 
 # Burt and Adelson's binomial kernel with a = .4, which Snelgrove uses between octaves.
@@ -70,7 +71,7 @@ def imagine(
                 with torch.no_grad():
                     content = look(network, view.content, objective.layers)
         loss = objective(Seen(activations, view.mask, content))
-        if view.opacity is not None:
+        if view.opacity is not None and progress >= OPAQUE:
             loss = transparent(loss, *view.opacity)
         total = loss.mean()
         total.backward()  # type: ignore[no-untyped-call]

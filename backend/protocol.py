@@ -9,8 +9,9 @@ A job folder holds `job.json` (a `Job`) and the files it names, by paths relativ
     content.png   the object's present base colour, sRGB; row 0 is v = 1
     style.jpg     any image Pillow reads
 
-The backend adds `preview.png`, `texture.png` and `report.json`, each written beside and renamed, so
-a reader never sees half a file. It writes one event a line to stdout; everything else goes to stderr.
+The backend adds `preview.png`, `texture.png` (`image.png` where there is no mesh) and `report.json`,
+each written beside and renamed, so a reader never sees half a file. Several frames are `texture_0.png`,
+`texture_1.png`, …; a CPPN is also kept as `picture.cppn`. It writes one event a line to stdout; everything else goes to stderr.
 It reads stdin: a line `cancel` ends the job within two seconds, and so does the end of the stream.
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ VERSION = 1
 JOB_FILE = "job.json"
 PREVIEW_FILE = "preview.png"
 TEXTURE_FILE = "texture.png"
+IMAGE_FILE = "image.png"
+CPPN_FILE = "picture.cppn"
 REPORT_FILE = "report.json"
 
 # Exit codes of `python -m backend run`.
@@ -37,6 +41,9 @@ COLORS = ("style", "object")
 FRAMINGS = ("surface", "bounding_box")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 RASTERIZERS = ("embree",)
+TASKS = ("stylize", "dream", "synthesize", "interpolate", "morph")
+TARGETS = ("class", "channel", "neuron", "direction", "deepdream")
+PARAMETERIZATIONS = ("pyramid", "fourier", "pixel", "cppn", "shared")
 TEXTURE_SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
@@ -63,8 +70,27 @@ class Style:
 
 
 @dataclass(frozen=True)
+class Target:
+    """What a dream is of, and its share in a sum; which fields are set depends on `kind`.
+
+    class        name: of an ImageNet class
+    channel      layer, channel
+    neuron       layer, channel; the neuron in the middle
+    direction    layer, direction: pairs of channel and weight
+    deepdream    layer: whatever it sees already
+    """
+
+    kind: str
+    name: str = ""
+    layer: str = ""
+    channel: int = 0
+    direction: tuple[tuple[int, float], ...] = ()
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
 class Job:
-    """What is to be done. Paths are relative to the job folder."""
+    """What is to be done. Paths are relative to the job folder. Without a mesh it is a flat picture."""
 
     name: str = ""  # whom it is for, in messages: the object's name
     mesh: str | None = None
@@ -82,6 +108,15 @@ class Job:
     framing: str = "surface"
     rasterizer: str = "embree"
     device: str = "auto"
+    task: str = "stylize"
+    targets: tuple[Target, ...] = ()  # of dream and interpolate
+    image_size: int = 256  # pixels along a flat picture's longer side
+    frames: int = 4  # of interpolate and morph
+    aligned: bool = False  # interpolate: neighbouring frames must look alike to the network's middle
+    transparent: bool = False  # dream: with alpha, opaque only where it matters
+    tileable: bool = False  # synthesize: left goes on at right, top at bottom
+    scales: int = 3  # synthesize: of the exemplar's pyramid; 1 is plain Gram matrices
+    cppns: tuple[str, ...] = ()  # morph: the two ends
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -127,10 +162,89 @@ def _check(job: Job) -> None:
             refuse("styles", "has an entry without an image", "Name an image file.")
         if not _is_number(style.weight) or style.weight <= 0:
             refuse("styles", f"gives {style.image} the weight {style.weight!r}", "Use a positive number.")
-    if job.mesh is None:
-        refuse("mesh", "is missing", "Name the job's mesh.npz.")
-    if not job.styles:
+    _check_task(job, refuse, one_of)
+
+
+def _check_task(
+    job: Job, refuse: Callable[..., None], one_of: Callable[[str, tuple[Any, ...]], None]
+) -> None:
+    """What the task needs is there, and nothing that makes no sense for it."""
+    one_of("task", TASKS)
+    one_of("parameterization", PARAMETERIZATIONS)
+    for name in ("aligned", "transparent", "tileable"):
+        one_of(name, (True, False))
+    if not _is_whole(job.image_size) or not 32 <= job.image_size <= 8192:
+        refuse("image_size", f"is {job.image_size!r}", "Use a whole number of pixels from 32 to 8192.")
+    if not _is_whole(job.scales) or not 1 <= job.scales <= 5:
+        refuse("scales", f"is {job.scales!r}", "Use a whole number from 1 to 5.")
+    for target in job.targets:
+        _check_target(target, refuse)
+    kinds = {target.kind for target in job.targets}
+    flat, task = job.mesh is None, job.task
+    if job.targets and task not in ("dream", "interpolate"):
+        refuse("targets", f"has no meaning for {task}", "Leave it empty, or choose dream or interpolate.")
+    if job.styles and task in ("dream", "morph"):
+        refuse("styles", f"has no meaning for {task}", "Leave it empty, or choose stylize.")
+    if not job.styles and task in ("stylize", "synthesize"):
         refuse("styles", "is empty", "Choose at least one style image.")
+    if task == "stylize" and flat and job.content is None:
+        refuse("mesh", "is missing, and so is a picture", "Name the job's mesh.npz, or a content picture.")
+    if task == "dream" and not job.targets:
+        refuse("targets", "is empty", "Say what to dream of: a class, a channel, a direction.")
+    if "deepdream" in kinds and job.content is None:
+        refuse("content", "is missing", "DeepDream starts from a picture, or from an object's own texture.")
+    if "deepdream" in kinds and (task == "interpolate" or job.transparent):
+        refuse(
+            "targets", "asks for deepdream, which has no frames and no alpha", "Choose a class or a channel."
+        )
+    if "deepdream" in kinds and job.parameterization == "cppn":
+        refuse("parameterization", "is cppn, which cannot start from a picture", "Use pyramid or fourier.")
+    if job.transparent and task != "dream":
+        refuse("transparent", f"has no meaning for {task}", "Choose dream, or an opaque result.")
+    if job.tileable and (task != "synthesize" or not flat):
+        refuse("tileable", "is for the synthesis of flat pictures", "Leave it off.")
+    if job.tileable and job.parameterization == "cppn":
+        refuse("parameterization", "is cppn, which has edges and cannot tile", "Use fourier or pyramid.")
+    if (job.parameterization == "shared") != (task == "interpolate"):
+        refuse(
+            "parameterization",
+            f"is {job.parameterization}, which does not fit {task}",
+            "Interpolation uses shared, and only interpolation does.",
+        )
+    if job.aligned and task != "interpolate":
+        refuse("aligned", f"has no meaning for {task}", "Leave it off.")
+    if task == "interpolate" and (len(job.targets), len(job.styles)) not in ((2, 0), (0, 2)):
+        refuse(
+            "targets", "must be two things to go between", "Give two targets, or two styles and no target."
+        )
+    if task == "morph" and (len(job.cppns) != 2 or not all(isinstance(p, str) and p for p in job.cppns)):
+        refuse("cppns", f"is {list(job.cppns)!r}", "Name two .cppn files.")
+    if task == "morph" and not flat:
+        refuse("mesh", "has no meaning for morph", "Leave it out.")
+    if task in ("interpolate", "morph") and (not _is_whole(job.frames) or not 3 <= job.frames <= 64):
+        refuse(
+            "frames",
+            f"is {job.frames!r}, and a way from one end to the other has at least 3",
+            "Use a whole number from 3 to 64.",
+        )
+
+
+def _check_target(target: Target, refuse: Callable[..., None]) -> None:
+    kind = target.kind
+    if kind not in TARGETS:
+        refuse("targets", f"has a {kind!r}", f"Use one of: {', '.join(TARGETS)}.")
+    if kind == "class" and (not isinstance(target.name, str) or not target.name.strip()):
+        refuse("targets", "has a class without a name", 'Name an ImageNet class, such as "daisy".')
+    if kind != "class" and (not isinstance(target.layer, str) or not target.layer):
+        refuse("targets", f"has a {kind} without a layer", "Name a layer of the network.")
+    if kind in ("channel", "neuron") and (not _is_whole(target.channel) or target.channel < 0):
+        refuse("targets", f"has the channel {target.channel!r}", "Use a whole number from 0 on.")
+    if kind == "direction":
+        pairs = target.direction
+        if not pairs or not all(len(p) == 2 and _is_whole(p[0]) and _is_number(p[1]) for p in pairs):
+            refuse("targets", "has a malformed direction", "Give pairs of a channel and its weight.")
+    if not _is_number(target.weight) or target.weight == 0:
+        refuse("targets", f"has the weight {target.weight!r}", "Use a number other than 0.")
 
 
 def _is_number(x: object) -> bool:
@@ -170,7 +284,16 @@ def read_job(folder: Path) -> Job:
         raise PatinaError(
             f"job.json: styles is malformed ({error}).", 'Write it as [{"image": …, "weight": …}].', "styles"
         ) from None
-    return Job(styles=styles, **raw)
+    try:
+        targets = tuple(
+            Target(**(record | {"direction": tuple(tuple(pair) for pair in record.get("direction", ()))}))
+            for record in raw.pop("targets", ())
+        )
+    except (TypeError, AttributeError) as error:
+        raise PatinaError(
+            f"job.json: targets is malformed ({error}).", 'Write it as [{"kind": "class", …}].', "targets"
+        ) from None
+    return Job(styles=styles, targets=targets, cppns=tuple(raw.pop("cppns", ())), **raw)
 
 
 @dataclass(frozen=True)

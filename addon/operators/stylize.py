@@ -5,7 +5,8 @@ from __future__ import annotations
 import bpy
 
 from ...backend.protocol import PatinaError
-from .. import folders, jobs, terminal
+from ...backend import terminal
+from .. import folders, jobs
 from ..scene import job, mesh
 
 
@@ -56,7 +57,7 @@ class PATINA_OT_stylize(bpy.types.Operator):
             jobs.submit(run)
         if not bpy.app.background:
             return {"FINISHED"}  # the timer sees to the rest
-        bar = terminal.ProgressBar()
+        bar = ProgressBar()
         jobs.run_to_end(lambda run: bar.show(run.progress, run.object_name))
         bar.end()
         return self.tell(runs)

@@ -6,7 +6,8 @@ import textwrap
 
 import bpy
 
-from .. import folders, jobs, styles, terminal
+from ...backend import terminal
+from .. import folders, jobs, styles
 from ..scene import material
 
 
@@ -56,6 +57,9 @@ class PATINA_PT_stylize(bpy.types.Panel):
             stylized = any(material.shows_stylized(obj) for obj in context.selected_objects)
             text = "Show Original" if stylized else "Show Stylized"
             layout.operator("patina.compare", text=text, icon="ARROW_LEFTRIGHT")
+            shading = context.space_data.shading
+            if stylized and shading.type == "SOLID" and shading.color_type != "TEXTURE":
+                layout.prop_enum(shading, "type", "MATERIAL", text="Show Textures in the Viewport")
         if jobs.last_error:
             self.draw_error(layout.box(), jobs.last_error, context.region.width)
 
@@ -76,7 +80,7 @@ class PATINA_PT_stylize(bpy.types.Panel):
         event = run.progress
         text = event.stage.capitalize() or "Starting"
         if event.seconds_left is not None:
-            text += f", {terminal.clock(event.seconds_left)} left"
+            text += f", {clock(event.seconds_left)} left"
         column = layout.column(align=True)
         column.label(text=run.object_name + (f" (then {waiting} more)" if waiting else ""))
         column.progress(factor=event.fraction, text=text)
@@ -85,11 +89,13 @@ class PATINA_PT_stylize(bpy.types.Panel):
     def draw_error(self, layout: bpy.types.UILayout, error: jobs.PatinaError, width: float) -> None:
         wrapped(layout, error.message, width, "ERROR")
         if error.cure:
-            wrapped(layout, error.cure, width)
+            wrapped(layout, error.cure, width, "BLANK1")
         if error.field == "backend":
-            layout.operator(
-                "preferences.addon_show", text="Open Preferences", icon="PREFERENCES"
-            ).module = folders.PACKAGE
+            op = layout.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES")
+            op.module = folders.PACKAGE
+        elif jobs.ended and jobs.ended[-1].error is error:
+            op = layout.operator("wm.path_open", text="Open the Job's Folder", icon="FILE_FOLDER")
+            op.filepath = str(jobs.ended[-1].folder)
 
 
 classes = (PATINA_PT_stylize,)

@@ -158,7 +158,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 # What else the command line's namespace holds; `verb` is the caller's.
-_NOT_OPTIONS = ("model", "preset", "out", "size_mm", "json", "verb")
+_NOT_OPTIONS = ("model", "preset", "out", "size_mm", "json", "verb", "do")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ def game_glb(path: Path, texture: Path | None, most: int, format: str) -> tuple[
     if path.suffix.lower() in (".glb", ".gltf"):
         model = gltf.read(path)
     else:
-        model = gltf.parse(_to_glb(read_model(path, texture)), path.parent)
+        model = gltf.parse(to_glb(read_model(path, texture)), path.parent)
         texture = None
     uses: dict[int, list[gltf.Slot]] = {}
     for slot in gltf.slots(model):
@@ -107,7 +107,7 @@ def _mark_webp(model: gltf.Gltf) -> None:
             tree[key] = names
 
 
-def _to_glb(model: Model) -> bytes:
+def to_glb(model: Model) -> bytes:
     """A still GLB of a model that was no glTF: Y up, one primitive a texture."""
     scene = trimesh.Scene()
     vertices = model.vertices[:, [0, 2, 1]] * (1, 1, -1)

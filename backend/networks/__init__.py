@@ -10,7 +10,7 @@ from .registry import assemble, entries, entry
 __all__ = ["LOGITS", "Layer", "Network", "entries", "entry", "load"]
 
 
-def load(name: str, device: torch.device) -> Network:
+def load(name: str, device: torch.device, average_pooling: bool = False) -> Network:
     """The network of this name with its weights, on `device`. Raises PatinaError; downloads nothing."""
     known = entry(name)
-    return Network(known, assemble(known)).to(device)
+    return Network(known, assemble(known), average_pooling).to(device)

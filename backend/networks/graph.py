@@ -21,6 +21,15 @@ class _Tracer(fx.Tracer):
         return isinstance(m, nn.Conv2d) or super().is_leaf_module(m, module_qualified_name)
 
 
+def average_pooling(model: nn.Module) -> None:
+    """Put an average in the place of every maximum that `model` pools by."""
+    for parent in list(model.modules()):
+        for name, pool in parent.named_children():
+            if isinstance(pool, nn.MaxPool2d):
+                mean = nn.AvgPool2d(pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode, False)
+                setattr(parent, name, mean)
+
+
 def trace(model: nn.Module) -> fx.GraphModule:
     """The model, in evaluation mode, as a graph none of whose operations overwrites its input."""
     graph = _Tracer().trace(model.eval())

@@ -36,8 +36,11 @@ class Network(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, entry: Entry, model: nn.Module) -> None:
+    def __init__(self, entry: Entry, model: nn.Module, average_pooling: bool = False) -> None:
+        """average_pooling: in place of maxima, for smoother gradients (Gatys et al. 2016, section 2)."""
         super().__init__()
+        if average_pooling:
+            graph.average_pooling(model)
         self.name = entry.name
         names = layer_names.of(entry.name, model)
         self._bgr = entry.normalization.bgr

@@ -31,6 +31,3 @@ class Canvas(Protocol):
 
     def step(self, rate: float) -> None:
         """One step with the gradients that have gathered since the last, which are then zero."""
-
-    def picture(self) -> Tensor:
-        """(B, C, H, W) in 0..1, gradient-free: what is on it now."""

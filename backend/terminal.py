@@ -1,4 +1,4 @@
-"""A progress bar for a terminal, where there is no window to draw one in. No bpy."""
+"""A progress bar for a terminal, where there is no window to draw one in. Standard library only: the add-on draws its bar with it too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 import sys
 from typing import TextIO
 
-from ..backend.protocol import Event
+from .protocol import Event
 
 BAR = 24
 
