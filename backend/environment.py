@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import importlib.metadata
 import importlib.util
-import json
 import os
 import platform
 import re
@@ -231,6 +230,7 @@ def _step() -> Finding:
 def _job() -> Finding:
     """Run one tiny job as the add-on would."""
     start = time.perf_counter()
+    reads, writes = os.pipe()  # its stdin: held open, for the end of it would cancel the job
     try:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -238,31 +238,30 @@ def _job() -> Finding:
             run = subprocess.run(
                 [sys.executable, "-E", "-s", "-B", "-X", "utf8", "-m", "backend", "run", str(folder)],
                 cwd=ROOT,
-                stdin=subprocess.PIPE,
+                stdin=reads,
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",
                 timeout=PROBE_SECONDS,
-                input=None,
             )
             done = (folder / protocol.TEXTURE_FILE).is_file() and (folder / protocol.REPORT_FILE).is_file()
     except subprocess.TimeoutExpired:
         return Finding(
-            "Tiny job", f"not finished after {PROBE_SECONDS} s", "Close other programs, then try again."
+            "Tiny job", f"not done after {PROBE_SECONDS} s", "Close other programs, then try again."
         )
     except OSError as error:
         return Finding("Tiny job", f"cannot be written: {error.strerror}", "Free some space on the disk.")
+    finally:
+        os.close(reads)
+        os.close(writes)
     if run.returncode == protocol.FINISHED and done:
         return Finding("Tiny job", f"finished in {time.perf_counter() - start:.1f} s")
     events = [event for line in run.stdout.splitlines() if (event := protocol.read_event(line))]
     failed = next((event for event in events if event.kind == "failed"), None)
     words = [line for line in run.stderr.splitlines() if line.strip()]
     said = failed.message if failed else words[-1] if words else "it said nothing"
-    return Finding(
-        "Tiny job",
-        _without_paths(f"failed (exit code {run.returncode}): {said}"),
-        (failed and failed.cure) or REPAIR,
-    )
+    cure = (failed and failed.cure) or REPAIR
+    return Finding("Tiny job", _without_paths(f"failed (exit code {run.returncode}): {said}"), cure)
 
 
 def _write_tiny_job(folder: Path) -> None:
@@ -293,8 +292,3 @@ def _without_paths(text: str) -> str:
     """`text` on one line, with paths shortened to their last part."""
     one_line = " ".join(text.split())
     return re.sub(r"(?:[A-Za-z]:)?[\\/](?:[^\\/:\"'<>|\n]+[\\/])+", "", one_line)
-
-
-def as_json(report: Report) -> str:
-    """The findings for the preferences page."""
-    return json.dumps([vars(finding) for finding in report.findings])
