@@ -145,9 +145,12 @@ def _take(run: Run, event: Event) -> None:
         _end(run, CANCELLED)
     elif event.kind == "finished":
         _end(run, FINISHED)
-        # An operator, because that makes it one undo step. It tells its own errors to the run.
-        with contextlib.suppress(RuntimeError), _a_window():
-            bpy.ops.patina.apply("EXEC_DEFAULT", True, folder=str(run.folder))
+        try:
+            with _a_window():
+                bpy.ops.patina.apply("EXEC_DEFAULT", True, folder=str(run.folder))  # one undo step
+        except RuntimeError as error:
+            if run.error is None:
+                raise PatinaError(str(error), f"The texture is kept: {run.texture}.") from None
 
 
 def _a_window() -> contextlib.AbstractContextManager[object]:

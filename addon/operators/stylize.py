@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ...backend.protocol import PatinaError
-from ...backend import terminal
+from ...backend.terminal import ProgressBar
 from .. import folders, jobs
 from ..scene import job, mesh
 

@@ -6,7 +6,7 @@ import textwrap
 
 import bpy
 
-from ...backend import terminal
+from ...backend.terminal import clock
 from .. import folders, jobs, styles
 from ..scene import material
 

@@ -1,0 +1,277 @@
+"""The operators, with the real backend at a few steps: what an artist presses, and what can go wrong then."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from bl_ext.user_default.patina.addon import folders, jobs
+from bl_ext.user_default.patina.addon.operators import stylize as stylizing
+from bl_ext.user_default.patina.addon.scene import material
+from PIL import Image
+
+PREPARING_SECONDS = 60  # for the backend to load torch on a busy machine
+
+
+@pytest.fixture(autouse=True)
+def settings(_clean_file) -> bpy.types.PropertyGroup:
+    """The panel's properties, for the quickest of jobs."""
+    settings = bpy.context.scene.patina
+    settings.quality, settings.texture_size, settings.steps = "draft", "256", 3
+    return settings
+
+
+def snapshot() -> dict[str, object]:
+    """What of the scene a failed job must not have touched."""
+    return {
+        "objects": [(obj.name, [slot.material for slot in obj.material_slots]) for obj in bpy.data.objects],
+        "materials": {
+            mat.name: len(mat.node_tree.nodes) if mat.node_tree else 0 for mat in bpy.data.materials
+        },
+        "images": sorted(image.name for image in bpy.data.images),
+        "pairs": [len(obj.patina.slots) for obj in bpy.data.objects],
+    }
+
+
+def press(error: str) -> jobs.PatinaError:
+    """Press the button, expect an error with these words and an untouched scene; what the panel shows."""
+    before = snapshot()
+    with pytest.raises(RuntimeError, match=error):
+        bpy.ops.patina.stylize("EXEC_DEFAULT", True)
+    assert snapshot() == before
+    assert not jobs.queue
+    assert jobs.last_error.cure
+    return jobs.last_error
+
+
+def job_folders() -> list[Path]:
+    return list(folders.jobs().iterdir()) if folders.jobs().is_dir() else []
+
+
+def test_stylize_undo_redo_compare(fox, settings):
+    settings.colors, settings.seed, settings.strength = "object", 7, 0.25
+    original = fox.material_slots[0].material.name
+    bpy.ops.ed.undo_push(message="Before")
+    assert bpy.ops.patina.stylize("EXEC_DEFAULT", True) == {"FINISHED"}
+
+    run = jobs.ended[-1]
+    assert (run.state, jobs.last_error, jobs.queue) == (jobs.FINISHED, None, [])
+    job = json.loads((run.folder / "job.json").read_text())
+    wanted = {
+        "name": "fox",
+        "quality": "draft",
+        "texture_size": 256,
+        "colors": "object",
+        "seed": 7,
+        "strength": 0.25,
+    }
+    assert {key: job[key] for key in wanted} == wanted
+    with Image.open(run.texture) as file:
+        assert file.size == (256, 256)
+        written = np.asarray(file.convert("RGB"))
+    assert written.std() > 5  # not one colour
+    assert json.loads(run.report.read_text())["coverage"] > 0
+
+    def shown() -> str:
+        return bpy.data.objects["fox"].material_slots[0].material.name
+
+    stylized = "fox_material Stylized"
+    assert shown() == stylized
+    texture = bpy.data.images["fox Stylized"]
+    assert texture.packed_file
+    pixels = np.empty(256 * 256 * 4, np.float32)
+    texture.pixels.foreach_get(pixels)
+    assert np.array_equal((pixels.reshape(256, 256, 4)[::-1, :, :3] * 255).round(), written)
+
+    bpy.ops.ed.undo()
+    assert shown() == original
+    assert "fox Stylized" not in bpy.data.images
+    bpy.ops.ed.redo()
+    assert shown() == stylized
+    assert bpy.data.images["fox Stylized"].packed_file
+    bpy.data.objects["fox"].select_set(True)
+    assert bpy.ops.patina.compare() == {"FINISHED"}
+    assert shown() == original
+    assert bpy.ops.patina.compare() == {"FINISHED"}
+    assert shown() == stylized
+
+
+def test_every_selected_mesh_gets_its_own(cube):
+    bpy.ops.mesh.primitive_monkey_add(calc_uvs=True)
+    monkey = bpy.context.object
+    cube.select_set(True)
+    assert bpy.ops.patina.stylize() == {"FINISHED"}
+    images = [
+        material.color_socket(obj.material_slots[0].material).links[0].from_node.image
+        for obj in (monkey, cube)
+    ]
+    assert [image.name for image in images] == ["Suzanne Stylized", "Cube Stylized"]
+
+
+def test_a_style_that_is_no_image(cube, settings, tmp_path):
+    settings.style, settings.style_file = "FILE", str(tmp_path / "style.png")
+    (tmp_path / "style.png").write_text("no image")
+    press("style")
+    assert jobs.ended[-1].state == jobs.FAILED
+    assert len(job_folders()) == 1  # kept, to look into
+
+
+def test_cancel_is_over_within_two_seconds(cube, settings):
+    settings.quality, settings.texture_size, settings.steps = "standard", "1024", 100_000
+    before = snapshot()
+    (run,) = stylizing.prepare(bpy.context)
+    jobs.submit(run)
+    pump_until(lambda: run.progress.step > 0)
+    pid = run.process.pid
+    start = time.monotonic()
+    assert bpy.ops.patina.cancel() == {"FINISHED"}
+    pump_until(lambda: not jobs.queue)
+    assert time.monotonic() - start < 2
+    assert run.state == jobs.CANCELLED
+    assert not is_running(pid)
+    assert snapshot() == before
+    assert not bpy.ops.patina.cancel.poll()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_the_backend_is_killed(cube, settings):
+    settings.quality, settings.steps = "standard", 100_000
+
+    def kill() -> None:
+        while not (jobs.queue and jobs.queue[0].process):
+            time.sleep(0.01)
+        time.sleep(0.5)
+        os.kill(jobs.queue[0].process.pid, signal.SIGKILL)
+
+    threading.Thread(target=kill, daemon=True).start()
+    assert (
+        "smaller texture" in press("Cube: The backend ended unexpectedly .killed by signal 9, SIGKILL").cure
+    )
+
+
+def test_the_object_is_deleted_meanwhile(cube):
+    (run,) = stylizing.prepare(bpy.context)
+    jobs.submit(run)
+    jobs.pump()
+    bpy.data.objects.remove(cube)
+    pump_until(lambda: not jobs.queue)
+    assert run.state == jobs.FAILED
+    assert "Cube is no longer in this file" in jobs.last_error.message
+    assert str(run.texture) in jobs.last_error.cure
+    assert run.texture.is_file()
+    assert not bpy.data.images
+
+
+def test_the_object_is_renamed_and_another_takes_its_name(cube):
+    (run,) = stylizing.prepare(bpy.context)
+    jobs.submit(run)
+    jobs.pump()
+    cube.name = "Die"
+    bpy.ops.mesh.primitive_cube_add(calc_uvs=True)
+    assert bpy.context.object.name == "Cube"
+    pump_until(lambda: not jobs.queue)
+    assert run.state == jobs.FINISHED
+    assert material.shows_stylized(cube)
+    assert not bpy.context.object.patina.slots
+
+
+def test_a_backend_that_was_never_set_up(cube, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATINA_BACKEND", str(tmp_path))
+    error = press("not set up yet")
+    assert error.field == "backend"
+    assert "Preferences > Add-ons > Patina" in error.cure
+    assert not job_folders()
+
+
+def test_a_backend_without_torch(cube, monkeypatch):
+    """An import error: this test's own environment has no torch."""
+    monkeypatch.setenv("PATINA_BACKEND", sys.prefix)
+    error = press("Cube: The backend's environment is not whole: No module named 'torch'")
+    assert "Set up the backend again" in error.cure
+    assert error.field == "backend"
+
+
+def test_nothing_selected(cube):
+    cube.select_set(False)
+    press("Nothing is selected. Select a mesh object.")
+
+
+def test_not_a_mesh():
+    bpy.ops.object.light_add()
+    press("is not a mesh")
+
+
+def test_one_bad_object_among_several_starts_none(cube):
+    bpy.ops.mesh.primitive_cube_add(calc_uvs=False)
+    bad = bpy.context.object
+    bad.data.uv_layers.remove(bad.data.uv_layers[0]) if bad.data.uv_layers else None
+    cube.select_set(True)
+    press(f"{bad.name} has no UV map")
+    assert not job_folders()
+
+
+@pytest.mark.parametrize(
+    ("file", "words"), [("", "No style image is chosen"), ("gone.png", "does not exist")]
+)
+def test_no_style_image(cube, settings, tmp_path, file, words):
+    settings.style, settings.style_file = "FILE", file and str(tmp_path / file)
+    assert press(words).field == "style"
+    assert not job_folders()
+
+
+def test_the_jobs_folder_cannot_be_made(cube):
+    folders.jobs().parent.mkdir(parents=True, exist_ok=True)
+    folders.jobs().write_text("in the way")
+    try:
+        assert str(folders.jobs()) in press("cannot be written").message
+    finally:
+        folders.jobs().unlink()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="resource limits")
+def test_the_disk_is_full(cube):
+    """A limit on the size of files stops a write half-way, as a full disk does."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    try:
+        press("cannot be written.*Make room on the disk")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not job_folders()
+
+
+def test_old_jobs_are_removed(cube):
+    old, new = folders.jobs() / "old", folders.jobs() / "new"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    week_ago = time.time() - 8 * 86400
+    os.utime(old, (week_ago, week_ago))
+    (run,) = stylizing.prepare(bpy.context)
+    assert {path.name for path in job_folders()} == {"new", run.folder.name}
+
+
+def pump_until(done) -> None:
+    """Take the queue forward as the timer does."""
+    deadline = time.monotonic() + PREPARING_SECONDS
+    while not done():
+        jobs.pump()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
