@@ -9,6 +9,7 @@ TORCH ?= $(if $(filter Darwin,$(shell uname)),mps,cuda)
 
 BACKEND := .env/backend
 BLENDER := .env/blender
+PROOF := .env/proof
 IN_BACKEND := $(BACKEND)/bin/python -B
 IN_BLENDER := $(BLENDER)/bin/python -B
 BLENDERS := 4.2.23 4.5.15 5.0.1
@@ -16,7 +17,7 @@ BLENDERS := 4.2.23 4.5.15 5.0.1
 # The add-on, run from here, takes this environment instead of the artist's.
 export PATINA_BACKEND := $(CURDIR)/$(BACKEND)
 
-.PHONY: help demo test lint test-backend test-addon test-blenders extension repository wheelhouse \
+.PHONY: help demo test lint test-backend test-addon test-blenders test-export extension repository wheelhouse \
 	backend blender doctor clean
 .DELETE_ON_ERROR:
 
@@ -24,6 +25,7 @@ help:
 	@echo "make demo           stylize the fox inside Blender; results in out/demo/"
 	@echo "make test           lint, types and every test"
 	@echo "make test-blenders  the add-on's tests on Blender $(BLENDERS)"
+	@echo "make test-export    every exported format, judged by other people's software; pictures in out/export/"
 	@echo "make extension      dist/patina-VERSION.zip"
 	@echo "make repository     dist/repository/, which Blender can subscribe to"
 	@echo "make wheelhouse     dist/wheelhouse/, to set up machines without a network"
@@ -49,6 +51,22 @@ test-blenders: $(BLENDERS:%=test-blender-%)
 
 test-blender-%: .env/blender-%/.complete backend
 	.env/blender-$*/bin/python -B -m pytest tests/addon tests/setup
+
+test-export: backend blender $(PROOF)/.complete
+	rm -rf out/export
+	$(IN_BLENDER) tests/export/export_all.py out/export
+	PATINA_NODE_MODULES=$(CURDIR)/$(PROOF)/node_modules $(PROOF)/python/bin/python -B -m pytest tests/export
+
+$(PROOF)/.complete: tests/export/requirements.txt tests/export/package.json
+	@command -v npm || { echo "make test-export needs Node.js with npm."; exit 1; }
+	@command -v chromium || command -v chromium-browser || command -v google-chrome \
+		|| { echo "make test-export needs Chromium (Debian: apt-get install chromium)."; exit 1; }
+	rm -rf $(PROOF)
+	$(PYTHON) -m venv $(PROOF)/python
+	$(PROOF)/python/bin/python -m pip install --quiet --requirement tests/export/requirements.txt
+	cp tests/export/package.json $(PROOF)
+	cd $(PROOF) && npm install --silent --no-package-lock --no-fund --no-audit
+	touch $@
 
 extension: blender
 	$(IN_BLENDER) tools/extension.py build dist

@@ -111,9 +111,11 @@ class _StandIns:
         self, stylized: bpy.types.Material, triangles: dict[str | None, Any], slots: list[int]
     ) -> bpy.types.Material:
         copy = self.keep(bpy.data.materials, stylized.copy(), stylized)
-        for node in copy.node_tree.nodes:
-            if not materials.is_image(node):
-                continue
+        seen = image_nodes(copy)
+        for node in [node for node in copy.node_tree.nodes if materials.is_image(node)]:
+            if node not in seen:  # what the surface does not show is not taken along
+                copy.node_tree.nodes.remove(node)
+        for node in seen:
             node.image = unproofed(node)
             if self.replace:
                 uvs, index = triangles[_uv_map_of(node)]
@@ -150,7 +152,13 @@ class _StandIns:
 
 def uv_maps_of(material: bpy.types.Material) -> set[str | None]:
     """The UV maps that the image nodes of `material` name; None is the one active for rendering."""
-    return {_uv_map_of(node) for node in material.node_tree.nodes if materials.is_image(node)}
+    return {_uv_map_of(node) for node in image_nodes(material)}
+
+
+def image_nodes(material: bpy.types.Material) -> list[bpy.types.Node]:
+    """The image nodes that the surface of `material` depends on."""
+    output = material.node_tree.get_output_node("ALL")
+    return [node for node in materials.upstream(output) if materials.is_image(node)] if output else []
 
 
 def _uv_map_of(node: bpy.types.Node) -> str | None:

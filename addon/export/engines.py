@@ -48,7 +48,8 @@ def export(
         def replace(image: bpy.types.Image, uvs: np.ndarray) -> bpy.types.Image:
             key = (image, uvs.tobytes())
             if key not in made:
-                stem = file_stem(image.name) + (f"_{len(made)}" if made else "")
+                stem = file_stem(image.name).replace(" ", "_")  # an MTL's names end at a space
+                stem += f"_{len(made)}" if made else ""
                 made[key], bleed = write_texture(image, uvs, sources, stem, texture_size, texture_format)
                 written.bleed[image.name] = bleed
             new = bpy.data.images.load(str(made[key]))

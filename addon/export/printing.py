@@ -41,6 +41,7 @@ def export(
                 export_apply=True,
                 export_animations=False,
                 export_skins=False,  # the pose is then in the vertices
+                export_current_frame=True,
                 export_morph=False,
                 export_yup=True,
             )

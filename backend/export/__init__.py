@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--relief-mm", type=float, help="how far white stands out, in millimetres")
     parser.add_argument("--min-wall-mm", type=float, help="the thinnest wall that passes the check (1)")
-    parser.add_argument("--delta-e", type=float, help="print-ply: the mean colour error aimed at (5)")
+    parser.add_argument("--delta-e", type=float, help="print-ply: the mean colour error aimed at (2)")
     parser.add_argument(
         "--repair", action="store_true", help="close small holes and turn faces in the printed copy"
     )
@@ -157,15 +158,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="report as one line of JSON")
 
 
-# What else the command line's namespace holds; `verb` is the caller's.
-_NOT_OPTIONS = ("model", "preset", "out", "size_mm", "json", "verb", "do")
-
-
 def run(arguments: argparse.Namespace) -> int:
     """The verb `export`: the report on stdout and 0; with --json an error is told there too, and gives 1."""
-    options = {k: v for k, v in vars(arguments).items() if k not in _NOT_OPTIONS}
+    names = inspect.signature(export).parameters
+    options = {name: value for name, value in vars(arguments).items() if name in names}
     try:
-        report = export(arguments.model, arguments.preset, arguments.out, arguments.size_mm, **options)
+        report = export(**options)
     except PatinaError as error:
         if not arguments.json:
             raise

@@ -83,6 +83,7 @@ def _bytes(gltf: Gltf, uri: str) -> bytes:
 def write(gltf: Gltf) -> bytes:
     """The same as one GLB."""
     tree = dict(gltf.tree)
+    _drop_animation_strides(tree)
     binary = bytearray()
     views = []
     for view, data in zip(tree.get("bufferViews", []), gltf.views, strict=True):
@@ -97,6 +98,21 @@ def write(gltf: Gltf) -> bytes:
     return b"".join(
         (head, struct.pack("<II", len(text), _JSON), text, struct.pack("<II", len(binary), _BIN), binary)
     )
+
+
+def _drop_animation_strides(tree: dict[str, Any]) -> None:
+    """Take byteStride off animation data that is tight anyway: some exporters write it, glTF forbids it."""
+    samplers = [sampler for animation in tree.get("animations", []) for sampler in animation["samplers"]]
+    for index in {sampler[end] for sampler in samplers for end in ("input", "output")}:
+        about = tree["accessors"][index]
+        if "bufferView" not in about:
+            continue
+        view = tree["bufferViews"][about["bufferView"]]
+        if (
+            view.get("byteStride")
+            == np.dtype(_COMPONENTS[about["componentType"]]).itemsize * _WIDTHS[about["type"]]
+        ):
+            del view["byteStride"]
 
 
 def image_bytes(gltf: Gltf, index: int) -> bytes:

@@ -12,7 +12,7 @@ from .color import delta_e
 from .model import Model, sample_model
 from .subdivide import edges_of, split
 
-DELTA_E = 5.0  # mean colour error over the surface that is aimed at
+DELTA_E = 2.0  # mean colour error over the surface that is aimed at: about just noticeable
 MOST_FACES = 4_000_000
 # Where inside a triangle the error is measured: the middle, the sides' middles, and between them.
 _INSIDE = np.array([[1, 1, 1], [0, 1, 1], [1, 0, 1], [1, 1, 0], [4, 1, 1], [1, 4, 1], [1, 1, 4]], float)

@@ -203,6 +203,8 @@ def test_each_format_comes_back_with_size_and_texture(fox, settings, tmp_path, p
         if material.is_image(node)
     ]
     assert [tuple(image.size) for image in images] == [(256, 256)]
+    if preset == "OBJ":
+        assert {file.name for file in path.parent.iterdir()} == {"fox.obj", "fox.mtl", "fox_Stylized.png"}
     if preset != "OBJ":  # which has no bones
         assert any(obj.type == "ARMATURE" for obj in bpy.data.objects)
 
