@@ -11,8 +11,9 @@ A job folder holds `job.json` (a `Job`) and the files it names, by paths relativ
 
 The backend adds `preview.png`, `texture.png` (`image.png` where there is no mesh) and `report.json`,
 each written beside and renamed, so a reader never sees half a file. Several frames are `texture_0.png`,
-`texture_1.png`, …; a CPPN is also kept as `picture.cppn`. It writes one event a line to stdout; everything else goes to stderr.
-It reads stdin: a line `cancel` ends the job within two seconds, and so does the end of the stream.
+`texture_1.png`, …; a CPPN is also kept as `picture.cppn`. It writes one event a line to stdout;
+everything else goes to stderr. It reads stdin: a line `cancel` ends the job within two seconds, and so
+does the end of the stream.
 """
 
 from __future__ import annotations

@@ -22,7 +22,13 @@ def of(network: str, model: nn.Module) -> dict[str, str]:
 
 def _kinds(model: nn.Module) -> list[tuple[str, str]]:
     """(kind, path) of the steps of `model.features`."""
-    words = {nn.Conv2d: "conv", nn.BatchNorm2d: "norm", nn.ReLU: "relu", nn.MaxPool2d: "pool", nn.AvgPool2d: "pool"}
+    words = {
+        nn.Conv2d: "conv",
+        nn.BatchNorm2d: "norm",
+        nn.ReLU: "relu",
+        nn.MaxPool2d: "pool",
+        nn.AvgPool2d: "pool",
+    }
     return [
         (words.get(type(step), "fire"), f"features.{index}")
         for index, step in model.get_submodule("features").named_children()

@@ -59,7 +59,7 @@ class Downloaded:
 
     @property
     def _entry(self) -> Any:
-        return models.get_model_weights(self.model)["IMAGENET1K_V1"]
+        return models.get_model_weights(self.model)[WEIGHTS]
 
     @property
     def address(self) -> str:
@@ -85,6 +85,8 @@ class Downloaded:
     def origin(self) -> str:
         return f"torchvision {self.file} ({self.megabytes:.0f} MB)"
 
+
+WEIGHTS = "IMAGENET1K_V1"  # the first recipe, which the literature shows features of
 
 Source = Packaged | Downloaded
 
@@ -230,7 +232,8 @@ def entries() -> dict[str, Entry]:
     ]
     named = {entry.name: entry for entry in known}
     for name in models.list_models(module=models):
-        if name not in named and not name.startswith(_NOT_CONVOLUTIONAL):
+        known_weights = models.get_model_weights(name).__members__
+        if name not in named and not name.startswith(_NOT_CONVOLUTIONAL) and WEIGHTS in known_weights:
             named[name] = _torchvision(name)
     return named
 

@@ -1,0 +1,209 @@
+"""Every job but a mesh's style transfer on a pyramid: dreams, syntheses, frames, flat pictures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import canvases, networks, report
+from .colors import moments, recolor, transport
+from .finish import fill_gutters
+from .images import cannot_write, read_image, resize, resize_shorter, to_pillow
+from .imagine import imagine
+from .objectives.of_job import objective_of
+from .parameterizations import cppn
+from .protocol import (
+    CPPN_FILE,
+    IMAGE_FILE,
+    PREVIEW_FILE,
+    REPORT_FILE,
+    TEXTURE_FILE,
+    Event,
+    Job,
+    PatinaError,
+)
+from .rendering.mesh import read_mesh
+from .rendering.texels import Texels, locate
+from .stylize import PREVIEW_SECONDS, Cancelled, device_name, pick_device, write_preview, write_report
+
+STEPS = {"stylize": 200, "dream": 200, "synthesize": 200, "interpolate": 150}
+DEEPDREAM_STEPS = 24
+
+
+def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callable[[], bool]) -> None:
+    """Do `job`, whose files lie in `folder`; pictures or textures and the report are written there.
+
+    Raises PatinaError for input that cannot be used, Cancelled once `cancelled` says so.
+    """
+    began = time.perf_counter()
+    if job.task == "morph":
+        names = write_pictures(morph(job, folder), folder, IMAGE_FILE)
+        write_report(_basics(job, "cpu", began), folder / REPORT_FILE)
+        emit(Event("finished", path=names[0], report=REPORT_FILE))
+        return
+    device = pick_device(job.device)
+    emit(Event("started", message=f"{device_name(device)}, {job.network}"))
+    torch.manual_seed(job.seed)
+    network = networks.load(job.network, device)
+    content = read_content(job, folder)
+    painted, texels = canvas_of(job, folder, content, device)
+    styles = read_styles(job, folder, canvases.VIEW if job.mesh else _shorter(painted))
+    styles = [(image.to(device), weight) for image, weight in styles]
+    goal = objective_of(job, network, styles, content is not None and job.task == "stylize")
+    steps = job.steps or default_steps(job)
+    previewed = time.perf_counter()
+
+    def on_step(step: int, loss: float) -> None:
+        nonlocal previewed
+        if cancelled():
+            raise Cancelled
+        now = time.perf_counter()
+        left = (now - began) * (steps / step - 1)
+        emit(
+            Event(
+                "progress",
+                stage=job.task,
+                step=step,
+                steps=steps,
+                fraction=step / steps,
+                seconds_left=round(left, 1),
+                loss=round(loss, 5),
+            )
+        )
+        if now - previewed > PREVIEW_SECONDS:
+            shown = painted.pictures(texels, job.texture_size)[0, :3]
+            write_preview(shown, folder / PREVIEW_FILE)
+            emit(Event("preview", path=PREVIEW_FILE))
+            previewed = now
+
+    random = torch.Generator().manual_seed(job.seed)
+    rate = canvases.RATES[job.parameterization]
+    losses = imagine(painted.canvas, network, goal, steps, rate, random, on_step)
+    result = painted.pictures(texels, job.texture_size)
+    if texels is not None:
+        result = torch.stack([fill_gutters(texture, texels.used) for texture in result])
+    names = write_pictures(result, folder, TEXTURE_FILE if job.mesh else IMAGE_FILE)
+    if painted.cppn is not None:
+        cppn.write(folder / CPPN_FILE, painted.cppn)
+    measured: dict[str, Any] = {"loss": {"first": losses[0], "last": losses[-1]}, "steps": steps}
+    if job.transparent:
+        measured["mean_alpha"] = round(float(result[:, 3].mean()), 4)
+    if job.mesh is not None:
+        ratios = [
+            report.seam_ratio(read_mesh(folder / job.mesh, job.name), texture[:3]) for texture in result
+        ]
+        measured["seam_ratio"] = [None if ratio is None else round(ratio, 4) for ratio in ratios]
+    write_report(measured | _basics(job, device_name(device), began), folder / REPORT_FILE)
+    emit(Event("finished", path=names[0], report=REPORT_FILE))
+
+
+def _basics(job: Job, device: str, began: float) -> dict[str, Any]:
+    return {
+        "seconds": {"total": round(time.perf_counter() - began, 2)},
+        "peak_memory_mb": round(report.peak_memory() / 1e6),
+        "seed": job.seed,
+        "device": device,
+        "versions": report.versions(),
+        "job": asdict(job),
+    }
+
+
+def default_steps(job: Job) -> int:
+    """Steps where the job names none."""
+    if any(target.kind == "deepdream" for target in job.targets):
+        return DEEPDREAM_STEPS
+    return STEPS[job.task]
+
+
+def canvas_of(
+    job: Job, folder: Path, content: Tensor | None, device: torch.device
+) -> tuple[canvases.Painted, Texels | None]:
+    """The canvas, and on a mesh the places of its texels. It begins as the content where there is some."""
+    start = content
+    if start is not None and job.task == "stylize":
+        start = _recolored(start, read_styles(job, folder, 256))
+    if job.mesh is None:
+        height, width = content.shape[2:] if content is not None else (job.image_size, job.image_size)
+        return canvases.flat(job, height, width, start, content, device), None
+    mesh = read_mesh(folder / job.mesh, job.name)
+    texels = locate(mesh, job.texture_size)
+    if not texels.used.any():
+        raise PatinaError(
+            f"{job.name or 'The mesh'}: its UV islands are smaller than a texel of {job.texture_size}².",
+            "Use a larger texture, or unwrap it again.",
+            "mesh",
+        )
+    return canvases.surface(job, mesh, start, content, device), texels
+
+
+def _recolored(content: Tensor, styles: list[tuple[Tensor, float]]) -> Tensor:
+    """The content (1, 3, H, W) in the styles' colours: a start that the first steps can use."""
+    palette = torch.cat([image[0].flatten(1).T for image, _ in styles])
+    return recolor(content[0], transport(moments(content[0].flatten(1).T), moments(palette)))[None]
+
+
+def _shorter(painted: canvases.Painted) -> int:
+    return min(painted.pictures(None, 0).shape[2:])
+
+
+def read_content(job: Job, folder: Path) -> Tensor | None:
+    """The picture, or the object's present texture, that the job starts from: (1, 3, H, W), or None."""
+    if job.content is None or job.task not in ("stylize", "dream"):
+        return None
+    if job.task == "dream" and all(target.kind != "deepdream" for target in job.targets):
+        return None  # a dream from nothing
+    image = read_image(folder / job.content, "content picture", "content")
+    if job.mesh is not None:
+        return resize(image, job.texture_size, job.texture_size)[None]
+    scale = min(1.0, job.image_size / max(image.shape[1:]))
+    return resize(image, round(image.shape[1] * scale), round(image.shape[2] * scale))[None]
+
+
+def read_styles(job: Job, folder: Path, shorter: int) -> list[tuple[Tensor, float]]:
+    """The style images (1, 3, H, W), at most `shorter` pixels on their shorter sides, and their weights."""
+    found = []
+    for style in job.styles:
+        image = read_image(folder / style.image, "style image", "styles")
+        found.append((resize_shorter(image, min(shorter, min(image.shape[1:])))[None], style.weight))
+    return found
+
+
+def write_pictures(pictures: Tensor, folder: Path, name: str) -> list[str]:
+    """Write each of (B, 3 or 4, H, W) as a PNG: `name`, or name_0, name_1, … where there are several."""
+    path = folder / name
+    names = [name] if len(pictures) == 1 else [f"{path.stem}_{i}{path.suffix}" for i in range(len(pictures))]
+    for picture, each in zip(pictures, names, strict=True):
+        beside = folder / f"{each}.part"
+        try:
+            image = to_pillow(picture[:3])
+            if len(picture) == 4:
+                image.putalpha(to_pillow(picture[3:].expand(3, -1, -1)).convert("L"))
+            image.save(beside, format="PNG")
+            beside.replace(folder / each)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise cannot_write(folder / each, error) from None
+    return names
+
+
+def morph(job: Job, folder: Path) -> Tensor:
+    """The frames (N, C, S, S) between two CPPNs for flat pictures, ends included."""
+    first, second = (cppn.read(folder / path) for path in job.cppns)
+    for end, path in zip((first, second), job.cppns, strict=True):
+        if end.dimensions != 2:
+            raise PatinaError(
+                f"{Path(path).name} paints a surface, not a flat picture.",
+                "Name a CPPN of a flat dream.",
+                "cppns",
+            )
+    size = job.image_size
+    with torch.no_grad():
+        return torch.cat(
+            [cppn.morph(first, second, i / (job.frames - 1)).image(size, size) for i in range(job.frames)]
+        )
