@@ -6,16 +6,19 @@ from __future__ import annotations
 
 
 def _modules() -> tuple:
-    from . import jobs, properties
+    from . import installation, jobs, preferences, properties
     from .export import properties as export_properties
-    from .operators import apply, cancel, compare, export, stylize
+    from .operators import apply, cancel, compare, export, install, stylize
     from .ui import export as export_panel
     from .ui import panel
 
     return (
+        preferences,
+        installation,
         properties,
         export_properties,
         jobs,
+        install,
         stylize,
         cancel,
         apply,

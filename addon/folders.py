@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 
 from ..backend.protocol import PatinaError
-from .setup import system
+from .setup import environment, system, variants
 
 EXTENSION = Path(__file__).parents[1]  # holds `backend`, the package
 PACKAGE = __package__.rpartition(".")[0]  # bl_ext.<repository>.patina
@@ -19,18 +19,55 @@ def jobs() -> Path:
     return Path(bpy.utils.extension_path_user(PACKAGE, path="jobs"))
 
 
+def preferences() -> bpy.types.AddonPreferences | None:
+    """What the artist set on the preferences page; None while the add-on is not in Blender's list."""
+    entry = bpy.context.preferences.addons.get(PACKAGE)
+    return entry.preferences if entry else None
+
+
 def backend() -> Path:
-    """The folder of the backend's environment: PATINA_BACKEND if set, else in the user folder."""
-    return Path(os.environ.get("PATINA_BACKEND") or bpy.utils.extension_path_user(PACKAGE, path="backend"))
+    """The folder of the backend's environment: PATINA_BACKEND if set, else the artist's, else the user's."""
+    if named := os.environ.get("PATINA_BACKEND"):
+        return Path(named)
+    if (settings := preferences()) is None or not settings.folder:
+        return _own_backend()
+    chosen = Path(bpy.path.abspath(settings.folder))
+    # A folder of its own in the artist's, unless that already is one.
+    return chosen if (chosen / environment.RECORD).is_file() else chosen / "patina-backend"
+
+
+def _own_backend() -> Path:
+    return Path(bpy.utils.extension_path_user(PACKAGE, path="backend"))
+
+
+def other_backends() -> list[Path]:
+    """Environments in the user folders of other versions of Blender, the newest first.
+
+    A user folder is …/VERSION/extensions/.user/REPOSITORY/patina/backend.
+    """
+    own = _own_backend()
+    name = "{}.{}".format(*bpy.app.version)
+    version = next((parent for parent in own.parents if parent.name == name), None)
+    if version is None:
+        return []
+    inside = own.relative_to(version)
+    found = (place / inside for place in version.parent.glob("[0-9]*") if place != version)
+    return sorted((place for place in found if (place / environment.RECORD).is_file()), reverse=True)
 
 
 def backend_python() -> Path:
-    """The Python that runs the backend. Raises PatinaError if it was never set up."""
-    python = system.python_in(backend())
-    if not python.exists():
+    """The Python that runs the backend. Raises PatinaError unless it is set up, whole and up to date."""
+    record = environment.inspect(backend(), variants.fingerprints())
+    if record.state == environment.ABSENT:
         raise PatinaError(
             "The backend, which does the painting, is not set up yet.",
             "Set up the backend in Preferences > Add-ons > Patina.",
             "backend",
         )
-    return python
+    if record.state != environment.READY:
+        raise PatinaError(
+            f"The backend cannot be used: {record.reason}",
+            f"{record.cure} That is in Preferences > Add-ons > Patina.",
+            "backend",
+        )
+    return system.python_in(backend())

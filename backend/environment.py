@@ -34,16 +34,17 @@ PROBE_SECONDS = 300
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `cure` is set where something is amiss."""
+    """One thing that was looked at. `cure` is set where it stops the work, `advice` where it only hampers."""
 
     subject: str
     text: str
     cure: str = ""
+    advice: str = ""
 
 
 @dataclass(frozen=True)
 class Report:
-    """All findings, and as text: a line each, the cures under what they cure, the sum of it last."""
+    """All findings, and as text: a line each, what mends it under what is amiss, the sum of it last."""
 
     findings: tuple[Finding, ...]
 
@@ -55,14 +56,15 @@ class Report:
         width = max(len(finding.subject) for finding in self.findings)
         lines = []
         for finding in self.findings:
-            lines.append(f"{'!' if finding.cure else ' '} {finding.subject:<{width}}  {finding.text}")
-            if finding.cure:
-                lines.append(f"  {'':<{width}}  -> {finding.cure}")
+            mend = finding.cure or finding.advice
+            lines.append(f"{'!' if mend else ' '} {finding.subject:<{width}}  {finding.text}")
+            if mend:
+                lines.append(f"  {'':<{width}}  -> {mend}")
+        hampered = [finding.subject for finding in self.findings if finding.advice]
         if self.amiss:
-            subjects = ", ".join(finding.subject for finding in self.amiss)
-            lines.append(f"Amiss: {subjects}. {self.amiss[0].cure}")
+            lines.append(f"Broken: {', '.join(finding.subject for finding in self.amiss)}.")
         else:
-            lines.append("All is well.")
+            lines.append(f"It works, but look at: {', '.join(hampered)}." if hampered else "All is well.")
         return "\n".join(lines)
 
 
@@ -141,7 +143,7 @@ def _torch() -> Iterator[Finding]:
         yield Finding(
             "Device",
             f"the processor: torch cannot use the NVIDIA card (driver {_nvidia_driver() or 'unknown'})",
-            f"Update the NVIDIA driver: CUDA {torch.version.cuda} needs a newer one.",
+            advice=f"Update the NVIDIA driver: CUDA {torch.version.cuda} needs a newer one.",
         )
 
 
@@ -196,8 +198,8 @@ def _weights() -> Iterator[Finding]:
 
 def _disk() -> Finding:
     free = shutil.disk_usage(sys.prefix).free
-    cure = "Free some space on the disk that holds the backend." if free < LEAST_FREE else ""
-    return Finding("Disk", f"{free / GB:.1f} GB free beside the backend", cure)
+    advice = "Free some space on the disk that holds the backend." if free < LEAST_FREE else ""
+    return Finding("Disk", f"{free / GB:.1f} GB free beside the backend", advice=advice)
 
 
 def _step() -> Finding:

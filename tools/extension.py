@@ -46,9 +46,9 @@ def run_tool(*arguments: str) -> None:
         sys.exit(f"Blender's extension tool failed:\n{done.stdout}{done.stderr}")
 
 
-def build(dist: Path) -> Path:
-    """Build, make reproducible and validate the zip."""
-    with (ROOT / MANIFEST).open("rb") as file:
+def build(dist: Path, root: Path = ROOT) -> Path:
+    """Build the extension in `root`, make it reproducible and validate it."""
+    with (root / MANIFEST).open("rb") as file:
         manifest = tomllib.load(file)
     dist.mkdir(parents=True, exist_ok=True)
     target = dist / f"{manifest['id']}-{manifest['version']}.zip"
@@ -56,10 +56,10 @@ def build(dist: Path) -> Path:
         source, built = Path(folder) / "source", Path(folder) / target.name
         source.mkdir()
         for name in SHIPPED:
-            if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, source / name, ignore=LEFT_OUT)
+            if (root / name).is_dir():
+                shutil.copytree(root / name, source / name, ignore=LEFT_OUT)
             else:
-                shutil.copy(ROOT / name, source / name)
+                shutil.copy(root / name, source / name)
         run_tool("build", "--source-dir", str(source), "--output-filepath", str(built))
         same_bytes(built)
         run_tool("validate", str(built))
@@ -82,11 +82,15 @@ def same_bytes(archive: Path) -> None:
             new.writestr(entry, data, zipfile.ZIP_DEFLATED)
 
 
-def repository(dist: Path) -> Path:
-    """Put the zip where Blender can subscribe to it. Earlier versions that are there stay."""
+def repository(dist: Path, root: Path = ROOT) -> Path:
+    """Put the zip where Blender can subscribe to it, in place of an earlier one: Blender takes whichever
+    version of an extension is listed last, not the highest."""
     folder = dist / "repository"
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(build(dist), folder)
+    archive = build(dist, root)
+    for earlier in folder.glob("*.zip"):
+        earlier.unlink()
+    shutil.copy(archive, folder)
     run_tool("server-generate", "--repo-dir", str(folder))
     return folder / "index.json"
 

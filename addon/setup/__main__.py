@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         speak.end(_run(options, speak), FINISHED)
         return FINISHED
     except SetupError as error:
+        speak.note(error.said)
         speak.end(f"{error.message}\n{error.cure}", FAILED, error)
         return FAILED
     except (Cancelled, KeyboardInterrupt):
@@ -60,7 +61,7 @@ def _run(options: argparse.Namespace, speak: _Terminal) -> str:
         raise SetupError("No folder is given.", "Say where with --folder.")
     folder = options.folder.expanduser().absolute()
     if options.verb == "remove":
-        return f"Removed: {environment.remove(folder) / variants.GB:.2f} GB are free again."
+        return f"Removed: {_size(environment.remove(folder))} are free again."
     record = environment.read(folder)
     if options.verb == "status":
         return f"{environment.inspect(folder, variants.fingerprints()).state}"
@@ -73,8 +74,10 @@ def _run(options: argparse.Namespace, speak: _Terminal) -> str:
         options.index,
     )
     if options.verb == "verify":
-        return machine.verify(plan, speak.progress, speak.cancelled)
-    machine.set_up(plan, speak.progress, speak.cancelled, fresh=options.verb == "repair")
+        speak.note(machine.verify(plan, speak.progress, speak.cancelled))
+        return "The backend works."
+    said = machine.set_up(plan, speak.progress, speak.cancelled, fresh=options.verb == "repair")
+    speak.note(said)
     return "The backend is ready."
 
 
@@ -113,6 +116,11 @@ class _Terminal:
             print(line, file=sys.stderr, flush=True)
             self._last = line
 
+    def note(self, text: str) -> None:
+        """What the doctor said."""
+        if text:
+            print(("\r\033[K" if self._alive else "") + text.rstrip(), file=sys.stderr, flush=True)
+
     def end(self, text: str, code: int, error: SetupError | None = None) -> None:
         if self._alive:
             print("\r\033[K", end="", file=sys.stderr)
@@ -143,6 +151,10 @@ class _Events(_Terminal):
             fraction=progress.fraction,
             seconds_left=progress.seconds_left,
         )
+
+    def note(self, text: str) -> None:
+        if text:
+            self._say(kind="message", message=text.rstrip())
 
     def end(self, text: str, code: int, error: SetupError | None = None) -> None:
         if error is not None:

@@ -8,6 +8,8 @@ going in, the environment is made again, because half a package looks like a who
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,24 +28,22 @@ def never() -> bool:
     return False
 
 
-def set_up(plan: Plan, report: Report, stop: Stop = never, fresh: bool = False) -> None:
+def set_up(plan: Plan, report: Report, stop: Stop = never, fresh: bool = False) -> str:
     """Bring the environment in `plan.folder` to the state ready; at once, if it is already.
 
-    `fresh` builds it anew even then. Raises SetupError, and Cancelled when `stop` says so; the record
-    then tells what is the matter, and calling again goes on.
+    `fresh` builds it anew even then. Gives what the check said, if it ran. Raises SetupError, and
+    Cancelled when `stop` says so; the record then tells what is the matter, and calling again goes on.
     """
     system.check_path(plan.folder)
     environment.make_parent(plan.folder)
     with system.lock(environment.lock_of(plan.folder)):
         environment.claim(plan.folder)
+        said = ""
         if fresh or not is_ready(plan):
-            try:
-                _build(plan, report, stop, fresh)
-            except (SetupError, OSError) as error:
-                meant = error if isinstance(error, SetupError) else pip.explain(str(error))
-                _remember(plan, state=environment.BROKEN, reason=meant.message, cure=meant.cure)
-                raise meant from error
+            with _remembering_what_breaks(plan):
+                said = _build(plan, report, stop, fresh)
         report(Progress(READY, "Ready."))
+        return said
 
 
 def is_ready(plan: Plan) -> bool:
@@ -53,10 +53,36 @@ def is_ready(plan: Plan) -> bool:
 
 
 def verify(plan: Plan, report: Report, stop: Stop = never) -> str:
-    """Run the check, as often as one likes, and give what it said. Raises SetupError."""
+    """Run the check on a finished environment and give what it said.
+
+    Raises SetupError where it fails; the record then says broken, until it does not fail any more.
+    """
+    if environment.read(plan.folder).state == environment.ABSENT:
+        raise SetupError(f"There is no environment in {plan.folder}.", "Press Set up.")
+    with system.lock(environment.lock_of(plan.folder)):
+        before = environment.read(plan.folder)
+        with _remembering_what_breaks(plan):
+            said = _check(plan, report, stop)
+        if before.state == environment.BROKEN and before.whole and before.fingerprint:
+            _remember(plan, state=READY, reason="", cure="")
+        return said
+
+
+def _check(plan: Plan, report: Report, stop: Stop) -> str:
     meter = Meter(VERIFYING, packages.downloads(plan), 0, report, stop)
     meter.say("one tiny job")
     return packages.check(plan, EXTENSION, meter)
+
+
+@contextlib.contextmanager
+def _remembering_what_breaks(plan: Plan) -> Iterator[None]:
+    """Errors leave as SetupError, and the record says broken, and why."""
+    try:
+        yield
+    except (SetupError, OSError) as error:
+        meant = error if isinstance(error, SetupError) else pip.explain(str(error))
+        _remember(plan, state=environment.BROKEN, reason=meant.message, cure=meant.cure)
+        raise meant from error
 
 
 def gather(plan: Plan, wheels: Path, report: Report, stop: Stop = never) -> None:
@@ -64,16 +90,19 @@ def gather(plan: Plan, wheels: Path, report: Report, stop: Stop = never) -> None
     packages.gather(plan, wheels, Meter(DOWNLOADING, wheels, plan.variant.download, report, stop))
 
 
-def _build(plan: Plan, report: Report, stop: Stop, fresh: bool) -> None:
+def _build(plan: Plan, report: Report, stop: Stop, fresh: bool) -> str:
+    _remember(plan, fingerprint="")
     kept = _choose(plan, report, fresh)
     _download(plan, report, stop, kept)
     _install(plan, report, stop)
     _fetch(plan, report, stop)
     _enter(plan, VERIFYING)
-    verify(plan, report, stop)
+    # The sets are in; from here on only the check can fail, and Verify can set that right.
+    _remember(plan, fingerprint=variants.fingerprint(plan.variant, plan.sets))
+    said = _check(plan, report, stop)
     system.remove_tree(packages.downloads(plan))
-    # Only now, and in one stroke, is it ready.
-    _remember(plan, state=READY, fingerprint=variants.fingerprint(plan.variant, plan.sets))
+    _remember(plan, state=READY)  # the last thing, and in one stroke
+    return said
 
 
 def _remember(plan: Plan, **changes: str | bool) -> None:

@@ -109,5 +109,6 @@ def check(plan: Plan, folder: Path, meter: Meter) -> str:
         raise SetupError(
             f"The environment does not work: {words[-1] if words else 'it said nothing.'}",
             "Press Repair; the doctor in the preferences says more.",
+            said,
         )
     return said

@@ -46,8 +46,8 @@ VARIANTS = (
 
 
 def available(on: str = system.SYSTEM) -> tuple[Variant, ...]:
-    """The variants for the system named `on`."""
-    return tuple(variant for variant in VARIANTS if variant.system == on)
+    """The variants for the system named `on`; Linux's for one like it."""
+    return tuple(variant for variant in VARIANTS if variant.system == on) or available("Linux")
 
 
 def find(name: str, on: str = system.SYSTEM) -> Variant:

@@ -1,0 +1,195 @@
+"""The backend's environment as the add-on knows it: its state, and the set-up that is running.
+
+The work is done by `addon/setup` in a process of its own. What the disk says is read by `refresh` and
+kept, for drawing must not read it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import bpy
+
+from ..backend.protocol import Event, PatinaError
+from ..backend.terminal import ProgressBar
+from . import folders
+from .process import Process, python_command
+from .setup import environment, system, variants
+from .setup.errors import SetupError
+
+TICK_SECONDS = 0.2
+
+SET_UP, VERIFY, REPAIR, REMOVE = "install", "verify", "repair", "remove"
+NAMES = {SET_UP: "Set-up", VERIFY: "Verification", REPAIR: "Repair", REMOVE: "Removal"}
+
+
+@dataclass
+class Known:
+    """What was last found on disk, and how the last piece of work ended."""
+
+    record: environment.Record = field(default_factory=environment.Record)
+    folder: Path = Path()
+    free: int = 0  # bytes on its disk
+    suited: variants.Variant = variants.available()[-1]  # for this machine
+    label: str = ""  # of the variant that is installed
+    elsewhere: Path | None = None  # an environment that another Blender version has, where this has none
+    doctor: tuple[str, ...] = ()  # the lines of its last report
+    message: str = ""  # the good end of the last work
+    error: PatinaError | None = None
+
+
+known = Known()
+progress = Event("progress")
+process: Process | None = None
+_verb = ""
+
+
+def refresh() -> None:
+    """Look at the disk."""
+    known.folder = folders.backend()
+    known.record = environment.inspect(known.folder, variants.fingerprints())
+    try:
+        known.free = system.free_bytes(known.folder)
+        known.suited = variants.choose()
+    except (OSError, SetupError):
+        known.free, known.suited = 0, variants.available()[-1]
+    labels = {variant.name: variant.label for variant in variants.available()}
+    known.label = labels.get(known.record.variant, "")
+    known.elsewhere = None
+    if known.record.state == environment.ABSENT:
+        known.elsewhere = next(iter(folders.other_backends()), None)
+
+
+def chosen() -> variants.Variant:
+    """The torch that a set-up would bring: the artist's choice, or what suits the machine."""
+    name = folders.preferences().variant
+    return next((variant for variant in variants.available() if variant.name == name), known.suited)
+
+
+def needs_network() -> bool:
+    return not folders.preferences().wheelhouse
+
+
+def may_begin(verb: str) -> str:
+    """Why `verb` cannot begin now, or an empty text."""
+    from . import jobs
+
+    if process is not None:
+        return "A set-up is running"
+    if jobs.queue and verb != VERIFY:
+        return "A job is running; wait for it or cancel it"
+    if verb in (SET_UP, REPAIR) and needs_network() and not bpy.app.online_access:
+        return "Blender may not go online: allow it in Preferences > System, or name a folder of wheels"
+    return ""
+
+
+def begin(verb: str) -> None:
+    """Start `verb`; with a window it goes on by itself. Raises PatinaError."""
+    global process, progress, _verb
+    settings = folders.preferences()
+    known.error, known.message = None, ""
+    arguments = ["-m", "addon.setup", verb, "--events", "--folder", str(folders.backend())]
+    if verb in (SET_UP, REPAIR):
+        arguments += ["--variant", chosen().name]
+        for option in ("python", "wheelhouse", "index"):
+            if value := getattr(settings, option):
+                arguments += [f"--{option}", bpy.path.abspath(value) if option != "index" else value]
+    try:
+        process = Process(python_command(blender_python(), *arguments), folders.EXTENSION)
+    except OSError as error:
+        raise PatinaError(
+            f"Blender's Python cannot be started: {error.strerror}.", "Name another Python below.", "python"
+        ) from None
+    progress, _verb = Event("progress", stage="starting"), verb
+    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=TICK_SECONDS, persistent=True)
+
+
+def blender_python() -> Path:
+    """The interpreter that Blender brings. Where Blender was built with the system's, sys.executable may
+    be Blender itself."""
+    executable = Path(sys.executable)
+    if executable.stem.startswith("python"):
+        return executable
+    names = ("python.exe",) if system.SYSTEM == system.WINDOWS else (f"bin/python3.{sys.version_info[1]}",)
+    return next((path for name in names if (path := Path(sys.base_prefix) / name).exists()), executable)
+
+
+def pump() -> bool:
+    """Take in what the process said; whether it goes on."""
+    global progress, process
+    if process is None:
+        return False
+    for event in process.poll():
+        if event.kind == "progress":
+            progress = event
+        elif event.kind == "message":
+            known.doctor = tuple(event.message.splitlines())
+        elif event.kind in ("finished", "failed", "cancelled"):
+            _end(event)
+            process = None
+            return False
+    return True
+
+
+def _end(event: Event) -> None:
+    refresh()
+    if event.kind == "failed":
+        known.error = PatinaError(event.message, event.cure, "backend")
+    elif event.kind == "cancelled":
+        known.message = "Stopped. What was downloaded is kept."
+    else:
+        known.message = event.message
+
+
+def cancel() -> None:
+    if process is not None:
+        process.cancel()
+
+
+def run_to_end() -> None:
+    """Wait for the process, with a bar on the terminal: for a Blender without a window."""
+    bar = ProgressBar()
+    try:
+        while process is not None:
+            pump()
+            bar.show(progress, NAMES[_verb])
+            time.sleep(TICK_SECONDS)
+    except KeyboardInterrupt:
+        cancel()
+        while pump():
+            time.sleep(TICK_SECONDS)
+    bar.end()
+
+
+def _tick() -> float | None:
+    more = pump()
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in ("PREFERENCES", "VIEW_3D"):
+                area.tag_redraw()
+    return TICK_SECONDS if more else None
+
+
+def stop() -> None:
+    """Leave nothing running. A timer that is still registered when Blender ends would hang it."""
+    global process
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    if process is not None:
+        process.kill()
+        process = None
+
+
+def register() -> None:
+    atexit.register(stop)
+    refresh()
+
+
+def unregister() -> None:
+    atexit.unregister(stop)
+    stop()

@@ -1,0 +1,160 @@
+"""The preferences page: where the backend lies, which torch it has, its set-up, and the doctor."""
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, StringProperty
+
+from . import folders, installation
+from .installation import known
+from .setup import environment, variants
+from .setup.variants import GB
+from .ui.panel import wrapped
+
+# No `from __future__ import annotations` here: see properties.py.
+
+_ITEMS = [
+    ("auto", "Automatic", "What suits this machine"),
+    *((variant.name, variant.label, variant.summary) for variant in variants.available()),
+]
+
+
+def _look_again(self: bpy.types.AddonPreferences, context: bpy.types.Context) -> None:
+    installation.refresh()
+
+
+class PatinaPreferences(bpy.types.AddonPreferences):
+    """What an artist sets once."""
+
+    bl_idname = folders.PACKAGE
+
+    folder: StringProperty(
+        name="Folder",
+        description="Where the backend goes, several gigabytes; empty for Blender's own folder. In a folder "
+        "of your own, one backend serves several versions of Blender",
+        subtype="DIR_PATH",
+        update=_look_again,
+    )
+    variant: EnumProperty(
+        name="Torch", description="The build of torch, by what it computes on", items=_ITEMS, default="auto"
+    )
+    python: StringProperty(
+        name="Python",
+        description="The Python to make the backend with, from 3.10 to 3.13; empty for Blender's own",
+        subtype="FILE_PATH",
+    )
+    wheelhouse: StringProperty(
+        name="Folder of Wheels",
+        description="Set up from this folder, which `make wheelhouse` fills, without any network",
+        subtype="DIR_PATH",
+    )
+    index: StringProperty(
+        name="Index Address",
+        description="A package index in place of the usual ones; empty to let pip's own settings decide",
+    )
+    show_more: BoolProperty(name="More Settings", description="Python, wheels and index")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        width = context.region.width if context.region else 600
+        if installation.process is not None:
+            _draw_running(layout)
+        else:
+            _draw_state(layout, width)
+            _draw_buttons(layout)
+        settings = layout.column()
+        settings.enabled = installation.process is None
+        self.draw_settings(settings)
+        if known.doctor:
+            _draw_doctor(layout)
+
+    def draw_settings(self, layout: bpy.types.UILayout) -> None:
+        layout.prop(self, "variant")
+        row = layout.row()
+        row.alignment = "RIGHT"
+        row.active = False
+        row.label(text=installation.chosen().summary)
+        layout.prop(self, "folder")
+        row = layout.row()
+        row.alignment = "RIGHT"
+        row.active = False
+        row.label(text=f"{known.free / GB:.0f} GB free there")
+        icon = "DISCLOSURE_TRI_DOWN" if self.show_more else "DISCLOSURE_TRI_RIGHT"
+        row = layout.row()
+        row.use_property_split = False
+        row.alignment = "LEFT"
+        row.prop(self, "show_more", icon=icon, emboss=False)
+        if self.show_more:
+            layout.prop(self, "python")
+            layout.prop(self, "wheelhouse")
+            layout.prop(self, "index")
+
+
+def _draw_state(layout: bpy.types.UILayout, width: float) -> None:
+    record = known.record
+    box = layout.box()
+    if record.state == environment.READY:
+        made_of = f"torch for {known.label}, Python {record.python}"
+        wrapped(box, f"The backend is ready: {made_of}.", width, "CHECKMARK")
+    elif record.state == environment.ABSENT:
+        wrapped(box, "The backend, which does the painting, is not set up yet.", width, "INFO")
+    else:
+        wrapped(box, record.reason, width, "ERROR")
+        wrapped(box, record.cure, width, "BLANK1")
+    if known.error and known.error.message != record.reason:
+        wrapped(box, known.error.message, width, "ERROR")
+        wrapped(box, known.error.cure, width, "BLANK1")
+    elif known.message:
+        wrapped(box, known.message, width, "BLANK1")
+    if known.elsewhere is not None:
+        row = box.row()
+        row.label(text="Another version of Blender has one.", icon="INFO")
+        row.operator("patina.use_other_backend")
+    if record.state != environment.READY and installation.needs_network() and not bpy.app.online_access:
+        wrapped(box, "Set-up downloads packages, and Blender may not go online.", width, "ERROR")
+        row = box.row()
+        row.use_property_split = False
+        row.prop(bpy.context.preferences.system, "use_online_access")
+
+
+def _draw_buttons(layout: bpy.types.UILayout) -> None:
+    record = known.record
+    row = layout.row(align=True)
+    row.scale_y = 1.4
+    if record.state == environment.READY:
+        row.operator("patina.verify", icon="CHECKMARK")
+        row.operator("patina.repair", icon="FILE_REFRESH")
+        row.operator("patina.remove", icon="TRASH")
+        return
+    labels = {"Press Repair": "patina.repair", "Press Update": "patina.update"}
+    verb = next((name for words, name in labels.items() if words in record.cure), "patina.set_up")
+    row.operator(verb, icon="IMPORT")
+    if record.state != environment.ABSENT:
+        row.operator("patina.verify", icon="CHECKMARK")
+        row.operator("patina.remove", icon="TRASH")
+
+
+def _draw_running(layout: bpy.types.UILayout) -> None:
+    event = installation.progress
+    box = layout.box()
+    box.label(text=event.stage.capitalize())
+    row = box.row()
+    row.use_property_split = False
+    row.progress(factor=event.fraction, text=event.message)
+    box.operator("patina.cancel_set_up", icon="CANCEL")
+
+
+def _draw_doctor(layout: bpy.types.UILayout) -> None:
+    box = layout.box()
+    row = box.row()
+    row.label(text="Doctor", icon="SYSTEM")
+    row.operator("patina.copy_report", icon="COPYDOWN")
+    column = box.column(align=True)
+    column.scale_y = 0.8
+    for line in known.doctor:
+        column.label(
+            text=line.strip().lstrip("!").strip(), icon="ERROR" if line.startswith("!") else "BLANK1"
+        )
+
+
+classes = (PatinaPreferences,)
