@@ -1,0 +1,56 @@
+"""From the optimised texels to a texture that can leave: unseen texels, gutters."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, distance_transform_edt
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from .rendering.mesh import Mesh
+from .rendering.texels import Texels
+
+NEIGHBOURS = 4
+SOURCES = 200_000  # seen texels to fill from; enough for any fill that stays small
+
+
+def fill_unseen(texture: Tensor, seen: NDArray[np.bool_], texels: Texels) -> Tensor:
+    """`texture` (3, S, S) with used texels that no view saw (`seen` (S, S) false) mixed from the nearest seen.
+
+    Nearest on the surface, not in the texture: by position, weighted by inverse distance.
+    """
+    known = seen[texels.used]
+    if known.all() or not known.any():
+        return texture
+    source = np.flatnonzero(known)
+    source = source[:: max(1, len(source) // SOURCES)]
+    distance, index = cKDTree(texels.points[source]).query(
+        texels.points[~known], k=min(NEIGHBOURS, len(source)), workers=-1
+    )
+    distance, index = distance.reshape(len(distance), -1), index.reshape(len(index), -1)
+    weights = 1 / (distance + 1e-6)
+    weights /= weights.sum(1, keepdims=True)
+    pixels = texture.reshape(3, -1).cpu().numpy().copy()
+    place = np.flatnonzero(texels.used)
+    pixels[:, place[~known]] = np.einsum("cnk,nk->cn", pixels[:, place[source][index]], weights)
+    return torch.from_numpy(pixels).reshape(texture.shape)
+
+
+def fill_gutters(texture: Tensor, painted: NDArray[np.bool_]) -> Tensor:
+    """`texture` (3, S, S) with every texel outside `painted` (S, S) taken from the nearest inside."""
+    if painted.all():
+        return texture
+    rows, columns = distance_transform_edt(~painted, return_distances=False, return_indices=True)
+    return texture[:, torch.from_numpy(rows).long(), torch.from_numpy(columns).long()]
+
+
+def painted_texels(texels: Texels, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(S, S): the texels that show the surface; slivers thinner than a texel count where a view read them."""
+    return texels.used | (seen & ~binary_dilation(texels.used, np.ones((3, 3), bool)))
+
+
+def mean_texel(mesh: Mesh, size: int) -> float:
+    """A texel's side on the surface, in scene units."""
+    return mesh.texel * mesh.unit / size

@@ -1,0 +1,49 @@
+"""Gram style loss over many views of one surface.
+
+Gatys, Ecker, Bethge 2015 (Gram matrices); Mordvintsev et al. 2018, "Differentiable Image
+Parameterizations", section "Style transfer onto 3-D" (moving averages over views).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+DECAY = 0.95
+
+
+def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
+    """(C, C) float32: mean outer product of `features` (B, C, H, W) over pixels, weighted by `mask` (B, H, W)."""
+    flat = features.float().permute(1, 0, 2, 3).flatten(1)
+    if mask is None:
+        return flat @ flat.T / flat.shape[1]
+    weights = mask.flatten()
+    return (flat * weights) @ flat.T / weights.sum().clamp_min(1e-6)
+
+
+def relative_error(a: Tensor, b: Tensor) -> Tensor:
+    """‖a − b‖² / ‖b‖²: comparable between layers and networks."""
+    return (a - b).square().sum() / b.square().sum().clamp_min(1e-12)
+
+
+class MovingAverage:
+    """Zero-debiased exponential average whose gradient is that of the newest value (Distill 2018)."""
+
+    def __init__(self, decay: float = DECAY) -> None:
+        self.decay, self.weight, self.sum = decay, 0.0, torch.zeros(())
+
+    def __call__(self, value: Tensor) -> Tensor:
+        """The average with `value` taken in; backward sees `value` alone."""
+        self.weight = self.decay * self.weight + 1 - self.decay
+        self.sum = self.decay * self.sum + (1 - self.decay) * value.detach()
+        return value + (self.sum / self.weight - value).detach()
+
+
+def layer_mask(mask: Tensor, size: tuple[int, int], reach: int) -> Tensor:
+    """`mask` (B, H, W) 0..1 for a layer of `size`: shrunk by `reach` pixels of the view, then averaged down.
+
+    Features that see across the silhouette must not count; `reach` is about half the receptive field.
+    """
+    holes = F.max_pool2d(1 - mask[:, None], 2 * reach + 1, 1, reach) if reach else 1 - mask[:, None]
+    return F.adaptive_avg_pool2d(1 - holes, size)[:, 0]

@@ -1,0 +1,257 @@
+"""The loop: look at the surface, score what the network sees, step the texture; coarse to fine."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .images import resize_shorter
+from .networks import Network
+from .objectives.content import content_error
+from .objectives.palette import moments, palette_error
+from .objectives.style import MovingAverage, gram, layer_mask, relative_error
+from .parameterizations.pyramid import Pyramid
+from .rendering.gbuffer import GBuffer
+from .rendering.mesh import Mesh
+from .rendering.sampling import Taps, gather, mipmaps, taps
+from .rendering.views import ViewMaker
+
+VIEWS_PER_STEP = 2
+BANK = 48  # views of a stage; more are seldom seen twice, and each is memory
+RANGE_WEIGHT = 10.0  # keeps colours that a screen cannot show from growing
+NOISE = 0.5  # of the style's own band energy, in the start
+SPAN = 1.2  # a painting's shorter side, in square roots of the surface's area
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`steps` steps on views of `size` pixels, each pixel `scale` times as wide as at the finest."""
+
+    name: str
+    scale: float
+    size: int
+    steps: int
+    rate: float
+
+
+STAGES: dict[str, tuple[Stage, ...]] = {
+    "draft": (Stage("composing", 4, 128, 40, 0.05), Stage("painting", 2, 160, 50, 0.04)),
+    "standard": (
+        Stage("composing", 4, 128, 60, 0.04),
+        Stage("painting", 2, 160, 80, 0.03),
+        Stage("refining", 1, 224, 70, 0.02),
+    ),
+    "final": (
+        Stage("composing", 4, 160, 120, 0.04),
+        Stage("painting", 2, 224, 200, 0.03),
+        Stage("refining", 1, 320, 240, 0.02),
+    ),
+}
+
+
+def stages(quality: str, steps: int | None) -> tuple[Stage, ...]:
+    """The quality's stages; with `steps` in all, shared out in the same proportion."""
+    chosen = STAGES[quality]
+    if steps is None:
+        return chosen
+    total = sum(stage.steps for stage in chosen)
+    bounds = np.round(np.cumsum([0, *(stage.steps for stage in chosen)]) * steps / total).astype(int)
+    shares = np.diff(bounds)
+    return tuple(
+        Stage(s.name, s.scale, s.size, int(n), s.rate) for s, n in zip(chosen, shares, strict=True) if n
+    )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the loop is: after `step` of `steps` in all."""
+
+    stage: str
+    step: int
+    steps: int
+    fraction: float  # of the time
+    seconds_left: float
+    loss: float
+
+
+@dataclass
+class Clock:
+    """Seconds by part: view, texture, network."""
+
+    parts: dict[str, float] = field(default_factory=dict)
+    _since: float = field(default_factory=time.perf_counter)
+
+    def lap(self, part: str) -> None:
+        """Count what has passed since the last lap towards `part`."""
+        now = time.perf_counter()
+        self.parts[part] = self.parts.get(part, 0.0) + now - self._since
+        self._since = now
+
+
+@dataclass(frozen=True)
+class _View:
+    """A banked view with all that does not change: where it reads the texture, what the content looks like."""
+
+    seen: GBuffer
+    taps: Taps
+    mask: Tensor  # (H, W)
+    facing: Tensor  # (H, W)
+    content: Tensor | None  # (1, C, h, w)
+
+
+def paint(
+    mesh: Mesh,
+    texture: Pyramid,
+    content: Tensor,
+    styles: list[tuple[Tensor, float]],
+    network: Network,
+    *,
+    plan: tuple[Stage, ...],
+    pixel: float,
+    style_span: float,
+    content_weight: float,
+    framing: str,
+    rasterizer: str,
+    seed: int,
+    report: Callable[[Progress], None],
+    clock: Clock,
+) -> None:
+    """Optimise `texture` so that views of `mesh` have the styles' statistics and keep the content's features.
+
+    content (3, S, S); styles: images (3, H, W) with weights that sum to 1, each spanning `style_span`
+    (the mesh's units) by its shorter side; `pixel`: the width on the surface of the finest stage's
+    pixels. `report` is called after every step and may raise to end the loop.
+    """
+    device = texture.rows.device
+    random = np.random.default_rng(seed)
+    content_rows = mipmaps(content.to(device), texture.levels)
+    work = [stage.steps * stage.size**2 for stage in plan]
+    start, done = time.perf_counter(), 0.0
+    steps, step = sum(stage.steps for stage in plan), 0
+    for stage in plan:
+        width = pixel * stage.scale
+        level = max(0, round(math.log2(width * texture.levels.size / mesh.texel) + 0.6))
+        images = [(resize_shorter(image, style_span / width).to(device), w) for image, w in styles]
+        score = _Score(network, images, content_weight)
+        views = ViewMaker(mesh, rasterizer, random, framing, device)
+        bank: list[_View] = []
+        for k in range(stage.steps):
+            batch = []
+            for _ in range(VIEWS_PER_STEP):
+                if len(bank) < BANK:
+                    seen = views(width * stage.size, stage.size)
+                    bank.append(_bank(seen, texture, content_rows, score))
+                    batch.append(bank[-1])
+                else:
+                    batch.append(bank[random.integers(BANK)])
+            clock.lap("views")
+            loss = score(texture, batch, random, clock)
+            loss.backward()  # type: ignore[no-untyped-call]
+            clock.lap("network")
+            texture.step([view.taps for view in batch], stage.rate * _cooling(k / stage.steps), level)
+            clock.lap("texture")
+            step += 1
+            done += stage.size**2
+            fraction = done / sum(work)
+            left = (time.perf_counter() - start) * (1 / fraction - 1)
+            report(Progress(stage.name, step, steps, fraction, left, float(loss.detach())))
+            clock.lap("events")
+
+
+def _cooling(done: float) -> float:
+    """The learning rate's factor: flat, then a cosine to nearly nothing, so that each stage comes to rest."""
+    return 0.02 + 0.49 * (1 + math.cos(math.pi * max(0.0, (done - 0.3) / 0.7)))
+
+
+def _bank(seen: GBuffer, texture: Pyramid, content_rows: Tensor, score: _Score) -> _View:
+    reference = None
+    if score.content_weight:
+        where = taps(seen.uv, seen.footprint, texture.levels, laplacian=False)
+        paper = score.mean[:, None, None].expand(3, seen.size, seen.size)
+        reference = score.content_features(seen.image(gather(content_rows, where), paper)[None])
+    facing = seen.image(seen.facing[:, None], torch.zeros(1, seen.size, seen.size, device=seen.uv.device))
+    return _View(seen, texture.taps(seen), seen.mask.float(), facing[0], reference)
+
+
+class _Score:
+    """The loss of one stage: style over the views so far, content view by view."""
+
+    def __init__(self, network: Network, styles: list[tuple[Tensor, float]], content_weight: float) -> None:
+        self.network, self.styles, self.content_weight = network, styles, content_weight
+        self.layers = list(network.style_layers)
+        self.reach = {name: network.layer(name).receptive_field // 10 for name in self.layers}
+        with torch.no_grad():
+            self.targets = self._mean([self._statistics(image) for image, _ in styles])
+        self.averages = {name: MovingAverage() for name in self.targets}
+        self.mean = sum(
+            (image.mean((1, 2)) * w for image, w in styles), torch.zeros((), device=styles[0][0].device)
+        )
+
+    def _mean(self, each: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+        weights = [w for _, w in self.styles]
+        return {
+            k: sum((s[k] * w for s, w in zip(each, weights, strict=True)), torch.zeros(())) for k in each[0]
+        }
+
+    def _look(self, images: Tensor, layers: list[str]) -> dict[str, Tensor]:
+        with torch.autocast(images.device.type, torch.bfloat16):
+            return self.network(images, layers)
+
+    def _statistics(self, image: Tensor) -> dict[str, Tensor]:
+        found = {name: gram(a) for name, a in self._look(image[None], self.layers).items()}
+        return found | {"palette": moments(image.flatten(1).T)}
+
+    def content_features(self, images: Tensor) -> Tensor:
+        """The content layer's activations, gradient-free."""
+        with torch.no_grad():
+            layer = self.network.content_layer
+            return self._look(images, [layer])[layer]
+
+    def __call__(
+        self, texture: Pyramid, batch: list[_View], random: np.random.Generator, clock: Clock
+    ) -> Tensor:
+        images, excess = [], torch.zeros(())
+        for view in batch:
+            colors = texture.sample(view.taps)
+            excess = excess + (colors - colors.detach().clamp(0, 1)).square().mean()
+            images.append(view.seen.image(colors, self._paper(view.seen.size, random)))
+        stack = torch.stack(images)
+        mask = torch.stack([view.mask for view in batch])
+        facing = torch.stack([view.facing for view in batch])
+        clock.lap("sampling")
+        layers = [*self.layers, self.network.content_layer] if self.content_weight else self.layers
+        seen = self._look(stack, layers)
+        found = {}
+        for name in self.layers:
+            size = (seen[name].shape[2], seen[name].shape[3])
+            weights = F.adaptive_avg_pool2d(facing[:, None], size)[:, 0]
+            found[name] = gram(seen[name], layer_mask(mask, size, self.reach[name]) * weights)
+        found["palette"] = moments(stack.permute(0, 2, 3, 1).reshape(-1, 3), (mask * facing).flatten())
+        loss = excess * RANGE_WEIGHT
+        for name, value in found.items():
+            error = palette_error if name == "palette" else relative_error
+            loss = loss + error(self.averages[name](value), self.targets[name])
+        if self.content_weight:
+            features = seen[self.network.content_layer]
+            reference = torch.cat([view.content for view in batch if view.content is not None])
+            weights = layer_mask(mask, (features.shape[2], features.shape[3]), 0)
+            loss = loss + self.content_weight * content_error(features, reference, weights)
+        return loss
+
+    def _paper(self, size: int, random: np.random.Generator) -> Tensor:
+        """(3, size, size): a random piece of a style, so that the network sees no outline to fight."""
+        image = self.styles[random.choice(len(self.styles), p=[w for _, w in self.styles])][0]
+        height, width = image.shape[1:]
+        if min(height, width) < size:
+            times = -(-size // min(height, width))
+            image = image.repeat(1, times, times)
+            height, width = image.shape[1:]
+        y, x = random.integers(height - size + 1), random.integers(width - size + 1)
+        return image[:, y : y + size, x : x + size]

@@ -1,0 +1,1 @@
+"""What is optimised: parameters -> texture or image."""

@@ -1,0 +1,121 @@
+"""A texture as a Laplacian pyramid, optimised where the views look.
+
+Coarse levels move whole regions at once, so large shapes appear in few steps; fine ones are opened
+by the views themselves, since a view's mip-mapped look-up leaves out the levels it cannot resolve.
+A step costs what its views cost, whatever the texture's size.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..rendering.gbuffer import GBuffer
+from ..rendering.sampling import Levels, Taps, enlarge, gather, taps
+
+# Colour directions of natural images with their spread (Lucid's color_correlation_svd_sqrt, scaled to
+# unit norm): equal steps in these coordinates change luminance most, as painters do.
+DECORRELATED = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]]) / 0.46195
+
+BETAS = (0.9, 0.99)
+FALLOFF = 0.5
+FLOOR = 0.1
+
+
+class Pyramid:
+    """The rows of all levels, in decorrelated colour around mid-grey, with Adam's moments for each."""
+
+    def __init__(self, start: Tensor, device: torch.device | str = "cpu") -> None:
+        """`start` (3, size, size), sRGB 0..1, is what the pyramid shows at first."""
+        self.levels = Levels(start.shape[-1])
+        self.colors = DECORRELATED.to(device)
+        rest = torch.einsum("ij,jhw->ihw", torch.linalg.inv(self.colors), start.to(device) - 0.5)
+        bands = []
+        for side in reversed(self.levels.sides):
+            band = F.interpolate(rest[None], size=(side, side), mode="area")[0]
+            rest = rest - enlarge(band, self.levels.size)
+            bands.append(band.flatten(1).T)
+        self.rows = torch.cat(bands[::-1]).contiguous()
+        self.gradient = torch.zeros(3, self.levels.rows, device=device)
+        self.mean = torch.zeros_like(self.rows)
+        self.square = torch.zeros_like(self.rows)
+        self.touched = torch.zeros(self.levels.rows, dtype=torch.int32, device=device)
+        self.level_square = torch.zeros(len(self.levels.sides), device=device)
+        self.level_count = torch.zeros(len(self.levels.sides), device=device)
+
+    def taps(self, view: GBuffer) -> Taps:
+        """Where `view` reads the pyramid; worth keeping when a view is used again."""
+        return taps(view.uv, view.footprint, self.levels, laplacian=True)
+
+    def sample(self, view: Taps) -> Tensor:
+        """(P, 3): sRGB at the view's pixels, not clamped; backward collects `gradient`."""
+        rows = self.rows.requires_grad_()
+        return gather(rows, view, self.gradient) @ self.colors.T + 0.5
+
+    @torch.no_grad()
+    def roughen(self, exemplar: Tensor, amount: float, random: torch.Generator) -> None:
+        """Add noise to each level, `amount` times as strong as the same band of `exemplar` (3, H, W).
+
+        `exemplar` is an image at the texture's own scale. Flat regions get something to make strokes of.
+        """
+        for side, offset in zip(self.levels.sides, self.levels.offsets, strict=True):
+            if min(exemplar.shape[1:]) < 8:
+                return
+            half = F.avg_pool2d(exemplar[None], 2)
+            band = exemplar - F.interpolate(half, size=exemplar.shape[1:], mode="bilinear")[0]
+            spread = (torch.linalg.inv(self.colors) @ band.to(self.rows.device).flatten(1)).std(1)
+            noise = torch.randn(side * side, 3, generator=random).to(self.rows.device)
+            self.rows[offset : offset + side * side] += amount * spread * noise
+            exemplar = half[0]
+
+    @torch.no_grad()
+    def step(self, views: list[Taps], rate: float, level: int) -> None:
+        """One step of Adam (Kingma 2015) on the rows that `views` read; the others rest, moments and all.
+
+        `level` is the one that the views resolve; its rows move by `rate`, those of other levels by
+        FALLOFF less for each level between. The bias correction counts each row's own steps. Part
+        of a level's typical gradient is added to each row's own, so that rows which hardly matter to
+        any view (hidden, or half faded out) do not wander: plain Adam makes salt and pepper of them.
+        """
+        rows = torch.cat([view.rows.flatten() for view in views]).unique()
+        gradient = self.gradient[:, rows].T
+        self.gradient[:, rows] = 0
+        bounds = torch.tensor(self.levels.offsets[1:], device=rows.device)
+        levels = torch.bucketize(rows, bounds, right=True)
+        count = self.touched[rows] + 1
+        mean = self.mean[rows].lerp_(gradient, 1 - BETAS[0])
+        square = self.square[rows].lerp_(gradient**2, 1 - BETAS[1])
+        self.mean[rows], self.square[rows], self.touched[rows] = mean, square, count
+
+        total = torch.zeros(len(self.levels.sides), 2, device=rows.device)
+        total.index_add_(
+            0, levels, torch.stack([gradient.square().mean(1), torch.ones(len(rows), device=rows.device)], 1)
+        )
+        here = total[:, 1] > 0
+        self.level_count += here
+        self.level_square[here] = self.level_square[here].lerp(total[here, 0] / total[here, 1], 1 - BETAS[1])
+        typical = (self.level_square / (1 - BETAS[1] ** self.level_count).clamp_min(1e-9)).sqrt()
+
+        unbiased = mean / (1 - BETAS[0] ** count)[:, None]
+        scale = (square / (1 - BETAS[1] ** count)[:, None]).sqrt_()
+        scale += (FLOOR * typical + 1e-12)[levels][:, None]
+        rates = rate * FALLOFF ** (levels - level).abs().float()
+        self.rows.requires_grad_(False)
+        self.rows[rows] -= rates[:, None] * unbiased / scale
+
+    @torch.no_grad()
+    def texture(self) -> Tensor:
+        """(3, size, size): the texture it stands for, sRGB, clamped to 0..1."""
+        total = torch.zeros(3, self.levels.size, self.levels.size, device=self.rows.device)
+        for side, offset in zip(self.levels.sides, self.levels.offsets, strict=True):
+            band = self.rows[offset : offset + side * side].T.reshape(3, side, side)
+            total += enlarge(band, self.levels.size)
+        return (torch.einsum("ij,jhw->ihw", self.colors, total) + 0.5).clamp_(0, 1)
+
+    def seen(self) -> Tensor:
+        """(size, size) bool: texels that some view moved at their own level or the next coarser."""
+        size = self.levels.size
+        fine = self.touched[: size * size].view(size, size) > 0
+        coarse = self.touched[size * size :][: size * size // 4].view(size // 2, size // 2) > 0
+        return fine | coarse.repeat_interleave(2, 0).repeat_interleave(2, 1)

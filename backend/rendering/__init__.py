@@ -1,0 +1,1 @@
+"""Texture + camera -> what the network sees."""

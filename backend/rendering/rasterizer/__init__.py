@@ -1,0 +1,31 @@
+"""Which triangle each pixel of a view sees, and where on it: chosen by name."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...protocol import PatinaError
+from ..camera import Camera
+from ..mesh import Mesh
+
+
+class Rasterizer(Protocol):
+    """Holds one mesh, ready to be looked at."""
+
+    def __call__(self, camera: Camera) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Face (H*W,), -1 where nothing is hit, and barycentric (H*W, 2) of corners 1 and 2."""
+
+    def free_distance(self, origin: NDArray[np.floating], direction: NDArray[np.floating]) -> float:
+        """How far one ray (3,) gets before it hits something; infinite if it never does."""
+
+
+def create(name: str, mesh: Mesh) -> Rasterizer:
+    """The rasterizer called `name`, ready for `mesh`."""
+    if name == "embree":
+        from .embree import Embree
+
+        return Embree(mesh)
+    raise PatinaError(f"There is no rasterizer called {name}.", "Use embree.", "rasterizer")

@@ -1,0 +1,131 @@
+"""Looking textures up at a view's pixels: mip-mapped, differentiable, at a cost that follows the view.
+
+All levels of a pyramid are kept as rows of one matrix (rows, C), finest level first. A view's
+look-up is then one weighted sum of rows per pixel, and its gradient touches those rows only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Square levels of sides size, size / 2, … down to `coarsest`, laid out one after the other."""
+
+    size: int
+    coarsest: int = 16
+
+    @property
+    def sides(self) -> list[int]:
+        sides = [self.size]
+        while sides[-1] > self.coarsest:
+            sides.append(sides[-1] // 2)
+        return sides
+
+    @property
+    def offsets(self) -> list[int]:
+        offsets = [0]
+        for side in self.sides:
+            offsets.append(offsets[-1] + side * side)
+        return offsets[:-1]
+
+    @property
+    def rows(self) -> int:
+        return sum(side * side for side in self.sides)
+
+
+@dataclass(frozen=True)
+class Taps:
+    """Which rows a view's P pixels read, and with what weight: both (P, K)."""
+
+    rows: Tensor
+    weights: Tensor
+
+
+def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool) -> Taps:
+    """Trilinear taps at `uv` (P, 2), v up, for pixels `footprint` (P,) wide in UV units.
+
+    The level of detail is log2 of the footprint in texels (Williams 1983), clamped to the levels
+    there are; textures repeat. With `laplacian` the levels hold bands whose sum is the texture:
+    a band counts fully while the level of detail is below its own, and fades out over the next
+    level; that sum equals the trilinear look-up in the Gaussian pyramid the bands come from.
+    """
+    sides = levels.sides
+    detail = (footprint * levels.size).clamp_min(1e-12).log2().clamp(0, len(sides) - 1)
+    first = int(detail.min()) if len(detail) else 0
+    rows, weights = [], []
+    for k, (side, offset) in enumerate(zip(sides, levels.offsets, strict=True)):
+        if k < first:
+            continue
+        if laplacian:
+            share = (k + 1 - detail).clamp(0, 1) if k < len(sides) - 1 else torch.ones_like(detail)
+        else:
+            share = (1 - (detail - k).abs()).clamp_min(0)
+        x, y = uv[:, 0] * side - 0.5, (1 - uv[:, 1]) * side - 0.5
+        x0, y0 = x.floor(), y.floor()
+        fx, fy = x - x0, y - y0
+        left, top = x0.long() % side, y0.long() % side
+        right, bottom = (left + 1) % side, (top + 1) % side
+        for column, row, weight in (
+            (left, top, (1 - fx) * (1 - fy)),
+            (right, top, fx * (1 - fy)),
+            (left, bottom, (1 - fx) * fy),
+            (right, bottom, fx * fy),
+        ):
+            rows.append(offset + row * side + column)
+            weights.append(weight * share)
+    return Taps(torch.stack(rows, 1), torch.stack(weights, 1))
+
+
+class _Gather(torch.autograd.Function):
+    """Weighted row sums. The gradient is left in `gradient` (C, rows), so that a step need not touch all rows."""
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, rows: Tensor, weights: Tensor, gradient: Tensor) -> Tensor:
+        ctx.save_for_backward(rows, weights)
+        ctx.gradient = gradient
+        return F.embedding_bag(rows, matrix, per_sample_weights=weights, mode="sum")
+
+    @staticmethod
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[None, None, None, None]:
+        rows, weights = ctx.saved_tensors
+        flat = rows.reshape(-1)
+        for channel, values in zip(ctx.gradient, outputs[0].T, strict=True):
+            channel.index_add_(0, flat, (values[:, None] * weights).reshape(-1))
+        return None, None, None, None
+
+
+def gather(matrix: Tensor, view: Taps, gradient: Tensor | None = None) -> Tensor:
+    """(P, C): each pixel's weighted sum of the rows of `matrix` (rows, C).
+
+    With `gradient` (C, rows), backward adds into it, at the rows read, and `matrix` must require
+    grad only to make the graph; without it, nothing is differentiated.
+    """
+    if gradient is None:
+        return F.embedding_bag(view.rows, matrix, per_sample_weights=view.weights, mode="sum")
+    out: Tensor = _Gather.apply(matrix, view.rows, view.weights, gradient)
+    return out
+
+
+def mipmaps(texture: Tensor, levels: Levels) -> Tensor:
+    """Rows (rows, C) of the box-filtered mip chain of `texture` (C, size, size)."""
+    chain = [texture]
+    for _ in levels.sides[1:]:
+        chain.append(F.avg_pool2d(chain[-1][None], 2)[0])
+    return torch.cat([level.flatten(1).T for level in chain]).contiguous()
+
+
+def enlarge(level: Tensor, size: int) -> Tensor:
+    """A level (C, s, s) read bilinearly at the texel centres of a texture of side `size`, repeating: (C, size, size)."""
+    factor = size // level.shape[-1]
+    if factor == 1:
+        return level
+    padded = F.pad(level[None], (1, 1, 1, 1), mode="circular")
+    grown = F.interpolate(padded, scale_factor=factor, mode="bilinear", align_corners=False)
+    return grown[0, :, factor:-factor, factor:-factor]

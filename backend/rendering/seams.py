@@ -1,0 +1,69 @@
+"""Where the texture is cut: edges that two triangles share on the surface but not in UV space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .mesh import Mesh
+
+UV_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Edges:
+    """E edges shared by two triangles: faces (E, 2); corners (E, 2, 2), the edge's two ends in either face."""
+
+    faces: NDArray[np.int64]
+    corners: NDArray[np.int64]
+
+
+def shared_edges(mesh: Mesh) -> tuple[Edges, Edges]:
+    """(seams, others): edges between two painted triangles whose UVs differ along it, and whose agree.
+
+    Vertices at one place count as one, however the model was split.
+    """
+    _, weld = np.unique(np.round(mesh.vertices, 6), axis=0, return_inverse=True)
+    faces = np.flatnonzero(mesh.painted)
+    vertices = weld.reshape(-1)[mesh.faces[faces]]
+    ends = np.stack([vertices, np.roll(vertices, -1, 1)], 2).reshape(-1, 2)
+    corner = np.stack([np.arange(3), (np.arange(3) + 1) % 3], 1)
+    corners = np.tile(corner, (len(faces), 1))
+    owner = np.repeat(faces, 3)
+    swap = ends[:, 0] > ends[:, 1]
+    ends[swap], corners[swap] = ends[swap][:, ::-1], corners[swap][:, ::-1]
+    order = np.lexsort((ends[:, 1], ends[:, 0]))
+    same = np.all(ends[order][1:] == ends[order][:-1], axis=1)
+    first = np.flatnonzero(same)
+    pair = np.stack([order[first], order[first + 1]], 1)
+    found = Edges(owner[pair], corners[pair])
+    uv = mesh.uvs[found.faces[:, :, None], found.corners]  # (E, 2 faces, 2 ends, 2)
+    cut = np.abs(uv[:, 0] - uv[:, 1]).max((1, 2)) > UV_TOLERANCE
+    return Edges(found.faces[cut], found.corners[cut]), Edges(found.faces[~cut], found.corners[~cut])
+
+
+def points_beside(
+    mesh: Mesh, edges: Edges, count: int, distance: float, random: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """UVs (count, 2) a `distance` into the first and the second triangle of random points on `edges`.
+
+    Points are spread by length; in a triangle too thin for `distance` they stop half-way to its far corner.
+    """
+    corners = mesh.corners.astype(np.float64)
+    ends = corners[edges.faces[:, 0, None], edges.corners[:, 0]]
+    length = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
+    chosen = random.choice(len(length), count, p=length / length.sum())
+    along = random.uniform(0.02, 0.98, (count, 1))
+    sides = []
+    for side in (0, 1):
+        face, (a, b) = edges.faces[chosen, side], edges.corners[chosen, side].T
+        far = 3 - a - b
+        uv = mesh.uvs[face].astype(np.float64)
+        n = np.arange(count)
+        height = 2 * mesh.areas[face] / np.maximum(length[chosen], 1e-12)
+        inward = np.minimum(distance / np.maximum(height, 1e-12), 0.5)[:, None]
+        on_edge = uv[n, a] * (1 - along) + uv[n, b] * along
+        sides.append(on_edge * (1 - inward) + uv[n, far] * inward)
+    return sides[0], sides[1]

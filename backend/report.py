@@ -1,0 +1,132 @@
+"""The honest measures of a result, taken on views that the optimisation never saw."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from . import networks
+from .images import resize_shorter
+from .objectives.content import content_error
+from .objectives.style import gram, layer_mask, relative_error
+from .rendering.mesh import Mesh
+from .rendering.sampling import Levels, gather, mipmaps, taps
+from .rendering.seams import points_beside, shared_edges
+from .rendering.views import ViewMaker
+
+JUDGE = "alexnet"  # a network that is not optimised
+LAYERS = ("relu1", "relu2", "relu3", "relu4", "relu5")
+CONTENT_LAYER = "relu3"
+VIEWS, SIZE, SEED = 16, 256, 20180725  # the seed is the day of the article
+SEAM_SAMPLES = 20_000
+
+
+def held_out_views(mesh: Mesh, rasterizer: str, window: float) -> list[Any]:
+    """VIEWS G-buffers that depend on the mesh alone."""
+    make = ViewMaker(mesh, rasterizer, np.random.default_rng(SEED))
+    return [make(window, SIZE) for _ in range(VIEWS)]
+
+
+class Judge:
+    """Holds the views and the judging network; `look` is done once per texture."""
+
+    def __init__(
+        self, mesh: Mesh, rasterizer: str, styles: list[tuple[Tensor, float]], pixel: float, span: float
+    ) -> None:
+        """`pixel` and `span` as in `optimize.paint`: width of a view's pixel, and of the styles' shorter side."""
+        self.views = held_out_views(mesh, rasterizer, pixel * SIZE)
+        self.network = networks.load(JUDGE, torch.device("cpu"))
+        scaled = [(resize_shorter(image, span / pixel), weight) for image, weight in styles]
+        self.paper = sum((image.mean((1, 2)) * w for image, w in scaled), torch.zeros(3))
+        with torch.no_grad():
+            looks = [(self.network(image[None], LAYERS), weight) for image, weight in scaled]
+        self.target = {
+            name: sum((gram(look[name]) * w for look, w in looks), torch.zeros(())) for name in LAYERS
+        }
+
+    @torch.no_grad()
+    def look(self, texture: Tensor) -> list[dict[str, Tensor]]:
+        """Activations of each view of `texture` (3, S, S)."""
+        levels = Levels(texture.shape[-1])
+        rows = mipmaps(texture, levels)
+        paper = self.paper[:, None, None].expand(3, SIZE, SIZE)
+        found = []
+        for view in self.views:
+            where = taps(view.uv, view.footprint, levels, laplacian=False)
+            found.append(self.network(view.image(gather(rows, where), paper)[None], LAYERS))
+        return found
+
+    def style_distance(self, looks: list[dict[str, Tensor]]) -> float:
+        """Mean over layers of ‖G − G*‖² / ‖G*‖², G pooled over all views, silhouettes left out."""
+        errors = []
+        for name in LAYERS:
+            reach = self.network.layer(name).receptive_field // 8
+            total, weight = torch.zeros(()), torch.zeros(())
+            for view, look in zip(self.views, looks, strict=True):
+                size = (look[name].shape[2], look[name].shape[3])
+                mask = layer_mask(view.mask.float()[None], size, reach)
+                total = total + gram(look[name], mask) * mask.sum()
+                weight = weight + mask.sum()
+            errors.append(float(relative_error(total / weight.clamp_min(1e-6), self.target[name])))
+        return float(np.mean(errors))
+
+    def content_distance(self, looks: list[dict[str, Tensor]], reference: list[dict[str, Tensor]]) -> float:
+        """Mean over views of the relative feature error to `reference`."""
+        errors = []
+        for view, look, wanted in zip(self.views, looks, reference, strict=True):
+            features = look[CONTENT_LAYER]
+            mask = layer_mask(view.mask.float()[None], (features.shape[2], features.shape[3]), 0)
+            errors.append(float(content_error(features, wanted[CONTENT_LAYER], mask)))
+        return float(np.mean(errors))
+
+
+def seam_ratio(mesh: Mesh, texture: Tensor) -> float | None:
+    """Mean colour jump across UV seams over the mean jump across other edges, a texel to either side.
+
+    1 is seamless. None where the mesh has no seams, or nothing but seams.
+    """
+    seams, others = shared_edges(mesh)
+    if not len(seams.faces) or not len(others.faces):
+        return None
+    random = np.random.default_rng(SEED)
+    distance = mesh.texel / texture.shape[-1]
+    jumps = []
+    for edges in (seams, others):
+        a, b = (lookup(texture, uv) for uv in points_beside(mesh, edges, SEAM_SAMPLES, distance, random))
+        jumps.append(float((a - b).norm(dim=1).mean()))
+    return jumps[0] / max(jumps[1], 1e-6)
+
+
+def lookup(texture: Tensor, uv: NDArray[np.floating]) -> Tensor:
+    """(N, 3): the finest level of `texture` (3, S, S) read bilinearly at `uv` (N, 2)."""
+    levels = Levels(texture.shape[-1], texture.shape[-1])
+    place = torch.from_numpy(uv.astype(np.float32))
+    return gather(texture.flatten(1).T.contiguous(), taps(place, torch.zeros(len(place)), levels, False))
+
+
+def versions() -> dict[str, str]:
+    """What the result was made with."""
+    return {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def peak_memory() -> int:
+    """Bytes: the most that this process has held, and the GPU where there is one."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        return int(torch.cuda.max_memory_allocated())
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
