@@ -134,14 +134,14 @@ class _Evil:
 @pytest.mark.parametrize("read", [weights.read_arrays, weights.read_state_dict])
 def test_reading_never_runs_code(read, tmp_path, capsys):
     path = tmp_path / "evil"
-    path.write_bytes(pickle.dumps({"a": _Evil()}))
+    path.write_bytes(pickle.dumps({"a": _Evil()}, protocol=2))
     with pytest.raises(PatinaError, match="cannot be read"):
         read(path)
     assert "ran" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("read", [weights.read_arrays, weights.read_state_dict])
-@pytest.mark.parametrize("content", [b"", b"garbage", pickle.dumps({"a": 1})[:-3]])
+@pytest.mark.parametrize("content", [b"", b"garbage", pickle.dumps({"a": 1}, protocol=2)[:-3]])
 def test_a_broken_file_is_a_clear_error(read, content, tmp_path):
     path = tmp_path / "broken"
     path.write_bytes(content)
