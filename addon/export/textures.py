@@ -61,9 +61,10 @@ def with_gutters(pixels: np.ndarray, uvs: np.ndarray, most: int) -> tuple[np.nda
     """`pixels` (H, W, C) with unused texels filled, sides powers of two up to `most`; the bleed of 255."""
     height, width = pixels.shape[:2]
     size = gutters.engine_size(width, height, most)
-    pixels = gutters.fill(pixels, gutters.coverage(uvs, width, height))
-    mask = gutters.coverage(uvs, *size)
+    mask = gutters.coverage(uvs, width, height)
+    pixels = gutters.fill(pixels, mask)
     if size != (width, height):
+        mask = gutters.coverage(uvs, *size)
         pixels = gutters.fill(resized(pixels, *size), mask)
     return pixels, [round(255 * level, 2) for level in gutters.bleed(pixels, mask)]
 

@@ -62,9 +62,10 @@ def prepare(image: Image.Image, uvs: Floats, most: int) -> tuple[Image.Image, li
     The bleed is gutters.bleed in steps of 255, mip level by mip level.
     """
     size = gutters.engine_size(*image.size, most)
-    image = _filled(image, gutters.coverage(uvs, *image.size))
-    mask = gutters.coverage(uvs, *size)
+    mask = gutters.coverage(uvs, *image.size)
+    image = _filled(image, mask)
     if size != image.size:
+        mask = gutters.coverage(uvs, *size)
         image = _filled(image.resize(size, Image.Resampling.LANCZOS), mask)
     return image, [round(b, 2) for b in gutters.bleed(np.asarray(image, float), mask)]
 

@@ -25,7 +25,7 @@ def coverage(uvs: Floats, width: int, height: int) -> Mask:
     if not len(corners):
         return mask
     sides = np.abs(corners - np.roll(corners, 1, axis=1)).max(axis=(1, 2))
-    steps = 2 ** np.ceil(np.log2(np.maximum(2 * sides, 1))).astype(int)
+    steps = np.maximum(np.ceil(2 * sides), 1).astype(int)
     for n in np.unique(steps):
         i, j = np.mgrid[: n + 1, : n + 1].reshape(2, -1)
         inside = i + j <= n
@@ -48,8 +48,26 @@ def engine_size(width: int, height: int, most: int) -> tuple[int, int]:
 def _halve(values: Floats) -> Floats:
     """(H, W, C) averaged over 2 by 2; an odd last row or column is repeated first."""
     h, w = values.shape[:2]
-    values = np.pad(values, ((0, h % 2), (0, w % 2), (0, 0)), mode="edge")
-    return np.asarray(values.reshape(-(-h // 2), 2, -(-w // 2), 2, -1).mean(axis=(1, 3)))
+    if h % 2 or w % 2:
+        values = np.pad(values, ((0, h % 2), (0, w % 2), (0, 0)), mode="edge")
+    rows = values[::2] + values[1::2]
+    return np.asarray((rows[:, ::2] + rows[:, 1::2]) / 4)
+
+
+def _continue(filled: Floats, mask: Mask) -> None:
+    """Set the ring of texels around the used ones to the mean of their used neighbours, in place."""
+    around = np.pad(mask, 1)
+    shifts = [(row, column) for row in range(3) for column in range(3)]
+    h, w = mask.shape
+    near = np.logical_or.reduce([around[row : row + h, column : column + w] for row, column in shifts])
+    rows, columns = np.nonzero(near & ~mask)
+    total = np.zeros((len(rows), filled.shape[-1]), filled.dtype)
+    count = np.zeros((len(rows), 1), filled.dtype)
+    for row, column in shifts:
+        used = around[rows + row, columns + column]
+        total[used] += filled[(rows + row - 1)[used], (columns + column - 1)[used]]
+        count[used] += 1
+    filled[rows, columns] = total / count
 
 
 def fill(pixels: Floats, mask: Mask) -> Floats:
@@ -57,7 +75,8 @@ def fill(pixels: Floats, mask: Mask) -> Floats:
 
     Pull-push (Gortler et al. 1996, "The Lumigraph", section 3.4): used texels are averaged level by level,
     and an unused texel takes the average of the coarser level's texel over it. Every mip texel
-    is then an average of used colours alone.
+    is then an average of used colours alone. Last, the texels next to an island continue it, as far as
+    bilinear filtering reaches at full resolution.
     """
     if not mask.any():
         return pixels
@@ -71,6 +90,7 @@ def fill(pixels: Floats, mask: Mask) -> Floats:
         h, w = weight.shape[:2]
         coarser = filled.repeat(2, axis=0)[:h].repeat(2, axis=1)[:, :w]
         filled = np.where(weight > 0, total / np.maximum(weight, 1e-12), coarser)
+    _continue(filled, mask)
     return np.asarray(filled)
 
 

@@ -21,9 +21,11 @@ _TRIANGLES = {
 
 def edges_of(faces: Ints) -> tuple[Ints, Ints]:
     """The edges (E, 2) of `faces` (F, 3), and for each face's sides 0-1, 1-2, 2-0 their edge (F, 3)."""
-    sides = np.sort(np.stack((faces, np.roll(faces, -1, axis=1)), -1), axis=-1)
-    edges, index = np.unique(sides.reshape(-1, 2), axis=0, return_inverse=True)
-    return edges, index.reshape(-1, 3)
+    start, end = faces.astype(np.int64), np.roll(faces, -1, axis=1).astype(np.int64)
+    count = int(faces.max()) + 1
+    # One number for two: sorting these is several times faster than sorting pairs.
+    keys, index = np.unique(np.minimum(start, end) * count + np.maximum(start, end), return_inverse=True)
+    return np.stack(np.divmod(keys, count), -1), index.reshape(-1, 3)
 
 
 def split(model: Model, edges: Ints, edge_of_side: Ints, marked: Mask) -> Model:

@@ -32,6 +32,8 @@ CLOSE = 2.0  # of 255, on average over the object's own pixels
 MODELS = {
     "godot": ("fox.glb", "glb", "y", "rest"),
     "web": ("fox.glb", "glb", "y", "rest"),
+    "unity": ("fox.fbx", "fbx", "y", "stride"),
+    "unreal": ("fox.fbx", "fbx", "y", "stride"),
     "obj": ("fox.obj", "obj", "y", "stride"),
     "usdz": ("fox.usdz", "usdz", "y", "start"),
     "print_3mf": ("fox.3mf", "3mf", "z", "stride"),
