@@ -114,5 +114,6 @@ def surface(
     before = TextureSkin(Pixel(1, 3, size, size, content).to(device)) if content is not None else None
     random = np.random.default_rng(job.seed)
     views = VIEWS if skin.pictures == 1 else 1
-    canvas = Surface(skin, mesh, job.rasterizer, VIEW, random, views, before, device)
+    noise = any(target.kind == "class" for target in job.targets)
+    canvas = Surface(skin, mesh, job.rasterizer, VIEW, random, views, before, device, noise)
     return Painted(canvas, skin, network)

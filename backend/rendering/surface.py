@@ -12,6 +12,7 @@ from ..parameterizations.skins import Skin
 from .blending import over, smooth_noise
 from .gbuffer import GBuffer
 from .mesh import Mesh
+from .transforms import noisy
 from .view import View
 from .views import ViewMaker
 
@@ -32,9 +33,14 @@ class Surface:
         views: int = 1,
         content: Skin | None = None,
         device: torch.device | str = "cpu",
+        noise: bool = False,
     ) -> None:
-        """size: pixels along a view's side; views: cameras a step; content: the skin before this one."""
+        """size: pixels along a view's side; views: cameras a step; content: the skin before this one.
+
+        noise: views are noisy, as `transforms.zoomed` has it for classes.
+        """
         self.skin, self.size, self.views, self.content, self.device = skin, size, views, content, device
+        self.noise = noise
         self._random = random
         self._whole = ViewMaker(mesh, rasterizer, random, "bounding_box", device)
         self._close = ViewMaker(mesh, rasterizer, random, "surface", device)
@@ -67,8 +73,9 @@ class Surface:
                     shown = self._show(view, self.content.sample(before), background)
                 contents += [shown] * self.skin.pictures
         opacity = torch.stack(opacities)
+        seen = torch.stack(images)
         return View(
-            torch.stack(images),
+            noisy(seen, random) if self.noise else seen,
             torch.stack(masks),
             torch.stack(contents) if contents else None,
             (opacity, opacity) if self.skin.channels == 4 else None,

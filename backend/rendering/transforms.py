@@ -17,6 +17,7 @@ from torchvision.transforms.functional import InterpolationMode, affine
 
 PAD = 12
 GREY = 0.5
+NOISE = 0.1
 OCTAVES, OCTAVE_RATIO = 4, 1.4  # of DeepDream
 
 # (images (B, C, H, W), progress of the job 0..1, random) → views of them
@@ -51,9 +52,10 @@ def robust(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
 
 
 def zoomed(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
-    """A random window of 35 to 110 % of the side, turned by up to 15°, at the picture's own size.
+    """A random window of 35 to 110 % of the side, turned by up to 15°, at the picture's own size, with noise.
 
-    A classifier that must find its class in the whole and in parts paints it so that others see it too.
+    A classifier that must find its class in the whole and in parts, and through noise, cannot do with
+    faint patterns that it alone sees: it paints shapes that another network, and a person, knows too.
     """
     share, angle = _uniform(0.35, 1.1, random), math.radians(_uniform(-15, 15, random))
     reach = max(1 - share, 0.05)
@@ -62,7 +64,13 @@ def zoomed(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
     cosine, sine, aspect = share * math.cos(angle), share * math.sin(angle), width / height
     window = torch.tensor([[cosine, -sine / aspect, x], [sine * aspect, cosine, y]], device=images.device)
     grid = F.affine_grid(window.expand(len(images), 2, 3), list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+    return noisy(F.grid_sample(images, grid, padding_mode="reflection", align_corners=False), random)
+
+
+def noisy(images: Tensor, random: torch.Generator) -> Tensor:
+    """The images with normal noise of deviation NOISE, one for the whole batch."""
+    noise = torch.randn(images.shape[1:], generator=random) * NOISE
+    return images + noise.to(images.device)
 
 
 def octave(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
