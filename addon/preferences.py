@@ -74,6 +74,10 @@ class PatinaPreferences(bpy.types.AddonPreferences):
         row.alignment = "RIGHT"
         row.active = False
         row.label(text=installation.chosen().summary)
+        if known.record.state == environment.READY and self.variant not in ("auto", known.record.variant):
+            row = layout.row()
+            row.alignment = "RIGHT"
+            row.label(text=f"The backend has that for {known.label}: Repair changes it", icon="INFO")
         layout.prop(self, "folder")
         row = layout.row()
         row.alignment = "RIGHT"
@@ -151,10 +155,13 @@ def _draw_doctor(layout: bpy.types.UILayout) -> None:
     row.operator("patina.copy_report", icon="COPYDOWN")
     column = box.column(align=True)
     column.scale_y = 0.8
-    for line in known.doctor:
-        column.label(
-            text=line.strip().lstrip("!").strip(), icon="ERROR" if line.startswith("!") else "BLANK1"
-        )
+    *lines, sum_of_it = known.doctor
+    for line in lines:  # a mark, the subject, two spaces or more, the text: see backend/environment.py
+        subject, _, text = line[2:].partition("  ")
+        row = column.split(factor=0.2)
+        row.label(text=subject, icon="ERROR" if line.startswith("!") else "BLANK1")
+        row.label(text=text.strip())
+    box.label(text=sum_of_it)
 
 
 classes = (PatinaPreferences,)

@@ -157,7 +157,8 @@ def _download(plan: Plan, report: Report, stop: Stop, kept: bool) -> None:
     """Bring pip to its version, then fetch every wheel that is missing. From a wheel folder, none."""
     _enter(plan, DOWNLOADING)
     folder = packages.downloads(plan)
-    meter = Meter(DOWNLOADING, folder, 0 if kept else plan.variant.download, report, stop)
+    total = 0 if kept or plan.wheelhouse else plan.variant.download
+    meter = Meter(DOWNLOADING, folder, total, report, stop)
     meter.say("pip")
     if not kept:
         packages.bring_pip(plan, meter)

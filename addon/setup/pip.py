@@ -57,13 +57,13 @@ _MEANINGS = (
     ),
     (
         r"requirement (?P<what>\S+).*\(from versions: none\)",
-        "{what} was not found in any version: the package index cannot be reached, or does not have it.",
-        "Check the connection and the index address in the preferences, or the wheel folder.",
+        "{what} was not found: the index cannot be reached, or there is none for this Python and system.",
+        "Check the connection and the index address; a wheel folder must be for this very version of Python.",
     ),
     (
         r"No matching distribution found for (?P<what>\S+)",
-        "{what} was not found for this Python and system.",
-        "Choose another Python or another torch, or check the index address or the wheel folder.",
+        "{what} was not found: there are other versions of it, not this one.",
+        "Check the index address or the wheel folder, or choose another torch or another Python.",
     ),
 )
 

@@ -65,7 +65,8 @@ class Meter:
         self._measure()
         total = max(self._total, self._done) if self._total else 0
         (first, before), (last, now) = self._measured[0], self._measured[-1]
-        left = (total - now) * (last - first) / (now - before) if total and now > before else None
+        told = total and now - before > total / 200  # sooner, it would be a wild guess
+        left = (total - now) * (last - first) / (now - before) if told else None
         self._report(Progress(self._state, message, self._done, total, left))
 
     def tick(self) -> None:

@@ -183,11 +183,11 @@ SAID = [
     ),
     (
         "ERROR: Could not find a version that satisfies the requirement torch==2.12.0 (from versions: none)",
-        "torch==2.12.0 was not found in any version",
+        "torch==2.12.0 was not found: the index",
     ),
     (
         "ERROR: No matching distribution found for torch==2.12.0",
-        "torch==2.12.0 was not found for",
+        "torch==2.12.0 was not found: there are other",
     ),
     ("ERROR: something new", "pip failed: ERROR: something new"),
     ("", "said nothing"),
