@@ -18,7 +18,7 @@ BLENDERS := 4.2.23 4.5.15 5.0.1
 export PATINA_BACKEND := $(CURDIR)/$(BACKEND)
 
 .PHONY: help demo test lint test-backend test-addon test-blenders test-export extension repository wheelhouse \
-	backend blender doctor clean
+	backend blender doctor gallery clean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make extension      dist/patina-VERSION.zip"
 	@echo "make repository     dist/repository/, which Blender can subscribe to"
 	@echo "make wheelhouse     dist/wheelhouse/, to set up machines without a network"
+	@echo "make gallery        docs/gallery.md: a picture of everything, and the numbers behind it"
 	@echo "make doctor         what the backend finds on this machine"
 
 demo: backend blender extension
@@ -105,6 +106,10 @@ $(BLENDER)/.complete: tests/requirements.txt
 	.env/blender-$*/bin/python -m pip install --quiet --requirement .env/blender-$*/requirements.txt
 	@.env/blender-$*/bin/python tools/check_bpy.py
 	touch $@
+
+# Half an hour on two cores; `make gallery ROWS="deep_dream cppn_morph"` makes some of it.
+gallery: backend
+	$(IN_BACKEND) -m benchmarks.gallery $(ROWS)
 
 clean:
 	rm -rf .env out dist

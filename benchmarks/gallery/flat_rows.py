@@ -1,0 +1,319 @@
+"""The rows on flat pictures."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from backend.canvases import FlatCPPN
+from backend.imagine import look
+from backend.networks import classes
+from backend.objectives import feature_visualization as features
+from backend.objectives.alignment import WEIGHT, alignment, interpolation
+from backend.objectives.deepdream import deepdream
+from backend.objectives.objective import Objective, Seen
+from backend.objectives.texture import likeness, octaves, statistics, texture
+from backend.parameterizations import cppn
+from backend.parameterizations.alpha import Alpha
+from backend.parameterizations.cppn import CPPN
+from backend.parameterizations.fourier import Fourier
+from backend.parameterizations.laplacian import Laplacian
+from backend.parameterizations.pixel import Pixel
+from backend.parameterizations.shared import Aligned
+from backend.rendering import transforms
+from backend.rendering.blending import over, smooth_noise
+from backend.rendering.flat import Flat
+
+from .workshop import SEED, dreamt, generator, network, paint, painting, sheet, top5, value
+
+Numbers = dict[str, object]
+
+CLASSES = (
+    "daisy", "goldfish", "strawberry", "monarch", "lion",
+    "zebra", "pineapple", "ladybug", "hummingbird", "peacock",
+)  # fmt: skip
+CLASSIFIER, SECOND = "efficientnet_lite0", "squeezenet"
+
+
+def feature_visualization() -> Numbers:
+    """A channel, a neuron, a direction, a class, and a sum, from nothing."""
+    vgg, lite = network("vgg16"), network(CLASSIFIER)
+    goals = {
+        "channel relu4_3:20": ("vgg16", features.channel(vgg, "relu4_3", 20), transforms.robust),
+        "neuron relu5_1:7": ("vgg16", features.neuron(vgg, "relu5_1", 7), transforms.robust),
+        "direction relu4_3, 10 and 20": (
+            "vgg16",
+            features.direction(vgg, "relu4_3", {10: 1.0, 20: 1.0}),
+            transforms.robust,
+        ),
+        "class daisy": (CLASSIFIER, features.class_(lite, "daisy"), transforms.zoomed),
+        "daisy + goldfish": (
+            CLASSIFIER,
+            features.class_(lite, "daisy") + features.class_(lite, "goldfish"),
+            transforms.zoomed,
+        ),
+    }
+    tiles, numbers = [], {}
+    for what, (name, goal, transform) in goals.items():
+        picture = dreamt(name, goal, 160, 90, transform)
+        torch.manual_seed(SEED)
+        start = value(name, goal, Fourier(1, 3, 160, 160)().detach())
+        numbers[what] = {"start": round(start, 2), "end": round(value(name, goal, picture), 2)}
+        tiles.append((what, picture[0]))
+    sheet("feature_visualization", tiles, 5, 200)
+    return numbers
+
+
+def class_dreams() -> Numbers:
+    """Ten classes by name, judged by the network that dreamt them and by one that did not."""
+    tiles, own, second = [], [], []
+    for name in CLASSES:
+        goal = features.class_(network(CLASSIFIER), name)
+        picture = dreamt(CLASSIFIER, goal, 192, 110, transforms.zoomed)
+        index = classes.index(name)
+        own += top5(CLASSIFIER, picture, index)
+        second += top5(SECOND, picture, index)
+        tiles.append((f"{name}{' *' if second[-1] else ''}", picture[0]))
+    sheet("class_dreams", tiles, 5, 192)
+    return {
+        "in the network's top 5": f"{sum(own)} of 10",
+        "in a second network's top 5": f"{sum(second)} of 10",
+    }
+
+
+def deep_dream() -> Numbers:
+    """Amplify what a layer sees in a painting, with octaves and jitter."""
+    photo = painting("summertime", 256)
+    goal = deepdream(network("vgg16"), "relu5_1")
+    torch.manual_seed(SEED)
+    canvas = Flat(Fourier(1, 3, *photo.shape[2:], photo), transforms.octave)
+    paint(canvas, "vgg16", goal, 32, 0.05)
+    picture = canvas.picture()
+    sheet("deepdream", [("before", photo[0]), ("relu5_1, 32 steps", picture[0])], 2, 256)
+    return {
+        "mean square": {
+            n: round(value("vgg16", goal, i), 3) for n, i in (("before", photo), ("after", picture))
+        }
+    }
+
+
+def style_goal(name: str, styles: list[tuple[Tensor, float]], weight: float) -> Objective:
+    """Gram statistics of weighted styles, and the likeness to the canvas's content."""
+    layers = network(name).style_layers
+    target = statistics([(look(network(name), image, layers), share) for image, share in styles])
+    return texture(target) + likeness(network(name).content_layer) * weight
+
+
+def style_transfer() -> Numbers:
+    """One painting in another's style, through each network that is here, and in two styles."""
+    content, size = painting("summertime", 192), 192
+    starry, wave = painting("starry_night", size), painting("great_wave", size)
+    tiles = [("content", content[0]), ("style", starry[0])]
+    runs = [(name, [(starry, 1.0)]) for name in ("vgg16", "alexnet", "squeezenet", CLASSIFIER)]
+    for name, styles in [*runs, ("vgg16", [(starry, 1.0), (wave, 1.0)])]:
+        torch.manual_seed(SEED)
+        canvas = Flat(Fourier(1, 3, *content.shape[2:], content), transforms.robust, content)
+        paint(canvas, name, style_goal(name, styles, 0.1), 90, 0.05)
+        label = name if len(styles) == 1 else "vgg16, with The Great Wave"
+        tiles.append((label, canvas.picture()[0]))
+    sheet("style_transfer", tiles, 4, 192)
+    return {}
+
+
+def nyquist_share(picture: Tensor) -> float:
+    """Of the variance of (1, 3, H, W), the share beyond 0.4 cycles a pixel: checkerboards."""
+    grey = picture.mean(1)[0]
+    power = torch.fft.fft2(grey - grey.mean()).abs().square()
+    y, x = (torch.fft.fftfreq(n).abs() for n in grey.shape)
+    return float(power[(y[:, None] > 0.4) | (x[None] > 0.4)].sum() / power.sum())
+
+
+def decorrelation() -> Numbers:
+    """The article's Figure 4: a non-VGG network, plain pixels against a decorrelated spectrum."""
+    content, starry, name = painting("summertime", 192), painting("starry_night", 192), SECOND
+    goal = style_goal(name, [(starry, 1.0)], 0.1)
+    tiles, numbers = [], {}
+    for what, kind, transform in (
+        ("pixels, no transforms", Pixel, _still),
+        ("spectrum, transforms", Fourier, transforms.robust),
+    ):
+        torch.manual_seed(SEED)
+        grey = torch.full_like(content, 0.5) + 0.01 * torch.randn(content.shape)
+        canvas = Flat(kind(1, 3, *content.shape[2:], grey), transform, content)
+        paint(canvas, name, goal, 250, 0.05)
+        picture = canvas.picture()
+        with torch.no_grad():
+            seen, before = (network(name)(images, goal.layers) for images in (picture, content))
+        loss = float(goal(Seen(seen, None, before)))
+        numbers[what] = {"loss": round(loss, 4), "Nyquist share": round(nyquist_share(picture), 6)}
+        middle = picture[0, :, 60:124, 60:124]
+        tiles += [(what, picture[0]), ("its middle, enlarged", F.interpolate(middle[None], (192, 192))[0])]
+    sheet("decorrelation", tiles, 4, 192)
+    shares = [each["Nyquist share"] for each in numbers.values()]
+    return numbers | {"ratio of shares": round(shares[1] / shares[0], 3)}
+
+
+def _still(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
+    return images
+
+
+def spectrum(image: Tensor) -> Tensor:
+    """The log-power of (1, 3, H, W) in eight rings up to 1/16 cycle a pixel, each octave-normalised."""
+    grey = image.mean(1)[0]
+    window = torch.outer(*(torch.hann_window(n, periodic=False) for n in grey.shape))
+    power = torch.fft.fft2((grey - grey.mean()) * window).abs().square() / grey.numel()
+    y, x = (torch.fft.fftfreq(n) for n in grey.shape)
+    radius = torch.hypot(y[:, None], x[None])
+    edges = torch.linspace(1 / 192, 1 / 16, 9)
+    rings = [power[(radius >= a) & (radius < b)].mean() for a, b in pairwise(edges)]
+    return torch.stack(rings).log()
+
+
+def texture_synthesis() -> Numbers:
+    """More of a painting: Gatys's method, Snelgrove's pyramid, and a tile."""
+    exemplar, vgg = painting("poppies", 192), network("vgg16")
+    exemplar = exemplar[:, :, :, :192]
+    tiles, distances, seam = [("exemplar", exemplar[0])], {}, 0.0
+    for what, scales, size, transform in (
+        ("Gram (Gatys)", 1, 192, transforms.shifted),
+        ("pyramid (Snelgrove)", 4, 192, transforms.shifted),
+        ("tileable, twice by twice", 3, 128, transforms.rolled),
+    ):
+        target = statistics([(look(vgg, exemplar, octaves(vgg.style_layers, scales)), 1.0)])
+        torch.manual_seed(SEED)
+        canvas = Flat(Fourier(1, 3, size, size), transform)
+        paint(canvas, "vgg16", texture(target), 110, 0.05)
+        picture = canvas.picture()
+        if size == 192:
+            distances[what] = round(float((spectrum(picture) - spectrum(exemplar)).abs().mean()), 3)
+        else:
+            jumps = (picture - picture.roll(1, 3)).abs().mean((0, 1, 2))
+            seam = float(jumps[0] / jumps[1:].mean())
+            picture = picture.tile(1, 1, 2, 2)
+        tiles.append((what, picture[0]))
+    sheet("texture_synthesis", tiles, 4, 224)
+    return {
+        "distance of low-frequency log-spectrum to the exemplar's": distances,
+        "tile: jump across its border, over jump inside": round(seam, 2),
+    }
+
+
+def parameterizations() -> Numbers:
+    """One class, four parameterizations."""
+    goal, size = features.class_(network(CLASSIFIER), "daisy"), 160
+    tiles, numbers = [], {}
+    for what, kind, rate in (("pixel", Pixel, 0.05), ("fourier", Fourier, 0.05), ("pyramid", Laplacian, 0.1)):
+        torch.manual_seed(SEED)
+        canvas = Flat(kind(1, 3, size, size), transforms.zoomed)
+        paint(canvas, CLASSIFIER, goal, 120, rate)
+        tiles.append((what, canvas.picture()[0]))
+        numbers[what] = round(value(CLASSIFIER, goal, canvas.picture()), 2)
+    trained = trained_cppn("daisy", 0, size, 200)
+    with torch.no_grad():
+        tiles.append(("cppn", trained.image(size, size)[0]))
+    numbers["cppn"] = round(value(CLASSIFIER, goal, tiles[-1][1][None]), 2)
+    sheet("parameterizations", tiles, 4, 200)
+    return {"daisy logit": numbers}
+
+
+def trained_cppn(name: str, seed: int, size: int, steps: int) -> CPPN:
+    """A CPPN that shows a class, or "layer:channel" of VGG-16."""
+    torch.manual_seed(seed)
+    trained = CPPN()
+    layer, _, index = name.partition(":")
+    judge = "vgg16" if index else CLASSIFIER
+    goal = (
+        features.channel(network(judge), layer, int(index))
+        if index
+        else features.class_(network(judge), name)
+    )
+    paint(Flat(FlatCPPN(trained, size, size), transforms.robust), judge, goal, steps, 0.005)
+    return trained
+
+
+def cppn_morph() -> Numbers:
+    """Frames between the weights of two CPPNs, and one CPPN at two resolutions."""
+    first = trained_cppn("relu5_1:7", 0, 112, 130)
+    second = CPPN()
+    second.load_state_dict(first.state_dict())
+    goal = features.channel(network("vgg16"), "relu5_1", 20)
+    paint(Flat(FlatCPPN(second, 112, 112), transforms.robust), "vgg16", goal, 130, 0.005)
+    with torch.no_grad():
+        frames = torch.cat([cppn.morph(first, second, i / 40).image(160, 160) for i in range(41)])
+        small, large = first.image(128, 128), first.image(1024, 1024)
+    steps = (frames[1:] - frames[:-1]).abs().mean((1, 2, 3))
+    whole = (frames[-1] - frames[0]).abs().mean()
+    error = (F.avg_pool2d(large, 8) - small).abs().mean()
+    sheet("cppn_morph", [(f"t = {i / 40:.1f}", frames[i]) for i in range(0, 41, 8)], 6, 160)
+    return {
+        "1024² resized to 128², mean difference to 128²": round(float(error), 4),
+        "largest step of 40, over the way from end to end": round(float(steps.max() / whole), 3),
+    }
+
+
+def aligned_interpolation() -> Numbers:
+    """Six frames from one channel to another, aligned and not."""
+    vgg, frames, size = network("vgg16"), 6, 112
+    ends = [features.channel(vgg, "relu4_3", index) for index in (10, 20)]
+    goal = interpolation(*ends, frames)
+    tiles, numbers = [], {}
+    for what, kind, objective in (
+        ("aligned", Aligned(frames, size, size), goal + alignment([vgg.content_layer]) * (10 * WEIGHT)),
+        ("independent", None, goal),
+    ):
+        torch.manual_seed(SEED)
+        pictures = kind if kind is not None else Fourier(frames, 3, size, size)
+        canvas = Flat(pictures, transforms.robust)
+        paint(canvas, "vgg16", objective, 90, 0.05)
+        shown = canvas.picture()
+        tiles += [(f"{what} {i}", picture) for i, picture in enumerate(shown)]
+        numbers[what] = round(feature_distance(shown), 3)
+    sheet("aligned_interpolation", tiles, frames, 160)
+    return {
+        "feature distance of neighbouring frames": numbers,
+        "ratio": round(numbers["aligned"] / numbers["independent"], 3),
+    }
+
+
+@torch.no_grad()
+def feature_distance(frames: Tensor) -> float:
+    """Mean squared distance of neighbours in AlexNet's relu3, over the mean square there; place by place."""
+    found = network("alexnet")(F.interpolate(frames, scale_factor=2, mode="bilinear"), ["relu3"])["relu3"]
+    return float((found[1:] - found[:-1]).square().mean() / found.square().mean())
+
+
+def transparency() -> Numbers:
+    """A daisy that is opaque only where a daisy must be."""
+    size, goal = 192, features.class_(network(CLASSIFIER), "daisy")
+    torch.manual_seed(SEED)
+    picture = Alpha(Fourier(1, 3, size, size), Fourier(1, 1, size, size))
+    paint(Flat(picture, transforms.robust), CLASSIFIER, goal, 220, 0.05)
+    with torch.no_grad():
+        rgba = picture()
+    color, alpha = rgba[:, :3], rgba[:, 3:]
+    grounds = [smooth_noise(1, size, size, generator(1000 + i)) for i in range(16)]
+    blended = torch.cat([over(color, alpha, ground) for ground in grounds])
+    squares = (torch.arange(size)[:, None] // 16 + torch.arange(size)[None] // 16) % 2
+    board = (0.65 + 0.2 * squares).expand(1, 3, -1, -1)
+    sheet(
+        "transparency",
+        [
+            ("over a board", over(color, alpha, board)[0]),
+            ("alpha", alpha[0].expand(3, -1, -1)),
+            ("over noise", blended[0]),
+            ("over other noise", blended[1]),
+        ],
+        4,
+        200,
+    )
+    opaque, kept = value(CLASSIFIER, goal, color), value(CLASSIFIER, goal, blended)
+    return {
+        "mean alpha": round(float(alpha.mean()), 3),
+        "logit, opaque": round(opaque, 2),
+        "logit, blended over 16 backgrounds": round(kept, 2),
+        "kept": round(kept / opaque, 3),
+        "in the top 5 over backgrounds": f"{sum(top5(CLASSIFIER, blended, classes.index('daisy')))} of 16",
+    }
