@@ -109,7 +109,8 @@ def _fbx(path: Path, options: dict) -> None:
 
 def _usd(path: Path, options: dict) -> None:
     known = bpy.ops.wm.usd_export.get_rna_type().properties.keys()
-    later = {  # not in every Blender from 4.2 on
+    options |= {  # not all of them are in every Blender from 4.2 on
+        "export_textures": True,
         "export_textures_mode": "NEW",
         "export_armatures": True,
         "convert_orientation": True,
@@ -122,11 +123,9 @@ def _usd(path: Path, options: dict) -> None:
         selected_objects_only=True,
         export_animation=True,
         export_materials=True,
-        export_textures=True,
         overwrite_textures=True,
         relative_paths=True,
-        **{name: value for name, value in later.items() if name in known},
-        **options,
+        **{name: value for name, value in options.items() if name in known},
     )
 
 

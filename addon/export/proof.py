@@ -48,7 +48,7 @@ def switch(objects: list[bpy.types.Object], on: bool) -> None:
         elif not on and _ORIGINAL in node:
             proof, node.image = node.image, node[_ORIGINAL]
             del node[_ORIGINAL]
-            if not proof.users:
+            if not bpy.data.user_map(subset={proof})[proof]:  # `users` lags behind in Blender 4.2
                 bpy.data.images.remove(proof)
 
 
