@@ -68,11 +68,11 @@ def inspect(folder: Path, fingerprints: dict[str, str]) -> Record:
     if record.state != READY:
         return _broken(
             record,
-            f"The set-up was interrupted while {record.state}.",
-            "Press Set up: it goes on from there.",
+            f"The set-up is not finished: it runs, or was interrupted, while {record.state}.",
+            "Unless it runs elsewhere, press Set up: it goes on from there.",
         )
     if not system.python_in(folder).exists():
-        return _broken(record, "The environment's Python is gone.", "Press Repair.")
+        return _broken(record, "The environment's Python is gone.", "Press Set up: it puts in another.")
     if record.fingerprint != fingerprints.get(record.variant):
         return _broken(
             record,

@@ -120,7 +120,7 @@ def test_an_empty_wheel_folder(settings: bpy.types.AddonPreferences, tmp_path: P
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"state": "downloading"}, "interrupted while downloading"),
+        ({"state": "downloading"}, "interrupted, while downloading"),
         ({"state": "broken", "reason": "It rained.", "cure": "Wait."}, "It rained. Wait."),
         ({"fingerprint": "0" * 64}, "another version of Patina.*Press Update"),
     ],
