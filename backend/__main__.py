@@ -83,7 +83,7 @@ def _do_job(folder: Path, emit: Callable[[Event], None], cancelled: Callable[[],
 
         on_pyramid = job.task == "stylize" and job.mesh is not None and job.parameterization == "pyramid"
         try:
-            (stylize if on_pyramid else dream).run(job, folder, emit, cancelled)
+            (stylize if on_pyramid and not job.relief else dream).run(job, folder, emit, cancelled)
         except stylize.Cancelled:
             emit(Event("cancelled"))
             return CANCELLED
@@ -144,6 +144,7 @@ def _stylize_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--colors", default="style", choices=COLORS, help="whose palette the result has")
     parser.add_argument("--style-size", type=float, help="scene units that the picture's shorter side spans")
+    parser.add_argument("--relief", action="store_true", help="with a height map for bump and print")
     parser.add_argument("--size", type=int, default=512, help="pixels along a photo's longer side (512)")
     add_common(parser)
     parser.set_defaults(do=_stylize)

@@ -13,6 +13,7 @@ from .parameterizations.cppn import CPPN, grid
 from .parameterizations.fourier import Fourier
 from .parameterizations.laplacian import Laplacian
 from .parameterizations.pixel import Pixel
+from .parameterizations.relief import ReliefSkin
 from .parameterizations.shared import Aligned
 from .parameterizations.skins import SpaceSkin, TextureSkin
 from .protocol import Job
@@ -50,7 +51,7 @@ class Painted:
     """A canvas, with what to call when the result is wanted."""
 
     canvas: Canvas
-    skin: TextureSkin | SpaceSkin | None  # on a mesh
+    skin: TextureSkin | SpaceSkin | ReliefSkin | None  # on a mesh
     cppn: CPPN | None
 
     @torch.no_grad()
@@ -58,7 +59,7 @@ class Painted:
         """(B, C, H, W) in 0..1, on the CPU: pictures, or textures of `size` whose used texels count."""
         if isinstance(self.canvas, Flat):
             return self.canvas.picture().cpu()
-        if isinstance(self.skin, TextureSkin):
+        if isinstance(self.skin, TextureSkin | ReliefSkin):
             return self.skin.texture().float().cpu()
         assert self.skin is not None
         assert texels is not None
@@ -106,13 +107,16 @@ def surface(
     """A canvas on `mesh`; start and content are textures (1, 3, S, S)."""
     size = job.texture_size
     network = CPPN(3, 4 if job.transparent else 3) if job.parameterization == "cppn" else None
-    skin: TextureSkin | SpaceSkin
+    skin: TextureSkin | SpaceSkin | ReliefSkin
+    random = np.random.default_rng(job.seed)
     if network:
         skin = SpaceSkin(network.to(device))
+    elif job.relief:
+        heights = _PLAIN[job.parameterization](1, 1, size, size)
+        skin = ReliefSkin(pictures_of(job, size, size, start).to(device), heights.to(device), mesh, random)
     else:
         skin = TextureSkin(pictures_of(job, size, size, start).to(device))
     before = TextureSkin(Pixel(1, 3, size, size, content).to(device)) if content is not None else None
-    random = np.random.default_rng(job.seed)
     views = VIEWS if skin.pictures == 1 else 1
     noise = any(target.kind == "class" for target in job.targets)
     canvas = Surface(skin, mesh, job.rasterizer, VIEW, random, views, before, device, noise)

@@ -49,6 +49,7 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
             styles=names,
             network=options.network or "vgg16",
             parameterization=options.parameterization or "pyramid",
+            relief=options.relief,
             texture_size=options.texture_size,
             quality=options.quality,
             strength=options.strength,

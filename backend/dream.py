@@ -8,7 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from . import canvases, networks, report
@@ -18,9 +20,12 @@ from .images import cannot_write, read_image, resize, resize_shorter, to_pillow
 from .imagine import imagine
 from .objectives.of_job import objective_of
 from .parameterizations import cppn
+from .parameterizations.relief import ReliefSkin, normal_map
 from .protocol import (
     CPPN_FILE,
+    HEIGHT_FILE,
     IMAGE_FILE,
+    NORMAL_FILE,
     PREVIEW_FILE,
     REPORT_FILE,
     TEXTURE_FILE,
@@ -88,6 +93,10 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     result = painted.pictures(texels, job.texture_size)
     if texels is not None:
         result = torch.stack([fill_gutters(texture, texels.used) for texture in result])
+    if job.relief:
+        assert isinstance(painted.skin, ReliefSkin)
+        write_relief(result[0, 3], painted.skin.mesh.texel / job.texture_size, folder)
+        result = result[:, :3]
     names = write_pictures(result, folder, TEXTURE_FILE if job.mesh else IMAGE_FILE)
     if painted.cppn is not None:
         cppn.write(folder / CPPN_FILE, painted.cppn)
@@ -190,6 +199,20 @@ def write_pictures(pictures: Tensor, folder: Path, name: str) -> list[str]:
             beside.unlink(missing_ok=True)
             raise cannot_write(folder / each, error) from None
     return names
+
+
+def write_relief(height: Tensor, texel: float, folder: Path) -> None:
+    """Write `height` (S, S), its texels `texel` wide, as 16 bits of grey from low to high, and normals."""
+    low, high = height.min(), height.max()
+    grey = ((height - low) / (high - low).clamp_min(1e-6) * 65535).round().numpy().astype(np.uint16)
+    pictures = {HEIGHT_FILE: Image.fromarray(grey), NORMAL_FILE: to_pillow(normal_map(height, texel))}
+    for name, picture in pictures.items():
+        try:
+            picture.save(folder / f"{name}.part", format="PNG")
+            (folder / f"{name}.part").replace(folder / name)
+        except OSError as error:
+            (folder / f"{name}.part").unlink(missing_ok=True)
+            raise cannot_write(folder / name, error) from None
 
 
 def morph(job: Job, folder: Path) -> Tensor:

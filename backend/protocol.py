@@ -11,9 +11,9 @@ A job folder holds `job.json` (a `Job`) and the files it names, by paths relativ
 
 The backend adds `preview.png`, `texture.png` (`image.png` where there is no mesh) and `report.json`,
 each written beside and renamed, so a reader never sees half a file. Several frames are `texture_0.png`,
-`texture_1.png`, …; a CPPN is also kept as `picture.cppn`. It writes one event a line to stdout;
-everything else goes to stderr. It reads stdin: a line `cancel` ends the job within two seconds, and so
-does the end of the stream.
+`texture_1.png`, …; a CPPN is also kept as `picture.cppn`; relief gives `height.png` (16 bits) and
+`normal.png` (tangent space, green up) too. It writes one event a line to stdout; everything else goes to
+stderr. It reads stdin: a line `cancel` ends the job within two seconds, and so does the end of the stream.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ VERSION = 1
 JOB_FILE = "job.json"
 PREVIEW_FILE = "preview.png"
 TEXTURE_FILE = "texture.png"
+HEIGHT_FILE = "height.png"
+NORMAL_FILE = "normal.png"
 IMAGE_FILE = "image.png"
 CPPN_FILE = "picture.cppn"
 REPORT_FILE = "report.json"
@@ -115,6 +117,7 @@ class Job:
     frames: int = 4  # of interpolate and morph
     aligned: bool = False  # interpolate: neighbouring frames must look alike to the network's middle
     transparent: bool = False  # dream: with alpha, opaque only where it matters
+    relief: bool = False  # stylize and synthesize on a mesh: a height map beside the colour
     tileable: bool = False  # synthesize: left goes on at right, top at bottom
     scales: int = 3  # synthesize: of the exemplar's pyramid; 1 is plain Gram matrices
     cppns: tuple[str, ...] = ()  # morph: the two ends
@@ -172,7 +175,7 @@ def _check_task(
     """What the task needs is there, and nothing that makes no sense for it."""
     one_of("task", TASKS)
     one_of("parameterization", PARAMETERIZATIONS)
-    for name in ("aligned", "transparent", "tileable"):
+    for name in ("aligned", "transparent", "relief", "tileable"):
         one_of(name, (True, False))
     if not _is_whole(job.image_size) or not 32 <= job.image_size <= 8192:
         refuse("image_size", f"is {job.image_size!r}", "Use a whole number of pixels from 32 to 8192.")
@@ -202,6 +205,10 @@ def _check_task(
         refuse("parameterization", "is cppn, which cannot start from a picture", "Use pyramid or fourier.")
     if job.transparent and task != "dream":
         refuse("transparent", f"has no meaning for {task}", "Choose dream, or an opaque result.")
+    if job.relief and (flat or task not in ("stylize", "synthesize")):
+        refuse("relief", "is for the style or the texture of a mesh", "Leave it off, or name a mesh.")
+    if job.relief and job.parameterization == "cppn":
+        refuse("parameterization", "is cppn, which has no height", "Use pyramid, fourier or pixel.")
     if job.tileable and (task != "synthesize" or not flat):
         refuse("tileable", "is for the synthesis of flat pictures", "Leave it off.")
     if job.tileable and job.parameterization == "cppn":

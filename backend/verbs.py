@@ -123,6 +123,7 @@ def _dream_arguments(parser: argparse.ArgumentParser) -> None:
 def _synthesize_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("exemplar", type=Path, nargs="+", metavar="EXEMPLAR", help="pictures of the texture")
     parser.add_argument("--mesh", type=Path, help="put it on this mesh instead of a flat picture")
+    parser.add_argument("--relief", action="store_true", help="on a mesh: with a height map")
     parser.add_argument("--tileable", action="store_true", help="the result repeats without a seam")
     parser.add_argument(
         "--scales", type=int, default=3, help="of the exemplar to match (3); 1 is Gatys's plain method"
@@ -197,6 +198,7 @@ def synthesize(options: argparse.Namespace, do_job: DoJob) -> int:
         styles=[(path, 1.0) for path in options.exemplar],
         task="synthesize",
         tileable=options.tileable,
+        relief=options.relief,
         scales=options.scales,
         network=options.network or "vgg16",
         parameterization=options.parameterization or _suited(options.mesh, False),
@@ -252,6 +254,7 @@ def stylize_picture(options: argparse.Namespace, do_job: DoJob) -> int:
         options.mesh,
         styles=[weighted_path(text) for text in options.style],
         task="stylize",
+        relief=options.relief,
         strength=options.strength,
         network=options.network or "vgg16",
         parameterization=options.parameterization or "fourier",

@@ -28,7 +28,9 @@ class Skin(Protocol):
     def step(self, rate: float) -> None: ...
 
 
-class _Adam:
+class Adam:
+    """Steps of Adam on a module's parameters, whose gradients are zero after each."""
+
     def __init__(self, module: nn.Module) -> None:
         self.adam = torch.optim.Adam(module.parameters())
 
@@ -44,7 +46,7 @@ class TextureSkin:
 
     def __init__(self, textures: nn.Module) -> None:
         """textures: () → (B, C, S, S) in 0..1, S a power of two."""
-        self.textures, self._step, self._rows = textures, _Adam(textures), None
+        self.textures, self._step, self._rows = textures, Adam(textures), None
         with torch.no_grad():
             self.pictures, self.channels, side, _ = textures().shape
         self.levels = Levels(side)
@@ -76,7 +78,7 @@ class SpaceSkin:
     pictures = 1
 
     def __init__(self, network: CPPN) -> None:
-        self.network, self._step, self.channels = network, _Adam(network), network.channels
+        self.network, self._step, self.channels = network, Adam(network), network.channels
 
     def look(self, view: GBuffer) -> Tensor:
         return view.points

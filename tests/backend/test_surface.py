@@ -1,0 +1,193 @@
+"""Canvases on a mesh: skins, relief, and jobs from file to file."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from backend import dream
+from backend.parameterizations.alpha import Alpha
+from backend.parameterizations.cppn import CPPN
+from backend.parameterizations.pixel import Pixel
+from backend.parameterizations.relief import DEPTH, ReliefSkin, normal_map, shade
+from backend.parameterizations.skins import SpaceSkin, TextureSkin
+from backend.protocol import Event, Job, PatinaError, Style, Target
+from backend.rendering import camera, rasterizer
+from backend.rendering.gbuffer import GBuffer, render
+from backend.rendering.mesh import Mesh, build_mesh
+from backend.rendering.surface import Surface
+
+
+def quad() -> Mesh:
+    """A square of side √2 in the plane z = 0, whose UVs are the whole texture; u along x, v along y."""
+    corners = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], np.float32)
+    faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+    return build_mesh(corners, faces, (corners[:, :2] / 2 + 0.5)[faces], name="quad")
+
+
+def from_above(mesh: Mesh, window: float = 1.0, size: int = 32) -> GBuffer:
+    eye = camera.look_at(np.zeros(3), np.array([0, 1e-9, 1.0]), window, size)
+    return render(mesh, rasterizer.create("embree", mesh), eye)
+
+
+def ramp(size: int) -> torch.Tensor:
+    """(1, 1, size, size): rises from .2 to .8 along u."""
+    return (0.2 + 0.6 * (torch.arange(size) + 0.5) / size).expand(1, 1, size, size)
+
+
+def test_a_texture_skin_shows_its_textures_side_by_side():
+    mesh = quad()
+    textures = torch.cat([ramp(64).expand(1, 3, -1, -1), 1 - ramp(64).expand(1, 3, -1, -1)])
+    skin = TextureSkin(Pixel(2, 3, 64, 64, textures))
+    view = from_above(mesh)
+    values = skin.sample(skin.look(view))
+    assert values.shape == (len(view.pixels), 6)
+    expected = 0.2 + 0.6 * view.uv[:, :1]
+    inside = ((view.uv > 0.1) & (view.uv < 0.9)).all(1)
+    assert torch.allclose(values[inside, :3], expected.expand(-1, 3)[inside], atol=0.01)
+    assert torch.allclose(values[inside, 3:], 1 - expected.expand(-1, 3)[inside], atol=0.01)
+
+
+def test_a_space_skin_is_a_function_of_the_point_alone():
+    torch.manual_seed(0)
+    network = CPPN(3)
+    with torch.no_grad():
+        network.output.weight.normal_(0, 0.3)
+    skin, view = SpaceSkin(network), from_above(quad())
+    with torch.no_grad():
+        assert torch.equal(skin.sample(skin.look(view)), network(view.points))
+
+
+def test_a_step_reaches_every_parameter_of_what_is_seen():
+    random = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    for skin in (
+        TextureSkin(Pixel(1, 3, 16, 16)),
+        TextureSkin(Alpha(Pixel(1, 3, 16, 16), Pixel(1, 1, 16, 16))),
+        SpaceSkin(CPPN(3)),
+    ):
+        canvas = Surface(skin, quad(), "embree", 48, np.random.default_rng(0), views=2)
+        view = canvas.draw(0.0, random)
+        assert view.images.shape == (2, 3, 48, 48)
+        assert view.mask.shape == (2, 48, 48)
+        assert (view.opacity is not None) == (skin.channels == 4)
+        before = [p.clone() for p in getattr(skin, "textures", getattr(skin, "network", None)).parameters()]
+        (view.images * torch.randn(view.images.shape)).sum().backward()
+        canvas.step(0.1)
+        after = getattr(skin, "textures", getattr(skin, "network", None)).parameters()
+        assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_relief_is_lit_by_its_slope():
+    """A plane that rises evenly along x is brighter by its slope times the light's way along x."""
+    mesh = quad()
+    random = np.random.default_rng(5)
+    skin = ReliefSkin(
+        Pixel(1, 3, 64, 64, torch.full((1, 3, 64, 64), 0.5)), Pixel(1, 1, 64, 64, ramp(64)), mesh, random
+    )
+    view = from_above(mesh)
+    looked = skin.look(view)
+    twin = np.random.default_rng(5)
+    light = twin.normal(size=3)
+    tilt = twin.uniform(0.5, 0.9)
+    way = light[:2] / np.linalg.norm(light[:2]) * tilt
+    side = math.sqrt(2)  # of the quad, in the mesh's units
+    rise = DEPTH * 0.6 / side * way[0]
+    expected = shade(torch.full((1, 3), 0.5), torch.tensor([rise], dtype=torch.float32))[0, 0].item()
+    inside = ((view.uv > 0.15) & (view.uv < 0.85)).all(1)
+    values = skin.sample(looked)[inside]
+    assert values.mean().item() == pytest.approx(expected, abs=1e-4)
+    assert values.std() < 1e-3
+    values.sum().backward()
+    assert skin.textures[1].raw.grad.abs().max() > 0
+
+
+def test_flat_relief_changes_nothing_and_normals_lean_away_from_the_rise():
+    colors = torch.rand(5, 3)
+    assert torch.allclose(shade(colors, torch.zeros(5)), colors, atol=1e-5)
+    texel = 0.01
+    normals = normal_map(ramp(64)[0, 0], texel) * 2 - 1
+    slope = 0.6 / 64 * DEPTH / texel
+    expected = np.array([-slope, 0, 1]) / math.hypot(slope, 1)
+    assert np.allclose(normals[:, 20, 30].numpy(), expected, atol=1e-3)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    mesh = quad()
+    np.savez(
+        tmp_path / "mesh.npz", vertices=mesh.vertices, faces=mesh.faces, uvs=mesh.uvs, normals=mesh.normals
+    )
+    Image.effect_noise((96, 96), 80).convert("RGB").save(tmp_path / "style.png")
+    Image.effect_noise((64, 64), 80).convert("RGB").save(tmp_path / "content.png")
+    return tmp_path
+
+
+BASE = {"mesh": "mesh.npz", "network": "alexnet", "texture_size": 64, "steps": 2, "device": "cpu"}
+CHANNEL = Target("channel", layer="relu2", channel=1)
+TASKS = {
+    "dream on a pyramid": ({"task": "dream", "targets": (CHANNEL,)}, {"texture.png": "RGB"}),
+    "dream in space": (
+        {"task": "dream", "targets": (CHANNEL,), "parameterization": "cppn"},
+        {"texture.png": "RGB"},
+    ),
+    "transparent": (
+        {"task": "dream", "targets": (CHANNEL,), "transparent": True, "parameterization": "fourier"},
+        {"texture.png": "RGBA"},
+    ),
+    "deepdream": (
+        {"task": "dream", "targets": (Target("deepdream", layer="relu3"),), "content": "content.png"},
+        {"texture.png": "RGB"},
+    ),
+    "texture": ({"task": "synthesize", "styles": (Style("style.png"),), "scales": 2}, {"texture.png": "RGB"}),
+    "frames": (
+        {
+            "task": "interpolate",
+            "targets": (CHANNEL, Target("channel", layer="relu2", channel=2)),
+            "frames": 3,
+            "parameterization": "shared",
+        },
+        {"texture_0.png": "RGB", "texture_2.png": "RGB"},
+    ),
+    "style on a spectrum": (
+        {"styles": (Style("style.png"),), "content": "content.png", "parameterization": "fourier"},
+        {"texture.png": "RGB"},
+    ),
+    "style in relief": (
+        {"styles": (Style("style.png"),), "content": "content.png", "relief": True},
+        {"texture.png": "RGB", "height.png": "I;16", "normal.png": "RGB"},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TASKS)
+def test_every_task_paints_a_mesh(what, folder):
+    fields, files = TASKS[what]
+    events: list[Event] = []
+    dream.run(Job(**BASE | fields), folder, events.append, lambda: False)
+    assert events[-1].kind == "finished"
+    for name, mode in files.items():
+        picture = Image.open(folder / name)
+        assert (picture.mode, picture.size) == (mode, (64, 64))
+    report = json.loads((folder / "report.json").read_text())
+    assert math.isfinite(report["loss"]["last"])
+    assert not list(folder.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"mesh": None, "content": "content.png"},
+        {"task": "dream", "styles": (), "targets": (CHANNEL,)},
+        {"parameterization": "cppn"},
+    ],
+)
+def test_relief_without_a_surface_or_a_height_is_refused(fields):
+    with pytest.raises(PatinaError) as caught:
+        Job(**{"mesh": "mesh.npz", "styles": (Style("style.png"),), "relief": True} | fields)
+    assert caught.value.field in ("relief", "parameterization")
