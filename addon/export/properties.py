@@ -56,16 +56,16 @@ class PatinaExport(bpy.types.PropertyGroup):
         ),
     )
     size_mm: FloatProperty(
-        name="Longest Side (mm)",
-        description="How large the print is to be, in millimetres",
+        name="Size (mm)",
+        description="The print's longest side in millimetres",
         default=80.0,
         min=1.0,
         max=10_000.0,
         precision=1,
     )
     min_wall_mm: FloatProperty(
-        name="Thinnest Wall (mm)",
-        description="The print check warns where there is less. Ask your print service",
+        name="Wall (mm)",
+        description="The print check warns of walls thinner than this. Ask your print service",
         default=1.0,
         min=0.05,
         max=50.0,

@@ -123,7 +123,7 @@ class PATINA_OT_print_check(bpy.types.Operator):
     """Look for holes, thin walls, coarse texture and colours that do not print, at the size that is set"""
 
     bl_idname = "patina.print_check"
-    bl_label = "Check for Printing"
+    bl_label = "Check"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         global last_check

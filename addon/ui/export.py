@@ -12,7 +12,7 @@ from ..export.presets import PRESETS
 from ..operators import export
 from .panel import PATINA_PT_stylize, wrapped
 
-_ICONS = {"ok": "CHECKMARK", "warning": "ERROR", "problem": "CANCEL"}
+_ICONS = {"warning": "ERROR", "problem": "CANCEL"}
 
 
 class PATINA_PT_export(bpy.types.Panel):
@@ -37,7 +37,7 @@ class PATINA_PT_export(bpy.types.Panel):
         row.active = False
         row.label(text=preset.about)
         if preset.backend:
-            self.draw_print(context, layout, settings, stylized)
+            self.draw_print(layout, settings, stylized)
         else:
             column = layout.column()
             column.prop(settings, "texture_size")
@@ -49,8 +49,10 @@ class PATINA_PT_export(bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.5
         row.operator("patina.export", text=f"Export {preset.suffix[1:].upper()}…", icon="EXPORT")
+        if preset.backend and export.last_check:
+            self.draw_findings(layout.box(), settings, export.last_check, context.region.width)
 
-    def draw_print(self, context: bpy.types.Context, layout: Any, settings: Any, stylized: list) -> None:
+    def draw_print(self, layout: Any, settings: Any, stylized: list) -> None:
         column = layout.column()
         column.prop(settings, "size_mm")
         column.prop(settings, "min_wall_mm")
@@ -61,18 +63,18 @@ class PATINA_PT_export(bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("patina.print_check", icon="CHECKMARK")
         row.operator("patina.soft_proof", icon="COLOR", depress=proof.is_on(stylized))
-        if export.last_check:
-            self.draw_findings(layout.box(), export.last_check, context.region.width)
 
-    def draw_findings(self, layout: Any, report: dict[str, Any], width: float) -> None:
+    def draw_findings(self, layout: Any, settings: Any, report: dict[str, Any], width: float) -> None:
         sides = " × ".join(f"{side:.1f}" for side in report["size_mm"])
         volume = report["volume_cm3"]
         layout.label(text=f"{sides} mm" + (f", {volume:.1f} cm³" if volume is not None else ""))
-        for finding in report["findings"]:
-            if finding["level"] == "ok":
-                layout.label(text=finding["message"], icon=_ICONS["ok"])
-            else:
-                wrapped(layout, f"{finding['message']} {finding['cure']}", width, _ICONS[finding["level"]])
+        wrong = [finding for finding in report["findings"] if finding["level"] != "ok"]
+        passed = len(report["findings"]) - len(wrong)
+        layout.label(text=f"{passed} of {len(report['findings'])} checks passed", icon="CHECKMARK")
+        for finding in wrong:
+            wrapped(layout, f"{finding['message']} {finding['cure']}", width, _ICONS[finding["level"]])
+        if any(finding["repairable"] for finding in wrong) and not settings.repair:
+            layout.prop(settings, "repair", text="Repair the Copy", toggle=True, icon="MODIFIER")
 
 
 classes = (PATINA_PT_export,)
