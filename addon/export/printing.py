@@ -14,9 +14,9 @@ import bpy
 from ...backend.protocol import PatinaError, read_event
 from .. import folders
 from ..process import death, python_command
-from ..scene.image import save_srgb
 from ..setup.system import clean_environment
 from .copies import copies
+from .textures import grey16_png, read_pixels
 
 _PATIENCE_SECONDS = 600
 
@@ -50,7 +50,7 @@ def export(
         arguments += ["--repair"] * settings.repair + ["--overwrite"] * overwrite
         if settings.height is not None and preset != "print-check":
             height = Path(folder, "height.png")
-            save_srgb(settings.height, height)
+            height.write_bytes(grey16_png(read_pixels(settings.height)[..., :3].mean(axis=-1)))
             arguments += ["--height", str(height), "--relief-mm", str(settings.relief_mm)]
         return _ask_backend(python, "export", str(model), *arguments)
 

@@ -104,11 +104,24 @@ def _save(pixels: np.ndarray, path: Path, format: str, opaque: bool, lossless: b
         bpy.data.images.remove(image)
 
 
+def grey16_png(values: np.ndarray) -> bytes:
+    """Values (H, W) in 0..1 as a grey PNG of 16 bits: 8 bits would make terraces of a smooth height."""
+    height, width = values.shape
+    rows = np.zeros((height, 1 + 2 * width), np.uint8)  # each row begins with its filter: none
+    rows[:, 1:] = np.round(values * 65535).astype(">u2").view(np.uint8)
+    header = struct.pack(">IIBBBBB", width, height, 16, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        (_chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(rows.tobytes(), 6)), _chunk(b"IEND", b""))
+    )
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
 def tag_srgb(png: bytes) -> bytes:
     """A PNG with an sRGB chunk (perceptual intent) after its header, unless it names a colour space."""
     header = 8 + 12 + 13
     if any(name in png[:4096] for name in (b"sRGB", b"iCCP", b"cICP")):
         return png
-    body = b"sRGB\0"
-    chunk = struct.pack(">I", 1) + body + struct.pack(">I", zlib.crc32(body))
-    return png[:header] + chunk + png[header:]
+    return png[:header] + _chunk(b"sRGB", b"\0") + png[header:]

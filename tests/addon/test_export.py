@@ -302,18 +302,32 @@ def levels() -> dict[str, str]:
     return {finding["check"]: finding["level"] for finding in export.last_check["findings"]}
 
 
+def test_grey_png_of_16_bits(tmp_path):
+    values = np.random.default_rng(0).random((5, 7))
+    (tmp_path / "grey.png").write_bytes(textures.grey16_png(values))
+    with Image.open(tmp_path / "grey.png") as image:
+        assert image.mode.startswith("I")
+        assert np.abs(np.asarray(image) / 65535 - values).max() < 1e-5
+
+
 def test_print_with_a_relief(cube, settings, tmp_path):
     stylize(cube)
-    height = bpy.data.images.new("Height", 64, 64)
-    height.colorspace_settings.name = "Non-Color"
-    height.pixels.foreach_set(np.ones(64 * 64 * 4, np.float32))
+    height = bpy.data.images.new("Height", 64, 64, is_data=True)
     settings.preset, settings.size_mm = "PRINT_STL", 20.0
-    bpy.ops.patina.export(filepath=str(tmp_path / "flat.stl"))
-    flat = export.last_check["volume_cm3"]
-    settings.height, settings.relief_mm = height, 1.0
-    bpy.ops.patina.export(filepath=str(tmp_path / "raised.stl"))
-    assert flat == pytest.approx(8.0)
-    assert flat + 1.5 < export.last_check["volume_cm3"] < 1.1**3 * 8
+    volumes = {}
+    for name, grey, relief in (
+        ("flat", 0.0, 1.0),
+        ("half", 0.5, 1.0),
+        ("as half", 1.0, 0.5),
+        ("full", 1.0, 1.0),
+    ):
+        height.pixels.foreach_set(np.full(64 * 64 * 4, grey, np.float32))
+        settings.height, settings.relief_mm = height, relief
+        bpy.ops.patina.export(filepath=str(tmp_path / f"{name}.stl"))
+        volumes[name] = export.last_check["volume_cm3"]
+    assert volumes["flat"] == pytest.approx(8.0)
+    assert volumes["half"] == pytest.approx(volumes["as half"], rel=1e-3)
+    assert volumes["flat"] + 1.5 < volumes["full"] < 1.1**3 * 8
 
 
 # Bad input
