@@ -160,17 +160,20 @@ class Process:
 
 def death(code: int, last_lines: Sequence[str]) -> Event:
     """The `failed` event of a process that ended without saying how: its exit code and its last words."""
-    text = "\n".join(last_lines)
+    text, field = "\n".join(last_lines), ""
     if re.search(r"out of memory|MemoryError|can't allocate memory", text, re.IGNORECASE):
         cure = "It ran out of memory: close other programs, or choose a smaller texture or a lower quality."
     elif re.search(r"ModuleNotFoundError|ImportError|DLL load failed", text):
         cure = "Its set-up is damaged: set up the backend again in Preferences > Add-ons > Patina."
+        field = "backend"
     elif code in (-9, 137):
         cure = "Often that is the system running out of memory: choose a smaller texture or a lower quality."
     else:
         cure = "Try again; if it happens again, report it with the log in the job's folder."
     words = f" Its last words: “{last_lines[-1].strip()}”." if last_lines else ""
-    return Event("failed", message=f"The backend ended unexpectedly ({_exit(code)}).{words}", cure=cure)
+    return Event(
+        "failed", message=f"The backend ended unexpectedly ({_exit(code)}).{words}", cure=cure, field=field
+    )
 
 
 def _exit(code: int) -> str:

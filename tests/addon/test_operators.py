@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import venv
 from pathlib import Path
 
 import bpy
@@ -16,6 +17,7 @@ import pytest
 from bl_ext.user_default.patina.addon import folders, jobs
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
 from bl_ext.user_default.patina.addon.scene import material
+from bl_ext.user_default.patina.addon.setup import environment
 from PIL import Image
 
 PREPARING_SECONDS = 60  # for the backend to load torch on a busy machine
@@ -142,13 +144,15 @@ def test_cancel_is_over_within_two_seconds(cube, settings):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_the_backend_is_killed(cube, settings):
+@pytest.mark.parametrize("moment", ["as it starts", "as it paints"])
+def test_the_backend_is_killed(cube, settings, moment):
     settings.quality, settings.steps = "standard", 100_000
 
     def kill() -> None:
         while not (jobs.queue and jobs.queue[0].process):
             time.sleep(0.01)
-        time.sleep(0.5)
+        while moment == "as it paints" and not jobs.queue[0].progress.step:
+            time.sleep(0.01)
         os.kill(jobs.queue[0].process.pid, signal.SIGKILL)
 
     threading.Thread(target=kill, daemon=True).start()
@@ -191,11 +195,14 @@ def test_a_backend_that_was_never_set_up(cube, monkeypatch, tmp_path):
     assert not job_folders()
 
 
-def test_a_backend_without_torch(cube, monkeypatch):
-    """An import error: this test's own environment has no torch."""
-    monkeypatch.setenv("PATINA_BACKEND", sys.prefix)
-    error = press("Cube: The backend's environment is not whole: No module named 'torch'")
-    assert "Set up the backend again" in error.cure
+def test_a_backend_whose_packages_are_gone(cube, monkeypatch, tmp_path):
+    """An import error: the environment's record says that it is whole, but there is nothing in it."""
+    venv.create(tmp_path / "backend", with_pip=False)
+    record = environment.read(folders.backend())
+    environment.write(tmp_path / "backend", record)
+    monkeypatch.setenv("PATINA_BACKEND", str(tmp_path / "backend"))
+    error = press("Cube: The backend.*No module named")
+    assert "et up the backend again" in error.cure
     assert error.field == "backend"
 
 

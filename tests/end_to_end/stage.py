@@ -12,11 +12,12 @@ from pathlib import Path
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
+from PIL import Image
 
 AZIMUTHS = (70, 25, -70, -150)  # degrees that the object is turned by; it faces the camera at 0
 ELEVATION = 12  # degrees that the camera looks down
 GAP = 0.10  # between the figures, of the object's height
-BACKGROUND = (0.91, 0.90, 0.87)  # linear
+BACKGROUND = (245, 243, 239)  # sRGB
 INK = (0.03, 0.03, 0.035)
 
 
@@ -106,22 +107,15 @@ def _write(scene: bpy.types.Scene, text: str, size: float, place: tuple[float, f
 
 
 def _light(scene: bpy.types.Scene, made: list[bpy.types.ID]) -> None:
-    """An even sky that the camera sees as the background, and a soft sun from the upper left."""
+    """An even sky, which the camera does not see, and a soft sun from the upper left."""
     world = bpy.data.worlds.new("Stage")
     if bpy.app.version < (5, 0):
         world.use_nodes = True
-    nodes, links = world.node_tree.nodes, world.node_tree.links
+    nodes = world.node_tree.nodes
     nodes.clear()
-    sky, seen = nodes.new("ShaderNodeBackground"), nodes.new("ShaderNodeBackground")
-    sky.inputs["Color"].default_value = (1, 1, 1, 1)
-    sky.inputs["Strength"].default_value = 0.75
-    seen.inputs["Color"].default_value = (*BACKGROUND, 1)
-    mix, rays = nodes.new("ShaderNodeMixShader"), nodes.new("ShaderNodeLightPath")
-    output = nodes.new("ShaderNodeOutputWorld")
-    links.new(rays.outputs["Is Camera Ray"], mix.inputs[0])
-    links.new(sky.outputs[0], mix.inputs[1])
-    links.new(seen.outputs[0], mix.inputs[2])
-    links.new(mix.outputs[0], output.inputs[0])
+    sky, output = nodes.new("ShaderNodeBackground"), nodes.new("ShaderNodeOutputWorld")
+    sky.inputs["Color"].default_value = (0.75, 0.75, 0.75, 1)
+    world.node_tree.links.new(sky.outputs[0], output.inputs[0])
     scene.world = world
     light = bpy.data.lights.new("Sun", "SUN")
     light.energy, light.angle = 1.5, math.radians(20)
@@ -155,11 +149,16 @@ def _render(scene: bpy.types.Scene, size: tuple[float, float], path: Path, width
     scene.render.resolution_y = round(width * size[1] / size[0])
     scene.render.dither_intensity = 0  # it would cost the PNG half its size
     scene.render.image_settings.file_format = "PNG"
-    scene.render.image_settings.color_mode = "RGB"
-    scene.render.image_settings.compression = 90
+    scene.render.image_settings.color_mode = "RGBA"
+    scene.render.film_transparent = True
     scene.render.filepath = str(path)
     with quiet():
         bpy.ops.render.render(scene=scene.name, write_still=True)
+    with Image.open(path) as figures:
+        figures.load()
+    picture = Image.new("RGBA", figures.size, BACKGROUND)
+    picture.alpha_composite(figures)
+    picture.convert("RGB").save(path, optimize=True)
 
 
 @contextlib.contextmanager
