@@ -51,7 +51,7 @@ test-addon: backend blender extension
 test-blenders: $(BLENDERS:%=test-blender-%)
 
 test-blender-%: .env/blender-%/.complete backend
-	.env/blender-$*/bin/python -B -m pytest tests/addon tests/setup
+	.env/blender-$*/bin/python -B -m pytest tests/addon tests/setup/test_extension.py
 
 test-export: backend blender $(PROOF)/.complete
 	rm -rf out/export

@@ -4,6 +4,7 @@ subscriber.py ADDRESS COMMAND: COMMAND publishes the later version. The last lin
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -68,3 +69,5 @@ import addon_utils  # noqa: E402 - bpy brings it
 warnings = addon_utils._extensions_warnings_get()
 print(json.dumps({"versions": versions, "before": before, "after": after, "warnings": sorted(warnings)}))
 sys.stdout.flush()
+# bpy 4.2 as a module crashes in its own exit after any add-on with a dynamic enum was loaded twice.
+os._exit(0)
