@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 MIN_VARIANCE = 0.06**2  # what is nearly one colour is moved, not stretched beyond the palette
+TABLE = 25  # colours a side of the look-up table
+NEIGHBOURS = 24
 
 
 def moments(colors: Tensor) -> tuple[Tensor, Tensor]:
@@ -38,14 +42,16 @@ def recolor(image: Tensor, transform: tuple[Tensor, Tensor]) -> Tensor:
     return (torch.einsum("ij,jhw->ihw", matrix, image) + offset[:, None, None]).clamp(0, 1)
 
 
-def clamp_to(image: Tensor, palette: Tensor) -> Tensor:
-    """`image` (3, H, W) held within the range of `palette` (N, 3), along the palette's principal axes.
+def snap(image: Tensor, palette: Tensor) -> Tensor:
+    """`image` (3, H, W) with each colour moved to the mean of its NEIGHBOURS nearest in `palette` (N, 3).
 
-    The range is that of the middle 96 %: what an affine map throws beyond the palette comes back to it.
+    What an affine map throws beyond a palette comes back to colours that it really has. Through a
+    table of TABLE³ colours, read trilinearly.
     """
-    mean = palette.mean(0)
-    axes = torch.linalg.eigh(torch.cov(palette.T)).eigenvectors
-    inside = (palette - mean) @ axes
-    low, high = torch.quantile(inside[:: max(1, len(inside) // 10_000)], torch.tensor([0.02, 0.98]), dim=0)
-    held = ((image.flatten(1).T - mean) @ axes).clamp(low, high)
-    return (held @ axes.T + mean).T.reshape(image.shape).clamp(0, 1)
+    axis = torch.linspace(0, 1, TABLE)
+    grid = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
+    _, nearest = cKDTree(palette.numpy()).query(grid.numpy(), k=min(NEIGHBOURS, len(palette)))
+    table = palette[torch.from_numpy(nearest).reshape(len(grid), -1)].mean(1)
+    volume = table.T.reshape(1, 3, TABLE, TABLE, TABLE)  # (B, C, red, green, blue)
+    where = (image.permute(1, 2, 0).flip(-1) * 2 - 1)[None, None]  # grid_sample takes blue, green, red
+    return F.grid_sample(volume, where, align_corners=True)[0, :, 0]

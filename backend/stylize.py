@@ -26,7 +26,7 @@ from .rendering.texels import Texels, locate
 PREVIEW_SECONDS = 4.0
 PREVIEW_SIDE = 512
 CONTENT_WEIGHT = 0.3  # at strength 0.5
-STYLE_PIXELS = 1024  # a larger style adds nothing to the start's palette
+JUDGED_PIXEL = 1.5  # of a held-out view, in those of the finest stage
 
 
 class Cancelled(Exception):
@@ -215,7 +215,7 @@ def start_of(content: Tensor, styles: list[tuple[Tensor, float]], texels: Texels
     moved = colors.recolor(
         content, colors.transport(colors.moments(used_colors(content, texels)), colors.moments(palette))
     )
-    moved = colors.clamp_to(moved, palette)
+    moved = colors.snap(moved, palette[:4096])
     return content.lerp(moved, min(1.0, 2 * job.strength))
 
 
@@ -239,7 +239,7 @@ def measure(
     span: float,
 ) -> dict[str, Any]:
     """Style and content distance and seam ratio, with the same of what was there before (see `report`)."""
-    judge = report.Judge(mesh, job.rasterizer, styles, 2 * pixel, span)
+    judge = report.Judge(mesh, job.rasterizer, styles, JUDGED_PIXEL * pixel, span)
     looks = judge.look(result)
     before = original if original is not None else start
     reference = judge.look(before)
