@@ -33,6 +33,7 @@ from .protocol import (
     Job,
     PatinaError,
 )
+from .rendering.blending import smooth_noise
 from .rendering.mesh import read_mesh
 from .rendering.texels import Texels, locate
 from .stylize import PREVIEW_SECONDS, Cancelled, device_name, pick_device, write_preview, write_report
@@ -134,11 +135,16 @@ def canvas_of(
     job: Job, folder: Path, content: Tensor | None, device: torch.device
 ) -> tuple[canvases.Painted, Texels | None]:
     """The canvas, and on a mesh the places of its texels. It begins as the content where there is some."""
-    start = content
-    if start is not None and job.task == "stylize":
-        start = _recolored(start, read_styles(job, folder, 256))
-    if job.mesh is None:
+    if job.mesh is not None:
+        height = width = job.texture_size
+    else:
         height, width = content.shape[2:] if content is not None else (job.image_size, job.image_size)
+    start = content
+    if job.styles and job.task != "interpolate":
+        if start is None:
+            start = smooth_noise(1, height, width, torch.Generator().manual_seed(job.seed))
+        start = in_colors_of(start, [image for image, _ in read_styles(job, folder, 256)])
+    if job.mesh is None:
         return canvases.flat(job, height, width, start, content, device), None
     mesh = read_mesh(folder / job.mesh, job.name)
     texels = locate(mesh, job.texture_size)
@@ -151,10 +157,10 @@ def canvas_of(
     return canvases.surface(job, mesh, start, content, device), texels
 
 
-def _recolored(content: Tensor, styles: list[tuple[Tensor, float]]) -> Tensor:
-    """The content (1, 3, H, W) in the styles' colours: a start that the first steps can use."""
-    palette = torch.cat([image[0].flatten(1).T for image, _ in styles])
-    return recolor(content[0], transport(moments(content[0].flatten(1).T), moments(palette)))[None]
+def in_colors_of(picture: Tensor, exemplars: list[Tensor]) -> Tensor:
+    """`picture` (1, 3, H, W) in the exemplars' colours: a start that the first steps can use."""
+    palette = torch.cat([image[0].flatten(1).T for image in exemplars])
+    return recolor(picture[0], transport(moments(picture[0].flatten(1).T), moments(palette)))[None]
 
 
 def _shorter(painted: canvases.Painted) -> int:

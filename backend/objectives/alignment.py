@@ -15,7 +15,7 @@ from ..protocol import PatinaError
 from .objective import Objective, Seen
 
 REACH = 4  # frames
-WEIGHT = 0.1
+WEIGHT = 5.0  # for objectives of a few tens, as channels and logits are
 
 
 def interpolation(first: Objective, second: Objective, frames: int) -> Objective:

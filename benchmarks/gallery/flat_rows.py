@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from backend.canvases import FlatCPPN
+from backend.dream import in_colors_of
 from backend.imagine import look
 from backend.networks import classes
 from backend.objectives import feature_visualization as features
@@ -134,26 +135,27 @@ def nyquist_share(picture: Tensor) -> float:
 def decorrelation() -> Numbers:
     """The article's Figure 4: a non-VGG network, plain pixels against a decorrelated spectrum."""
     content, starry, name = painting("summertime", 192), painting("starry_night", 192), SECOND
-    goal = style_goal(name, [(starry, 1.0)], 0.1)
+    goal = style_goal(name, [(starry, 1.0)], 0.3)
     tiles, numbers = [], {}
     for what, kind, transform in (
-        ("pixels, no transforms", Pixel, _still),
-        ("spectrum, transforms", Fourier, transforms.robust),
+        ("pixels", Pixel, _still),
+        ("spectrum", Fourier, _still),
+        ("spectrum, with transforms", Fourier, transforms.robust),
     ):
         torch.manual_seed(SEED)
         grey = torch.full_like(content, 0.5) + 0.01 * torch.randn(content.shape)
         canvas = Flat(kind(1, 3, *content.shape[2:], grey), transform, content)
-        paint(canvas, name, goal, 250, 0.05)
+        paint(canvas, name, goal, 200, 0.05)
         picture = canvas.picture()
         with torch.no_grad():
             seen, before = (network(name)(images, goal.layers) for images in (picture, content))
         loss = float(goal(Seen(seen, None, before)))
         numbers[what] = {"loss": round(loss, 4), "Nyquist share": round(nyquist_share(picture), 6)}
-        middle = picture[0, :, 60:124, 60:124]
-        tiles += [(what, picture[0]), ("its middle, enlarged", F.interpolate(middle[None], (192, 192))[0])]
-    sheet("decorrelation", tiles, 4, 192)
+        middle = F.interpolate(picture[:, :, 60:124, 80:144], (192, 192))[0]
+        tiles += [(what, picture[0]), ("enlarged", F.pad(middle, (0, picture.shape[3] - 192), value=1.0))]
+    sheet("decorrelation", tiles, 2, 192)
     shares = [each["Nyquist share"] for each in numbers.values()]
-    return numbers | {"ratio of shares": round(shares[1] / shares[0], 3)}
+    return numbers | {"spectrum's share over pixels'": round(shares[1] / shares[0], 3)}
 
 
 def _still(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
@@ -161,33 +163,33 @@ def _still(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
 
 
 def spectrum(image: Tensor) -> Tensor:
-    """The log-power of (1, 3, H, W) in eight rings up to 1/16 cycle a pixel, each octave-normalised."""
-    grey = image.mean(1)[0]
-    window = torch.outer(*(torch.hann_window(n, periodic=False) for n in grey.shape))
-    power = torch.fft.fft2((grey - grey.mean()) * window).abs().square() / grey.numel()
-    y, x = (torch.fft.fftfreq(n) for n in grey.shape)
+    """The log-power of (1, 3, H, W) by colour in six rings up to 1/16 cycle a pixel: its large scales."""
+    window = torch.outer(*(torch.hann_window(n, periodic=False) for n in image.shape[2:]))
+    centred = image[0] - image[0].mean((1, 2), keepdim=True)
+    power = torch.fft.fft2(centred * window).abs().square()
+    y, x = (torch.fft.fftfreq(n) for n in image.shape[2:])
     radius = torch.hypot(y[:, None], x[None])
-    edges = torch.linspace(1 / 192, 1 / 16, 9)
-    rings = [power[(radius >= a) & (radius < b)].mean() for a, b in pairwise(edges)]
+    edges = torch.linspace(1 / 160, 1 / 16, 7).tolist()
+    rings = [power[:, (radius >= a) & (radius < b)].mean(1) for a, b in pairwise(edges)]
     return torch.stack(rings).log()
 
 
 def texture_synthesis() -> Numbers:
     """More of a painting: Gatys's method, Snelgrove's pyramid, and a tile."""
-    exemplar, vgg = painting("poppies", 192), network("vgg16")
-    exemplar = exemplar[:, :, :, :192]
+    vgg, exemplar = network("vgg16"), painting("starry_night", 160)[..., :160]
     tiles, distances, seam = [("exemplar", exemplar[0])], {}, 0.0
-    for what, scales, size, transform in (
-        ("Gram (Gatys)", 1, 192, transforms.shifted),
-        ("pyramid (Snelgrove)", 4, 192, transforms.shifted),
-        ("tileable, twice by twice", 3, 128, transforms.rolled),
+    for what, scales, size in (
+        ("Gram (Gatys)", 1, 160),
+        ("pyramid (Snelgrove)", 4, 160),
+        ("tileable, twice by twice", 3, 112),
     ):
         target = statistics([(look(vgg, exemplar, octaves(vgg.style_layers, scales)), 1.0)])
         torch.manual_seed(SEED)
-        canvas = Flat(Fourier(1, 3, size, size), transform)
-        paint(canvas, "vgg16", texture(target), 110, 0.05)
+        start = in_colors_of(smooth_noise(1, size, size, generator()), [exemplar])
+        canvas = Flat(Fourier(1, 3, size, size, start), transforms.rolled)
+        paint(canvas, "vgg16", texture(target), 90, 0.05)
         picture = canvas.picture()
-        if size == 192:
+        if size == 160:
             distances[what] = round(float((spectrum(picture) - spectrum(exemplar)).abs().mean()), 3)
         else:
             jumps = (picture - picture.roll(1, 3)).abs().mean((0, 1, 2))
@@ -236,11 +238,11 @@ def trained_cppn(name: str, seed: int, size: int, steps: int) -> CPPN:
 
 def cppn_morph() -> Numbers:
     """Frames between the weights of two CPPNs, and one CPPN at two resolutions."""
-    first = trained_cppn("relu5_1:7", 0, 112, 130)
+    first = trained_cppn("relu5_1:20", 0, 112, 160)
     second = CPPN()
     second.load_state_dict(first.state_dict())
-    goal = features.channel(network("vgg16"), "relu5_1", 20)
-    paint(Flat(FlatCPPN(second, 112, 112), transforms.robust), "vgg16", goal, 130, 0.005)
+    goal = features.channel(network("vgg16"), "relu4_3", 10)
+    paint(Flat(FlatCPPN(second, 112, 112), transforms.robust), "vgg16", goal, 160, 0.005)
     with torch.no_grad():
         frames = torch.cat([cppn.morph(first, second, i / 40).image(160, 160) for i in range(41)])
         small, large = first.image(128, 128), first.image(1024, 1024)
@@ -256,12 +258,12 @@ def cppn_morph() -> Numbers:
 
 def aligned_interpolation() -> Numbers:
     """Six frames from one channel to another, aligned and not."""
-    vgg, frames, size = network("vgg16"), 6, 112
+    vgg, frames, size = network("vgg16"), 5, 96
     ends = [features.channel(vgg, "relu4_3", index) for index in (10, 20)]
     goal = interpolation(*ends, frames)
     tiles, numbers = [], {}
     for what, kind, objective in (
-        ("aligned", Aligned(frames, size, size), goal + alignment([vgg.content_layer]) * (10 * WEIGHT)),
+        ("aligned", Aligned(frames, size, size), goal + alignment([vgg.content_layer]) * WEIGHT),
         ("independent", None, goal),
     ):
         torch.manual_seed(SEED)

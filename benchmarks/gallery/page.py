@@ -34,7 +34,8 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     ),
     "decorrelation": (
         "Decorrelated parameterization",
-        "The article's Figure 4 on SqueezeNet: one objective on plain pixels and on a decorrelated spectrum.",
+        "The article's Figure 4 on SqueezeNet, from grey: one objective on plain pixels, on a decorrelated "
+        "spectrum, and on a spectrum seen through random transforms.",
         "Less than a third of the Nyquist-band energy, at an equal or lower loss.",
     ),
     "parameterizations": ("Parameterizations", "The class daisy as pixels, spectrum, pyramid and CPPN.", ""),
@@ -51,7 +52,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     ),
     "texture_synthesis": (
         "Texture synthesis",
-        "More of Hokusai's Poppies.",
+        "More of The Starry Night.",
         "Snelgrove's pyramid is closer to the exemplar at large scale than plain Gram matrices.",
     ),
     "mesh_dreams": (
