@@ -176,17 +176,26 @@ def _end(run: Run, state: str) -> None:
 
 
 def _tick() -> float | None:
+    before = _visible()
     more = pump()
-    redraw()
+    if _visible() != before:
+        redraw()
     return TICK_SECONDS if more else None
 
 
+def _visible() -> tuple[object, ...]:
+    """What the panel shows of the queue."""
+    return len(queue), len(ended), queue[0].progress if queue else None
+
+
 def redraw() -> None:
-    """Have the sidebars of all 3D viewports drawn again."""
+    """Have the sidebars of all 3D viewports drawn again; not the viewports, which may take long."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
-                area.tag_redraw()
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
 
 
 def stop() -> None:

@@ -59,7 +59,9 @@ class PATINA_PT_stylize(bpy.types.Panel):
             layout.operator("patina.compare", text=text, icon="ARROW_LEFTRIGHT")
             shading = context.space_data.shading
             if stylized and shading.type == "SOLID" and shading.color_type != "TEXTURE":
-                layout.prop_enum(shading, "type", "MATERIAL", text="Show Textures in the Viewport")
+                row = layout.row()
+                row.use_property_split = False
+                row.prop_enum(shading, "color_type", "TEXTURE", text="Show Textures in the Viewport")
         if jobs.last_error:
             self.draw_error(layout.box(), jobs.last_error, context.region.width)
 
