@@ -8,7 +8,6 @@ layers of 24, both of arctan and its square as activation. On a mesh the place i
 from __future__ import annotations
 
 import math
-import pickle
 from pathlib import Path
 
 import torch

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from backend import networks, weights
+from backend.__main__ import main
 from backend.networks import registry
 from backend.protocol import PatinaError
 
@@ -160,7 +161,7 @@ def test_arrays_are_read_whatever_the_pickle_protocol(protocol, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["googlenet", "resnet18"])
-def test_torchvision_weights_from_server_to_logits(name, server, tmp_path, monkeypatch):
+def test_torchvision_weights_from_server_to_logits(name, server, tmp_path, monkeypatch, capsys):
     """The whole way of a download, with a state dict of torchvision's own architecture."""
     entry = networks.entry(name)
     torch.manual_seed(0)
@@ -174,11 +175,15 @@ def test_torchvision_weights_from_server_to_logits(name, server, tmp_path, monke
     with pytest.raises(PatinaError, match=f"networks {name} --fetch") as caught:
         registry.assemble(entry)
     assert caught.value.field == "network"
-    weights.fetch(source.address, source.file, source.digest)
+    assert main(["networks", name, "--fetch"]) == 0
+    assert source.file in capsys.readouterr().out
     network = networks.load(name, torch.device("cpu"))
     images = torch.rand(1, 3, 64, 64)
     expected = model((images - network.mean) / network.deviation)
     assert torch.allclose(network(images, ["logits"])["logits"], expected, rtol=1e-3, atol=1e-4)
+    weights.find_downloaded(file).unlink()
+    assert main(["networks", name, "--file", str(tmp_path / "state.pth")]) == 0
+    assert weights.find_downloaded(file)
 
 
 def test_a_file_of_another_network_does_not_fit(tmp_path, monkeypatch):
