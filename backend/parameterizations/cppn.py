@@ -102,14 +102,8 @@ def read(path: Path) -> CPPN:
         network.load_state_dict(record["state"])
     except FileNotFoundError:
         raise PatinaError(f"There is no file {path}.", cure, "cppn") from None
-    except (
-        pickle.UnpicklingError,
-        OSError,
-        EOFError,
-        ValueError,
-        TypeError,
-        RuntimeError,
-        KeyError,
-    ) as error:
+    except PatinaError:
+        raise
+    except Exception as error:  # a damaged file fails torch's reader in many ways
         raise PatinaError(f"{path.name} is not a CPPN file: {error}".splitlines()[0], cure, "cppn") from None
     return network
