@@ -24,7 +24,7 @@ from .rendering.sampling import Taps, gather, mipmaps, taps
 from .rendering.views import ViewMaker
 
 VIEWS_PER_STEP = 2
-BANK = 48  # views of a stage; more are seldom seen twice, and each is memory
+BANK = 40  # views of a stage; more are seldom seen twice, and each is memory
 RANGE_WEIGHT = 10.0  # keeps colours that a screen cannot show from growing
 NOISE = 0.7  # of the style's own band energy, in the start
 SPAN = 1.2  # a painting's shorter side, in square roots of the surface's area

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.ndimage import binary_dilation
 from torch import Tensor
 
 from . import colors, networks, optimize, report
@@ -22,6 +24,7 @@ from .parameterizations.pyramid import Pyramid
 from .protocol import PREVIEW_FILE, REPORT_FILE, TEXTURE_FILE, Event, Job, PatinaError
 from .rendering.mesh import Mesh, read_mesh
 from .rendering.texels import Texels, locate
+from .seam_erasure import erase_seams
 
 PREVIEW_SECONDS = 4.0
 PREVIEW_SIDE = 512
@@ -82,7 +85,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     def on_progress(progress: Progress) -> None:
         nonlocal previewed
         check()
-        values = asdict(progress)
+        values: dict[str, Any] = asdict(progress)
         emit(Event("progress", **{k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}))
         if time.perf_counter() - previewed > PREVIEW_SECONDS:
             write_preview(texture.texture(), folder / PREVIEW_FILE)
@@ -111,6 +114,9 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     seen = texture.seen().cpu().numpy() if job.strength > 0 else np.ones_like(texels.used)
     result = fill_unseen(texture.texture().cpu(), seen, texels)
     result = fill_gutters(result, painted_texels(texels, seen))
+    if job.strength > 0:
+        result = erase_seams(result, mesh, texels.used)
+        result = fill_gutters(result, binary_dilation(texels.used, np.ones((3, 3), bool)))
     check()
     write_image(result, folder / TEXTURE_FILE)
     clock.lap("finish")
@@ -266,5 +272,6 @@ def write_report(measured: dict[str, Any], path: Path) -> None:
         beside.write_text(json.dumps(measured, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
         raise cannot_write(path, error) from None

@@ -78,7 +78,7 @@ class Pyramid:
         of a level's typical gradient is added to each row's own, so that rows which hardly matter to
         any view (hidden, or half faded out) do not wander: plain Adam makes salt and pepper of them.
         """
-        rows = torch.cat([view.rows.flatten() for view in views]).unique()
+        rows = torch.cat([view.distinct for view in views])  # rows of two views are set twice to the same
         gradient = self.gradient[:, rows].T
         self.gradient[:, rows] = 0
         bounds = torch.tensor(self.levels.offsets[1:], device=rows.device)

@@ -7,6 +7,7 @@ look-up is then one weighted sum of rows per pixel, and its gradient touches tho
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -46,6 +47,11 @@ class Taps:
 
     rows: Tensor
     weights: Tensor
+
+    @cached_property
+    def distinct(self) -> Tensor:
+        """The rows that are read at all, each once, in order."""
+        return self.rows.unique()
 
 
 def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool) -> Taps:

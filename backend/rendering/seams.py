@@ -44,6 +44,26 @@ def shared_edges(mesh: Mesh) -> tuple[Edges, Edges]:
     return Edges(found.faces[cut], found.corners[cut]), Edges(found.faces[~cut], found.corners[~cut])
 
 
+def lengths(mesh: Mesh, edges: Edges) -> NDArray[np.float64]:
+    """(E,): the edges' lengths on the surface."""
+    ends = mesh.vertices[mesh.faces[edges.faces[:, 0, None], edges.corners[:, 0]]].astype(np.float64)
+    return np.asarray(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1))
+
+
+def points_along(
+    mesh: Mesh, edges: Edges, spacing: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """UVs (N, 2) of points on `edges`, `spacing` apart in UV units, as the first and the second triangle see them."""
+    uv = mesh.uvs[edges.faces[:, :, None], edges.corners].astype(np.float64)  # (E, 2 faces, 2 ends, 2)
+    span = np.linalg.norm(uv[:, :, 1] - uv[:, :, 0], axis=2).max(1)
+    count = np.maximum(1, np.ceil(span / spacing)).astype(int)
+    edge = np.repeat(np.arange(len(count)), count)
+    index = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
+    along = ((index + 0.5) / count[edge])[:, None]
+    first, second = (uv[edge, side, 0] * (1 - along) + uv[edge, side, 1] * along for side in (0, 1))
+    return first, second
+
+
 def points_beside(
     mesh: Mesh, edges: Edges, count: int, distance: float, random: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -51,9 +71,7 @@ def points_beside(
 
     Points are spread by length; in a triangle too thin for `distance` they stop half-way to its far corner.
     """
-    corners = mesh.corners.astype(np.float64)
-    ends = corners[edges.faces[:, 0, None], edges.corners[:, 0]]
-    length = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
+    length = lengths(mesh, edges)
     chosen = random.choice(len(length), count, p=length / length.sum())
     along = random.uniform(0.02, 0.98, (count, 1))
     sides = []

@@ -1,0 +1,90 @@
+"""Making the two sides of every UV seam agree, as the texture is read there.
+
+After Liu, Ferguson, Jacobson and Gingold 2017, "Seamless: Seam Erasure and Seam-Aware Decoupling of
+Shape from Mesh Resolution", section 3: least squares over the texels beside seams. Rendering across
+seams brings the sides near each other; bilinear reads still differ by what lies in between.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+from scipy.sparse import csr_array, diags_array
+from scipy.sparse.linalg import cg
+from torch import Tensor
+
+from .rendering.mesh import Mesh
+from .rendering.sampling import Levels, taps
+from .rendering.seams import points_along, shared_edges
+
+REACH = 6  # texels from a seam that may move
+SPACING = 0.5  # texels between the points at which the sides must agree
+AGREE = 4.0  # weight of that, over the weight of a texel's difference from its neighbours staying as it was
+STAY = 0.02  # and of a texel's own value staying as it was
+
+
+def erase_seams(texture: Tensor, mesh: Mesh, used: NDArray[np.bool_]) -> Tensor:
+    """`texture` (3, S, S), its gutters filled, with the texels near seams moved so that both sides agree.
+
+    The correction is smooth within each island (gradients are kept) and fades out over REACH texels.
+    `used` (S, S): the texels of islands.
+    """
+    seams, _ = shared_edges(mesh)
+    if not len(seams.faces):
+        return texture
+    size = texture.shape[-1]
+    sides = [_reads(uv, size) for uv in points_along(mesh, seams, SPACING / size)]
+    differences = sides[0] - sides[1]  # (N points, S * S texels)
+    near = np.zeros(size * size, bool)
+    near[differences.indices] = True
+    region = binary_dilation(near.reshape(size, size), iterations=REACH)
+    region &= used | near.reshape(size, size)
+    unknown = np.flatnonzero(region)
+    place = np.full(size * size, -1)
+    place[unknown] = np.arange(len(unknown))
+
+    smooth = _smoothness(region, used, place)
+    constraints = differences[:, unknown]
+    system = (
+        AGREE * constraints.T @ constraints + smooth + STAY * diags_array(np.ones(len(unknown)))
+    ).tocsr()
+    precondition = diags_array(1 / system.diagonal())
+    flat = texture.reshape(3, -1).numpy().astype(np.float64)
+    result = flat.copy()
+    for channel, values in enumerate(flat):
+        target = -AGREE * (constraints.T @ (differences @ values))
+        correction, _ = cg(system, target, rtol=1e-3, maxiter=200, M=precondition)
+        result[channel, unknown] += correction
+    return torch.from_numpy(result.astype(np.float32)).clamp(0, 1).reshape(texture.shape)
+
+
+def _reads(uv: NDArray[np.float64], size: int) -> csr_array:
+    """(N, S * S): the bilinear reads of a texture at `uv` (N, 2), as a matrix."""
+    found = taps(torch.from_numpy(uv), torch.zeros(len(uv)), Levels(size, size), laplacian=False)
+    rows = np.repeat(np.arange(len(uv)), found.rows.shape[1])
+    return csr_array(
+        (found.weights.numpy().ravel(), (rows, found.rows.numpy().ravel())), shape=(len(uv), size * size)
+    )
+
+
+def _smoothness(region: NDArray[np.bool_], used: NDArray[np.bool_], place: NDArray[np.int64]) -> csr_array:
+    """Laplacian of the correction over neighbouring texels of one island; it is zero outside `region`."""
+    size, count = len(region), int(region.sum())
+    total = csr_array((count, count))
+    index = place.reshape(size, size)
+    for axis in (0, 1):
+        neighbour, inside = np.roll(index, -1, axis), np.roll(used, -1, axis)
+        pair = (index >= 0) & (neighbour >= 0)
+        a, b = index[pair], neighbour[pair]
+        ones = np.ones(len(a))
+        total += csr_array(
+            (np.concatenate([ones, ones, -ones, -ones]), (np.r_[a, b, a, b], np.r_[a, b, b, a])),
+            shape=(count, count),
+        )
+        edge = np.concatenate(
+            [index[(index >= 0) & (neighbour < 0) & inside], neighbour[(index < 0) & (neighbour >= 0) & used]]
+        )
+        total += csr_array((np.ones(len(edge)), (edge, edge)), shape=(count, count))
+    return total
