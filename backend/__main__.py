@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from .protocol import (
     COLORS,
     FAILED,
     FINISHED,
+    FRAMINGS,
     QUALITIES,
     TEXTURE_SIZES,
     Event,
@@ -24,6 +27,9 @@ from .protocol import (
 )
 from .verbs import MODELS, add_common, stylize_picture
 from .verbs import add as add_verbs
+
+
+GRACE = 1.5  # seconds that a job has to end by itself when it is asked to
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,22 +62,34 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Do a job for a program: events on stdout, `cancel` or the end of stdin to stop."""
-    stop = threading.Event()
+    """Do a job for a program: events on stdout, `cancel` or the end of stdin to stop.
+
+    A job that is in the middle of something long, such as an import, when it should stop is ended there:
+    what it writes is written beside and renamed, so nothing is left half done.
+    """
+    stop, ended, telling = threading.Event(), threading.Event(), threading.RLock()
 
     def listen() -> None:
         for line in sys.stdin:
             if line.strip() == "cancel":
                 break
         stop.set()
-
-    threading.Thread(target=listen, daemon=True).start()
+        time.sleep(GRACE)
+        with telling:
+            if not ended.is_set():
+                emit(Event("cancelled"))
+                os._exit(CANCELLED)
 
     def emit(event: Event) -> None:
-        try:
-            print(write_event(event), flush=True)
-        except BrokenPipeError:  # nobody is there to work for
-            stop.set()
+        with telling:
+            if event.kind in ("finished", "failed", "cancelled"):
+                ended.set()
+            try:
+                print(write_event(event), flush=True)
+            except BrokenPipeError:  # nobody is there to work for
+                stop.set()
+
+    threading.Thread(target=listen, daemon=True).start()
 
     return _do_job(options.folder, emit, stop.is_set)
 
@@ -90,15 +108,6 @@ def _do_job(folder: Path, emit: Callable[[Event], None], cancelled: Callable[[],
     except PatinaError as error:
         emit(Event("failed", message=error.message, cure=error.cure, field=error.field))
         return FAILED
-    except MemoryError:
-        emit(
-            Event(
-                "failed",
-                message="There is not enough memory.",
-                cure="Choose a smaller texture or a lower quality.",
-            )
-        )
-        return FAILED
     except ImportError as error:
         traceback.print_exc()
         emit(
@@ -112,6 +121,15 @@ def _do_job(folder: Path, emit: Callable[[Event], None], cancelled: Callable[[],
         return FAILED
     except Exception as error:
         traceback.print_exc()
+        if _is_out_of_memory(error):
+            emit(
+                Event(
+                    "failed",
+                    message="There is not enough memory.",
+                    cure="Choose a smaller texture or a lower quality.",
+                )
+            )
+            return FAILED
         emit(
             Event(
                 "failed",
@@ -121,6 +139,14 @@ def _do_job(folder: Path, emit: Callable[[Event], None], cancelled: Callable[[],
         )
         return FAILED
     return FINISHED
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Python's own error, or torch's: a RuntimeError that says so, on the CPU and on GPUs."""
+    words = ("out of memory", "not enough memory", "can't allocate memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    )
 
 
 def _stylize_arguments(parser: argparse.ArgumentParser) -> None:
@@ -144,6 +170,12 @@ def _stylize_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--colors", default="style", choices=COLORS, help="whose palette the result has")
     parser.add_argument("--style-size", type=float, help="scene units that the picture's shorter side spans")
+    parser.add_argument(
+        "--framing",
+        default="surface",
+        choices=FRAMINGS,
+        help="views aim at the surface, or see the whole object from all round",
+    )
     parser.add_argument("--relief", action="store_true", help="with a height map for bump and print")
     parser.add_argument("--size", type=int, default=512, help="pixels along a photo's longer side (512)")
     add_common(parser)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import shutil
 import sys
 import threading
@@ -16,6 +17,7 @@ from .export import game, model
 from .export.files import write_beside
 from .images import cannot_write, read_image
 from .protocol import CANCELLED, FINISHED, TEXTURE_FILE, Event, Job, PatinaError, Style, write_job
+from .rendering.mesh import build_mesh
 from .terminal import ProgressBar
 
 DoJob = Callable[[Path, Callable[[Event], None], Callable[[], bool]], int]
@@ -24,7 +26,10 @@ LARGEST = 16384  # no limit of its own on model.glb's texture
 
 
 def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
-    """`options.out` becomes a job folder, is worked through, and gets a model.glb that wears the texture."""
+    """`options.out` becomes a job folder, is worked through, and gets a model.glb that wears the texture.
+
+    Gives the exit code. Raises PatinaError, before anything is written, for input that cannot be used.
+    """
     surface = model.read_model(options.mesh)
     if not np.ptp(surface.uvs.reshape(-1, 2), axis=0).any():
         raise PatinaError(
@@ -37,28 +42,29 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
         read_image(path, "style image", "styles")
     if options.content:
         read_image(options.content, "content texture", "content")
+    build_mesh(surface.vertices, surface.faces, surface.uvs, name=options.mesh.name)
+    job = Job(
+        name=options.mesh.stem,
+        mesh="mesh.npz",
+        styles=tuple(Style(path.name, weight) for path, weight in styles),
+        network=options.network or "vgg16",
+        parameterization=options.parameterization or "pyramid",
+        relief=options.relief,
+        texture_size=options.texture_size,
+        quality=options.quality,
+        strength=options.strength,
+        colors=options.colors,
+        style_size=options.style_size,
+        framing=options.framing,
+        steps=options.steps,
+        seed=options.seed,
+    )
     out: Path = options.out
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_mesh(surface, out / "mesh.npz")
-        names = copy_styles(styles, out)
-        job = Job(
-            name=options.mesh.stem,
-            mesh="mesh.npz",
-            content=write_content(surface, options.content, out),
-            styles=names,
-            network=options.network or "vgg16",
-            parameterization=options.parameterization or "pyramid",
-            relief=options.relief,
-            texture_size=options.texture_size,
-            quality=options.quality,
-            strength=options.strength,
-            colors=options.colors,
-            style_size=options.style_size,
-            steps=options.steps,
-            seed=options.seed,
-        )
-        write_job(out, job)
+        content = write_content(surface, options.content, out)
+        write_job(out, replace(job, content=content, styles=copy_styles(styles, out)))
     except OSError as error:
         raise cannot_write(out, error) from None
     code = follow(out, do_job)
@@ -86,19 +92,25 @@ def copy_styles(styles: Sequence[tuple[Path, float]], out: Path) -> tuple[Style,
 
 
 def write_mesh(surface: model.Model, path: Path) -> None:
-    """Write a job's mesh.npz (see protocol)."""
+    """Write a job's mesh.npz (see protocol). Raises PatinaError where it cannot be written."""
     mesh = surface.mesh
     normals = np.asarray(mesh.vertex_normals)[surface.faces]
+    data = io.BytesIO()
     np.savez(
-        path,
+        data,
         vertices=surface.vertices.astype(np.float32),
         faces=surface.faces.astype(np.int32),
         uvs=surface.uvs.astype(np.float32),
         normals=normals.astype(np.float32),
     )
+    write_beside(path, data.getvalue())
 
 
 def write_content(surface: model.Model, content: Path | None, out: Path) -> str | None:
+    """Put `content`, or else the model's own largest picture, into the job folder `out` and give its name.
+
+    None where the model has no picture. Raises OSError.
+    """
     if content:
         return Path(shutil.copyfile(content, out / f"content{content.suffix.lower()}")).name
     if not surface.colored:

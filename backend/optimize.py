@@ -18,6 +18,7 @@ from .objectives.content import content_error
 from .objectives.palette import moments, palette_error
 from .objectives.style import MovingAverage, gram, layer_mask, relative_error
 from .parameterizations.pyramid import Pyramid
+from .rendering.camera import AROUND
 from .rendering.gbuffer import GBuffer
 from .rendering.mesh import Mesh
 from .rendering.sampling import Taps, gather, mipmaps, taps
@@ -97,7 +98,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class _View:
-    """A banked view with all that does not change: where it reads the texture, what the content looks like."""
+    """A banked view with all that does not change: where it reads the texture, how the content looks."""
 
     seen: GBuffer
     taps: Taps
@@ -136,7 +137,7 @@ def paint(
     start, done = time.perf_counter(), 0.0
     steps, step = sum(stage.steps for stage in plan), 0
     for stage in plan:
-        width = pixel * stage.scale
+        width = pixel * stage.scale if framing == "surface" else AROUND / stage.size
         level = max(0, round(math.log2(width * texture.levels.size / mesh.texel) + 0.6))
         images = [(resize_shorter(image, style_span / width).to(device), w) for image, w in styles]
         score = _Score(network, images, content_weight)
@@ -202,7 +203,8 @@ class _Score:
 
     def _look(self, images: Tensor, layers: list[str]) -> dict[str, Tensor]:
         with torch.autocast(images.device.type, torch.bfloat16):
-            return self.network(images, layers)
+            found: dict[str, Tensor] = self.network(images, layers)
+        return found
 
     def _statistics(self, image: Tensor) -> dict[str, Tensor]:
         found = {name: gram(a) for name, a in self._look(image[None], self.layers).items()}

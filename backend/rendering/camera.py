@@ -12,6 +12,7 @@ from .mesh import Mesh
 
 FOV_Y = math.radians(10)  # Distill 2018, section "3D": nearly orthographic
 MAX_TILT = math.radians(55)  # between a surface view's axis and the normal it aims at
+AROUND = 2.2  # what the article's views span, on average, of a mesh with a diagonal of 2
 UP = np.array([0.0, 0.0, 1.0])
 
 
@@ -42,7 +43,10 @@ class Camera:
 
 
 def look_at(target: NDArray[np.float64], backward: NDArray[np.float64], window: float, size: int) -> Camera:
-    """The camera that sees `target` in its middle, `window` units of its plane across, from along `backward`."""
+    """The camera that sees `target` in its middle and `window` units of the plane there across.
+
+    `target` (3,); `backward` (3,), of any length, points from the target to the camera; `size` pixels a side.
+    """
     backward = backward / np.linalg.norm(backward)
     right = np.cross(UP, backward)
     if np.linalg.norm(right) < 1e-6:
@@ -53,8 +57,8 @@ def look_at(target: NDArray[np.float64], backward: NDArray[np.float64], window: 
 
 
 def around(size: int, random: np.random.Generator) -> Camera:
-    """The article's camera: towards the bounding box's centre from a uniform direction, all of it in sight."""
-    return look_at(np.zeros(3), random.normal(size=3), random.uniform(2.0, 2.4), size)
+    """The article's camera: towards the bounding box's centre from a uniform direction, distance U(10, 12) / 11."""
+    return look_at(np.zeros(3), random.normal(size=3), AROUND * random.uniform(10, 12) / 11, size)
 
 
 def surface_point(
