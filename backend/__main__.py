@@ -28,7 +28,6 @@ from .protocol import (
 from .verbs import MODELS, add_common, stylize_picture
 from .verbs import add as add_verbs
 
-
 GRACE = 1.5  # seconds that a job has to end by itself when it is asked to
 
 

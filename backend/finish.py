@@ -17,9 +17,10 @@ SOURCES = 200_000  # seen texels to fill from; enough for any fill that stays sm
 
 
 def fill_unseen(texture: Tensor, seen: NDArray[np.bool_], texels: Texels) -> Tensor:
-    """`texture` (3, S, S) with used texels that no view saw (`seen` (S, S) false) mixed from the nearest seen.
+    """`texture` (3, S, S) with used texels that no view saw mixed from the nearest that one did.
 
-    Nearest on the surface, not in the texture: by position, weighted by inverse distance.
+    `seen` (S, S) says which. Nearest on the surface, not in the texture: by position, weighted by
+    inverse distance.
     """
     known = seen[texels.used]
     if known.all() or not known.any():
@@ -48,7 +49,8 @@ def fill_gutters(texture: Tensor, painted: NDArray[np.bool_]) -> Tensor:
 
 def painted_texels(texels: Texels, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(S, S): the texels that show the surface; slivers thinner than a texel count where a view read them."""
-    return texels.used | (seen & ~binary_dilation(texels.used, np.ones((3, 3), bool)))
+    near: NDArray[np.bool_] = binary_dilation(texels.used, np.ones((3, 3), bool))
+    return texels.used | (seen & ~near)
 
 
 def mean_texel(mesh: Mesh, size: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,11 @@ def read_image(path: Path, what: str, field: str) -> Tensor:
     foreign file and for sides outside MIN_SIDE..MAX_SIDE.
     """
     named = f"The {what} {path.name}"
-    if not path.is_file():
-        raise PatinaError(f"{named} does not exist.", "Choose another file.", field)
-    if path.stat().st_size == 0:
-        raise PatinaError(f"{named} is empty (0 bytes).", "Choose another file.", field)
     try:
+        if not path.is_file():
+            raise PatinaError(f"{named} does not exist.", "Choose another file.", field)
+        if path.stat().st_size == 0:
+            raise PatinaError(f"{named} is empty (0 bytes).", "Choose another file.", field)
         with Image.open(path) as image:
             if max(image.size) > MAX_SIDE:
                 raise PatinaError(
@@ -78,7 +79,8 @@ def write_image(image: Tensor, path: Path, compress_level: int = 6) -> None:
         to_pillow(image).save(beside, format="PNG", compress_level=compress_level)
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
         raise cannot_write(path, error) from None
 
 

@@ -132,8 +132,9 @@ def _check(job: Job) -> None:
         raise PatinaError(f"job.json: {name} {why}.", cure, name)
 
     def one_of(name: str, allowed: tuple[Any, ...]) -> None:
-        if getattr(job, name) not in allowed:
-            refuse(name, f"is {getattr(job, name)!r}", f"Use one of: {', '.join(map(str, allowed))}.")
+        value = getattr(job, name)
+        if value not in allowed or type(value) is not type(allowed[0]):  # 1024.0 is equal, but no size
+            refuse(name, f"is {value!r}", f"Use one of: {', '.join(map(str, allowed))}.")
 
     if job.version != VERSION:
         refuse(
@@ -256,7 +257,7 @@ def _check_target(target: Target, refuse: Callable[..., None]) -> None:
 
 
 def _is_number(x: object) -> bool:
-    return isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x)
+    return isinstance(x, int | float) and not isinstance(x, bool) and abs(x) < math.inf
 
 
 def _is_whole(x: object) -> bool:
@@ -264,9 +265,11 @@ def _is_whole(x: object) -> bool:
 
 
 def write_job(folder: Path, job: Job) -> Path:
-    """Write `job.json` into `folder` and give its path."""
+    """Write `job.json` beside its place in `folder`, rename it and give its path. Raises OSError."""
     path = Path(folder) / JOB_FILE
-    path.write_text(json.dumps(asdict(job), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    beside = path.with_name(JOB_FILE + ".part")
+    beside.write_text(json.dumps(asdict(job), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    beside.replace(path)
     return path
 
 
@@ -301,7 +304,10 @@ def read_job(folder: Path) -> Job:
         raise PatinaError(
             f"job.json: targets is malformed ({error}).", 'Write it as [{"kind": "class", …}].', "targets"
         ) from None
-    return Job(styles=styles, targets=targets, cppns=tuple(raw.pop("cppns", ())), **raw)
+    cppns = raw.pop("cppns", ())
+    if not isinstance(cppns, list | tuple):
+        raise PatinaError(f"job.json: cppns is {cppns!r}.", "Write it as a list of files.", "cppns")
+    return Job(styles=styles, targets=targets, cppns=tuple(cppns), **raw)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class Judge:
     def __init__(
         self, mesh: Mesh, rasterizer: str, styles: list[tuple[Tensor, float]], pixel: float, span: float
     ) -> None:
-        """`pixel` and `span` as in `optimize.paint`: width of a view's pixel, and of the styles' shorter side."""
+        """`pixel`: width of a view's pixel; `span`: of the styles' shorter side, both in the mesh's units."""
         self.views = held_out_views(mesh, rasterizer, pixel * SIZE)
         self.network = networks.load(JUDGE, torch.device("cpu"))
         scaled = [(resize_shorter(image, span / pixel), weight) for image, weight in styles]
@@ -122,7 +122,7 @@ def versions() -> dict[str, str]:
 
 def peak_memory() -> int:
     """Bytes: the most that this process has held, and the GPU where there is one."""
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return int(torch.cuda.max_memory_allocated())
     try:
         import resource

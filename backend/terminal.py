@@ -1,4 +1,7 @@
-"""A progress bar for a terminal, where there is no window to draw one in. Standard library only: the add-on draws its bar with it too."""
+"""A progress bar for a terminal, where there is no window to draw one in.
+
+Standard library only: the add-on draws its bar with it too.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,10 @@ DECAY = 0.95
 
 
 def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
-    """(C, C) float32: mean outer product of `features` (B, C, H, W) over pixels, weighted by `mask` (B, H, W)."""
+    """(C, C) float32: mean outer product of `features` (B, C, H, W) over pixels.
+
+    Pixels are weighted by `mask` (B, H, W), which may be all zero (then so is the result).
+    """
     flat = features.float().permute(1, 0, 2, 3).flatten(1)
     if mask is None:
         return flat @ flat.T / flat.shape[1]

@@ -57,7 +57,7 @@ def look_at(target: NDArray[np.float64], backward: NDArray[np.float64], window: 
 
 
 def around(size: int, random: np.random.Generator) -> Camera:
-    """The article's camera: towards the bounding box's centre from a uniform direction, distance U(10, 12) / 11."""
+    """The article's camera: at the bounding box's centre, from a uniform direction, at U(10, 12) / 11."""
     return look_at(np.zeros(3), random.normal(size=3), AROUND * random.uniform(10, 12) / 11, size)
 
 

@@ -85,4 +85,4 @@ def _footprint(
     b = sum(step[:, 0] * step[:, 1] for step in steps)
     c = sum(step[:, 1] ** 2 for step in steps)
     major = (a + c) / 2 + np.sqrt(((a - c) / 2) ** 2 + b**2)
-    return np.sqrt(major).astype(np.float32)
+    return np.asarray(np.sqrt(major), np.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -135,8 +137,10 @@ def read_mesh(path: Path, name: str = "") -> Mesh:
             vertices, faces, uvs, normals = (arrays[k] for k in ("vertices", "faces", "uvs", "normals"))
     except FileNotFoundError:
         raise PatinaError(f"The mesh file {path.name} is missing.", "Export it again.", "mesh") from None
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise PatinaError(f"{path.name} is not a mesh: {error}.", "Export it again.", "mesh") from None
+    if faces.dtype.kind not in "iu" or any(a.dtype.kind != "f" for a in (vertices, uvs, normals)):
+        raise PatinaError(f"{path.name} has arrays of the wrong type.", "Export it again.", "mesh")
     shapes_fit = (
         vertices.ndim == 2
         and vertices.shape[1:] == (3,)

@@ -51,7 +51,8 @@ class Taps:
     @cached_property
     def distinct(self) -> Tensor:
         """The rows that are read at all, each once, in order."""
-        return self.rows.unique()
+        rows: Tensor = self.rows.unique()  # type: ignore[no-untyped-call]
+        return rows
 
 
 def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool) -> Taps:
@@ -90,7 +91,7 @@ def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool) -> Taps
 
 
 class _Gather(torch.autograd.Function):
-    """Weighted row sums. The gradient is left in `gradient` (C, rows), so that a step need not touch all rows."""
+    """Weighted row sums. Backward adds to `gradient` (C, rows), so that a step need not touch all rows."""
 
     @staticmethod
     def forward(ctx: Any, matrix: Tensor, rows: Tensor, weights: Tensor, gradient: Tensor) -> Tensor:
@@ -115,7 +116,7 @@ def gather(matrix: Tensor, view: Taps, gradient: Tensor | None = None) -> Tensor
     """
     if gradient is None:
         return F.embedding_bag(view.rows, matrix, per_sample_weights=view.weights, mode="sum")
-    out: Tensor = _Gather.apply(matrix, view.rows, view.weights, gradient)
+    out: Tensor = _Gather.apply(matrix, view.rows, view.weights, gradient)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -128,7 +129,10 @@ def mipmaps(texture: Tensor, levels: Levels) -> Tensor:
 
 
 def enlarge(level: Tensor, size: int) -> Tensor:
-    """A level (C, s, s) read bilinearly at the texel centres of a texture of side `size`, repeating: (C, size, size)."""
+    """A level (C, s, s) read bilinearly at the texel centres of a texture of side `size`: (C, size, size).
+
+    It repeats; `size` is a multiple of s.
+    """
     factor = size // level.shape[-1]
     if factor == 1:
         return level

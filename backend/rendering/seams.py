@@ -14,7 +14,7 @@ UV_TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class Edges:
-    """E edges shared by two triangles: faces (E, 2); corners (E, 2, 2), the edge's two ends in either face."""
+    """E edges shared by two triangles: faces (E, 2); corners (E, 2, 2), the edge's ends in either face."""
 
     faces: NDArray[np.int64]
     corners: NDArray[np.int64]
@@ -50,10 +50,8 @@ def lengths(mesh: Mesh, edges: Edges) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1))
 
 
-def points_along(
-    mesh: Mesh, edges: Edges, spacing: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """UVs (N, 2) of points on `edges`, `spacing` apart in UV units, as the first and the second triangle see them."""
+def points_along(mesh: Mesh, edges: Edges, spacing: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """UVs (N, 2) of points on `edges`, `spacing` apart in UV units, in the first and the second triangle."""
     uv = mesh.uvs[edges.faces[:, :, None], edges.corners].astype(np.float64)  # (E, 2 faces, 2 ends, 2)
     span = np.linalg.norm(uv[:, :, 1] - uv[:, :, 0], axis=2).max(1)
     count = np.maximum(1, np.ceil(span / spacing)).astype(int)

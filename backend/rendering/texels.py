@@ -57,7 +57,7 @@ def locate(mesh: Mesh, size: int) -> Texels:
 
 
 def _wrapped(mesh: Mesh) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Painted faces (N,) and their UVs (N, 3, 2), moved into 0..1, with copies of those that cross a border."""
+    """Painted faces (N,) and their UVs (N, 3, 2), moved into 0..1; those across a border are there twice."""
     faces = np.flatnonzero(mesh.painted)
     uvs = mesh.uvs[faces] - np.floor(mesh.uvs[faces].min(1, keepdims=True))
     all_faces, all_uvs = [faces], [uvs]
