@@ -23,11 +23,12 @@ from .rendering.surface import Surface
 from .rendering.texels import Texels
 from .rendering.transforms import Transform, octave, robust, rolled, shifted, zoomed
 from .rendering.view import Canvas
+from .rendering.views import ViewMaker
 
 _PLAIN = {"pixel": Pixel, "fourier": Fourier, "pyramid": Laplacian}
-RATES = {"pixel": 0.05, "fourier": 0.05, "pyramid": 0.1, "cppn": 0.005, "shared": 0.05}
-VIEW = 192  # pixels along the side of a view of a mesh
-VIEWS = 3  # cameras a step; frames bring pictures enough of their own
+RATES = {"pixel": 0.05, "fourier": 0.05, "pyramid": 0.06, "cppn": 0.005, "shared": 0.05}
+VIEW = 176  # pixels along the side of a view of a mesh
+VIEWS = 4  # cameras a step; frames bring pictures enough of their own
 
 
 class FlatCPPN(nn.Module):
@@ -118,6 +119,6 @@ def surface(
         skin = TextureSkin(pictures_of(job, size, size, start).to(device))
     before = TextureSkin(Pixel(1, 3, size, size, content).to(device)) if content is not None else None
     views = VIEWS if skin.pictures == 1 else 1
-    noise = any(target.kind == "class" for target in job.targets)
-    canvas = Surface(skin, mesh, job.rasterizer, VIEW, random, views, before, device, noise)
+    make = ViewMaker(mesh, job.rasterizer, random, job.framing, device)
+    canvas = Surface(skin, make, VIEW, random, views, before)
     return Painted(canvas, skin, network)

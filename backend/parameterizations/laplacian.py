@@ -13,7 +13,7 @@ from .fourier import decolor, recolor
 from .pixel import logit
 
 COARSEST = 8  # pixels
-FALLOFF = 0.7  # what a step on a level does, relative to the next coarser one
+FALLOFF = 0.85  # what a step on a level does, relative to the next coarser one
 
 
 class Laplacian(nn.Module):

@@ -20,7 +20,7 @@ from ..rendering.mesh import Mesh
 from ..rendering.sampling import Levels, Taps, gather, mipmaps, taps
 from .skins import Adam
 
-DEPTH = 0.02  # of heights from 0 to 1, in units of which the bounding box's diagonal is 2
+DEPTH = 0.06  # of heights from 0 to 1, in units of which the bounding box's diagonal is 2
 DARKEST, BRIGHTEST = 0.2, 2.0  # what relief can do to the light
 TILT = (0.5, 0.9)  # of the light's way that lies in the surface: from steep to grazing
 

@@ -11,13 +11,11 @@ from torch import Tensor
 from ..parameterizations.skins import Skin
 from .blending import over, smooth_noise
 from .gbuffer import GBuffer
-from .mesh import Mesh
-from .transforms import noisy
 from .view import View
 from .views import ViewMaker
 
 BANK = 64  # views that are made once and then used again
-WHOLE, CLOSEST = 2.0, 0.7  # widest and narrowest window on the surface; the box's diagonal is 2
+WINDOWS = 0.5, 1.2  # what views span on the surface; the bounding box's diagonal is 2
 
 
 class Surface:
@@ -26,33 +24,21 @@ class Surface:
     def __init__(
         self,
         skin: Skin,
-        mesh: Mesh,
-        rasterizer: str,
+        make: ViewMaker,
         size: int,
         random: np.random.Generator,
         views: int = 1,
         content: Skin | None = None,
-        device: torch.device | str = "cpu",
-        noise: bool = False,
     ) -> None:
-        """size: pixels along a view's side; views: cameras a step; content: the skin before this one.
-
-        noise: views are noisy, as `transforms.zoomed` has it for classes.
-        """
-        self.skin, self.size, self.views, self.content, self.device = skin, size, views, content, device
-        self.noise = noise
-        self._random = random
-        self._whole = ViewMaker(mesh, rasterizer, random, "bounding_box", device)
-        self._close = ViewMaker(mesh, rasterizer, random, "surface", device)
-        self._bank: list[tuple[GBuffer, Any, Any]] = []
+        """size: pixels along a view's side; views: cameras a step; content: the skin before this one."""
+        self.skin, self.make, self.size, self.views, self.content = skin, make, size, views, content
+        self._random, self._bank = random, list[tuple[GBuffer, Any, Any]]()
 
     def _next(self, random: torch.Generator) -> tuple[GBuffer, Any, Any]:
-        """Half of the time the article's view of the whole, else a window on a point of the surface."""
         if len(self._bank) == BANK:
             return self._bank[int(torch.randint(BANK, (), generator=random))]
         while True:
-            make = self._whole if self._random.uniform() < 0.5 else self._close
-            view = make(self._random.uniform(CLOSEST, WHOLE), self.size)
+            view = self.make(self._random.uniform(*WINDOWS), self.size)
             if len(view.pixels) > self.size:  # something to look at
                 break
         self._bank.append((view, self.skin.look(view), self.content.look(view) if self.content else None))
@@ -62,7 +48,7 @@ class Surface:
         images, masks, contents, opacities = [], [], [], []
         for _ in range(self.views):
             view, looked, before = self._next(random)
-            background = smooth_noise(1, self.size, self.size, random)[0].to(self.device)
+            background = smooth_noise(1, self.size, self.size, random)[0].to(view.uv.device)
             values = self.skin.sample(looked)
             for picture in torch.split(values, self.skin.channels, 1):
                 images.append(self._show(view, picture, background))
@@ -75,7 +61,7 @@ class Surface:
         opacity = torch.stack(opacities)
         seen = torch.stack(images)
         return View(
-            noisy(seen, random) if self.noise else seen,
+            seen,
             torch.stack(masks),
             torch.stack(contents) if contents else None,
             (opacity, opacity) if self.skin.channels == 4 else None,

@@ -22,7 +22,7 @@ from .flat_rows import (
     texture_synthesis,
     transparency,
 )
-from .mesh_rows import mesh_dreams, mesh_frames, mesh_style
+from .mesh_rows import mesh_dreams, mesh_frames, mesh_relief, mesh_style
 from .page import write_page
 from .workshop import FIGURES
 
@@ -42,6 +42,7 @@ ROWS = {
         mesh_dreams,
         mesh_frames,
         mesh_style,
+        mesh_relief,
     )
 }
 

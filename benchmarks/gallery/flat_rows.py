@@ -207,7 +207,11 @@ def parameterizations() -> Numbers:
     """One class, four parameterizations."""
     goal, size = features.class_(network(CLASSIFIER), "daisy"), 160
     tiles, numbers = [], {}
-    for what, kind, rate in (("pixel", Pixel, 0.05), ("fourier", Fourier, 0.05), ("pyramid", Laplacian, 0.1)):
+    for what, kind, rate in (
+        ("pixel", Pixel, 0.05),
+        ("fourier", Fourier, 0.05),
+        ("pyramid", Laplacian, 0.06),
+    ):
         torch.manual_seed(SEED)
         canvas = Flat(kind(1, 3, size, size), transforms.zoomed)
         paint(canvas, CLASSIFIER, goal, 120, rate)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from backend import dream, stylize
 from backend.command_line import write_content, write_mesh
+from backend.dream import in_colors_of
 from backend.export.model import read_model
 from backend.images import read_image
 from backend.imagine import look
@@ -23,6 +25,7 @@ from backend.parameterizations.cppn import CPPN
 from backend.parameterizations.fourier import Fourier
 from backend.parameterizations.laplacian import Laplacian
 from backend.parameterizations.pixel import Pixel
+from backend.parameterizations.relief import ReliefSkin
 from backend.parameterizations.shared import Aligned
 from backend.parameterizations.skins import Skin, SpaceSkin, TextureSkin
 from backend.protocol import TEXTURE_FILE, Event, Job, Style
@@ -69,14 +72,14 @@ def mesh_dreams() -> Numbers:
     for name in ("daisy", "monarch"):
         torch.manual_seed(SEED)
         skin = TextureSkin(Laplacian(1, 3, SIDE, SIDE))
-        painted(skin, CLASSIFIER, features.class_(lite, name), 120, 0.1, views=4)
+        painted(skin, CLASSIFIER, features.class_(lite, name), 200, 0.06, views=4)
         views = torch.cat([shown(skin, view, torch.full((3, 224, 224), 0.5)) for view in held_out(12)])
         found = top5(CLASSIFIER, views, classes.index(name))
         numbers[f"{name} in the top 5 on held-out views"] = f"{sum(found)} of 12"
         show(f"class {name}", skin)
     torch.manual_seed(SEED)
     skin = TextureSkin(Laplacian(1, 3, SIDE, SIDE))
-    painted(skin, "vgg16", features.channel(vgg, "relu4_3", 20), 50, 0.1, views=2)
+    painted(skin, "vgg16", features.channel(vgg, "relu4_3", 20), 60, 0.06, views=2)
     show("channel relu4_3:20", skin)
     skin = TextureSkin(Fourier(1, 3, SIDE, SIDE, fox()[1]))
     painted(skin, "vgg16", deepdream(vgg, "relu5_1"), 30, 0.05, views=2)
@@ -85,16 +88,16 @@ def mesh_dreams() -> Numbers:
     exemplar = painting("poppies", 160)
     target = statistics([(look(vgg, exemplar, octaves(vgg.style_layers, 2)), 1.0)])
     skin = TextureSkin(Laplacian(1, 3, SIDE, SIDE))
-    painted(skin, "vgg16", texture(target), 60, 0.1, views=2)
+    painted(skin, "vgg16", texture(target), 70, 0.06, views=2)
     show("texture of Poppies", skin)
     torch.manual_seed(SEED)
     space = SpaceSkin(CPPN(3))
     target = statistics([(look(vgg, painting("starry_night", 160), vgg.style_layers), 1.0)])
-    painted(space, "vgg16", texture(target), 70, 0.008, views=2)
+    painted(space, "vgg16", texture(target), 90, 0.008, views=2)
     show("CPPN of space, Starry Night", space)
     torch.manual_seed(SEED)
     clear = TextureSkin(Alpha(Laplacian(1, 3, SIDE, SIDE), Laplacian(1, 1, SIDE, SIDE)))
-    painted(clear, "vgg16", features.channel(vgg, "relu4_3", 20), 50, 0.1, views=2)
+    painted(clear, "vgg16", features.channel(vgg, "relu4_3", 20), 60, 0.06, views=2)
     show("channel relu4_3:20, RGBA", clear)
     numbers["mean alpha on the mesh"] = round(float(clear.texture()[:, 3].mean()), 3)
     sheet("mesh_dreams", tiles, 4, 256)
@@ -110,6 +113,29 @@ def mesh_frames() -> Numbers:
     painted(skin, "vgg16", interpolation(*ends, 4), 40, 0.08, views=1)
     sheet("mesh_frames", [(f"frame {i}", picture) for i, picture in enumerate(portrait(skin))], 4, 224)
     return {}
+
+
+def mesh_relief() -> Numbers:
+    """Colour and height together, under a random light in every view."""
+    vgg, mesh = network("vgg16"), fox()[0]
+    style = painting("starry_night", 160)
+    target = statistics([(look(vgg, style, vgg.style_layers), 1.0)])
+    torch.manual_seed(SEED)
+    start = in_colors_of(fox()[1], [style])
+    random = np.random.default_rng(SEED)
+    skin = ReliefSkin(Laplacian(1, 3, SIDE, SIDE, start), Laplacian(1, 1, SIDE, SIDE), mesh, random)
+    painted(skin, "vgg16", texture(target), 70, 0.06, views=2)
+    maps = skin.texture()
+    heights = maps[:, 3:].expand(-1, 3, -1, -1)
+    span = torch.quantile(heights.flatten()[::16], torch.tensor([0.02, 0.98]))
+    heights = ((heights - span[0]) / (span[1] - span[0])).clamp(0, 1)
+    tiles = [
+        ("colour alone", portrait(_fixed(maps[:, :3]))[0]),
+        ("height alone", portrait(_fixed(heights))[0]),
+    ]
+    tiles += [(f"both, light {i}", portrait(skin)[0]) for i in (1, 2)]
+    sheet("mesh_relief", tiles, 4, 256)
+    return {"height, 2 % to 98 % of texels": [round(float(v), 3) for v in span]}
 
 
 def mesh_style() -> Numbers:

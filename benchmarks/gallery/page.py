@@ -67,6 +67,12 @@ TEXTS: dict[str, tuple[str, str, str]] = {
         "that was made without rendering.",
         "A naive texture has at least twice our seam ratio.",
     ),
+    "mesh_relief": (
+        "Relief",
+        "Colour and a height map optimised together, under a random light in every view: bump and relief "
+        "for a render or a print.",
+        "",
+    ),
 }
 
 HEAD = """# Gallery

@@ -75,9 +75,9 @@ def dreamt(name: str, goal: Objective, size: int, steps: int, transform: Transfo
 
 
 def painted(skin: Skin, name: str, goal: Objective, steps: int, rate: float, views: int = 3) -> None:
-    """Optimise `skin` on the fox; classes through noise."""
+    """Optimise `skin` on the fox."""
     random = np.random.default_rng(SEED)
-    canvas = Surface(skin, fox()[0], "embree", 160, random, views, noise=LOGITS in goal.layers)
+    canvas = Surface(skin, ViewMaker(fox()[0], "embree", random), 160, random, views)
     paint(canvas, name, goal, steps, rate)
 
 

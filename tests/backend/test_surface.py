@@ -21,6 +21,7 @@ from backend.rendering import camera, rasterizer
 from backend.rendering.gbuffer import GBuffer, render
 from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.surface import Surface
+from backend.rendering.views import ViewMaker
 
 
 def quad() -> Mesh:
@@ -71,7 +72,9 @@ def test_a_step_reaches_every_parameter_of_what_is_seen():
         TextureSkin(Alpha(Pixel(1, 3, 16, 16), Pixel(1, 1, 16, 16))),
         SpaceSkin(CPPN(3)),
     ):
-        canvas = Surface(skin, quad(), "embree", 48, np.random.default_rng(0), views=2)
+        canvas = Surface(
+            skin, ViewMaker(quad(), "embree", np.random.default_rng(0)), 48, np.random.default_rng(1), 2
+        )
         view = canvas.draw(0.0, random)
         assert view.images.shape == (2, 3, 48, 48)
         assert view.mask.shape == (2, 48, 48)
