@@ -86,7 +86,8 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         nonlocal previewed
         check()
         values: dict[str, Any] = asdict(progress)
-        emit(Event("progress", **{k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}))
+        values = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
+        emit(Event("progress", **values))
         if time.perf_counter() - previewed > PREVIEW_SECONDS:
             write_preview(texture.texture(), folder / PREVIEW_FILE)
             emit(Event("preview", path=PREVIEW_FILE))
