@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -112,8 +113,23 @@ def _npz_parts(path: Path) -> list[_Part]:
         return [(data["vertices"].astype(float), data["faces"], data["uvs"].astype(float), None)]
 
 
+def _scene(path: Path) -> trimesh.Scene:
+    """What trimesh reads. It drops the UVs of a glTF primitive without a material, so those get a plain one."""
+    if path.suffix.lower() in (".glb", ".gltf"):
+        model = gltf.read(path)
+        primitives = [p for mesh in model.tree.get("meshes", []) for p in mesh["primitives"]]
+        bare = [primitive for primitive in primitives if "material" not in primitive]
+        if bare:
+            materials = model.tree.setdefault("materials", [])
+            for primitive in bare:
+                primitive["material"] = len(materials)
+            materials.append({"name": "plain"})
+            return trimesh.load_scene(io.BytesIO(gltf.write(model)), file_type="glb", process=False)
+    return trimesh.load_scene(path, process=False)
+
+
 def _scene_parts(path: Path) -> list[_Part]:
-    scene = trimesh.load_scene(path, process=False)
+    scene = _scene(path)
     parts: list[_Part] = []
     for node in scene.graph.nodes_geometry:
         matrix, name = scene.graph[node]

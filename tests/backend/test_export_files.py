@@ -414,3 +414,15 @@ def test_the_command_line_tells_errors_to_a_program(donut, tmp_path, capsys):
     assert (event.kind, event.field) == ("failed", "size_mm")
     with pytest.raises(PatinaError, match="needs a size"):
         export.run(parser.parse_args(line))
+
+
+def test_a_gltf_without_a_material_keeps_its_uvs(tmp_path: Path) -> None:
+    tree = gltf.read(FOX)
+    for mesh in tree.tree["meshes"]:
+        for primitive in mesh["primitives"]:
+            del primitive["material"]
+    bare = tmp_path / "bare.glb"
+    bare.write_bytes(gltf.write(tree))
+    model, whole = read_model(bare), read_model(FOX)
+    assert not model.colored
+    np.testing.assert_array_equal(model.uvs, whole.uvs)
