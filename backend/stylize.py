@@ -254,7 +254,9 @@ def measure(
     return {
         "style_distance": round(judge.style_distance(looks), 4),
         "style_distance_before": round(judge.style_distance(reference), 4),
-        "content_distance": round(judge.content_distance(looks, reference), 4),
+        "content_distance": None
+        if original is None
+        else round(judge.content_distance(looks, reference), 4),
         "seam_ratio": None if ratio is None else round(ratio, 4),
         "seam_ratio_before": None if ratio_before is None else round(ratio_before, 4),
     }

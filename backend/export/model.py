@@ -114,7 +114,7 @@ def _npz_parts(path: Path) -> list[_Part]:
 
 
 def _scene(path: Path) -> trimesh.Scene:
-    """What trimesh reads. It drops the UVs of a glTF primitive without a material, so those get a plain one."""
+    """What trimesh reads. It drops the UVs of glTF primitives without a material: those get a plain one."""
     if path.suffix.lower() in (".glb", ".gltf"):
         model = gltf.read(path)
         primitives = [p for mesh in model.tree.get("meshes", []) for p in mesh["primitives"]]
