@@ -148,6 +148,7 @@ def save(fox: bpy.types.Object, folder: Path, out: Path) -> None:
             if area.type == "VIEW_3D":
                 area.spaces[0].shading.type = "MATERIAL"
     bpy.ops.export_scene.gltf(filepath=str(out / "fox_stylized.glb"), use_selection=True)
+    bpy.context.preferences.filepaths.save_version = 0  # a second run leaves no .blend1
     bpy.ops.wm.save_as_mainfile(filepath=str(out / "fox_stylized.blend"), compress=True)
 
 
