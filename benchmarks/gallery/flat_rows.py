@@ -185,7 +185,9 @@ def texture_synthesis() -> Numbers:
     ):
         target = statistics([(look(vgg, exemplar, octaves(vgg.style_layers, scales)), 1.0)])
         torch.manual_seed(SEED)
-        start = in_colors_of(smooth_noise(1, size, size, generator()), [exemplar])
+        # Hardly more than the exemplar's mean colour: what is large in the result, the objective put there.
+        clouds = in_colors_of(smooth_noise(1, size, size, generator()), [exemplar])
+        start = exemplar.mean((2, 3), keepdim=True).lerp(clouds, 0.15)
         canvas = Flat(Fourier(1, 3, size, size, start), transforms.rolled)
         paint(canvas, "vgg16", texture(target), 90, 0.05)
         picture = canvas.picture()
