@@ -27,7 +27,7 @@ def before_and_after(
     after: Sequence[bpy.types.Material | None],
     path: Path,
     width: int = 1600,
-    samples: int = 8,
+    samples: int = 14,
 ) -> None:
     """Render `obj` (facing -Y) with the materials `before`, and below that with `after`, into `path`.
 
