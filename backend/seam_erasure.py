@@ -23,12 +23,14 @@ REACH = 6  # texels from a seam that may move
 SPACING = 0.5  # texels between the points at which the sides must agree
 AGREE = 4.0  # weight of that, over the weight of a texel's difference from its neighbours staying as it was
 STAY = 0.02  # and of a texel's own value staying as it was
+LANDMARK = 0.12  # a difference of colour (of √3 at most) that is meant
 
 
-def erase_seams(texture: Tensor, mesh: Mesh, used: NDArray[np.bool_]) -> Tensor:
+def erase_seams(texture: Tensor, start: Tensor, mesh: Mesh, used: NDArray[np.bool_]) -> Tensor:
     """`texture` (3, S, S), its gutters filled, with the texels near seams moved so that both sides agree.
 
     The correction is smooth within each island (gradients are kept) and fades out over REACH texels.
+    Where `start` (3, S, S) changes colour at a seam, that is a landmark, not a fault, and is left alone.
     `used` (S, S): the texels of islands.
     """
     seams, _ = shared_edges(mesh)
@@ -37,6 +39,10 @@ def erase_seams(texture: Tensor, mesh: Mesh, used: NDArray[np.bool_]) -> Tensor:
     size = texture.shape[-1]
     sides = [_reads(uv, size) for uv in points_along(mesh, seams, SPACING / size)]
     differences = sides[0] - sides[1]  # (N points, S * S texels)
+    jumps = np.linalg.norm(differences @ start.reshape(3, -1).numpy().T, axis=1)
+    differences = differences[np.flatnonzero(jumps < LANDMARK)]
+    if not differences.nnz:
+        return texture
     near = np.zeros(size * size, bool)
     near[differences.indices] = True
     region = binary_dilation(near.reshape(size, size), iterations=REACH)

@@ -116,7 +116,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     result = fill_unseen(texture.texture().cpu(), seen, texels)
     result = fill_gutters(result, painted_texels(texels, seen))
     if job.strength > 0:
-        result = erase_seams(result, mesh, texels.used)
+        result = erase_seams(result, start, mesh, texels.used)
         result = fill_gutters(result, binary_dilation(texels.used, np.ones((3, 3), bool)))
     check()
     write_image(result, folder / TEXTURE_FILE)
@@ -254,9 +254,7 @@ def measure(
     return {
         "style_distance": round(judge.style_distance(looks), 4),
         "style_distance_before": round(judge.style_distance(reference), 4),
-        "content_distance": None
-        if original is None
-        else round(judge.content_distance(looks, reference), 4),
+        "content_distance": None if original is None else round(judge.content_distance(looks, reference), 4),
         "seam_ratio": None if ratio is None else round(ratio, 4),
         "seam_ratio_before": None if ratio_before is None else round(ratio_before, 4),
     }
