@@ -263,7 +263,7 @@ def cppn_morph() -> Numbers:
 
 
 def aligned_interpolation() -> Numbers:
-    """Six frames from one channel to another, aligned and not."""
+    """Five frames from one channel to another, aligned and not."""
     vgg, frames, size = network("vgg16"), 5, 96
     ends = [features.channel(vgg, "relu4_3", index) for index in (10, 20)]
     goal = interpolation(*ends, frames)

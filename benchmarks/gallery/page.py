@@ -22,7 +22,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "deep_dream": ("DeepDream", "What VGG-16 sees in Mary Cassatt's Summertime, amplified.", ""),
     "aligned_interpolation": (
         "Aligned interpolation",
-        "Six frames between two channels. Above, with shared parameters; below, each on its own.",
+        "Five frames between two channels. Above, with shared parameters; below, each on its own.",
         "Landmarks stay put: neighbouring aligned frames differ less than half as much as independent ones "
         "(AlexNet's relu3, place by place).",
     ),
