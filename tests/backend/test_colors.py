@@ -1,0 +1,190 @@
+"""Palettes moved onto each other; pictures read from and written to files."""
+
+from __future__ import annotations
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.spatial import Delaunay
+
+from backend import colors
+from backend.images import MAX_SIDE, read_image, resize, resize_shorter, write_image
+from backend.protocol import PatinaError
+
+
+def palette(seed: int, count: int = 4000) -> torch.Tensor:
+    """(count, 3): a slanted cloud of colours within .2 to .8."""
+    random = np.random.default_rng(seed)
+    cloud = random.normal(size=(count, 3)) @ random.normal(size=(3, 3))
+    return torch.from_numpy(0.5 + 0.3 * cloud / np.abs(cloud).max()).float()
+
+
+def test_transport_moves_mean_and_covariance_exactly():
+    source, target = colors.moments(palette(1)), colors.moments(palette(2))
+    matrix, offset = (part.double() for part in colors.transport(source, target))
+    assert torch.allclose(matrix @ source[0] + offset, target[0], atol=1e-6)
+    assert torch.allclose(matrix @ source[1] @ matrix.T, target[1], atol=1e-6)
+    assert torch.allclose(matrix, matrix.T, atol=1e-6)  # optimal: the gradient of a convex function
+    assert torch.linalg.eigvalsh(matrix).min() > 0
+
+
+def test_transport_to_oneself_moves_nothing():
+    matrix, offset = colors.transport(colors.moments(palette(1)), colors.moments(palette(1)))
+    assert torch.allclose(matrix, torch.eye(3), atol=1e-5)
+    assert torch.allclose(offset, torch.zeros(3), atol=1e-5)
+
+
+def test_a_single_colour_is_moved_not_stretched():
+    plain = colors.moments(torch.full((100, 3), 0.2))
+    matrix, offset = colors.transport(plain, colors.moments(torch.full((100, 3), 0.7)))
+    assert torch.allclose(matrix, torch.eye(3), atol=1e-5)
+    assert torch.allclose(offset, torch.full((3,), 0.5), atol=1e-5)
+
+
+def test_recoloured_pictures_stay_within_what_a_screen_shows():
+    image = torch.rand(3, 8, 8)
+    found = colors.recolor(image, (2 * torch.eye(3), torch.tensor([-0.5, 0.0, 0.5])))
+    assert torch.allclose(found[0], (2 * image[0] - 0.5).clamp(0, 1))
+    assert found.max() <= 1
+
+
+def test_snapped_colours_lie_within_the_palettes_hull():
+    own = palette(3, 800)
+    image = torch.rand(3, 24, 24)
+    found = colors.snap(image, own).flatten(1).T
+    hull = Delaunay(own.mean(0).numpy() + 1.001 * (own - own.mean(0)).numpy())
+    assert (hull.find_simplex(found.numpy()) >= 0).all()
+    moved = (image.flatten(1).T - found).norm(dim=1)
+    assert moved.mean() > 0.05  # most of the cube is not in the palette
+
+
+def test_a_colour_of_the_palette_stays_about_where_it_is():
+    dense = torch.rand(100_000, 3)
+    image = 0.1 + 0.8 * torch.rand(3, 16, 16)
+    assert (colors.snap(image, dense) - image).abs().max() < 0.05
+    one = torch.tensor([[0.2, 0.4, 0.6]])
+    assert torch.allclose(colors.snap(image, one), one.T[..., None].expand_as(image), atol=1e-6)
+
+
+def test_a_picture_survives_its_file(tmp_path):
+    image = torch.rand(3, 20, 30)
+    write_image(image, tmp_path / "a.png")
+    assert torch.allclose(read_image(tmp_path / "a.png", "picture", "content"), image, atol=0.51 / 255)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
+def test_every_kind_of_picture_is_read(mode, tmp_path):
+    if mode == "I;16":
+        picture = Image.fromarray(np.full((20, 20), 32768, np.uint16))
+    elif mode == "I":
+        picture = Image.new("I", (20, 20), 32768)
+    else:
+        picture = Image.new("L", (20, 20), 128).convert(mode)
+    path = tmp_path / ("a.tif" if mode in ("CMYK", "F", "I") else "a.png")
+    picture.save(path)
+    found = read_image(path, "picture", "content")
+    assert found.shape == (3, 20, 20)
+    assert found.dtype == torch.float32
+    assert found.mean().item() == pytest.approx(0.5, abs=0.02)
+
+
+def test_transparency_shows_white(tmp_path):
+    Image.new("RGBA", (16, 16), (255, 0, 0, 0)).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png", "picture", "content").min() == 1
+
+
+def png_of_bits(side: int) -> bytes:
+    """A black PNG of one bit a pixel: a few kilobytes for any size."""
+    row = b"\0" + bytes((side + 7) // 8)
+    packer = zlib.compressobj(9)
+    data = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def encoded(kind: str, size: tuple[int, int] = (64, 64)) -> bytes:
+    out = io.BytesIO()
+    Image.effect_noise(size, 80).convert("RGB").save(out, format=kind)
+    return out.getvalue()
+
+
+BAD_PICTURES = {
+    "missing": (None, "does not exist"),
+    "empty": (b"", "is empty"),
+    "truncated JPEG": (encoded("JPEG")[:1500], "cannot be read as a picture"),
+    "truncated PNG": (encoded("PNG")[:3000], "cannot be read as a picture"),
+    "truncated TIFF": (encoded("TIFF")[:3000], "cannot be read as a picture"),
+    "truncated GIF": (encoded("GIF")[:900], "cannot be read as a picture"),
+    "header alone": (encoded("PNG")[:20], "cannot be read as a picture"),
+    "not a picture": (b"Dear Theo, thank you for your letter. " * 20, "cannot be read as a picture"),
+    "one pixel": (encoded("PNG", (1, 1)), "1 × 1 pixels, too small"),
+    "a line": (encoded("PNG", (300, 2)), "300 × 2 pixels, too small"),
+    "far too large": (png_of_bits(20_000), "20000 × 20000 pixels"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_PICTURES)
+def test_what_is_no_picture_is_refused(what, tmp_path):
+    data, said = BAD_PICTURES[what]
+    if data is not None:
+        (tmp_path / "monet.png").write_bytes(data)
+    with pytest.raises(PatinaError) as caught:
+        read_image(tmp_path / "monet.png", "style image", "styles")
+    assert caught.value.message.startswith("The style image monet.png")
+    assert said in caught.value.message
+    assert caught.value.field == "styles"
+    assert caught.value.cure
+
+
+def test_names_that_no_disk_takes_and_folders_are_refused(tmp_path):
+    for path in (tmp_path, tmp_path / ("x" * 300)):
+        with pytest.raises(PatinaError):
+            read_image(path, "style image", "styles")
+
+
+def test_the_largest_picture_is_larger_than_any_texture():
+    assert MAX_SIDE >= 8192
+
+
+def test_a_file_where_a_folder_should_be_is_named(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(PatinaError, match=r"texture\.png cannot be written: Not a directory") as caught:
+        write_image(torch.rand(3, 8, 8), tmp_path / "file" / "texture.png")
+    assert caught.value.field == "out"
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("options", "said"), [("size=64k", "No space left"), ("ro,size=64k", "Read-only")])
+def test_a_full_or_read_only_disk_is_named_and_keeps_what_was_there(options, said, tmp_path):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)]
+    if sys.platform != "linux" or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        (tmp_path / "texture.png").write_bytes(b"the old one")
+        subprocess.run(["mount", "-o", f"remount,{options}", str(tmp_path)], check=True)
+        with pytest.raises(PatinaError, match=said):
+            write_image(torch.rand(3, 256, 256), tmp_path / "texture.png")
+        assert (tmp_path / "texture.png").read_bytes() == b"the old one"
+        assert [path.name for path in tmp_path.iterdir()] == ["texture.png"]
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_resized_pictures_keep_their_mean_and_shape():
+    image = torch.rand(3, 40, 80)
+    assert resize(image, 40, 80) is image
+    assert resize(image, 10, 20).mean().item() == pytest.approx(image.mean().item(), abs=0.01)
+    assert resize_shorter(image, 20).shape == (3, 20, 40)
+    assert resize_shorter(image, 1).shape == (3, 8, 16)

@@ -1,0 +1,156 @@
+"""Jobs and events as files and lines: what survives, what is refused, and by which name."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from backend import protocol
+from backend.protocol import (
+    EVENT_KINDS,
+    Event,
+    Job,
+    PatinaError,
+    Style,
+    read_event,
+    read_job,
+    write_event,
+    write_job,
+)
+
+JOB = Job(
+    name="Füchse 狐", mesh="mesh.npz", styles=(Style("a.jpg", 2.0), Style("b.png")), seed=7, strength=0.3
+)
+
+
+def changed(folder: Path, **values: object) -> Path:
+    """A job file of JOB with some of its fields changed."""
+    record = asdict(JOB) | values
+    (folder / "job.json").write_text(json.dumps(record), encoding="utf-8")
+    return folder
+
+
+def test_a_job_survives_its_file(tmp_path):
+    assert write_job(tmp_path, JOB) == tmp_path / "job.json"
+    assert read_job(tmp_path) == JOB
+    assert [path.name for path in tmp_path.iterdir()] == ["job.json"]
+
+
+REFUSED = {
+    "version": [0, 2, "1", None, 1.5],
+    "name": [None, 3],
+    "mesh": [3, ["mesh.npz"]],
+    "content": [True],
+    "network": [None],
+    "styles": ["a.jpg", 3, ["a.jpg"], [{}], [{"image": ""}], [{"image": 3}], [{"image": "a", "size": 1}], []]
+    + [[{"image": "a", "weight": weight}] for weight in (0, -1, "2", None, math.nan, math.inf, True)],
+    "texture_size": [0, 100, 1024.0, "1024", True, 16384, None],
+    "quality": ["best", None, 1],
+    "strength": [-0.1, 1.1, "0.5", None, math.nan, math.inf, True, 10**400],
+    "colors": ["both", 1],
+    "style_size": [0, -1, "1", math.nan, math.inf],
+    "seed": [-1, 2**32, 1.0, "1", None, True],
+    "steps": [0, -5, 1.5, "10", 100_001],
+    "framing": ["close"],
+    "rasterizer": ["pencil"],
+    "device": ["tpu"],
+    "task": ["sculpt", None, []],
+    "parameterization": ["voxel", {}],
+    "relief": [1, "yes", None],
+    "cppns": [5, None, "a.cppn"],
+    "targets": [5, [3], ["class"], [{}]],
+}
+
+
+@pytest.mark.parametrize(("field", "value"), [(f, v) for f, values in REFUSED.items() for v in values])
+def test_a_field_that_is_wrong_is_named(field, value, tmp_path):
+    with pytest.raises(PatinaError) as caught:
+        read_job(changed(tmp_path, **{field: value}))
+    assert caught.value.field == field
+    assert field in caught.value.message
+
+
+def test_an_unknown_field_is_named(tmp_path):
+    with pytest.raises(PatinaError, match="unknown field colour") as caught:
+        read_job(changed(tmp_path, colour="red"))
+    assert caught.value.field == "colour"
+    assert caught.value.cure == "Remove it."
+
+
+def test_another_version_is_told_before_its_other_fields(tmp_path):
+    with pytest.raises(PatinaError, match="this backend reads version 1") as caught:
+        read_job(changed(tmp_path, version=99, colour="red"))
+    assert caught.value.field == "version"
+    assert "Update the extension" in caught.value.cure
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "3", "null", '"job"', "\ud800"])
+def test_what_is_no_job_is_refused(text, tmp_path):
+    if text is not None:
+        (tmp_path / "job.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(PatinaError) as caught:
+        read_job(tmp_path)
+    assert caught.value.field == "job"
+    assert str(tmp_path) in caught.value.message
+    assert caught.value.cure
+
+
+def test_a_folder_that_is_a_file_is_no_job(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(PatinaError) as caught:
+        read_job(tmp_path / "file")
+    assert caught.value.field == "job"
+
+
+EVENTS = [
+    Event("started", message="CPU, embree"),
+    Event("progress", stage="painting", step=3, steps=90, fraction=0.25, seconds_left=61.5, loss=0.75),
+    Event("preview", path="preview.png"),
+    Event("finished", path="texture.png", report="report.json"),
+    Event("failed", message="Füchse 狐 🦊 \n \u2028", cure="Choose another.", field="styles"),
+    Event("cancelled"),
+]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.kind)
+def test_an_event_survives_its_line(event):
+    line = write_event(event)
+    assert line.isascii()
+    assert len(line.splitlines()) == 1
+    assert read_event(line) == event
+    assert read_event(line + "\n") == event
+
+
+def test_an_event_says_only_what_it_has():
+    assert json.loads(write_event(Event("cancelled"))) == {"kind": "cancelled"}
+    assert {event.kind for event in EVENTS} <= set(EVENT_KINDS)
+
+
+@pytest.mark.parametrize(
+    "line", ["", "hello", "3", "null", "[1]", "{}", '{"kind": "party"}', '{"kind": ["a"]}']
+)
+def test_chatter_is_no_event(line):
+    assert read_event(line) is None
+
+
+def test_a_later_backends_event_is_read_for_what_is_known():
+    assert read_event('{"kind": "progress", "step": 2, "mood": "good"}') == Event("progress", step=2)
+
+
+def test_an_error_says_what_is_wrong_and_what_to_do():
+    assert str(PatinaError("It is broken.", "Mend it.", "it")) == "It is broken. Mend it."
+    assert str(PatinaError("It is broken.")) == "It is broken."
+
+
+def test_the_contract_needs_nothing_but_python():
+    """The add-on imports it in Blender's own Python."""
+    tree = ast.parse(Path(protocol.__file__).read_text(encoding="utf-8"))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) if node.module}
+    assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names
