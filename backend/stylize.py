@@ -28,7 +28,7 @@ from .seam_erasure import erase_seams
 
 PREVIEW_SECONDS = 4.0
 PREVIEW_SIDE = 512
-CONTENT_WEIGHT = 0.3  # at strength 0.5
+CONTENT_WEIGHT = 0.8  # at strength 0.5
 JUDGED_PIXEL = 1.5  # of a held-out view, in those of the finest stage
 
 
