@@ -58,7 +58,7 @@ def test_unseen_texels_take_after_their_neighbours_on_the_surface(texels):
 
 
 def test_neighbours_are_those_in_space_not_in_the_texture(texels):
-    """Of one island only a rim is seen; it goes on with the other islands' colours, not with its own rim's."""
+    """An island that no view saw takes the colour of those around it on the surface."""
     island = np.zeros((SIZE, SIZE), bool)
     island[: SIZE // 2, : SIZE // 3] = True
     island &= texels.used

@@ -1,0 +1,408 @@
+"""Style-transfer jobs on a mesh: as a program runs them, what comes out, how they end, what they refuse."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from meshes import quad, sphere, write_npz
+from PIL import Image
+
+from backend import report, stylize
+from backend.__main__ import GRACE, main
+from backend.protocol import CANCELLED, FAILED, FINISHED, Event, Job, Style, read_event, write_job
+from backend.rendering.mesh import Mesh
+from backend.rendering.texels import locate
+
+ROOT = Path(__file__).parents[2]
+GONE_SECONDS = 2.0
+JOB = Job(
+    name="ball",
+    mesh="mesh.npz",
+    content="content.png",
+    styles=(Style("style.png"),),
+    texture_size=64,
+    quality="draft",
+    steps=4,
+    seed=1,
+    device="cpu",
+)
+INPUTS = {"job.json", "mesh.npz", "content.png", "style.png"}
+
+
+def waves(size: int, color: tuple[float, float, float], count: float) -> Image.Image:
+    y, x = np.mgrid[:size, :size] / size
+    wave = 0.5 + 0.3 * np.sin(count * (x + 0.5 * np.sin(count * y)))
+    return Image.fromarray(np.round(255 * wave[..., None] * color).astype(np.uint8))
+
+
+def folder_of(folder: Path, job: Job = JOB, mesh: Mesh | None = None) -> Path:
+    """A whole job folder: a green ball, a blue style."""
+    folder.mkdir(exist_ok=True)
+    write_npz(mesh or sphere(2), folder / "mesh.npz")
+    waves(64, (0.5, 0.9, 0.2), 12).save(folder / "content.png")
+    waves(128, (0.2, 0.4, 1.0), 60).save(folder / "style.png")
+    write_job(folder, job)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def few_views(monkeypatch):
+    """What is done in this process is judged on 2 views; processes of their own judge on all."""
+    monkeypatch.setattr(report, "VIEWS", 2)
+
+
+def do(folder: Path, job: Job = JOB) -> list[Event]:
+    events: list[Event] = []
+    stylize.run(job, folder, events.append, lambda: False)
+    return events
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path)).astype(float)
+
+
+class Backend:
+    """`python -m backend run FOLDER`, with its pipes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-B", "-m", "backend", "run", str(folder)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def events(self) -> list[Event]:
+        """All that are still to come; then the process has closed its stdout."""
+        return [event for event in map(read_event, self.process.stdout) if event]
+
+    def wait_for(self, kind: str) -> Event:
+        for line in self.process.stdout:
+            event = read_event(line)
+            if event and event.kind == kind:
+                return event
+        raise AssertionError(f"no {kind}: {self.process.stderr.read()}")
+
+    def end(self) -> int:
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return self.process.wait(10)
+
+
+@pytest.fixture
+def start():
+    started = []
+
+    def start(folder: Path) -> Backend:
+        started.append(Backend(folder))
+        return started[-1]
+
+    yield start
+    for backend in started:
+        backend.process.kill()
+        backend.process.stdin.close()
+        backend.end()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> tuple[Path, list[Event], int]:
+    """A job done by a process of its own: its folder, its events, its exit code."""
+    folder = folder_of(tmp_path_factory.mktemp("job") / "job")
+    backend = Backend(folder)
+    events = backend.events()
+    backend.process.stdin.close()
+    return folder, events, backend.end()
+
+
+def test_a_job_is_done_and_told(finished):
+    folder, events, code = finished
+    assert code == FINISHED
+    assert events[0].kind == "started"
+    assert "CPU" in events[0].message
+    progress = [event for event in events if event.kind == "progress" and event.step]
+    assert [event.step for event in progress] == [1, 2, 3, 4]
+    assert all(event.steps == 4 and event.loss > 0 for event in progress)
+    assert [event.fraction for event in progress] == sorted(event.fraction for event in progress)
+    assert events[-1] == Event("finished", path="texture.png", report="report.json")
+    made = {path.name for path in folder.iterdir()} - INPUTS
+    assert made - {"preview.png"} == {"texture.png", "report.json"}
+    picture = Image.open(folder / "texture.png")
+    assert (picture.mode, picture.size) == ("RGB", (64, 64))
+
+
+def test_the_report_says_how_it_went(finished):
+    found = json.loads((finished[0] / "report.json").read_text())
+    assert 0 < found["coverage"] <= 1
+    assert found["style_distance"] < found["style_distance_before"]
+    assert found["content_distance"] > 0
+    assert found["seam_ratio"] > 0
+    assert found["steps"] == 4
+    assert found["seed"] == 1
+    assert found["job"]["styles"] == [{"image": "style.png", "weight": 1.0}]
+    seconds = found["seconds"]
+    parts = sum(value for name, value in seconds.items() if name != "total")
+    assert parts == pytest.approx(seconds["total"], abs=0.5)
+    assert found["peak_memory_mb"] > 100
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_others(finished, tmp_path):
+    folder_of(tmp_path)
+    do(tmp_path)
+    texture = (tmp_path / "texture.png").read_bytes()
+    assert texture == (finished[0] / "texture.png").read_bytes()  # even in another process
+    do(tmp_path, replace(JOB, seed=2))
+    assert (tmp_path / "texture.png").read_bytes() != texture
+
+
+def test_strength_nought_gives_the_content_back(tmp_path):
+    folder_of(tmp_path)
+    events = do(tmp_path, replace(JOB, strength=0))
+    assert events[-1].kind == "finished"
+    used = locate(sphere(2), 64).used
+    change = pixels(tmp_path / "texture.png") - pixels(tmp_path / "content.png")
+    assert np.abs(change[used]).max() <= 1
+
+
+def test_more_strength_takes_it_further_from_the_content(tmp_path):
+    folder_of(tmp_path)
+    used = locate(sphere(2), 64).used
+    changes = []
+    for strength in (0.1, 0.9):
+        do(tmp_path, replace(JOB, strength=strength))
+        change = pixels(tmp_path / "texture.png") - pixels(tmp_path / "content.png")
+        changes.append(np.abs(change[used]).mean())
+    assert changes[1] > 2 * changes[0]
+
+
+def test_the_palette_is_the_styles_or_the_objects(tmp_path):
+    """The content is green, the style blue."""
+    folder_of(tmp_path)
+    used = locate(sphere(2), 64).used
+    means = {}
+    for colors in ("style", "object"):
+        do(tmp_path, replace(JOB, colors=colors, strength=0.6))
+        means[colors] = pixels(tmp_path / "texture.png")[used].mean(0)
+    assert means["style"].argmax() == 2
+    assert means["object"].argmax() == 1
+    own = pixels(tmp_path / "content.png")[used].mean(0)
+    assert np.abs(means["object"] - own).max() < 20
+
+
+def test_an_object_without_a_texture_is_painted_too(tmp_path):
+    folder_of(tmp_path)
+    do(tmp_path, replace(JOB, content=None, steps=2))
+    assert pixels(tmp_path / "texture.png").std() > 2
+    assert json.loads((tmp_path / "report.json").read_text())["style_distance"] > 0
+
+
+# How a process ends
+
+
+LONG = replace(JOB, steps=5000)
+
+
+def test_a_cancel_ends_it_within_two_seconds(start, tmp_path):
+    backend = start(folder_of(tmp_path, LONG))
+    backend.wait_for("progress")
+    asked = time.monotonic()
+    backend.process.stdin.write("cancel\n")
+    backend.process.stdin.flush()
+    events = backend.events()
+    assert backend.process.wait(10) == CANCELLED
+    assert time.monotonic() - asked < GONE_SECONDS
+    assert events[-1] == Event("cancelled")
+    assert {path.name for path in tmp_path.iterdir()} - {"preview.png"} == INPUTS
+
+
+def test_the_end_of_stdin_ends_it(start, tmp_path):
+    """So does the end of the program that started it."""
+    backend = start(folder_of(tmp_path, LONG))
+    backend.wait_for("started")
+    asked = time.monotonic()
+    backend.process.stdin.close()
+    assert backend.events()[-1] == Event("cancelled")
+    assert backend.process.wait(10) == CANCELLED
+    assert time.monotonic() - asked < GONE_SECONDS
+    assert {path.name for path in tmp_path.iterdir()} == INPUTS
+
+
+def test_a_job_too_busy_to_listen_is_ended_where_it_is(start, tmp_path):
+    """It waits for its job file for ever: a named pipe into which nobody writes."""
+    os.mkfifo(tmp_path / "job.json")
+    backend = start(tmp_path)
+    backend.process.stdin.write("cancel\n")
+    backend.process.stdin.flush()
+    assert backend.events() == [Event("cancelled")]
+    assert backend.process.wait(10) == CANCELLED
+    assert GRACE < GONE_SECONDS
+
+
+def test_killed_it_leaves_nothing_half_written(start, tmp_path):
+    backend = start(folder_of(tmp_path, replace(JOB, texture_size=256)))
+    backend.wait_for("progress")
+    backend.process.kill()
+    assert backend.process.wait(10) < 0
+    left = {path.name for path in tmp_path.iterdir() if path.suffix != ".part"} - INPUTS
+    assert left <= {"preview.png", "texture.png"}
+    for name in left:
+        Image.open(tmp_path / name).load()
+
+
+# What it refuses
+
+
+def text(data: str):
+    return lambda path: path.write_text(data)
+
+
+def shorten(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def broken(**arrays):
+    """The sphere with some arrays changed in one place."""
+
+    def write(path: Path) -> None:
+        mesh = sphere(1)
+        changed = {}
+        for name, change in arrays.items():
+            changed[name] = change(getattr(mesh, name).copy())
+        write_npz(mesh, path, **changed)
+
+    return write
+
+
+def put(place, value):
+    def change(array):
+        array[place] = value
+        return array
+
+    return change
+
+
+MESHES = {
+    "missing": (Path.unlink, "mesh.npz is missing"),
+    "empty": (text(""), "mesh.npz is not a mesh"),
+    "truncated": (shorten, "mesh.npz is not a mesh"),
+    "something else": (text("v 0 0 0\n"), "mesh.npz is not a mesh"),
+    "one array": (lambda path: np.save(path.open("wb"), np.zeros(3)), "mesh.npz is not a mesh"),
+    "no UVs": (lambda path: np.savez(path, vertices=np.zeros((3, 3))), "mesh.npz is not a mesh"),
+    "a NaN coordinate": (broken(vertices=put((3, 1), np.nan)), "ball has a coordinate that is NaN"),
+    "an infinite coordinate": (broken(vertices=put((3, 1), np.inf)), "ball has a coordinate that is NaN"),
+    "a NaN UV": (broken(uvs=put((3, 1), np.nan)), "ball has a UV that is NaN"),
+    "no UV area": (broken(uvs=lambda uvs: uvs * 0), "its UV map covers nothing"),
+    "UVs on a line": (broken(uvs=lambda uvs: uvs * (1, 0)), "its UV map covers nothing"),
+    "UVs smaller than a texel": (broken(uvs=lambda uvs: uvs * 1e-3 + 1e-5), "smaller than a texel"),
+    "no faces": (
+        broken(faces=lambda f: f[:0], uvs=lambda uvs: uvs[:0], normals=lambda n: n[:0]),
+        "ball has no faces",
+    ),
+    "a vertex that is not there": (broken(faces=put((0, 0), 10_000)), "vertices it has not"),
+    "a negative vertex": (broken(faces=put((0, 0), -1)), "vertices it has not"),
+    "all in one point": (broken(vertices=lambda v: v * 0), "no extent"),
+    "too few UVs": (broken(uvs=lambda uvs: uvs[1:]), "wrong shape"),
+    "quads": (broken(faces=lambda f: np.concatenate([f, f[:, :1]], 1)), "wrong shape"),
+    "words": (broken(vertices=lambda v: v.astype("U8")), "wrong type"),
+    "faces with fractions": (broken(faces=lambda f: f + 0.5), "wrong type"),
+    "objects": (broken(vertices=lambda v: v.astype(object)), "mesh.npz is not a mesh"),
+}
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """`backend run` in this process, as a program calls it: its stdin stays open while it works."""
+    reads, writes = os.pipe()
+    stdin = os.fdopen(reads)
+    monkeypatch.setattr("sys.stdin", stdin)
+
+    def run(folder: Path) -> tuple[int, list[Event]]:
+        code = main(["run", str(folder)])
+        return code, [event for event in map(read_event, capsys.readouterr().out.splitlines()) if event]
+
+    yield run
+    os.close(writes)
+
+
+def refused(run, folder: Path, field: str, said: str) -> None:
+    before = {path.name for path in folder.iterdir()}
+    code, events = run(folder)
+    assert code == FAILED
+    event = events[-1]
+    assert (event.kind, event.field) == ("failed", field)
+    assert said in event.message
+    assert event.cure
+    assert {path.name for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("what", MESHES)
+def test_a_mesh_that_is_none_is_refused_by_name(what, run, tmp_path):
+    harm, said = MESHES[what]
+    harm(folder_of(tmp_path) / "mesh.npz")
+    refused(run, tmp_path, "mesh", said)
+
+
+STYLES = {
+    "missing": (Path.unlink, "style.png does not exist"),
+    "empty": (text(""), "style.png is empty"),
+    "truncated": (shorten, "style.png cannot be read"),
+    "not a picture": (text("Dear Theo,"), "style.png cannot be read"),
+    "one pixel": (lambda path: Image.new("RGB", (1, 1)).save(path), "style.png is 1 × 1 pixels"),
+}
+
+
+@pytest.mark.parametrize("what", STYLES)
+@pytest.mark.parametrize("name", ["style.png", "content.png"])
+def test_a_picture_that_is_none_is_refused_by_name(what, name, run, tmp_path):
+    harm, said = STYLES[what]
+    harm(folder_of(tmp_path) / name)
+    field = "styles" if name == "style.png" else "content"
+    refused(run, tmp_path, field, said.replace("style.png", name))
+
+
+JOBS = {
+    "another version": ({"version": 2}, "version", "reads version 1"),
+    "an unknown field": ({"colour": "red"}, "colour", "unknown field"),
+    "a wrong type": ({"seed": "one"}, "seed", "'one'"),
+    "a device that is not there": ({"device": "mps"}, "device", "no mps device"),
+    "an unknown network": ({"network": "vgg99"}, "network", "vgg99"),
+}
+
+
+@pytest.mark.parametrize("what", JOBS)
+def test_a_job_that_cannot_be_done_is_refused_by_name(what, run, tmp_path):
+    values, field, said = JOBS[what]
+    path = folder_of(tmp_path) / "job.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    refused(run, tmp_path, field, said)
+
+
+def test_a_folder_that_is_not_there_is_refused(run, tmp_path):
+    code, events = run(tmp_path / "nowhere")
+    assert code == FAILED
+    assert events[-1].field == "job"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(run, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
+    if sys.platform != "linux" or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        folder_of(disk, replace(JOB, strength=0), quad())
+        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+        (disk / "ballast").write_bytes(bytes(free))
+        refused(run, disk, "out", "texture.png cannot be written: No space left")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
