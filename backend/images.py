@@ -61,11 +61,6 @@ def _tensor(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float() / 255
 
 
-def from_pillow(image: Image.Image) -> Tensor:
-    """(3, H, W) of a picture that is in memory."""
-    return _tensor(image)
-
-
 def to_pillow(image: Tensor) -> Image.Image:
     """An 8-bit RGB picture of `image` (3, H, W)."""
     pixels = (image.detach().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu()
