@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .camera import Camera
-from .mesh import Mesh
+from .mesh import Faces, Mesh
 from .rasterizer import Rasterizer
 
 
@@ -46,43 +45,32 @@ class GBuffer:
 
 def render(mesh: Mesh, rasterize: Rasterizer, camera: Camera, device: torch.device | str = "cpu") -> GBuffer:
     """Look at `mesh` through `camera`. Back faces and triangles without UV area count as background."""
-    faces, barycentric = rasterize(camera)
-    rays = camera.directions()
-    facing = -np.einsum("nc,nc->n", mesh.face_normals[faces], rays) / np.linalg.norm(rays, axis=1)
-    pixels = np.flatnonzero((faces >= 0) & (facing > 1e-3) & mesh.painted[faces])
+    faces, barycentric = (found.to(device) for found in rasterize(camera))
+    surface = mesh.on(device)
+    rays = torch.from_numpy(camera.directions()).to(device, torch.float32)
+    facing = -(surface.normals[faces] * rays).sum(1) / rays.norm(dim=1)  # face -1 reads one that counts not
+    pixels = ((faces >= 0) & (facing > 1e-3) & surface.painted[faces]).nonzero()[:, 0]
     faces, rays, facing = faces[pixels], rays[pixels], facing[pixels]
     b1, b2 = barycentric[pixels].T
-    weights = np.stack([1 - b1 - b2, b1, b2], 1)
-    points = np.einsum("nk,nkc->nc", weights, mesh.corners[faces])
-    uv = np.einsum("nk,nkc->nc", weights, mesh.uvs[faces])
-    return GBuffer(
-        size=camera.size,
-        pixels=torch.from_numpy(pixels).to(device),
-        faces=torch.from_numpy(faces.astype(np.int64)).to(device),
-        points=torch.from_numpy(points.astype(np.float32)).to(device),
-        uv=torch.from_numpy(uv.astype(np.float32)).to(device),
-        footprint=torch.from_numpy(_footprint(mesh, camera, faces, rays, points)).to(device),
-        facing=torch.from_numpy(facing.astype(np.float32)).to(device),
-    )
+    weights = torch.stack([1 - b1 - b2, b1, b2], 1)[:, None]
+    points = (weights @ surface.corners[faces])[:, 0]
+    uv = (weights @ surface.uvs[faces])[:, 0]
+    footprint = _footprint(surface, camera, faces, rays, points)
+    return GBuffer(camera.size, pixels, faces, points, uv, footprint, facing)
 
 
-def _footprint(
-    mesh: Mesh, camera: Camera, faces: np.ndarray, rays: np.ndarray, points: np.ndarray
-) -> np.ndarray:
+def _footprint(surface: Faces, camera: Camera, faces: Tensor, rays: Tensor, points: Tensor) -> Tensor:
     """(P,): the major axis of a pixel's image in UV space, from ray differentials (Igehy 1999) on the plane.
 
     A step of one pixel moves the point by the camera's axis, slid along the ray back onto the plane.
     """
-    normals = mesh.face_normals[faces].astype(np.float64)
-    depth = (camera.position - points) @ camera.axes[2]
-    jacobians = mesh.uv_jacobians[faces].astype(np.float64)
-    cosine = np.einsum("nc,nc->n", normals, rays)
-    steps = []
-    for axis in camera.axes[:2]:
-        slid = axis - rays * ((normals @ axis) / cosine)[:, None]
-        steps.append(np.einsum("nij,nj->ni", jacobians, slid) * (depth * camera.pixel)[:, None])
-    a = sum(step[:, 0] ** 2 for step in steps)
-    b = sum(step[:, 0] * step[:, 1] for step in steps)
-    c = sum(step[:, 1] ** 2 for step in steps)
-    major = (a + c) / 2 + np.sqrt(((a - c) / 2) ** 2 + b**2)
-    return np.asarray(np.sqrt(major), np.float32)
+    position, axes = (torch.from_numpy(a).to(points) for a in (camera.position, camera.axes))
+    normals, jacobians = surface.normals[faces], surface.jacobians[faces]
+    depth = (position - points) @ axes[2]
+    cosine = (normals * rays).sum(1)
+    slid = axes[:2, None] - rays * ((axes[:2] @ normals.T) / cosine)[..., None]  # (2, P, 3)
+    steps = (jacobians @ slid[..., None])[..., 0] * (depth * camera.pixel)[:, None]
+    a, c = steps.square().sum(0).T
+    b = steps.prod(2).sum(0)
+    major: Tensor = (a + c) / 2 + (((a - c) / 2).square() + b.square()).sqrt()
+    return major.sqrt()

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..protocol import PatinaError
 
 Array = NDArray[np.float32]
 MIN_UV_AREA = 1e-12  # below this a triangle has no place in the texture
+
+
+@dataclass(frozen=True)
+class Faces:
+    """What is constant over each of F triangles, as tensors on one device (see `Mesh` for what they are).
+
+    corners (F, 3, 3); uvs (F, 3, 2); normals (F, 3); jacobians (F, 2, 3); painted (F,) bool.
+    """
+
+    corners: torch.Tensor
+    uvs: torch.Tensor
+    normals: torch.Tensor
+    jacobians: torch.Tensor
+    painted: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,15 @@ class Mesh:
     normals: Array
     unit: float
     center: NDArray[np.float64]
+    _on: dict[str, Faces] = field(default_factory=dict, repr=False, compare=False)
+
+    def on(self, device: torch.device | str) -> Faces:
+        """The triangles on `device`, moved there once."""
+        name = str(device)
+        if name not in self._on:
+            arrays = self.corners, self.uvs, self.face_normals, self.uv_jacobians, self.painted
+            self._on[name] = Faces(*(torch.from_numpy(a).to(device) for a in arrays))
+        return self._on[name]
 
     @cached_property
     def corners(self) -> Array:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ...protocol import PatinaError
 from ..camera import Camera
@@ -15,17 +16,21 @@ from ..mesh import Mesh
 class Rasterizer(Protocol):
     """Holds one mesh, ready to be looked at."""
 
-    def __call__(self, camera: Camera) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Face (H*W,), -1 where nothing is hit, and barycentric (H*W, 2) of corners 1 and 2."""
+    def __call__(self, camera: Camera) -> tuple[Tensor, Tensor]:
+        """Face (H*W,) int64, -1 where nothing is hit, and barycentric (H*W, 2) of corners 1 and 2."""
 
     def free_distance(self, origin: NDArray[np.floating], direction: NDArray[np.floating]) -> float:
         """How far one ray (3,) gets before it hits something; infinite if it never does."""
 
 
 def create(name: str, mesh: Mesh) -> Rasterizer:
-    """The rasterizer called `name`, ready for `mesh`."""
+    """The rasterizer called `name`, ready for `mesh`. Raises PatinaError where it cannot be had."""
     if name == "embree":
         from .embree import Embree
 
         return Embree(mesh)
+    if name == "nvdiffrast":
+        from .nvdiffrast import Nvdiffrast
+
+        return Nvdiffrast(mesh)
     raise PatinaError(f"There is no rasterizer called {name}.", "Use embree.", "rasterizer")

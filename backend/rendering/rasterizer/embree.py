@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..camera import Camera
 from ..mesh import Mesh
@@ -18,12 +20,13 @@ class Embree:
         self._scene = EmbreeScene()
         self._triangles = TriangleMesh(self._scene, mesh.vertices, mesh.faces)
 
-    def __call__(self, camera: Camera) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    def __call__(self, camera: Camera) -> tuple[Tensor, Tensor]:
         rays = camera.directions()
         hits = self._scene.run(
             (camera.position + camera.near * rays).astype(np.float32), rays.astype(np.float32), output=True
         )
-        return hits["primID"], np.stack([hits["u"], hits["v"]], 1)
+        barycentric = np.stack([hits["u"], hits["v"]], 1)
+        return torch.from_numpy(hits["primID"]).long(), torch.from_numpy(barycentric)
 
     def free_distance(self, origin: NDArray[np.floating], direction: NDArray[np.floating]) -> float:
         """How far one ray (3,) gets before it hits something; infinite if it never does."""
