@@ -9,10 +9,27 @@ A job folder holds `job.json` (a `Job`) and the files it names, by paths relativ
     content.png   the object's present base colour, sRGB; row 0 is v = 1
     style.jpg     any image Pillow reads
 
+mesh.npz may hold more:
+
+    tiles         (F,) int32, index into `Job.tiles` of the texture that a face shows; without it, one texture
+    objects       (F,) int32, index of the object that a face is of; no vertex is of two; without it, one
+    weights       (F, 3) float32, one per corner, 0..1: how far to paint there; without it, all the way
+    directions    (F, 3, 3) float32, one per corner, scene axes, any length: along it strokes run; 0: anyhow
+
+So several objects, or the tiles of a UDIM image, are one job. `Job.tiles` names the textures, all of
+`texture_size`, and each face names its own; UVs wrap within it (those of UDIM tiles may stay as they are).
+They are painted together, to one set of statistics, with strokes of one size in scene units. Unless
+`Job.occlusion` is set, each view shows one object, as if it stood alone.
+
+A mask (`weights`, a mask picture, or both, multiplied) limits what is painted: outside it, views show the
+content, and so does the result. The whole mask is then written too, as `mask.png`: 8 bits of grey, 0 where
+nothing was painted, at the content's own size, so that it can be composed at the content's own depth.
+
 The backend adds `preview.png`, `texture.png` (`image.png` where there is no mesh) and `report.json`,
 each written beside and renamed, so a reader never sees half a file. Several frames are `texture_0.png`,
-`texture_1.png`, …; a CPPN is also kept as `picture.cppn`; relief gives `height.png` (16 bits) and
-`normal.png` (tangent space, green up) too. It writes one event a line to stdout; everything else goes to
+`texture_1.png`, …, and so are the textures of several tiles, their masks and previews (see `numbered`);
+a CPPN is also kept as `picture.cppn`; relief gives `height.png` (16 bits) and `normal.png` (tangent
+space, green up) too. It writes one event a line to stdout; everything else goes to
 stderr. It reads stdin: a line `cancel` ends the job within two seconds, and so does the end of the stream.
 """
 
@@ -30,6 +47,7 @@ VERSION = 1
 JOB_FILE = "job.json"
 PREVIEW_FILE = "preview.png"
 TEXTURE_FILE = "texture.png"
+MASK_FILE = "mask.png"
 HEIGHT_FILE = "height.png"
 NORMAL_FILE = "normal.png"
 IMAGE_FILE = "image.png"
@@ -47,6 +65,7 @@ RASTERIZERS = ("embree", "nvdiffrast")
 TASKS = ("stylize", "dream", "synthesize", "interpolate", "morph")
 TARGETS = ("class", "channel", "neuron", "direction", "deepdream")
 PARAMETERIZATIONS = ("pyramid", "fourier", "pixel", "cppn", "shared")
+MAX_TILES = 256
 TEXTURE_SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
@@ -92,6 +111,18 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Tile:
+    """One texture of a job that paints several: an object's, or a tile of a UDIM image.
+
+    name: for messages and the report; content: its present base colour; mask: grey, white where to paint.
+    """
+
+    name: str
+    content: str | None = None
+    mask: str | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """What is to be done. Paths are relative to the job folder. Without a mesh it is a flat picture."""
 
@@ -121,6 +152,13 @@ class Job:
     tileable: bool = False  # synthesize: left goes on at right, top at bottom
     scales: int = 3  # synthesize: of the exemplar's pyramid; 1 is plain Gram matrices
     cppns: tuple[str, ...] = ()  # morph: the two ends
+    tiles: tuple[
+        Tile, ...
+    ] = ()  # stylize on a mesh: its several textures; then `content` and `mask` are theirs
+    mask: str | None = None  # stylize on a mesh: a grey picture in texture space, white where to paint
+    occlusion: bool = (
+        False  # stylize: objects hide each other as in the scene, and what is hidden matters less
+    )
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -145,7 +183,7 @@ def _check(job: Job) -> None:
     for name in ("name", "network", "parameterization"):
         if not isinstance(getattr(job, name), str):
             refuse(name, "must be text")
-    for name in ("mesh", "content"):
+    for name in ("mesh", "content", "mask"):
         if not isinstance(getattr(job, name), str | None):
             refuse(name, "must be a path or null")
     one_of("quality", QUALITIES)
@@ -168,6 +206,7 @@ def _check(job: Job) -> None:
         if not _is_number(style.weight) or style.weight <= 0:
             refuse("styles", f"gives {style.image} the weight {style.weight!r}", "Use a positive number.")
     _check_task(job, refuse, one_of)
+    _check_tiles(job, refuse, one_of)
 
 
 def _check_task(
@@ -238,6 +277,28 @@ def _check_task(
         )
 
 
+def _check_tiles(
+    job: Job, refuse: Callable[..., None], one_of: Callable[[str, tuple[Any, ...]], None]
+) -> None:
+    """Several textures, masks and occlusion are for the style of meshes."""
+    one_of("occlusion", (False, True))
+    painted = job.mesh is not None and job.task == "stylize" and job.parameterization == "pyramid"
+    for name in ("tiles", "mask", "occlusion"):
+        if getattr(job, name) and (not painted or job.relief):
+            refuse(
+                name, "is for the style of a mesh, painted on a pyramid and without relief", "Leave it out."
+            )
+    for tile in job.tiles:
+        if not isinstance(tile.name, str) or not all(
+            isinstance(path, str | None) for path in (tile.content, tile.mask)
+        ):
+            refuse("tiles", f"has {tile!r}", "Give each a name, and paths or null.")
+    if job.tiles and (job.content or job.mask):
+        refuse("tiles", "leaves no use for the job's own content and mask", "Give them to the tiles.")
+    if len(job.tiles) > MAX_TILES:
+        refuse("tiles", f"has {len(job.tiles)}", f"Paint at most {MAX_TILES} at a time.")
+
+
 def _check_target(target: Target, refuse: Callable[..., None]) -> None:
     kind = target.kind
     if kind not in TARGETS:
@@ -254,6 +315,12 @@ def _check_target(target: Target, refuse: Callable[..., None]) -> None:
             refuse("targets", "has a malformed direction", "Give pairs of a channel and its weight.")
     if not _is_number(target.weight) or target.weight == 0:
         refuse("targets", f"has the weight {target.weight!r}", "Use a number other than 0.")
+
+
+def numbered(name: str, index: int, count: int) -> str:
+    """The file `name` of the picture `index` of `count`: itself where there is one, else with its number."""
+    stem, dot, suffix = name.rpartition(".")
+    return name if count <= 1 else f"{stem}_{index}{dot}{suffix}"
 
 
 def _is_number(x: object) -> bool:
@@ -304,10 +371,16 @@ def read_job(folder: Path) -> Job:
         raise PatinaError(
             f"job.json: targets is malformed ({error}).", 'Write it as [{"kind": "class", …}].', "targets"
         ) from None
+    try:
+        tiles = tuple(Tile(**tile) for tile in raw.pop("tiles", ()))
+    except TypeError as error:
+        raise PatinaError(
+            f"job.json: tiles is malformed ({error}).", 'Write it as [{"name": …, "content": …}].', "tiles"
+        ) from None
     cppns = raw.pop("cppns", ())
     if not isinstance(cppns, list | tuple):
         raise PatinaError(f"job.json: cppns is {cppns!r}.", "Write it as a list of files.", "cppns")
-    return Job(styles=styles, targets=targets, cppns=tuple(cppns), **raw)
+    return Job(styles=styles, targets=targets, tiles=tiles, cppns=tuple(cppns), **raw)
 
 
 @dataclass(frozen=True)

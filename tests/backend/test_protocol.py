@@ -6,7 +6,7 @@ import ast
 import json
 import math
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,8 @@ from backend.protocol import (
     Job,
     PatinaError,
     Style,
+    Tile,
+    numbered,
     read_event,
     read_job,
     write_event,
@@ -34,6 +36,31 @@ def changed(folder: Path, **values: object) -> Path:
     record = asdict(JOB) | values
     (folder / "job.json").write_text(json.dumps(record), encoding="utf-8")
     return folder
+
+
+def test_a_job_of_several_textures_survives_its_file(tmp_path):
+    job = replace(JOB, tiles=(Tile("cup", "content_0.png"), Tile("1002", mask="mask_1.png")), occlusion=True)
+    write_job(tmp_path, job)
+    assert read_job(tmp_path) == job
+
+
+@pytest.mark.parametrize("field", ["tiles", "mask", "occlusion"])
+@pytest.mark.parametrize("other", [{"mesh": None, "content": "a"}, {"relief": True}, {"task": "synthesize"}])
+def test_what_scenes_have_is_for_the_style_of_meshes(field, other):
+    values = {"tiles": (Tile("cup"),), "mask": "mask.png", "occlusion": True}
+    with pytest.raises(PatinaError) as caught:
+        replace(JOB, **{field: values[field]}, **other)
+    assert caught.value.field == field
+
+
+def test_several_textures_have_several_contents():
+    with pytest.raises(PatinaError, match="Give them to the tiles"):
+        replace(JOB, tiles=(Tile("cup"),), content="content.png")
+
+
+def test_several_pictures_have_numbers():
+    assert numbered("texture.png", 0, 1) == "texture.png"
+    assert [numbered("texture.png", i, 2) for i in (0, 1)] == ["texture_0.png", "texture_1.png"]
 
 
 def test_a_job_survives_its_file(tmp_path):
@@ -57,6 +84,10 @@ REFUSED = {
     "style_size": [0, -1, "1", math.nan, math.inf],
     "seed": [-1, 2**32, 1.0, "1", None, True],
     "steps": [0, -5, 1.5, "10", 100_001],
+    "tiles": ["a", [3], [{}], [{"name": 3}], [{"name": "a", "content": 3}], [{"name": "a", "size": 1}]]
+    + [[{"name": "a"}] * 257],
+    "mask": [3, True],
+    "occlusion": [1, "yes", None],
     "framing": ["close"],
     "rasterizer": ["pencil"],
     "device": ["tpu"],
