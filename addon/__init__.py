@@ -8,9 +8,9 @@ from __future__ import annotations
 def _modules() -> tuple:
     from . import installation, jobs, preferences, properties
     from .export import properties as export_properties
-    from .operators import apply, cancel, compare, export, install, stylize
+    from .operators import apply, cancel, compare, dismiss, export, install, queue, stylize
     from .ui import export as export_panel
-    from .ui import panel
+    from .ui import panel, progress
 
     return (
         preferences,
@@ -23,8 +23,11 @@ def _modules() -> tuple:
         cancel,
         apply,
         compare,
+        dismiss,
+        queue,
         export,
         panel,
+        progress,
         export_panel,
     )
 

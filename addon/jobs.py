@@ -18,6 +18,7 @@ from pathlib import Path
 import bpy
 
 from ..backend.protocol import REPORT_FILE, TEXTURE_FILE, Event, PatinaError
+from . import problems
 from .folders import EXTENSION
 from .process import Process, python_command
 
@@ -64,11 +65,13 @@ class Run:
 
 queue: list[Run] = []  # the first one runs
 ended: list[Run] = []  # the latest last
-last_error: PatinaError | None = None  # for the panel: of the last attempt
 
 
 def submit(run: Run) -> None:
     """Put `run` at the end of the queue; with a window it starts by itself."""
+    problems.clear(run.object_name)
+    for note in run.notes:
+        problems.note(note, run.object_name)
     queue.append(run)
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=0.0, persistent=True)
@@ -80,11 +83,42 @@ def find(folder: str) -> Run | None:
 
 
 def cancel() -> None:
-    """Cancel the running job and forget those that wait. The running one ends within two seconds."""
-    for run in queue[1:] if queue and queue[0].state == RUNNING else list(queue):
-        _end(run, CANCELLED)
+    """Cancel the first job. If it runs, it ends within two seconds; then the next starts."""
     if queue and queue[0].process:
         queue[0].process.cancel()
+    elif queue:
+        _end(queue[0], CANCELLED)
+
+
+def cancel_all() -> None:
+    """Cancel the running job and forget those that wait."""
+    for run in queue[1:]:
+        _end(run, CANCELLED)
+    cancel()
+
+
+def waiting() -> list[Run]:
+    """The jobs that may still be moved and removed."""
+    return [run for run in queue if run.state == WAITING]
+
+
+def move(folder: str, by: int) -> bool:
+    """Move the waiting job in `folder` down the queue by so many places; whether it moved."""
+    run = next((run for run in waiting() if str(run.folder) == folder), None)
+    if run is None:
+        return False
+    place, first = queue.index(run), len(queue) - len(waiting())
+    target = min(max(place + by, first), len(queue) - 1)
+    queue.insert(target, queue.pop(place))
+    return target != place
+
+
+def remove(folder: str) -> bool:
+    """Take the waiting job in `folder` out of the queue; whether there was one."""
+    run = next((run for run in waiting() if str(run.folder) == folder), None)
+    if run is not None:
+        _end(run, CANCELLED)
+    return run is not None
 
 
 def pump() -> bool:
@@ -114,7 +148,7 @@ def run_to_end(watch: Callable[[Run], None]) -> None:
             watch(run)
             time.sleep(TICK_SECONDS / 2)
     except KeyboardInterrupt:
-        cancel()
+        cancel_all()
         while pump():
             time.sleep(TICK_SECONDS / 2)
 
@@ -137,6 +171,7 @@ def _take(run: Run, event: Event) -> None:
         run.progress = event
     elif event.kind == "message":
         run.notes.append(event.message)
+        problems.note(event.message, run.object_name)
     elif event.kind == "failed":
         named = run.object_name in event.message
         message = event.message if named else f"{run.object_name}: {event.message}"
@@ -161,8 +196,8 @@ def _a_window() -> contextlib.AbstractContextManager[object]:
 
 def fail(run: Run, error: PatinaError) -> None:
     """End `run` with an error, which the panel shows."""
-    global last_error
-    run.error = last_error = error
+    run.error = error
+    problems.tell(error, run.object_name, str(run.folder))
     _end(run, FAILED)
 
 
@@ -185,7 +220,7 @@ def _tick() -> float | None:
 
 def _visible() -> tuple[object, ...]:
     """What the panel shows of the queue."""
-    return len(queue), len(ended), queue[0].progress if queue else None
+    return [run.folder for run in queue], queue[0].progress if queue else None, len(problems.shown)
 
 
 def redraw() -> None:

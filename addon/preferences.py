@@ -7,7 +7,7 @@ from . import folders, installation
 from .installation import known
 from .setup import environment, variants
 from .setup.variants import GB
-from .ui.panel import wrapped
+from .ui.text import wrapped
 
 # No `from __future__ import annotations` here: see properties.py.
 

@@ -8,7 +8,7 @@ from .. import jobs
 
 
 class PATINA_OT_cancel(bpy.types.Operator):
-    """Stop the running job, and forget those that wait. The object stays as it was"""
+    """Stop the running job; the next one starts. The object stays as it was"""
 
     bl_idname = "patina.cancel"
     bl_label = "Cancel"

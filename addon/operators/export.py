@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from ...backend.protocol import PatinaError
-from .. import jobs
+from .. import problems
 from ..export import engines, printing, proof
 from ..export.copies import stylized_objects
 from ..export.presets import PRESETS, file_stem, file_stems
@@ -96,13 +96,13 @@ class PATINA_OT_export(bpy.types.Operator):
             return self.fail(error)
         finally:
             context.window.cursor_set("DEFAULT")
-        jobs.last_error = None
+        problems.clear("export")
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         self.report({"INFO"}, f"Wrote {files[0]}{more}")
         return {"FINISHED"}
 
     def fail(self, error: PatinaError) -> set[str]:
-        jobs.last_error = error
+        problems.tell(error, "export")
         self.report({"ERROR"}, str(error))
         return {"CANCELLED"}
 
@@ -131,10 +131,10 @@ class PATINA_OT_print_check(bpy.types.Operator):
         try:
             last_check = printing.check(context, stylized_objects(context, settings.scope), settings)
         except PatinaError as error:
-            jobs.last_error = error
+            problems.tell(error, "export")
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        jobs.last_error = None
+        problems.clear("export")
         wrong = [finding for finding in last_check["findings"] if finding["level"] != "ok"]
         for finding in wrong:
             self.report({"WARNING"}, f"{finding['message']} {finding['cure']}")

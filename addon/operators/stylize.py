@@ -6,30 +6,34 @@ import bpy
 
 from ...backend.protocol import PatinaError
 from ...backend.terminal import ProgressBar
-from .. import folders, jobs
+from .. import folders, jobs, problems
 from ..scene import job, mesh
 
 
 def prepare(context: bpy.types.Context) -> list[jobs.Run]:
     """A job for each selected mesh, in a folder of its own, ready to be submitted.
 
-    Raises PatinaError if one of them cannot be painted: then there is no job at all.
+    Those that cannot be painted are told of as problems. Raises PatinaError if none can.
     """
     objects = mesh.selected_meshes(context)
     python = folders.backend_python()
     job.remove_old(folders.jobs())
     depsgraph = context.evaluated_depsgraph_get()
     runs: list[jobs.Run] = []
-    try:
-        for obj in objects:
+    errors: list[tuple[str, PatinaError]] = []
+    for obj in objects:
+        try:
             written = job.write(obj, context.scene.patina, depsgraph, folders.jobs())
-            run = jobs.Run(written.folder, python, obj.name, obj.session_uid, written.uv_map)
-            run.notes += [written.note] if written.note else []
-            runs.append(run)
-    except PatinaError:
-        for run in runs:
-            job.remove(run.folder)
-        raise
+        except PatinaError as error:
+            errors.append((obj.name, error))
+            continue
+        run = jobs.Run(written.folder, python, obj.name, obj.session_uid, written.uv_map)
+        run.notes += [written.note] if written.note else []
+        runs.append(run)
+    if not runs:
+        raise errors[0][1]
+    for name, error in errors:
+        problems.tell(error, name)
     return runs
 
 
@@ -40,19 +44,20 @@ class PATINA_OT_stylize(bpy.types.Operator):
     bl_idname = "patina.stylize"
     bl_label = "Stylize"
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        cls.poll_message_set("A job is running; wait for it or cancel it")
-        return not jobs.queue
-
     def execute(self, context: bpy.types.Context) -> set[str]:
-        jobs.last_error = None
+        problems.clear("stylize")
+        for obj in context.selected_objects:
+            problems.clear(obj.name)
         try:
             runs = prepare(context)
         except PatinaError as error:
-            jobs.last_error = error
+            problems.tell(error, "stylize")
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        selected = {obj.name for obj in context.selected_objects}
+        for problem in problems.shown:
+            if problem.is_error and problem.source in selected:
+                self.report({"WARNING"}, f"{problem.message} {problem.cure}")
         for run in runs:
             jobs.submit(run)
         if not bpy.app.background:

@@ -10,7 +10,8 @@ from ..export import proof
 from ..export.copies import is_stylized
 from ..export.presets import PRESETS
 from ..operators import export
-from .panel import PATINA_PT_stylize, wrapped
+from .panel import PATINA_PT_stylize
+from .text import wrapped
 
 _ICONS = {"warning": "ERROR", "problem": "CANCEL"}
 

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import bpy
 
-from ...backend.terminal import clock
-from .. import folders, jobs, styles
+from .. import styles
 from ..scene import material
-
-
-def wrapped(layout: bpy.types.UILayout, text: str, width: float, icon: str = "NONE") -> None:
-    """Draw `text` over as many lines as a sidebar of `width` pixels needs."""
-    letter = 7.0 * bpy.context.preferences.system.ui_scale
-    column = layout.column(align=True)
-    for number, line in enumerate(textwrap.wrap(text, max(16, int((width - 50) / letter)))):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else "NONE")
+from . import problems, progress
 
 
 class PATINA_PT_stylize(bpy.types.Panel):
@@ -49,10 +39,8 @@ class PATINA_PT_stylize(bpy.types.Panel):
         column.prop(settings, "texture_size")
         column.prop(settings, "seed")
 
-        if jobs.queue:
-            self.draw_running(layout, jobs.queue[0], len(jobs.queue) - 1)
-        else:
-            self.draw_button(context, layout)
+        self.draw_button(context, layout)
+        progress.draw(layout)
         if any(obj.patina.slots for obj in context.selected_objects):
             stylized = any(material.shows_stylized(obj) for obj in context.selected_objects)
             text = "Show Original" if stylized else "Show Stylized"
@@ -62,8 +50,7 @@ class PATINA_PT_stylize(bpy.types.Panel):
                 row = layout.row()
                 row.use_property_split = False
                 row.prop_enum(shading, "color_type", "TEXTURE", text="Show Textures in the Viewport")
-        if jobs.last_error:
-            self.draw_error(layout.box(), jobs.last_error, context.region.width)
+        problems.draw(layout, context.region.width)
 
     def draw_button(self, context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
         meshes = [obj for obj in context.selected_objects if obj.type == "MESH"]
@@ -77,27 +64,6 @@ class PATINA_PT_stylize(bpy.types.Panel):
         else:
             text = f"Stylize {len(meshes)} Objects"
         row.operator("patina.stylize", text=text, icon="BRUSH_DATA")
-
-    def draw_running(self, layout: bpy.types.UILayout, run: jobs.Run, waiting: int) -> None:
-        event = run.progress
-        text = event.stage.capitalize() or "Starting"
-        if event.seconds_left is not None:
-            text += f", {clock(event.seconds_left)} left"
-        column = layout.column(align=True)
-        column.label(text=run.object_name + (f" (then {waiting} more)" if waiting else ""))
-        column.progress(factor=event.fraction, text=text)
-        column.operator("patina.cancel", icon="CANCEL")
-
-    def draw_error(self, layout: bpy.types.UILayout, error: jobs.PatinaError, width: float) -> None:
-        wrapped(layout, error.message, width, "ERROR")
-        if error.cure:
-            wrapped(layout, error.cure, width, "BLANK1")
-        if error.field == "backend":
-            op = layout.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES")
-            op.module = folders.PACKAGE
-        elif jobs.ended and jobs.ended[-1].error is error:
-            op = layout.operator("wm.path_open", text="Open the Job's Folder", icon="FILE_FOLDER")
-            op.filepath = str(jobs.ended[-1].folder)
 
 
 classes = (PATINA_PT_stylize,)

@@ -35,13 +35,13 @@ _switch_on()
 @pytest.fixture(autouse=True)
 def _clean_file(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test starts from an empty file, without a job and without an earlier job's folder."""
-    from bl_ext.user_default.patina.addon import folders, jobs
+    from bl_ext.user_default.patina.addon import folders, jobs, problems
 
     monkeypatch.setenv("PATINA_BACKEND", str(ROOT / ".env" / "backend"))
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     yield
     jobs.stop()
-    jobs.last_error = None
+    problems.shown.clear()
     shutil.rmtree(folders.jobs(), ignore_errors=True)
 
 

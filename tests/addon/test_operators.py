@@ -14,7 +14,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.patina.addon import folders, jobs
+from bl_ext.user_default.patina.addon import folders, jobs, problems
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
 from bl_ext.user_default.patina.addon.scene import material
 from bl_ext.user_default.patina.addon.setup import environment
@@ -43,15 +43,15 @@ def snapshot() -> dict[str, object]:
     }
 
 
-def press(error: str) -> jobs.PatinaError:
+def press(error: str) -> problems.Problem:
     """Press the button, expect an error with these words and an untouched scene; what the panel shows."""
     before = snapshot()
     with pytest.raises(RuntimeError, match=error):
         bpy.ops.patina.stylize("EXEC_DEFAULT", True)
     assert snapshot() == before
     assert not jobs.queue
-    assert jobs.last_error.cure
-    return jobs.last_error
+    assert problems.shown[-1].cure
+    return problems.shown[-1]
 
 
 def job_folders() -> list[Path]:
@@ -65,7 +65,7 @@ def test_stylize_undo_redo_compare(fox, settings):
     assert bpy.ops.patina.stylize("EXEC_DEFAULT", True) == {"FINISHED"}
 
     run = jobs.ended[-1]
-    assert (run.state, jobs.last_error, jobs.queue) == (jobs.FINISHED, None, [])
+    assert (run.state, problems.shown, jobs.queue) == (jobs.FINISHED, [], [])
     job = json.loads((run.folder / "job.json").read_text())
     wanted = {
         "name": "fox",
@@ -168,8 +168,8 @@ def test_the_object_is_deleted_meanwhile(cube):
     bpy.data.objects.remove(cube)
     pump_until(lambda: not jobs.queue)
     assert run.state == jobs.FAILED
-    assert "Cube is no longer in this file" in jobs.last_error.message
-    assert str(run.texture) in jobs.last_error.cure
+    assert "Cube is no longer in this file" in problems.shown[-1].message
+    assert str(run.texture) in problems.shown[-1].cure
     assert run.texture.is_file()
     assert not bpy.data.images
 
@@ -216,13 +216,14 @@ def test_not_a_mesh():
     press("is not a mesh")
 
 
-def test_one_bad_object_among_several_starts_none(cube):
+def test_one_bad_object_among_several_is_told_and_the_others_start(cube):
     bpy.ops.mesh.primitive_cube_add(calc_uvs=False)
     bad = bpy.context.object
-    bad.data.uv_layers.remove(bad.data.uv_layers[0]) if bad.data.uv_layers else None
     cube.select_set(True)
-    press(f"{bad.name} has no UV map")
-    assert not job_folders()
+    assert bpy.ops.patina.stylize() == {"FINISHED"}
+    assert [run.object_name for run in jobs.ended] == ["Cube"]
+    (problem,) = problems.shown
+    assert (problem.source, problem.message) == (bad.name, f"{bad.name} has no UV map.")
 
 
 @pytest.mark.parametrize(

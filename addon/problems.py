@@ -1,0 +1,44 @@
+"""What went wrong and what should be known, kept for the panel until the artist dismisses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..backend.protocol import PatinaError
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """One entry. `field` is that of the PatinaError: the setting, the file or the object at fault."""
+
+    source: str  # whose attempt it was: an object's name, or a verb
+    message: str
+    cure: str = ""
+    field: str = ""
+    folder: str = ""  # of the job, where there is something to look into
+    is_error: bool = True
+
+
+shown: list[Problem] = []  # the latest last
+
+
+def tell(error: PatinaError, source: str, folder: str = "") -> None:
+    """Show `error`, in place of the earlier one that said the same."""
+    _add(Problem(source, error.message, error.cure, error.field, folder))
+
+
+def note(message: str, source: str) -> None:
+    """Show something that the artist should know, though all goes on."""
+    _add(Problem(source, message, is_error=False))
+
+
+def clear(source: str) -> None:
+    """Forget what earlier attempts of `source` told: it is tried again."""
+    shown[:] = [problem for problem in shown if problem.source != source]
+
+
+def _add(problem: Problem) -> None:
+    shown[:] = [
+        other for other in shown if (other.source, other.message) != (problem.source, problem.message)
+    ]
+    shown.append(problem)

@@ -1,0 +1,39 @@
+"""What went wrong, each with its cure, as a button where there is one."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import folders, problems
+from ..installation import SET_UP, may_begin
+from .text import wrapped
+
+
+def draw(layout: bpy.types.UILayout, width: float) -> None:
+    """All that is told, the latest first."""
+    for problem in reversed(problems.shown):
+        box = layout.box()
+        row = box.row()
+        column = row.column()
+        wrapped(column, problem.message, width - 30, "ERROR" if problem.is_error else "INFO")
+        dismiss = row.operator("patina.dismiss", text="", icon="X", emboss=False)
+        dismiss.number = problems.shown.index(problem)
+        if problem.cure:
+            wrapped(box, problem.cure, width, "BLANK1")
+        draw_cure(box, problem)
+
+
+def draw_cure(layout: bpy.types.UILayout, problem: problems.Problem) -> None:
+    """The button that mends it, or that leads to where it can be mended."""
+    if problem.field == "backend":
+        if "online" in may_begin(SET_UP):
+            row = layout.row()
+            row.use_property_split = False
+            system = bpy.context.preferences.system
+            row.prop(system, "use_online_access", text="Allow Online Access", toggle=True, icon="INTERNET")
+        row = layout.row(align=True)
+        row.operator("patina.set_up", text="Set Up Backend", icon="IMPORT")
+        row.operator("preferences.addon_show", text="", icon="PREFERENCES").module = folders.PACKAGE
+    elif problem.folder:
+        show = layout.operator("wm.path_open", text="Open the Job's Folder", icon="FILE_FOLDER")
+        show.filepath = problem.folder
