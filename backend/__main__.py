@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from .command_line import stylize as stylize_mesh
@@ -21,6 +22,7 @@ from .protocol import (
     QUALITIES,
     TEXTURE_SIZES,
     Event,
+    Job,
     PatinaError,
     read_job,
     write_event,
@@ -93,14 +95,30 @@ def _run(options: argparse.Namespace) -> int:
     return _do_job(options.folder, emit, stop.is_set)
 
 
+def _do(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callable[[], bool]) -> None:
+    """Run the job; what the GPU has no room for is done again on the processor."""
+    from . import dream, memory, stylize
+
+    on_pyramid = job.task == "stylize" and job.mesh is not None and job.parameterization == "pyramid"
+    run = (stylize if on_pyramid and not job.relief else dream).run
+    try:
+        run(job, folder, emit, cancelled)
+        return
+    except RuntimeError as error:
+        if not memory.ran_out(error) or stylize.pick_device(job.device).type == "cpu":
+            raise
+    memory.release()  # here the failed attempt's tensors are gone with its error
+    emit(Event("message", message="The graphics card has too little memory; going on on the processor."))
+    run(replace(job, device="cpu", rasterizer="embree"), folder, emit, cancelled)
+
+
 def _do_job(folder: Path, emit: Callable[[Event], None], cancelled: Callable[[], bool]) -> int:
     try:
         job = read_job(folder)
-        from . import dream, stylize
+        from . import memory, stylize
 
-        on_pyramid = job.task == "stylize" and job.mesh is not None and job.parameterization == "pyramid"
         try:
-            (stylize if on_pyramid and not job.relief else dream).run(job, folder, emit, cancelled)
+            _do(job, folder, emit, cancelled)
         except stylize.Cancelled:
             emit(Event("cancelled"))
             return CANCELLED
@@ -120,7 +138,7 @@ def _do_job(folder: Path, emit: Callable[[Event], None], cancelled: Callable[[],
         return FAILED
     except Exception as error:
         traceback.print_exc()
-        if _is_out_of_memory(error):
+        if memory.ran_out(error):
             emit(
                 Event(
                     "failed",
@@ -138,14 +156,6 @@ def _do_job(folder: Path, emit: Callable[[Event], None], cancelled: Callable[[],
         )
         return FAILED
     return FINISHED
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Python's own error, or torch's: a RuntimeError that says so, on the CPU and on GPUs."""
-    words = ("out of memory", "not enough memory", "can't allocate memory")
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(word in str(error) for word in words)
-    )
 
 
 def _stylize_arguments(parser: argparse.ArgumentParser) -> None:

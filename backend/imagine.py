@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .networks import Network
+from .networks import Network, mixed_precision
 from .objectives.objective import Activations, Objective, Seen
 from .objectives.transparency import transparent
 from .rendering.view import Canvas
@@ -64,7 +64,7 @@ def imagine(
     for step in range(steps):
         progress = step / steps
         view = canvas.draw(progress, random)
-        with torch.autocast(device.type, torch.bfloat16):
+        with mixed_precision(device):
             activations = look(network, view.images, objective.layers, revive=step < REVIVED_STEPS)
             content: Activations | None = None
             if view.content is not None:

@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from . import memory
 from .images import resize_shorter
-from .networks import Network
+from .networks import Network, mixed_precision
 from .objectives.content import content_error
 from .objectives.palette import moments, palette_error
 from .objectives.style import MovingAverage, gram, layer_mask, relative_error
@@ -25,6 +26,7 @@ from .rendering.sampling import Taps, gather, mipmaps, taps
 from .rendering.views import ViewMaker
 
 VIEWS_PER_STEP = 2
+SMALLEST_VIEW = 32  # pixels a side; less shows a network nothing
 BANK = 40  # views of a stage; more are seldom seen twice, and each is memory
 RANGE_WEIGHT = 10.0  # keeps colours that a screen cannot show from growing
 NOISE = 0.7  # of the style's own band energy, in the start
@@ -122,13 +124,16 @@ def paint(
     rasterizer: str,
     seed: int,
     report: Callable[[Progress], None],
+    tell: Callable[[str], None],
     clock: Clock,
 ) -> None:
     """Optimise `texture` so that views of `mesh` have the styles' statistics and keep the content's features.
 
     content (3, S, S); styles: images (3, H, W) with weights that sum to 1, each spanning `style_span`
     (the mesh's units) by its shorter side; `pixel`: the width on the surface of the finest stage's
-    pixels. `report` is called after every step and may raise to end the loop.
+    pixels. `report` is called after every step and may raise to end the loop; `tell` is given what a
+    person should know. A step that memory does not suffice for is tried again with views one by one,
+    then with smaller views.
     """
     device = texture.rows.device
     random = np.random.default_rng(seed)
@@ -136,33 +141,40 @@ def paint(
     work = [stage.steps * stage.size**2 for stage in plan]
     start, done = time.perf_counter(), 0.0
     steps, step = sum(stage.steps for stage in plan), 0
+    at_once, shrunk = VIEWS_PER_STEP, 1  # until memory runs out
     for stage in plan:
         width = pixel * stage.scale if framing == "surface" else AROUND / stage.size
         level = max(0, round(math.log2(width * texture.levels.size / mesh.texel) + 0.6))
         images = [(resize_shorter(image, style_span / width).to(device), w) for image, w in styles]
         score = _Score(network, images, content_weight)
         views = ViewMaker(mesh, rasterizer, random, framing, device)
-        bank: list[_View] = []
+        bank = _Bank(views, width, stage.size // shrunk, texture, content_rows, score)
         for k in range(stage.steps):
-            batch = []
-            for _ in range(VIEWS_PER_STEP):
-                if len(bank) < BANK:
-                    seen = views(width * stage.size, stage.size)
-                    bank.append(_bank(seen, texture, content_rows, score))
-                    batch.append(bank[-1])
-                else:
-                    batch.append(bank[random.integers(BANK)])
-            clock.lap("views")
-            loss = score(texture, batch, random, clock)
-            loss.backward()  # type: ignore[no-untyped-call]
-            clock.lap("network")
+            loss = None
+            while loss is None:
+                try:
+                    batch = bank.draw(random)
+                    clock.lap("views")
+                    loss = _learn(score, texture, batch, at_once, random, clock)
+                except RuntimeError as error:
+                    if not memory.ran_out(error) or bank.size < 2 * SMALLEST_VIEW:
+                        raise
+                if loss is None:  # here the failed attempt's tensors are gone with its error
+                    if at_once == VIEWS_PER_STEP:
+                        tell("There is little memory: views are painted one by one, which takes longer.")
+                        at_once = 1
+                    else:
+                        shrunk *= 2
+                        bank = _Bank(views, width, stage.size // shrunk, texture, content_rows, score)
+                    texture.gradient.zero_()
+                    memory.release()
             texture.step([view.taps for view in batch], stage.rate * _cooling(k / stage.steps), level)
             clock.lap("texture")
             step += 1
             done += stage.size**2
             fraction = done / sum(work)
             left = (time.perf_counter() - start) * (1 / fraction - 1)
-            report(Progress(stage.name, step, steps, fraction, left, float(loss.detach())))
+            report(Progress(stage.name, step, steps, fraction, left, loss))
             clock.lap("events")
 
 
@@ -171,14 +183,62 @@ def _cooling(done: float) -> float:
     return 0.02 + 0.49 * (1 + math.cos(math.pi * max(0.0, (done - 0.3) / 0.7)))
 
 
-def _bank(seen: GBuffer, texture: Pyramid, content_rows: Tensor, score: _Score) -> _View:
-    reference = None
-    if score.content_weight:
-        where = taps(seen.uv, seen.footprint, texture.levels, laplacian=False)
-        paper = score.mean[:, None, None].expand(3, seen.size, seen.size)
-        reference = score.content_features(seen.image(gather(content_rows, where), paper)[None])
-    facing = seen.image(seen.facing[:, None], torch.zeros(1, seen.size, seen.size, device=seen.uv.device))
-    return _View(seen, texture.taps(seen), seen.mask.float(), facing[0], reference)
+class _Bank:
+    """The views of a stage, of `size` pixels a side, each `width` wide: made when asked for, then kept."""
+
+    def __init__(
+        self,
+        make: ViewMaker,
+        width: float,
+        size: int,
+        texture: Pyramid,
+        content_rows: Tensor,
+        score: _Score,
+    ) -> None:
+        self.make, self.width, self.size = make, width, size
+        self.texture, self.content_rows, self.score = texture, content_rows, score
+        self.views: list[_View] = []
+
+    def draw(self, random: np.random.Generator) -> list[_View]:
+        """What a step looks at: new views until there are BANK, then random ones of those."""
+        batch = []
+        for _ in range(VIEWS_PER_STEP):
+            if len(self.views) < BANK:
+                self.views.append(self._prepare(self.make(self.width * self.size, self.size)))
+                batch.append(self.views[-1])
+            else:
+                batch.append(self.views[random.integers(BANK)])
+        return batch
+
+    def _prepare(self, seen: GBuffer) -> _View:
+        reference = None
+        if self.score.content_weight:
+            where = taps(seen.uv, seen.footprint, self.texture.levels, laplacian=False)
+            paper = self.score.mean[:, None, None].expand(3, seen.size, seen.size)
+            content = seen.image(gather(self.content_rows, where), paper)
+            reference = self.score.content_features(content[None])
+        nothing = torch.zeros(1, seen.size, seen.size, device=seen.uv.device)
+        facing = seen.image(seen.facing[:, None], nothing)[0]
+        return _View(seen, self.texture.taps(seen), seen.mask.float(), facing, reference)
+
+
+def _learn(
+    score: _Score,
+    texture: Pyramid,
+    batch: list[_View],
+    at_once: int,
+    random: np.random.Generator,
+    clock: Clock,
+) -> float:
+    """Collect the texture's gradient over `batch`, so many views at once; the loss."""
+    total = 0.0
+    for i in range(0, len(batch), at_once):
+        piece = batch[i : i + at_once]
+        loss = score(texture, piece, random, clock) * (len(piece) / len(batch))
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += float(loss.detach())
+        clock.lap("network")
+    return total
 
 
 class _Score:
@@ -202,7 +262,7 @@ class _Score:
         }
 
     def _look(self, images: Tensor, layers: list[str]) -> dict[str, Tensor]:
-        with torch.autocast(images.device.type, torch.bfloat16):
+        with mixed_precision(images.device):
             found: dict[str, Tensor] = self.network(images, layers)
         return found
 

@@ -108,6 +108,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
             rasterizer=job.rasterizer,
             seed=job.seed,
             report=on_progress,
+            tell=lambda message: emit(Event("message", message=message)),
             clock=clock,
         )
 

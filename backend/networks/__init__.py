@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from .network import LOGITS, Layer, Network
+from .network import LOGITS, Layer, Network, mixed_precision
 from .registry import assemble, entries, entry
 
-__all__ = ["LOGITS", "Layer", "Network", "entries", "entry", "load"]
+__all__ = ["LOGITS", "Layer", "Network", "entries", "entry", "load", "mixed_precision"]
 
 
 def load(name: str, device: torch.device, average_pooling: bool = False) -> Network:

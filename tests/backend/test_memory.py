@@ -1,0 +1,100 @@
+"""Running out of memory: a step is tried again with less, and the job goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from meshes import sphere
+from test_stylize_job import JOB, folder_of
+from torch import nn
+
+from backend import memory, networks, optimize
+from backend.__main__ import main
+from backend.optimize import Clock, Stage
+from backend.parameterizations.pyramid import Pyramid
+from backend.protocol import FINISHED
+
+TOO_MUCH = 1 << 50  # bytes; no machine has them, so the allocator refuses
+
+
+def test_torchs_own_error_is_known():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(TOO_MUCH, dtype=torch.uint8)
+    assert memory.ran_out(caught.value)
+    assert memory.ran_out(MemoryError())
+    assert not memory.ran_out(RuntimeError("shapes do not fit"))
+
+
+class Greedy(nn.Module):
+    """A real network that asks for more memory than there is when views hold more than `pixels` in all."""
+
+    def __init__(self, network: networks.Network, pixels: int) -> None:
+        super().__init__()
+        self.network, self.pixels, self.refused = network, pixels, 0
+        for name in ("style_layers", "content_layer", "layer"):
+            setattr(self, name, getattr(network, name))
+
+    def forward(self, images: torch.Tensor, layers: Any) -> Any:
+        if images.requires_grad and images[:, 0].numel() > self.pixels:
+            self.refused += 1
+            torch.empty(TOO_MUCH, dtype=torch.uint8)
+        return self.network(images, layers)
+
+
+def painted(pixels: int, mesh: Any) -> tuple[list[optimize.Progress], list[str], Greedy, torch.Tensor]:
+    texture = Pyramid(torch.full((3, 64, 64), 0.5))
+    network = Greedy(networks.load("alexnet", torch.device("cpu"), average_pooling=True), pixels)
+    style = torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(0))
+    steps: list[optimize.Progress] = []
+    told: list[str] = []
+    optimize.paint(
+        mesh,
+        texture,
+        texture.texture(),
+        [(style, 1.0)],
+        network,
+        plan=(Stage("one", 2, 64, 3, 0.05), Stage("two", 1, 64, 3, 0.05)),
+        pixel=0.02,
+        style_span=2.0,
+        content_weight=0.5,
+        framing="surface",
+        rasterizer="embree",
+        seed=0,
+        report=steps.append,
+        tell=told.append,
+        clock=Clock(),
+    )
+    return steps, told, network, texture.texture()
+
+
+def test_a_step_that_does_not_fit_is_tried_again_with_less():
+    mesh = sphere(2)
+    enough, nothing_told, _, _ = painted(1 << 30, mesh)
+    assert nothing_told == []
+    for pixels, refusals in ((64 * 64, 1), (32 * 32, 2)):  # one view at a time, then smaller views too
+        steps, told, network, texture = painted(pixels, mesh)
+        assert [s.step for s in steps] == [s.step for s in enough]
+        assert network.refused == refusals  # it is not forgotten in the next stage
+        assert len(told) == 1
+        assert (texture - 0.5).abs().max() > 0.01
+        assert texture.isfinite().all()
+
+
+def test_what_can_not_be_made_to_fit_is_an_error():
+    with pytest.raises(RuntimeError, match="memory"):
+        painted(100, sphere(2))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a graphics card that torch can use")
+def test_a_card_that_is_too_small_does_not_end_the_job(tmp_path, capsys):
+
+    folder = folder_of(tmp_path / "job", replace(JOB, device="cuda"))
+    torch.cuda.set_per_process_memory_fraction(1e-4)
+    try:
+        assert main(["run", str(folder)]) == FINISHED
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert "too little memory" in capsys.readouterr().out
