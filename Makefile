@@ -6,6 +6,8 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 # Which torch: `$(PYTHON) -m addon.setup variants` lists them. On Linux the default index has the CUDA build,
 # which runs on the processor too.
 TORCH ?= $(if $(filter Darwin,$(shell uname)),mps,cuda)
+# For a torch that only PyTorch's own index has: that index's address, or the command that pytorch.org shows.
+TORCH_INDEX ?=
 
 BACKEND := .env/backend
 BLENDER := .env/blender
@@ -76,14 +78,15 @@ repository: blender
 	$(IN_BLENDER) tools/extension.py repository dist
 
 wheelhouse:
-	$(PYTHON) -m addon.setup wheelhouse --wheelhouse dist/wheelhouse --variant $(TORCH)
+	$(PYTHON) -m addon.setup wheelhouse --wheelhouse dist/wheelhouse --variant $(TORCH) \
+		--torch-index="$(TORCH_INDEX)"
 
 doctor: backend
 	$(IN_BACKEND) -m backend doctor
 
 # Quick when the environment is whole; goes on where an earlier run was cut off.
 backend:
-	@$(PYTHON) -B -m addon.setup install --folder $(BACKEND) --variant $(TORCH)
+	@$(PYTHON) -B -m addon.setup install --folder $(BACKEND) --variant $(TORCH) --torch-index="$(TORCH_INDEX)"
 
 $(BACKEND)/.tests: tests/requirements-backend.txt | backend
 	$(BACKEND)/bin/python -m pip install --quiet --requirement $<

@@ -7,6 +7,7 @@ kept, for drawing must not read it.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import sys
 import time
 from dataclasses import dataclass, field
@@ -34,7 +35,8 @@ class Known:
     record: environment.Record = field(default_factory=environment.Record)
     folder: Path = Path()
     free: int = 0  # bytes on its disk
-    suited: variants.Variant = variants.available()[-1]  # for this machine
+    suited: variants.Variant = variants.available()[-1]  # for this machine, of what can be had
+    best: variants.Variant = variants.available()[-1]  # for this machine
     label: str = ""  # of the variant that is installed
     elsewhere: Path | None = None  # an environment that another Blender version has, where this has none
     doctor: tuple[str, ...] = ()  # the lines of its last report
@@ -54,9 +56,12 @@ def refresh() -> None:
     known.record = environment.inspect(known.folder, variants.fingerprints())
     try:
         known.free = system.free_bytes(known.folder)
-        known.suited = variants.choose()
-    except (OSError, SetupError):
-        known.free, known.suited = 0, variants.available()[-1]
+    except OSError:
+        known.free = 0
+    settings = folders.preferences()
+    known.best = variants.best_for()
+    with contextlib.suppress(SetupError):  # set-up will say it: this machine is not one that torch is for
+        known.suited = variants.choose(torch_index=settings.torch_index if settings else "")
     labels = {variant.name: variant.label for variant in variants.available()}
     known.label = labels.get(known.record.variant, "")
     known.elsewhere = None
@@ -68,6 +73,13 @@ def chosen() -> variants.Variant:
     """The torch that a set-up would bring: the artist's choice, or what suits the machine."""
     name = folders.preferences().variant
     return next((variant for variant in variants.available() if variant.name == name), known.suited)
+
+
+def lacks_index() -> bool:
+    """Whether the chosen torch is on PyTorch's own index only, and nothing says where that is."""
+    settings = folders.preferences()
+    named = settings.torch_index or settings.index or settings.wheelhouse
+    return bool(chosen().shelf) and not named
 
 
 def needs_network() -> bool:
@@ -84,6 +96,8 @@ def may_begin(verb: str) -> str:
         return "A job is running; wait for it or cancel it"
     if verb in (SET_UP, REPAIR) and needs_network() and not bpy.app.online_access:
         return "Blender may not go online: allow it in Preferences > System, or name a folder of wheels"
+    if verb in (SET_UP, REPAIR) and lacks_index():
+        return f"Fill in PyTorch Index first: torch for {chosen().label} comes from there"
     return ""
 
 
@@ -95,9 +109,10 @@ def begin(verb: str) -> None:
     arguments = ["-m", "addon.setup", verb, "--events", "--folder", str(folders.backend())]
     if verb in (SET_UP, REPAIR):
         arguments += ["--variant", chosen().name]
-        for option in ("python", "wheelhouse", "index"):
+        for option in ("python", "wheelhouse"):
             if value := getattr(settings, option):
-                arguments += [f"--{option}", bpy.path.abspath(value) if option != "index" else value]
+                arguments += [f"--{option}", bpy.path.abspath(value)]
+        arguments += [f"--index={settings.index}", f"--torch-index={settings.torch_index}"]
     try:
         process = Process(python_command(blender_python(), *arguments), folders.EXTENSION)
     except OSError as error:

@@ -46,9 +46,15 @@ class PatinaPreferences(bpy.types.AddonPreferences):
         description="Set up from this folder, which `make wheelhouse` fills, without any network",
         subtype="DIR_PATH",
     )
+    torch_index: StringProperty(
+        name="PyTorch Index",
+        description="The address of one of PyTorch's own indexes, or the whole command that pytorch.org "
+        "shows under Get Started",
+        update=_look_again,
+    )
     index: StringProperty(
         name="Index Address",
-        description="A package index in place of the usual ones; empty to let pip's own settings decide",
+        description="A package index in place of pip's own; empty to let pip's settings decide",
     )
     show_more: BoolProperty(name="More Settings", description="Python, wheels and index")
 
@@ -74,10 +80,15 @@ class PatinaPreferences(bpy.types.AddonPreferences):
         row.alignment = "RIGHT"
         row.active = False
         row.label(text=installation.chosen().summary)
-        if known.record.state == environment.READY and self.variant not in ("auto", known.record.variant):
+        settled = self.variant == "auto" and not self.torch_index
+        other = known.record.state == environment.READY and known.record.variant != installation.chosen().name
+        if other and not settled:
             row = layout.row()
             row.alignment = "RIGHT"
             row.label(text=f"The backend has that for {known.label}: Repair changes it", icon="INFO")
+        wanted = known.best if self.variant == "auto" else installation.chosen()
+        if wanted.shelf and not self.wheelhouse:
+            self.draw_torch_index(layout, wanted)
         layout.prop(self, "folder")
         row = layout.row()
         row.alignment = "RIGHT"
@@ -92,6 +103,16 @@ class PatinaPreferences(bpy.types.AddonPreferences):
             layout.prop(self, "python")
             layout.prop(self, "wheelhouse")
             layout.prop(self, "index")
+
+    def draw_torch_index(self, layout: bpy.types.UILayout, wanted: variants.Variant) -> None:
+        """For a build of torch that only PyTorch's own index has: how to get that index's address."""
+        box = layout.box()
+        text = f"Torch for {wanted.label} comes from PyTorch's own index. Look up {wanted.shelf} there:"
+        row = box.row()
+        row.label(text=text, icon="INFO" if self.torch_index else "ERROR")
+        row.operator("wm.url_open", text="pytorch.org", icon="URL").url = variants.GET_STARTED
+        box.label(text=f"Choose Pip and {wanted.shelf}, copy the command, and paste it here.", icon="BLANK1")
+        box.prop(self, "torch_index")
 
 
 def _draw_state(layout: bpy.types.UILayout, width: float) -> None:

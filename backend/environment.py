@@ -137,7 +137,7 @@ def _torch() -> Iterator[Finding]:
         yield Finding(
             "Device",
             "the processor, though there is an NVIDIA card",
-            "Choose NVIDIA (CUDA), then press Repair.",
+            advice="Choose NVIDIA (CUDA) as Torch in Preferences > Add-ons > Patina, then press Repair.",
         )
     else:
         yield Finding(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import environment, machine, system, variants
 from .errors import Cancelled, SetupError
-from .plan import Plan
+from .plan import Plan, address_in
 from .progress import Progress
 
 # The same codes as the backend's: backend/protocol.py.
@@ -47,7 +47,10 @@ def _parser() -> argparse.ArgumentParser:
         "--python", type=Path, default=Path(sys.executable), help="the Python to make it with"
     )
     parser.add_argument("--wheelhouse", type=Path, help="a folder of wheels: no network call is made")
-    parser.add_argument("--index", default="", help="an index address in place of the usual ones")
+    parser.add_argument("--index", default="", help="an index address in place of pip's own")
+    parser.add_argument(
+        "--torch-index", default="", help="the one of PyTorch's own indexes to take torch from (pytorch.org)"
+    )
     parser.add_argument("--events", action="store_true", help="speak JSON lines, and stop when stdin ends")
     return parser
 
@@ -65,14 +68,8 @@ def _run(options: argparse.Namespace, speak: _Terminal) -> str:
     record = environment.read(folder)
     if options.verb == "status":
         return f"{environment.inspect(folder, variants.fingerprints()).state}"
-    name = options.variant or record.variant
-    plan = Plan(
-        folder,
-        variants.find(name) if name else variants.choose(),
-        options.python,
-        options.wheelhouse and options.wheelhouse.expanduser().absolute(),
-        options.index,
-    )
+    wheels = options.wheelhouse and options.wheelhouse.expanduser().absolute()
+    plan = _plan(options, folder, options.variant or record.variant, wheels)
     if options.verb == "verify":
         speak.note(machine.verify(plan, speak.progress, speak.cancelled))
         return "The backend works."
@@ -81,17 +78,23 @@ def _run(options: argparse.Namespace, speak: _Terminal) -> str:
     return "The backend is ready."
 
 
+def _plan(options: argparse.Namespace, folder: Path, variant: str, wheels: Path | None) -> Plan:
+    """The plan that the options make; `variant` is empty for what suits the machine."""
+    index, torch_index = address_in(options.index), address_in(options.torch_index)
+    chosen = variants.find(variant) if variant else variants.choose(torch_index=torch_index)
+    return Plan(folder, chosen, options.python, wheels, index, torch_index)
+
+
 def _gather(options: argparse.Namespace, speak: _Terminal) -> str:
     if options.wheelhouse is None:
         raise SetupError("No wheel folder is given.", "Say where with --wheelhouse.")
-    variant = variants.find(options.variant) if options.variant else variants.choose()
     wheels = options.wheelhouse.expanduser().absolute()
     with tempfile.TemporaryDirectory() as folder:
-        plan = Plan(Path(folder), variant, options.python, index=options.index)
+        plan = _plan(options, Path(folder), options.variant, None)
         machine.gather(plan, wheels, speak.progress, speak.cancelled)
     return (
-        f"{system.size_of(wheels) / variants.GB:.2f} GB of wheels for {variant.label} on {platform.system()},"
-        f" Python {platform.python_version()}, are in {options.wheelhouse}."
+        f"{system.size_of(wheels) / variants.GB:.2f} GB of wheels for {plan.variant.label}"
+        f" on {platform.system()}, Python {platform.python_version()}, are in {options.wheelhouse}."
     )
 
 

@@ -87,6 +87,7 @@ def _remembering_what_breaks(plan: Plan) -> Iterator[None]:
 
 def gather(plan: Plan, wheels: Path, report: Report, stop: Stop = never) -> None:
     """Fill a folder of wheels for machines without a network. `plan.folder` is for pip, and can go after."""
+    plan.check_index()
     packages.gather(plan, wheels, Meter(DOWNLOADING, wheels, plan.variant.download, report, stop))
 
 
@@ -127,6 +128,8 @@ def _choose(plan: Plan, report: Report, fresh: bool) -> bool:
         raise SetupError(
             f"There is no wheel folder {plan.wheelhouse}.", "Choose the folder that holds the wheels."
         )
+    variants.check_processor()
+    plan.check_index()
     python = system.ask_python(plan.python)
     version = "{}.{}".format(*python.version)
     before = environment.read(plan.folder)

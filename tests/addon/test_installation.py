@@ -24,7 +24,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[bpy.ty
     installation.known.error, installation.known.message = None, ""
     installation.refresh()
     yield settings
-    for name in ("folder", "wheelhouse", "python", "index"):
+    for name in ("folder", "wheelhouse", "python", "index", "torch_index"):
         settings.property_unset(name)
     settings.property_unset("variant")
     bpy.context.preferences.system.use_online_access = False
@@ -178,3 +178,19 @@ def test_doctor_on_the_real_backend():
     assert getpass.getuser() not in report.split()
     assert "/" not in report.replace("forward and backward", "")
     assert str(Path.home()) not in report
+
+
+def test_torch_that_only_pytorchs_index_has(settings: bpy.types.AddonPreferences):
+    """Its button works once that index is named, the whole command as pytorch.org shows it, for one."""
+    bpy.context.preferences.system.use_online_access = True
+    elsewhere = next(variant for variant in variants.available() if variant.shelf)
+    assert bpy.ops.patina.set_up.poll()
+    settings.variant = elsewhere.name
+    assert not bpy.ops.patina.set_up.poll()
+    assert "PyTorch Index" in installation.may_begin(installation.SET_UP)
+    settings.torch_index = "pip3 install torch --index-url file:///nowhere/of/that/name"
+    assert bpy.ops.patina.set_up.poll()
+    settings.torch_index = "pip3 install torch"
+    with pytest.raises(RuntimeError, match="holds no address"):
+        bpy.ops.patina.set_up()
+    assert not folders.backend().exists()

@@ -23,8 +23,8 @@ plan = Plan(
     Path(sys.executable),
     Path(given["wheelhouse"]) if given["wheelhouse"] else None,
     given["index"],
-    Path(given["sets"]),
-    tuple(given["check"]),
+    sets=Path(given["sets"]),
+    check=tuple(given["check"]),
 )
 try:
     machine.set_up(plan, lambda progress: print(progress.state, flush=True))

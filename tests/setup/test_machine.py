@@ -334,6 +334,30 @@ def test_wheel_folder_makes_no_call_and_pips_own_index_is_used(index: Index, tmp
     server.server_close()
 
 
+def test_torch_from_an_index_of_its_own(index: Index, plan: Plan, tmp_path: Path):
+    """Pinned by version, it takes whichever build that index has, and finds it installed later."""
+    build = wheel("packaging", tmp_path, "99.0+cu1")
+    listing = tmp_path / "own" / "packaging"
+    listing.mkdir(parents=True)
+    build.replace(listing / build.name)
+    (listing / "index.html").write_text(f'<a href="{build.name}">{build.name}</a>')
+    sets = tmp_path / "sets"
+    shutil.copytree(index.sets, sets)
+    (sets / "torch.txt").write_text("packaging==99.0\n")
+    own = replace(
+        plan,
+        sets=sets,
+        variant=replace(plan.variant, shelf="CUDA 1"),
+        check=("-c", "import pluggy, packaging"),
+    )
+    with pytest.raises(SetupError, match=r"packaging==99.0 was not found"):
+        set_up(own)
+    own = replace(own, torch_index=(tmp_path / "own").as_uri())
+    assert set_up(own) == STATES
+    assert (site_packages(own) / "packaging-99.0+cu1.dist-info").is_dir()
+    assert set_up(own) == ["ready"]
+
+
 def test_missing_wheel_folder(plan: Plan, tmp_path: Path):
     with pytest.raises(SetupError, match="no wheel folder"):
         set_up(replace(plan, wheelhouse=tmp_path / "nowhere"))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from addon.setup import pip, system, variants
 from addon.setup.errors import SetupError
+from addon.setup.plan import Plan, address_in
 
 SYSTEMS = ("Linux", "Windows", "Darwin")
 
@@ -101,34 +103,105 @@ def test_not_a_python(path: str):
         system.ask_python(Path(path))
 
 
-def test_variants_of_each_system(monkeypatch: pytest.MonkeyPatch):
+def machine_with(monkeypatch: pytest.MonkeyPatch, processor: str, nvidia: bool = False, amd: bool = False):
+    monkeypatch.setattr(system, "machine", lambda: processor)
+    monkeypatch.setattr(system, "has_nvidia", lambda on: nvidia)
+    monkeypatch.setattr(system, "has_amd", lambda on: amd and on == "Linux")
+
+
+def test_variants_of_each_system():
     names = {name: [variant.name for variant in variants.available(name)] for name in SYSTEMS}
     assert names == {"Linux": ["cuda", "rocm", "cpu"], "Windows": ["cuda", "cpu"], "Darwin": ["mps", "cpu"]}
     with pytest.raises(SetupError, match="no torch called rocm for Windows"):
         variants.find("rocm", "Windows")
 
-    for nvidia, amd, expected in ((True, True, "cuda"), (False, True, "rocm"), (False, False, "cpu")):
-        monkeypatch.setattr(system, "has_nvidia", lambda on, answer=nvidia: answer)
-        monkeypatch.setattr(system, "has_amd", lambda on, answer=amd: answer)
-        assert variants.choose("Linux").name == expected
-    monkeypatch.setattr(system, "machine", lambda: "arm64")
-    assert variants.choose("Darwin").name == "mps"
-    monkeypatch.setattr(system, "machine", lambda: "x86_64")
-    with pytest.raises(SetupError, match="Intel"):
-        variants.choose("Darwin")
+
+@pytest.mark.parametrize(
+    ("on", "nvidia", "amd", "from_the_default_index", "best"),
+    [
+        ("Linux", True, True, "cuda", "cuda"),
+        ("Linux", False, True, "cuda", "rocm"),
+        ("Linux", False, False, "cuda", "cuda"),
+        ("Windows", True, False, "cpu", "cuda"),
+        ("Windows", False, False, "cpu", "cpu"),
+        ("Darwin", False, False, "mps", "mps"),
+    ],
+)
+def test_automatic_choice(monkeypatch, on: str, nvidia: bool, amd: bool, from_the_default_index: str, best):
+    """What needs one of PyTorch's own indexes is chosen only where its address is set."""
+    machine_with(monkeypatch, "arm64" if on == "Darwin" else "x86_64", nvidia, amd)
+    chosen = variants.choose(on)
+    assert (chosen.name, chosen.shelf) == (from_the_default_index, "")
+    assert variants.best_for(on).name == best
+    assert variants.choose(on, "https://studio.example/cu130").name == best
+
+
+@pytest.mark.parametrize(
+    ("on", "processor", "meant"),
+    [("Darwin", "x86_64", "Intel"), ("Linux", "arm64", "Embree"), ("Windows", "arm64", "Embree")],
+)
+def test_processors_that_nothing_is_made_for(monkeypatch, on: str, processor: str, meant: str):
+    machine_with(monkeypatch, processor)
+    with pytest.raises(SetupError, match=meant):
+        variants.choose(on)
+
+
+def test_torch_index_is_for_torch_alone():
+    windows = variants.find("cuda", "Windows")
+    plan = Plan(Path("/x"), windows, Path(sys.executable), torch_index="https://a", index="https://b")
+    assert [plan.index_of(name) for name in (windows.torch, variants.COMMON, variants.WEIGHTS)] == [
+        "https://a",
+        "https://b",
+        "https://b",
+    ]
+    assert replace(plan, torch_index="").index_of(windows.torch) == "https://b"  # a studio's has everything
+    assert replace(plan, variant=variants.find("cuda", "Linux")).index_of("cuda-linux.txt") == "https://b"
+
+
+def test_torch_that_only_pytorchs_index_has_needs_its_address():
+    plan = Plan(Path("/x"), variants.find("cuda", "Windows"), Path(sys.executable))
+    with pytest.raises(SetupError, match="address is not set") as caught:
+        plan.check_index()
+    assert "pytorch.org" in caught.value.cure
+    assert "CUDA 13.0" in caught.value.cure
+    for where in ({"torch_index": "https://a"}, {"index": "https://b"}, {"wheelhouse": Path("/wheels")}):
+        replace(plan, **where).check_index()
+    replace(plan, variant=variants.find("cpu", "Windows")).check_index()
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("", ""),
+        ("  ", ""),
+        ("https://studio.example/whl/cu130", "https://studio.example/whl/cu130"),
+        (
+            "pip3 install torch torchvision --index-url https://studio.example/whl/cu130 ",
+            "https://studio.example/whl/cu130",
+        ),
+        ("file:///srv/simple", "file:///srv/simple"),
+    ],
+)
+def test_the_whole_command_may_be_pasted(text: str, address: str):
+    assert address_in(text) == address
+
+
+def test_text_without_an_address():
+    with pytest.raises(SetupError, match="pip install torch"):
+        address_in("pip install torch")
 
 
 @pytest.mark.parametrize("variant", variants.VARIANTS, ids=lambda variant: f"{variant.name}-{variant.system}")
 def test_sets_are_pinned_and_agree(variant: variants.Variant):
     torch = pins(variant.torch)
-    assert torch["torch"].split("+")[0] == "2.12.0"
-    assert torch["torchvision"].split("+")[0] == "0.27.0"
+    assert torch["torch"] == "2.12.0"
+    assert torch["torchvision"] == "0.27.0"
     for name in (variants.PIP, variants.COMMON, variant.torch, variants.WEIGHTS):
         text = (variants.SETS / name).read_text()
         requirements = [line for line in text.splitlines() if re.match(r"\w", line)]
         assert requirements
         assert all(re.match(r"[\w.-]+==[\w.+]+", line) for line in requirements)
-        if not (name == variant.torch and variant.index):
+        if not (name == variant.torch and variant.shelf):
             blocks = re.findall(r"^\w.*?(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
             assert all(re.search(r"--hash=sha256:[0-9a-f]{64}\b", block) for block in blocks)
     assert str(variant.download // 10**8 / 10) in variant.summary
