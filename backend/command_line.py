@@ -58,6 +58,8 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
         framing=options.framing,
         steps=options.steps,
         seed=options.seed,
+        device=options.device,
+        rasterizer=options.rasterizer,
     )
     out: Path = options.out
     try:

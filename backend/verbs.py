@@ -21,9 +21,11 @@ from .command_line import (
 from .export import model
 from .images import cannot_write, read_image
 from .protocol import (
+    DEVICES,
     FINISHED,
     IMAGE_FILE,
     PARAMETERIZATIONS,
+    RASTERIZERS,
     TEXTURE_SIZES,
     Job,
     PatinaError,
@@ -56,11 +58,19 @@ def add(verbs: Any, do_job: DoJob) -> None:
 
 
 def add_common(parser: argparse.ArgumentParser, network: bool = True) -> None:
-    """--out, --seed, --steps, --network, --parameterization: what every verb takes."""
+    """What every verb takes: --out, --seed, --steps, --device, --rasterizer, --network and the like."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for the results")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same result (0)")
     parser.add_argument("--steps", type=int, help="how long to work on it (default: what the task needs)")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="auto takes the fastest there is")
     if network:
+        parser.add_argument(
+            "--rasterizer",
+            choices=RASTERIZERS,
+            default="embree",
+            help="how meshes are looked at; nvdiffrast: for NVIDIA cards, research and evaluation only, "
+            "and installed by you",
+        )
         parser.add_argument("--network", help="`python -m backend networks` lists them")
         parser.add_argument(
             "--parameterization",
@@ -241,6 +251,7 @@ def morph(options: argparse.Namespace, do_job: DoJob) -> int:
             frames=options.frames,
             image_size=options.size,
             seed=options.seed,
+            device=options.device,
         ),
     )
     return _told(out, follow(out, do_job), f"{Path(IMAGE_FILE).stem}_0.png")
@@ -284,6 +295,8 @@ def _do(
         content=content,
         styles=tuple(Style(path.name, weight) for path, weight in styles),
         seed=options.seed,
+        device=options.device,
+        rasterizer=options.rasterizer,
         steps=options.steps,
         image_size=options.size,
         **({"texture_size": options.texture_size} if surface is not None else {}),
