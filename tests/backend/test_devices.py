@@ -1,0 +1,136 @@
+"""Nothing of a step stays behind on the processor when the rest is on a graphics card.
+
+There need be no card: torch's fake tensors have shapes and a device but no numbers, and an operation
+whose inputs are on two devices is an error as it is on a card. Backward passes cannot run on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from meshes import sphere
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
+
+from backend import canvases, networks, optimize
+from backend.imagine import look
+from backend.objectives.objective import Seen
+from backend.objectives.of_job import objective_of
+from backend.parameterizations.pyramid import Pyramid
+from backend.protocol import Job, Style, Target
+from backend.rendering.gbuffer import GBuffer
+from backend.rendering.sampling import Taps, mipmaps
+from backend.rendering.views import ViewMaker
+
+CPU = torch.device("cpu")
+
+
+def card() -> FakeTensorMode:
+    return FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True)
+
+
+def on_card(thing: Any) -> Any:
+    """A tensor's fake on CUDA, or a data class of such; to be called within the mode."""
+    if isinstance(thing, Tensor):
+        return torch.empty(thing.shape, dtype=thing.dtype, device="cuda")
+    if not is_dataclass(thing):
+        return thing
+    fake = replace(thing, **{field.name: on_card(getattr(thing, field.name)) for field in fields(thing)})
+    if isinstance(thing, Taps) and "distinct" in vars(thing):
+        fake.__dict__["distinct"] = on_card(thing.distinct)
+    return fake
+
+
+def move(module: nn.Module) -> nn.Module:
+    """`module` with fakes of its parameters and buffers."""
+    for part in module.modules():
+        for name, parameter in list(part.named_parameters(recurse=False)):
+            fake = nn.Parameter(on_card(parameter), parameter.requires_grad)
+            part._parameters[name] = fake
+        for name, buffer in list(part.named_buffers(recurse=False)):
+            part._buffers[name] = on_card(buffer)
+    return module
+
+
+@pytest.fixture(scope="module")
+def seen() -> list[GBuffer]:
+    make = ViewMaker(sphere(2), "embree", np.random.default_rng(0))
+    return [make(0.5, 64) for _ in range(2)]
+
+
+def test_a_mixture_of_devices_is_noticed():
+    with card(), pytest.raises(RuntimeError, match="device"):
+        torch.zeros(3, device="cuda") + torch.zeros(3)
+
+
+def test_a_step_of_style_transfer(seen):
+    real = Pyramid(torch.zeros(3, 64, 64))
+    places = [real.taps(view) for view in seen]
+    assert all(len(where.distinct) for where in places)  # how many there are depends on the numbers
+    network = networks.load("alexnet", CPU, average_pooling=True)
+    with card():
+        texture = Pyramid(torch.zeros(3, 64, 64), "cuda")
+        texture.taps = lambda view: on_card(places.pop())
+        styles = [(torch.zeros(3, 128, 128, device="cuda"), 1.0)]
+        score = optimize._Score(move(network), styles, 0.0)
+        rows = mipmaps(torch.zeros(3, 64, 64, device="cuda"), texture.levels)
+        views = iter([on_card(view) for view in seen])
+        bank = optimize._Bank(lambda window, size: next(views), 0.01, 64, texture, rows, score)
+        batch = bank.draw(np.random.default_rng(0))
+        loss = score(texture, batch, np.random.default_rng(0), optimize.Clock())
+        texture.step([view.taps for view in batch], 0.1, 1)
+        features = score.content_features(torch.zeros(1, 3, 64, 64, device="cuda"))
+        for result in (loss, features, texture.rows, texture.texture(), texture.seen()):
+            assert result.device.type == "cuda"
+
+
+CHANNEL = Target("channel", layer="relu3", channel=3)
+OTHER = Target("direction", layer="relu3", direction=((1, 0.5), (2, 1.0)))
+JOBS = {
+    "fourier": Job(task="dream", targets=(CHANNEL, OTHER), parameterization="fourier"),
+    "pixel": Job(task="dream", targets=(CHANNEL,), parameterization="pixel"),
+    "pyramid": Job(task="dream", targets=(Target("neuron", layer="relu4", channel=1),)),
+    "cppn": Job(task="dream", targets=(CHANNEL,), parameterization="cppn"),
+    "transparent": Job(task="dream", targets=(CHANNEL,), transparent=True, parameterization="fourier"),
+    "shared": Job(
+        task="interpolate", targets=(CHANNEL, OTHER), aligned=True, frames=3, parameterization="shared"
+    ),
+    "synthesize": Job(task="synthesize", styles=(Style("x.png"),), scales=2),
+    "tileable": Job(task="synthesize", styles=(Style("x.png"),), tileable=True),
+}
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_look_at_a_flat_canvas(name):
+    job = replace(JOBS[name], network="alexnet", image_size=128)
+    canvas = canvases.flat(job, 128, 128, None, None, CPU).canvas
+    canvas.transform = lambda images, progress, random: images  # its random numbers are none on fakes
+    network = networks.load("alexnet", CPU)
+    goal = None if job.styles else objective_of(job, network, [], False)
+    with card(), torch.no_grad():
+        move(canvas.pictures)
+        move(network)
+        if job.styles:
+            goal = objective_of(job, network, [(torch.zeros(1, 3, 256, 256, device="cuda"), 1.0)], False)
+        view = canvas.draw(0.3, torch.Generator().manual_seed(0))
+        loss = goal(Seen(look(network, view.images, goal.layers), view.mask, None))
+        assert loss.device.type == "cuda"
+
+
+@pytest.mark.parametrize("name", ["fourier", "cppn", "transparent", "relief"])
+def test_a_look_at_a_painted_surface(seen, name):
+    job = Job(task="synthesize", mesh="mesh.npz", styles=(Style("x.png"),), relief=True, texture_size=64)
+    if name != "relief":
+        job = replace(JOBS[name], mesh="mesh.npz", texture_size=64)
+    skin = canvases.surface(job, sphere(2), None, None, CPU).skin
+    places = skin.look(seen[0])
+    with card(), torch.no_grad():
+        for part in vars(skin).values():
+            if isinstance(part, nn.Module):
+                move(part)
+        assert skin.sample(on_card(places)).device.type == "cuda"
