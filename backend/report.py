@@ -27,9 +27,9 @@ VIEWS, SIZE, SEED = 16, 256, 20180725  # the seed is the day of the article
 SEAM_SAMPLES = 20_000
 
 
-def held_out_views(mesh: Mesh, rasterizer: str, window: float) -> list[Any]:
+def held_out_views(mesh: Mesh, rasterizer: str, window: float, device: torch.device) -> list[Any]:
     """VIEWS G-buffers that depend on the mesh alone."""
-    make = ViewMaker(mesh, rasterizer, np.random.default_rng(SEED))
+    make = ViewMaker(mesh, rasterizer, np.random.default_rng(SEED), device=device)
     return [make(window, SIZE) for _ in range(VIEWS)]
 
 
@@ -37,13 +37,19 @@ class Judge:
     """Holds the views and the judging network; `look` is done once per texture."""
 
     def __init__(
-        self, mesh: Mesh, rasterizer: str, styles: list[tuple[Tensor, float]], pixel: float, span: float
+        self,
+        mesh: Mesh,
+        rasterizer: str,
+        styles: list[tuple[Tensor, float]],
+        pixel: float,
+        span: float,
+        device: torch.device,
     ) -> None:
         """`pixel`: width of a view's pixel; `span`: of the styles' shorter side, both in the mesh's units."""
-        self.views = held_out_views(mesh, rasterizer, pixel * SIZE)
-        self.network = networks.load(JUDGE, torch.device("cpu"))
-        scaled = [(resize_shorter(image, span / pixel), weight) for image, weight in styles]
-        self.paper = sum((image.mean((1, 2)) * w for image, w in scaled), torch.zeros(3))
+        self.views = held_out_views(mesh, rasterizer, pixel * SIZE, device)
+        self.network = networks.load(JUDGE, device)
+        scaled = [(resize_shorter(image, span / pixel).to(device), weight) for image, weight in styles]
+        self.paper = sum((image.mean((1, 2)) * w for image, w in scaled), torch.zeros(3, device=device))
         with torch.no_grad():
             looks = [(self.network(image[None], LAYERS), weight) for image, weight in scaled]
         self.target = {
@@ -54,7 +60,7 @@ class Judge:
     def look(self, texture: Tensor) -> list[dict[str, Tensor]]:
         """Activations of each view of `texture` (3, S, S)."""
         levels = Levels(texture.shape[-1])
-        rows = mipmaps(texture, levels)
+        rows = mipmaps(texture.to(self.paper.device), levels)
         paper = self.paper[:, None, None].expand(3, SIZE, SIZE)
         found = []
         for view in self.views:

@@ -122,7 +122,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     check()
     write_image(result, folder / TEXTURE_FILE)
     clock.lap("finish")
-    measured = measure(mesh, job, result, start, original, styles, pixel, span)
+    measured = measure(mesh, job, result, start, original, styles, pixel, span, device)
     check()
     clock.lap("report")
     measured |= {
@@ -245,9 +245,10 @@ def measure(
     styles: list[tuple[Tensor, float]],
     pixel: float,
     span: float,
+    device: torch.device,
 ) -> dict[str, Any]:
     """Style and content distance and seam ratio, with the same of what was there before (see `report`)."""
-    judge = report.Judge(mesh, job.rasterizer, styles, JUDGED_PIXEL * pixel, span)
+    judge = report.Judge(mesh, job.rasterizer, styles, JUDGED_PIXEL * pixel, span, device)
     looks = judge.look(result)
     before = original if original is not None else start
     reference = judge.look(before)

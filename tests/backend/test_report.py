@@ -62,7 +62,7 @@ def test_the_judge_prefers_the_style_to_noise_and_the_content_to_anything(monkey
     monkeypatch.setattr(report, "VIEWS", 3)
     style, mesh = blobs(40), quad()
     pixel = mesh.texel / 256
-    judge = report.Judge(mesh, "embree", [(style, 1.0)], pixel, mesh.texel)
+    judge = report.Judge(mesh, "embree", [(style, 1.0)], pixel, mesh.texel, torch.device("cpu"))
     noise = torch.rand(3, 256, 256, generator=torch.Generator().manual_seed(0))
     worn, other = judge.look(style), judge.look(noise)
     assert judge.style_distance(worn) < 0.3
