@@ -52,7 +52,7 @@ def test_a_look_up_is_bilinear_and_repeats():
 
 
 def test_held_out_views_depend_on_the_mesh_alone():
-    one, again = (report.held_out_views(sphere(2), "embree", 0.5) for _ in range(2))
+    one, again = (report.held_out_views(sphere(2), "embree", 0.5, torch.device("cpu")) for _ in range(2))
     assert len(one) == report.VIEWS
     assert all(torch.equal(a.uv, b.uv) for a, b in zip(one, again, strict=True))
     assert not torch.equal(one[0].pixels, one[1].pixels)
