@@ -36,7 +36,15 @@ from .protocol import (
 from .rendering.blending import smooth_noise
 from .rendering.mesh import read_mesh
 from .rendering.texels import Texels, locate
-from .stylize import PREVIEW_SECONDS, Cancelled, device_name, pick_device, write_preview, write_report
+from .stylize import (
+    PREVIEW_SECONDS,
+    Cancelled,
+    check_loss,
+    device_name,
+    pick_device,
+    write_preview,
+    write_report,
+)
 
 STEPS = {"stylize": 200, "dream": 200, "synthesize": 200, "interpolate": 150}
 DEEPDREAM_STEPS = 24
@@ -69,6 +77,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         nonlocal previewed
         if cancelled():
             raise Cancelled
+        check_loss(loss, step)
         now = time.perf_counter()
         left = (now - began) * (steps / step - 1)
         emit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -85,6 +86,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     def on_progress(progress: Progress) -> None:
         nonlocal previewed
         check()
+        check_loss(progress.loss, progress.step)
         values: dict[str, Any] = asdict(progress)
         values = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
         emit(Event("progress", **values))
@@ -140,6 +142,16 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     }
     write_report(measured, folder / REPORT_FILE)
     emit(Event("finished", path=TEXTURE_FILE, report=REPORT_FILE))
+
+
+def check_loss(loss: float, step: int) -> None:
+    """Raise PatinaError once the optimisation has left the numbers behind."""
+    if not math.isfinite(loss):
+        raise PatinaError(
+            f"The optimisation went astray: at step {step} its loss is {loss:g}.",
+            "Try another seed or another strength.",
+            "seed",
+        )
 
 
 def pick_device(name: str) -> torch.device:

@@ -16,10 +16,21 @@ from meshes import quad, sphere, write_npz
 from PIL import Image
 
 from backend import report, stylize
-from backend.__main__ import GRACE, main
-from backend.protocol import CANCELLED, FAILED, FINISHED, Event, Job, Style, read_event, write_job
+from backend.__main__ import main
+from backend.protocol import (
+    CANCELLED,
+    FAILED,
+    FINISHED,
+    Event,
+    Job,
+    PatinaError,
+    Style,
+    read_event,
+    write_job,
+)
 from backend.rendering.mesh import Mesh
 from backend.rendering.texels import locate
+from backend.run import GRACE
 
 ROOT = Path(__file__).parents[2]
 GONE_SECONDS = 2.0
@@ -205,6 +216,14 @@ def test_an_object_without_a_texture_is_painted_too(tmp_path):
     assert json.loads((tmp_path / "report.json").read_text())["style_distance"] > 0
 
 
+def test_a_loss_that_is_no_number_is_told_with_a_cure(tmp_path):
+    """So weak a strength that the content's weight is beyond float32."""
+    with pytest.raises(PatinaError, match="went astray: at step 1 ") as caught:
+        do(folder_of(tmp_path), replace(JOB, strength=1e-300))
+    assert "seed" in caught.value.cure
+    assert {path.name for path in tmp_path.iterdir()} == INPUTS
+
+
 # How a process ends
 
 
@@ -222,6 +241,17 @@ def test_a_cancel_ends_it_within_two_seconds(start, tmp_path):
     assert time.monotonic() - asked < GONE_SECONDS
     assert events[-1] == Event("cancelled")
     assert {path.name for path in tmp_path.iterdir()} - {"preview.png"} == INPUTS
+
+
+def test_a_cancel_is_heard_while_torch_is_imported(start, tmp_path):
+    began = time.monotonic()
+    backend = start(folder_of(tmp_path, LONG))
+    backend.process.stdin.write("cancel\n")
+    backend.process.stdin.flush()
+    assert backend.events() == [Event("cancelled")]
+    assert backend.process.wait(10) == CANCELLED
+    assert time.monotonic() - began < GONE_SECONDS
+    assert {path.name for path in tmp_path.iterdir()} == INPUTS
 
 
 def test_the_end_of_stdin_ends_it(start, tmp_path):
