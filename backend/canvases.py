@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .parameterizations.alpha import Alpha
@@ -14,12 +15,14 @@ from .parameterizations.fourier import Fourier
 from .parameterizations.laplacian import Laplacian
 from .parameterizations.pixel import Pixel
 from .parameterizations.relief import ReliefSkin
-from .parameterizations.shared import Aligned
+from .parameterizations.shared import Aligned, AlignedOnSurface
 from .parameterizations.skins import SpaceSkin, TextureSkin
+from .parameterizations.surface_pyramid import SurfacePyramid
 from .protocol import Job
 from .rendering.flat import Flat
 from .rendering.mesh import Mesh
-from .rendering.surface import Surface
+from .rendering.sampling import Levels, taps
+from .rendering.surface import WINDOWS, Surface
 from .rendering.texels import Texels
 from .rendering.transforms import Transform, octave, robust, rolled, shifted, zoomed
 from .rendering.view import Canvas
@@ -28,6 +31,7 @@ from .rendering.views import ViewMaker
 _PLAIN = {"pixel": Pixel, "fourier": Fourier, "pyramid": Laplacian}
 RATES = {"pixel": 0.05, "fourier": 0.05, "pyramid": 0.06, "cppn": 0.005, "shared": 0.05}
 VIEW = 176  # pixels along the side of a view of a mesh
+PIXEL = sum(WINDOWS) / 2 / VIEW  # of a typical view, in the mesh's units
 VIEWS = 4  # cameras a step; frames bring pictures enough of their own
 
 
@@ -69,6 +73,20 @@ class Painted:
         texture[0][:, torch.from_numpy(texels.used).flatten()] = self.skin.values(points).T.cpu()
         return texture.reshape(1, self.skin.channels, size, size)
 
+    def seen(self, size: int) -> NDArray[np.bool_]:
+        """(size, size): the texels that some view of the surface read, at whatever level it resolved."""
+        assert isinstance(self.canvas, Surface)
+        levels = Levels(size)
+        read = torch.zeros(levels.rows, dtype=torch.bool)
+        for view in self.canvas.shown():
+            where = taps(view.uv.cpu(), view.footprint.cpu(), levels, laplacian=False)
+            read[where.rows[where.weights > 0]] = True
+        seen = torch.zeros(size, size, dtype=torch.bool)
+        for side, offset in zip(levels.sides, levels.offsets, strict=True):
+            part = read[offset : offset + side * side].view(side, side)
+            seen |= part.repeat_interleave(size // side, 0).repeat_interleave(size // side, 1)
+        return seen.numpy()
+
 
 def pictures_of(job: Job, height: int, width: int, start: Tensor | None) -> nn.Module:
     """The job's parameterization of pictures (B, C, height, width), which begins as `start` (B, C, H, W)."""
@@ -102,8 +120,24 @@ def flat(
     return Painted(Flat(pictures.to(device), transform_of(job), before), None, network)
 
 
+def textures_of(job: Job, mesh: Mesh, texels: Texels, start: Tensor | None) -> nn.Module:
+    """The job's parameterization of the mesh's textures (B, C, S, S); it begins as `start` (1, 3, S, S)."""
+    texel = mesh.texel / job.texture_size
+    if job.parameterization == "shared":
+        return AlignedOnSurface(job.frames, texels, texel)
+    if job.parameterization != "pyramid":
+        return pictures_of(job, job.texture_size, job.texture_size, start)
+    colors = SurfacePyramid(1, 3, texels, texel, start)
+    return Alpha(colors, SurfacePyramid(1, 1, texels, texel)) if job.transparent else colors
+
+
 def surface(
-    job: Job, mesh: Mesh, start: Tensor | None, content: Tensor | None, device: torch.device
+    job: Job,
+    mesh: Mesh,
+    texels: Texels,
+    start: Tensor | None,
+    content: Tensor | None,
+    device: torch.device,
 ) -> Painted:
     """A canvas on `mesh`; start and content are textures (1, 3, S, S)."""
     size = job.texture_size
@@ -113,10 +147,15 @@ def surface(
     if network:
         skin = SpaceSkin(network.to(device))
     elif job.relief:
-        heights = _PLAIN[job.parameterization](1, 1, size, size)
-        skin = ReliefSkin(pictures_of(job, size, size, start).to(device), heights.to(device), mesh, random)
+        heights = (
+            SurfacePyramid(1, 1, texels, mesh.texel / size)
+            if job.parameterization == "pyramid"
+            else _PLAIN[job.parameterization](1, 1, size, size)
+        )
+        colors = textures_of(job, mesh, texels, start)
+        skin = ReliefSkin(colors.to(device), heights.to(device), mesh, random)
     else:
-        skin = TextureSkin(pictures_of(job, size, size, start).to(device))
+        skin = TextureSkin(textures_of(job, mesh, texels, start).to(device))
     before = TextureSkin(Pixel(1, 3, size, size, content).to(device)) if content is not None else None
     views = VIEWS if skin.pictures == 1 else 1
     make = ViewMaker(mesh, job.rasterizer, random, job.framing, device)

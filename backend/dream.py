@@ -10,17 +10,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from . import canvases, networks, report
 from .colors import moments, recolor, transport
-from .finish import fill_gutters
+from .finish import finish
 from .images import cannot_write, read_image, resize, resize_shorter, to_pillow
 from .imagine import imagine
 from .objectives.of_job import objective_of
 from .parameterizations import cppn
-from .parameterizations.relief import ReliefSkin, normal_map
+from .parameterizations.relief import normal_map
 from .protocol import (
     CPPN_FILE,
     HEIGHT_FILE,
@@ -34,7 +35,7 @@ from .protocol import (
     PatinaError,
 )
 from .rendering.blending import smooth_noise
-from .rendering.mesh import read_mesh
+from .rendering.mesh import Mesh, read_mesh
 from .rendering.texels import Texels, locate
 from .stylize import (
     PREVIEW_SECONDS,
@@ -66,7 +67,10 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     torch.manual_seed(job.seed)
     network = networks.load(job.network, device)
     content = read_content(job, folder)
-    painted, texels = canvas_of(job, folder, content, device)
+    place = place_of(job, folder)
+    start = start_of(job, folder, content)
+    painted = canvas_of(job, place, start, content, device)
+    texels = place[1] if place is not None else None
     styles = read_styles(job, folder, canvases.VIEW if job.mesh else _shorter(painted))
     styles = [(image.to(device), weight) for image, weight in styles]
     goal = objective_of(job, network, styles, content is not None and job.task == "stylize")
@@ -101,23 +105,21 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     rate = canvases.RATES[job.parameterization]
     losses = imagine(painted.canvas, network, goal, steps, rate, random, on_step)
     result = painted.pictures(texels, job.texture_size)
-    if texels is not None:
-        result = torch.stack([fill_gutters(texture, texels.used) for texture in result])
+    measured: dict[str, Any] = {"loss": {"first": losses[0], "last": losses[-1]}, "steps": steps}
+    if place is not None:
+        seen = painted.seen(job.texture_size)
+        before = start[0] if start is not None else torch.zeros_like(result[0])
+        result = torch.stack([finish(texture, before, seen, *place) for texture in result])
+        measured |= measure(job, folder, place, seen, result[:, :3])
     if job.relief:
-        assert isinstance(painted.skin, ReliefSkin)
-        write_relief(result[0, 3], painted.skin.mesh.texel / job.texture_size, folder)
+        assert place is not None
+        write_relief(result[0, 3], place[0].texel / job.texture_size, folder)
         result = result[:, :3]
     names = write_pictures(result, folder, TEXTURE_FILE if job.mesh else IMAGE_FILE)
     if painted.cppn is not None:
         cppn.write(folder / CPPN_FILE, painted.cppn)
-    measured: dict[str, Any] = {"loss": {"first": losses[0], "last": losses[-1]}, "steps": steps}
     if job.transparent:
         measured["mean_alpha"] = round(float(result[:, 3].mean()), 4)
-    if job.mesh is not None:
-        ratios = [
-            report.seam_ratio(read_mesh(folder / job.mesh, job.name), texture[:3]) for texture in result
-        ]
-        measured["seam_ratio"] = [None if ratio is None else round(ratio, 4) for ratio in ratios]
     write_report(measured | _basics(job, device_name(device), began), folder / REPORT_FILE)
     emit(Event("finished", path=names[0], report=REPORT_FILE))
 
@@ -140,21 +142,10 @@ def default_steps(job: Job) -> int:
     return STEPS[job.task]
 
 
-def canvas_of(
-    job: Job, folder: Path, content: Tensor | None, device: torch.device
-) -> tuple[canvases.Painted, Texels | None]:
-    """The canvas, and on a mesh the places of its texels. It begins as the content where there is some."""
-    if job.mesh is not None:
-        height = width = job.texture_size
-    else:
-        height, width = content.shape[2:] if content is not None else (job.image_size, job.image_size)
-    start = content
-    if job.styles and job.task != "interpolate":
-        if start is None:
-            start = smooth_noise(1, height, width, torch.Generator().manual_seed(job.seed))
-        start = in_colors_of(start, [image for image, _ in read_styles(job, folder, 256)])
+def place_of(job: Job, folder: Path) -> tuple[Mesh, Texels] | None:
+    """The mesh, and its texels' places on it. Raises PatinaError where it cannot be painted."""
     if job.mesh is None:
-        return canvases.flat(job, height, width, start, content, device), None
+        return None
     mesh = read_mesh(folder / job.mesh, job.name)
     texels = locate(mesh, job.texture_size)
     if not texels.used.any():
@@ -163,7 +154,61 @@ def canvas_of(
             "Use a larger texture, or unwrap it again.",
             "mesh",
         )
-    return canvases.surface(job, mesh, start, content, device), texels
+    return mesh, texels
+
+
+def size_of(job: Job, content: Tensor | None) -> tuple[int, int]:
+    """Height and width of the result."""
+    if job.mesh is not None:
+        return job.texture_size, job.texture_size
+    return (content.shape[2], content.shape[3]) if content is not None else (job.image_size, job.image_size)
+
+
+def start_of(job: Job, folder: Path, content: Tensor | None) -> Tensor | None:
+    """What the canvas begins as, (1, 3, H, W): the content, or clouds, in the styles' colours; or None."""
+    if not job.styles or job.task == "interpolate":
+        return content
+    if content is None:
+        content = smooth_noise(1, *size_of(job, None), torch.Generator().manual_seed(job.seed))
+    return in_colors_of(content, [image for image, _ in read_styles(job, folder, 256)])
+
+
+def canvas_of(
+    job: Job,
+    place: tuple[Mesh, Texels] | None,
+    start: Tensor | None,
+    content: Tensor | None,
+    device: torch.device,
+) -> canvases.Painted:
+    """The canvas that the job paints on."""
+    if place is None:
+        return canvases.flat(job, *size_of(job, content), start, content, device)
+    return canvases.surface(job, *place, start, content, device)
+
+
+def measure(
+    job: Job, folder: Path, place: tuple[Mesh, Texels], seen: NDArray[np.bool_], textures: Tensor
+) -> dict[str, Any]:
+    """The report's measures of finished `textures` (B, 3, S, S); lists where there are frames."""
+    mesh, texels = place
+    ratios = [report.seam_ratio(mesh, texture) for texture in textures]
+    found: dict[str, list[float | None]] = {
+        "seam_ratio": [None if ratio is None else round(ratio, 4) for ratio in ratios]
+    }
+    if job.styles:
+        span = canvases.VIEW * canvases.PIXEL
+        styles = [(image[0], weight) for image, weight in read_styles(job, folder, canvases.VIEW)]
+        whole = sum(weight for _, weight in styles)
+        shares = [weight / whole for _, weight in styles]
+        found["style_distance"] = []
+        for i, texture in enumerate(textures):
+            if job.task == "interpolate":
+                shares = [1 - i / (len(textures) - 1), i / (len(textures) - 1)]
+            wanted = [(image, share) for (image, _), share in zip(styles, shares, strict=True)]
+            judge = report.Judge(mesh, job.rasterizer, wanted, canvases.PIXEL, span)
+            found["style_distance"].append(round(judge.style_distance(judge.look(texture)), 4))
+    plain = {key: values[0] if len(values) == 1 else values for key, values in found.items()}
+    return {"coverage": round(float(seen[texels.used].mean()), 5)} | plain
 
 
 def in_colors_of(picture: Tensor, exemplars: list[Tensor]) -> Tensor:

@@ -1,4 +1,4 @@
-"""From the optimised texels to a texture that can leave: unseen texels, gutters."""
+"""From the optimised texels to a texture that can leave: unseen texels, gutters, seams."""
 
 from __future__ import annotations
 
@@ -11,13 +11,25 @@ from torch import Tensor
 
 from .rendering.mesh import Mesh
 from .rendering.texels import Texels
+from .seam_erasure import erase_seams
 
 NEIGHBOURS = 4
 SOURCES = 200_000  # seen texels to fill from; enough for any fill that stays small
 
 
+def finish(texture: Tensor, start: Tensor, seen: NDArray[np.bool_], mesh: Mesh, texels: Texels) -> Tensor:
+    """`texture` (C, S, S) ready to leave: no unseen texel, no empty gutter, no seam.
+
+    Where `start` (C', S, S), what the texture was before, changes at a seam, that is kept. `seen` (S, S):
+    the texels that some view read.
+    """
+    result = fill_gutters(fill_unseen(texture, seen, texels), painted_texels(texels, seen))
+    result = erase_seams(result, start, mesh, texels.used)
+    return fill_gutters(result, binary_dilation(texels.used, np.ones((3, 3), bool)))
+
+
 def fill_unseen(texture: Tensor, seen: NDArray[np.bool_], texels: Texels) -> Tensor:
-    """`texture` (3, S, S) with used texels that no view saw mixed from the nearest that one did.
+    """`texture` (C, S, S) with used texels that no view saw mixed from the nearest that one did.
 
     `seen` (S, S) says which. Nearest on the surface, not in the texture: by position, weighted by
     inverse distance.
@@ -33,14 +45,14 @@ def fill_unseen(texture: Tensor, seen: NDArray[np.bool_], texels: Texels) -> Ten
     distance, index = distance.reshape(len(distance), -1), index.reshape(len(index), -1)
     weights = 1 / (distance + 1e-6)
     weights /= weights.sum(1, keepdims=True)
-    pixels = texture.reshape(3, -1).cpu().numpy().copy()
+    pixels = texture.flatten(1).cpu().numpy().copy()
     place = np.flatnonzero(texels.used)
     pixels[:, place[~known]] = np.einsum("cnk,nk->cn", pixels[:, place[source][index]], weights)
     return torch.from_numpy(pixels).reshape(texture.shape)
 
 
 def fill_gutters(texture: Tensor, painted: NDArray[np.bool_]) -> Tensor:
-    """`texture` (3, S, S) with every texel outside `painted` (S, S) taken from the nearest inside."""
+    """`texture` (C, S, S) with every texel outside `painted` (S, S) taken from the nearest inside."""
     if painted.all():
         return texture
     rows, columns = distance_transform_edt(~painted, return_distances=False, return_indices=True)

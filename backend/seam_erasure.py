@@ -27,10 +27,10 @@ LANDMARK = 0.12  # a difference of colour (of √3 at most) that is meant
 
 
 def erase_seams(texture: Tensor, start: Tensor, mesh: Mesh, used: NDArray[np.bool_]) -> Tensor:
-    """`texture` (3, S, S), its gutters filled, with the texels near seams moved so that both sides agree.
+    """`texture` (C, S, S), its gutters filled, with the texels near seams moved so that both sides agree.
 
     The correction is smooth within each island (gradients are kept) and fades out over REACH texels.
-    Where `start` (3, S, S) changes colour at a seam, that is a landmark, not a fault, and is left alone.
+    Where `start` (C', S, S) changes colour at a seam, that is a landmark, not a fault, and is left alone.
     `used` (S, S): the texels of islands.
     """
     seams, _ = shared_edges(mesh)
@@ -39,7 +39,7 @@ def erase_seams(texture: Tensor, start: Tensor, mesh: Mesh, used: NDArray[np.boo
     size = texture.shape[-1]
     sides = [_reads(uv, size) for uv in points_along(mesh, seams, SPACING / size)]
     differences = sides[0] - sides[1]  # (N points, S * S texels)
-    jumps = np.linalg.norm(differences @ start.reshape(3, -1).numpy().T, axis=1)
+    jumps = np.linalg.norm(differences @ start.flatten(1).numpy().T, axis=1)
     differences = differences[np.flatnonzero(jumps < LANDMARK)]
     if not differences.nnz:
         return texture
@@ -57,7 +57,7 @@ def erase_seams(texture: Tensor, start: Tensor, mesh: Mesh, used: NDArray[np.boo
         AGREE * constraints.T @ constraints + smooth + STAY * diags_array(np.ones(len(unknown)))
     ).tocsr()
     precondition = diags_array(1 / system.diagonal())
-    flat = texture.reshape(3, -1).numpy().astype(np.float64)
+    flat = texture.flatten(1).numpy().astype(np.float64)
     result = flat.copy()
     for channel, values in enumerate(flat):
         target = -AGREE * (constraints.T @ (differences @ values))

@@ -14,18 +14,16 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import binary_dilation
 from torch import Tensor
 
 from . import colors, networks, optimize, report
-from .finish import fill_gutters, fill_unseen, mean_texel, painted_texels
+from .finish import fill_gutters, finish, mean_texel
 from .images import cannot_write, read_image, resize, resize_shorter, write_image
 from .optimize import Clock, Progress
 from .parameterizations.pyramid import Pyramid
 from .protocol import PREVIEW_FILE, REPORT_FILE, TEXTURE_FILE, Event, Job, PatinaError
 from .rendering.mesh import Mesh, read_mesh
 from .rendering.texels import Texels, locate
-from .seam_erasure import erase_seams
 
 PREVIEW_SECONDS = 4.0
 PREVIEW_SIDE = 512
@@ -115,12 +113,10 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         )
 
     emit(Event("progress", stage="finishing", fraction=1.0, seconds_left=0.0))
-    seen = texture.seen().cpu().numpy() if job.strength > 0 else np.ones_like(texels.used)
-    result = fill_unseen(texture.texture().cpu(), seen, texels)
-    result = fill_gutters(result, painted_texels(texels, seen))
+    seen, result = np.ones_like(texels.used), texture.texture().cpu()
     if job.strength > 0:
-        result = erase_seams(result, start, mesh, texels.used)
-        result = fill_gutters(result, binary_dilation(texels.used, np.ones((3, 3), bool)))
+        seen = texture.seen().cpu().numpy()
+        result = finish(result, start, seen, mesh, texels)
     check()
     write_image(result, folder / TEXTURE_FILE)
     clock.lap("finish")

@@ -11,7 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..rendering.texels import Texels
 from .fourier import Fourier, recolor
+from .surface_pyramid import SurfacePyramid
 
 # (frames, share of the side) of the common images; two frames are blended along the sequence.
 _SHARED = ((1, 2), (1, 4), (1, 8), (2, 8), (1, 16), (2, 16))
@@ -33,6 +35,21 @@ class Aligned(nn.Module):
         unique = self.unique.raw()
         common = sum(spread(tensor, unique.shape[0], *unique.shape[2:]) for tensor in self.shared)
         return recolor(unique + common).sigmoid()
+
+
+class AlignedOnSurface(nn.Module):
+    """N textures of one surface: each a pyramid of its own, plus two in common, blended along the frames."""
+
+    def __init__(self, frames: int, texels: Texels, texel: float) -> None:
+        """As SurfacePyramid's."""
+        super().__init__()
+        self.unique = SurfacePyramid(frames, 3, texels, texel)
+        self.shared = SurfacePyramid(2, 3, texels, texel)
+
+    def forward(self) -> Tensor:
+        """(N, 3, S, S) in 0..1."""
+        unique = self.unique.raw()
+        return recolor(unique + spread(self.shared.raw(), unique.shape[0], *unique.shape[2:])).sigmoid()
 
 
 def spread(tensor: Tensor, frames: int, height: int, width: int) -> Tensor:

@@ -44,6 +44,10 @@ class Surface:
         self._bank.append((view, self.skin.look(view), self.content.look(view) if self.content else None))
         return self._bank[-1]
 
+    def shown(self) -> list[GBuffer]:
+        """The views that there were so far, each once."""
+        return [view for view, _, _ in self._bank]
+
     def draw(self, progress: float, random: torch.Generator) -> View:
         images, masks, contents, opacities = [], [], [], []
         for _ in range(self.views):

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from meshes import quad
 from PIL import Image
 
 from backend import dream
@@ -19,16 +20,9 @@ from backend.parameterizations.skins import SpaceSkin, TextureSkin
 from backend.protocol import Event, Job, PatinaError, Style, Target
 from backend.rendering import camera, rasterizer
 from backend.rendering.gbuffer import GBuffer, render
-from backend.rendering.mesh import Mesh, build_mesh
+from backend.rendering.mesh import Mesh
 from backend.rendering.surface import Surface
 from backend.rendering.views import ViewMaker
-
-
-def quad() -> Mesh:
-    """A square of side √2 in the plane z = 0, whose UVs are the whole texture; u along x, v along y."""
-    corners = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], np.float32)
-    faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
-    return build_mesh(corners, faces, (corners[:, :2] / 2 + 0.5)[faces], name="quad")
 
 
 def from_above(mesh: Mesh, window: float = 1.0, size: int = 32) -> GBuffer:
