@@ -19,7 +19,7 @@ BLENDERS := 4.2.23 4.5.15 5.0.1
 # The add-on, run from here, takes this environment instead of the artist's.
 export PATINA_BACKEND := $(CURDIR)/$(BACKEND)
 
-.PHONY: help demo test lint test-backend test-addon test-blenders test-export extension repository wheelhouse \
+.PHONY: help demo test lint test-backend test-networks test-addon test-blenders test-export extension repository wheelhouse \
 	backend blender doctor gallery clean
 .DELETE_ON_ERROR:
 
@@ -27,6 +27,7 @@ help:
 	@echo "make demo           stylize the fox inside Blender; results in out/demo/"
 	@echo "make test           lint, types and every test"
 	@echo "make test-blenders  the add-on's tests on Blender $(BLENDERS)"
+	@echo "make test-networks  every objective on every registered network, not one of each family alone"
 	@echo "make test-export    every exported format, judged by other people's software; pictures in out/export/"
 	@echo "make extension      dist/patina-VERSION.zip"
 	@echo "make repository     dist/repository/, which Blender can subscribe to"
@@ -46,6 +47,10 @@ lint: backend blender
 
 test-backend: $(BACKEND)/.tests
 	$(IN_BACKEND) -m pytest tests/backend
+
+# The networks that make test leaves out because another of their family stands for them.
+test-networks: $(BACKEND)/.tests
+	$(IN_BACKEND) -m pytest tests/backend/test_every_network.py -m every_network
 
 test-addon: backend blender extension
 	$(IN_BLENDER) -m pytest tests/addon tests/setup tests/end_to_end

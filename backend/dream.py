@@ -58,8 +58,10 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     """
     began = time.perf_counter()
     if job.task == "morph":
-        names = write_pictures(morph(job, folder), folder, IMAGE_FILE)
-        write_report(_basics(job, "cpu", began), folder / REPORT_FILE)
+        frames = morph(job, folder)
+        names = write_pictures(frames, folder, IMAGE_FILE)
+        distance = frame_distance(networks.load(job.network, torch.device("cpu")), frames)
+        write_report(distance | _basics(job, "cpu", began), folder / REPORT_FILE)
         emit(Event("finished", path=names[0], report=REPORT_FILE))
         return
     device = pick_device(job.device)
@@ -115,6 +117,8 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         assert place is not None
         write_relief(result[0, 3], place[0].texel / job.texture_size, folder)
         result = result[:, :3]
+    if job.task == "interpolate":
+        measured |= frame_distance(network, result)
     names = write_pictures(result, folder, TEXTURE_FILE if job.mesh else IMAGE_FILE)
     if painted.cppn is not None:
         cppn.write(folder / CPPN_FILE, painted.cppn)
@@ -241,6 +245,11 @@ def read_styles(job: Job, folder: Path, shorter: int) -> list[tuple[Tensor, floa
         image = read_image(folder / style.image, "style image", "styles")
         found.append((resize_shorter(image, min(shorter, min(image.shape[1:])))[None], style.weight))
     return found
+
+
+def frame_distance(network: networks.Network, frames: Tensor) -> dict[str, list[float]]:
+    """The report's measure of frames (N, 3 or 4, H, W)."""
+    return {"frame_distance": [round(d, 4) for d in report.frame_distances(network, frames[:, :3])]}
 
 
 def write_pictures(pictures: Tensor, folder: Path, name: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from . import networks
 from .images import resize_shorter
+from .networks import Network
 from .objectives.content import content_error
 from .objectives.style import gram, layer_mask, relative_error
 from .rendering.mesh import Mesh
@@ -25,6 +27,7 @@ LAYERS = ("relu1", "relu2", "relu3", "relu4")  # relu5 sees past the silhouette 
 CONTENT_LAYER = "relu3"
 VIEWS, SIZE, SEED = 16, 256, 20180725  # the seed is the day of the article
 SEAM_SAMPLES = 20_000
+FRAME_SIDE = 192  # pixels along the shorter side of frames that are compared
 
 
 def held_out_views(mesh: Mesh, rasterizer: str, window: float, device: torch.device) -> list[Any]:
@@ -90,6 +93,26 @@ class Judge:
             mask = layer_mask(view.mask.float()[None], (features.shape[2], features.shape[3]), 0)
             errors.append(float(content_error(features, wanted[CONTENT_LAYER], mask)))
         return float(np.mean(errors))
+
+
+@torch.no_grad()
+def frame_distances(network: Network, frames: Tensor) -> list[float]:
+    """How far each of `frames` (N, 3, H, W) is from the next, as `network` sees them, place by place.
+
+    Mean squared distance at its content layer over the mean square there; N − 1 numbers. About 1.2 for
+    frames that have nothing to do with each other.
+    """
+    layer, device = network.content_layer, next(network.parameters()).device
+    scale = FRAME_SIDE / min(frames.shape[2:])
+    size = [round(side * scale) for side in frames.shape[2:]]
+    looks = []
+    for frame in frames:
+        image = torch.nn.functional.interpolate(
+            frame[None].to(device), size, mode="bilinear", antialias=scale < 1
+        )
+        looks.append(network(image, [layer])[layer].float())
+    power = torch.cat(looks).square().mean().clamp_min(1e-12)
+    return [float((b - a).square().mean() / power) for a, b in pairwise(looks)]
 
 
 def seam_ratio(mesh: Mesh, texture: Tensor) -> float | None:

@@ -57,27 +57,30 @@ def add(verbs: Any, do_job: DoJob) -> None:
     )
 
 
-def add_common(parser: argparse.ArgumentParser, network: bool = True) -> None:
+def add_common(parser: argparse.ArgumentParser) -> None:
     """What every verb takes: --out, --seed, --steps, --device, --rasterizer, --network and the like."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for the results")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same result (0)")
     parser.add_argument("--steps", type=int, help="how long to work on it (default: what the task needs)")
+    _add_device(parser)
+    parser.add_argument(
+        "--rasterizer",
+        choices=RASTERIZERS,
+        default="embree",
+        help="how meshes are looked at; nvdiffrast: for NVIDIA cards, research and evaluation only, "
+        "and installed by you",
+    )
+    parser.add_argument("--network", help="`python -m backend networks` lists them")
+    parser.add_argument(
+        "--parameterization",
+        choices=PARAMETERIZATIONS,
+        help="what is optimised: pyramid (of scales), fourier (a spectrum), pixel, cppn (a function of "
+        "the place), shared (frames); the default suits the task",
+    )
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=DEVICES, default="auto", help="auto takes the fastest there is")
-    if network:
-        parser.add_argument(
-            "--rasterizer",
-            choices=RASTERIZERS,
-            default="embree",
-            help="how meshes are looked at; nvdiffrast: for NVIDIA cards, research and evaluation only, "
-            "and installed by you",
-        )
-        parser.add_argument("--network", help="`python -m backend networks` lists them")
-        parser.add_argument(
-            "--parameterization",
-            choices=PARAMETERIZATIONS,
-            help="what is optimised: pyramid (of scales), fourier (a spectrum), pixel, cppn (a function of "
-            "the place), shared (frames); the default suits the task",
-        )
 
 
 def _add_size(parser: argparse.ArgumentParser, default: int) -> None:
@@ -157,9 +160,25 @@ def _interpolate_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _morph_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cppn", type=Path, nargs=2, metavar="CPPN", help="picture.cppn of two dreams")
-    parser.add_argument("--frames", type=int, default=8, help="how many, ends included (8)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for the results")
+    count = parser.add_mutually_exclusive_group()
+    count.add_argument("--frames", type=int, default=8, help="how many, ends included (8)")
+    count.add_argument("--steps", type=int, help="the same, counted between them: one less than the frames")
     _add_size(parser, 512)
-    add_common(parser, network=False)
+    parser.add_argument(
+        "--seed", type=int, default=0, help="nothing is drawn at random here; kept with the job"
+    )
+    parser.add_argument(
+        "--network",
+        default="vgg16",
+        help="measures how far each frame is from the next, for the report (vgg16)",
+    )
+    parser.add_argument(
+        "--parameterization",
+        choices=PARAMETERIZATIONS,
+        default="cppn",
+        help="cppn, which alone has weights to go between",
+    )
 
 
 def _networks_arguments(parser: argparse.ArgumentParser) -> None:
@@ -236,11 +255,18 @@ def interpolate(options: argparse.Namespace, do_job: DoJob) -> int:
 
 def morph(options: argparse.Namespace, do_job: DoJob) -> int:
     """From the options of `morph` to its frames in `options.out`."""
+    if options.parameterization != "cppn":
+        raise PatinaError(
+            f"Two pictures as {options.parameterization} have no weights to go between.",
+            "Leave --parameterization out; or use interpolate, for frames between two dreams or styles.",
+            "parameterization",
+        )
+    for path in options.cppn:
+        if not path.is_file():
+            raise PatinaError(f"There is no file {path}.", "Name a .cppn file.", "cppns")
     out = _made(options.out)
     names = []
     for letter, path in zip("ab", options.cppn, strict=True):
-        if not path.is_file():
-            raise PatinaError(f"There is no file {path}.", "Name a .cppn file.", "cppns")
         names.append(f"{letter}.cppn")
         shutil.copyfile(path, out / names[-1])
     write_job(
@@ -248,7 +274,9 @@ def morph(options: argparse.Namespace, do_job: DoJob) -> int:
         Job(
             task="morph",
             cppns=tuple(names),
-            frames=options.frames,
+            parameterization="cppn",
+            network=options.network,
+            frames=options.frames if options.steps is None else options.steps + 1,
             image_size=options.size,
             seed=options.seed,
             device=options.device,

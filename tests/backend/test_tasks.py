@@ -176,8 +176,12 @@ def test_cppns_are_kept_and_morphed(tmp_path):
         )
         run(job, folder)
         (folder / "picture.cppn").rename(tmp_path / f"{name}.cppn")
-    run(Job(task="morph", cppns=("a.cppn", "b.cppn"), frames=3, image_size=128), tmp_path)
-    first = torch.tensor(list(Image.open(tmp_path / "image_0.png").resize((64, 64), Image.BOX).tobytes()))
+    out = tmp_path / "frames"
+    ends = [str(tmp_path / name) for name in ("a.cppn", "b.cppn")]
+    options = ["--steps", "2", "--size", "128", "--network", "alexnet", "--out", str(out)]
+    assert main(["morph", *ends, *options]) == 0
+    assert len(json.loads((out / "report.json").read_text())["frame_distance"]) == 2
+    first = torch.tensor(list(Image.open(out / "image_0.png").resize((64, 64), Image.BOX).tobytes()))
     alone = torch.tensor(list(Image.open(tmp_path / "a" / "image.png").tobytes()))
     assert (first - alone).abs().float().mean() < 2
 
@@ -200,6 +204,7 @@ def test_a_cancel_ends_it(tmp_path):
         (["dream", "nowhere.png", "--deepdream"], "no file"),
         (["interpolate", "--layer", "relu4_1", "--channels", "1", "2", "--frames", "0"], "at least 3"),
         (["morph", "a.cppn", "b.cppn"], "no file"),
+        (["morph", "a.cppn", "b.cppn", "--parameterization", "pixel"], "no weights to go between"),
     ],
 )
 def test_the_command_line_says_what_is_wrong(arguments, said, tmp_path, capsys):
@@ -226,8 +231,5 @@ def test_every_verb_explains_itself(verb, capsys):
         main([verb, "--help"])
     assert left.value.code == 0
     text = capsys.readouterr().out
-    options = ["--steps", "--seed", "--out"] + (
-        ["--network", "--parameterization"] if verb != "morph" else []
-    )
-    for option in options:
+    for option in ("--network", "--parameterization", "--steps", "--seed", "--out"):
         assert option in text
