@@ -57,14 +57,14 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     Raises PatinaError for input that cannot be used, Cancelled once `cancelled` says so.
     """
     began = time.perf_counter()
+    device = pick_device(job.device)
     if job.task == "morph":
         frames = morph(job, folder)
         names = write_pictures(frames, folder, IMAGE_FILE)
-        distance = frame_distance(networks.load(job.network, torch.device("cpu")), frames)
-        write_report(distance | _basics(job, "cpu", began), folder / REPORT_FILE)
+        distance = frame_distance(networks.load(job.network, device), frames)
+        write_report(distance | _basics(job, device_name(device), began), folder / REPORT_FILE)
         emit(Event("finished", path=names[0], report=REPORT_FILE))
         return
-    device = pick_device(job.device)
     emit(Event("started", message=f"{device_name(device)}, {job.network}"))
     torch.manual_seed(job.seed)
     network = networks.load(job.network, device)
@@ -112,7 +112,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         seen = painted.seen(job.texture_size)
         before = start[0] if start is not None else torch.zeros_like(result[0])
         result = torch.stack([finish(texture, before, seen, *place) for texture in result])
-        measured |= measure(job, folder, place, seen, result[:, :3])
+        measured |= measure(job, folder, place, seen, result[:, :3], device)
     if job.relief:
         assert place is not None
         write_relief(result[0, 3], place[0].texel / job.texture_size, folder)
@@ -191,7 +191,12 @@ def canvas_of(
 
 
 def measure(
-    job: Job, folder: Path, place: tuple[Mesh, Texels], seen: NDArray[np.bool_], textures: Tensor
+    job: Job,
+    folder: Path,
+    place: tuple[Mesh, Texels],
+    seen: NDArray[np.bool_],
+    textures: Tensor,
+    device: torch.device,
 ) -> dict[str, Any]:
     """The report's measures of finished `textures` (B, 3, S, S); lists where there are frames."""
     mesh, texels = place
@@ -209,7 +214,7 @@ def measure(
             if job.task == "interpolate":
                 shares = [1 - i / (len(textures) - 1), i / (len(textures) - 1)]
             wanted = [(image, share) for (image, _), share in zip(styles, shares, strict=True)]
-            judge = report.Judge(mesh, job.rasterizer, wanted, canvases.PIXEL, span)
+            judge = report.Judge(mesh, job.rasterizer, wanted, canvases.PIXEL, span, device)
             found["style_distance"].append(round(judge.style_distance(judge.look(texture)), 4))
     plain = {key: values[0] if len(values) == 1 else values for key, values in found.items()}
     return {"coverage": round(float(seen[texels.used].mean()), 5)} | plain
