@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -70,6 +70,12 @@ def stages(quality: str, steps: int | None) -> tuple[Stage, ...]:
     return tuple(
         Stage(s.name, s.scale, s.size, int(n), s.rate) for s, n in zip(chosen, shares, strict=True) if n
     )
+
+
+def more(quality: str, steps: int | None) -> tuple[Stage, ...]:
+    """The plan of a job that goes on from a checkpoint: the quality's last stage, with `steps` steps."""
+    last = STAGES[quality][-1]
+    return (replace(last, steps=steps or last.steps),)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ A mask (`weights`, a mask picture, or both, multiplied) limits what is painted: 
 content, and so does the result. The whole mask is then written too, as `mask.png`: 8 bits of grey, 0 where
 nothing was painted, at the content's own size, so that it can be composed at the content's own depth.
 
-The backend adds `preview.png`, `texture.png` (`image.png` where there is no mesh) and `report.json`,
+The backend adds `preview.png`, `texture.png` (`image.png` where there is no mesh), `report.json` and
+`checkpoint.npz` (from which another job can go on: see `backend/checkpoint.py`),
 each written beside and renamed, so a reader never sees half a file. Several frames are `texture_0.png`,
 `texture_1.png`, …, and so are the textures of several tiles, their masks and previews (see `numbered`);
 a CPPN is also kept as `picture.cppn`; relief gives `height.png` (16 bits) and `normal.png` (tangent
@@ -46,6 +47,7 @@ VERSION = 1
 
 JOB_FILE = "job.json"
 PREVIEW_FILE = "preview.png"
+CHECKPOINT_FILE = "checkpoint.npz"
 TEXTURE_FILE = "texture.png"
 MASK_FILE = "mask.png"
 HEIGHT_FILE = "height.png"
@@ -159,6 +161,9 @@ class Job:
     occlusion: bool = (
         False  # stylize: objects hide each other as in the scene, and what is hidden matters less
     )
+    resume: str | None = (
+        None  # stylize on a mesh: the checkpoint to go on from; then `steps` are further ones
+    )
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -183,7 +188,7 @@ def _check(job: Job) -> None:
     for name in ("name", "network", "parameterization"):
         if not isinstance(getattr(job, name), str):
             refuse(name, "must be text")
-    for name in ("mesh", "content", "mask"):
+    for name in ("mesh", "content", "mask", "resume"):
         if not isinstance(getattr(job, name), str | None):
             refuse(name, "must be a path or null")
     one_of("quality", QUALITIES)
@@ -249,6 +254,8 @@ def _check_task(
         refuse("relief", "is for the style or the texture of a mesh", "Leave it off, or name a mesh.")
     if job.relief and job.parameterization == "cppn":
         refuse("parameterization", "is cppn, which has no height", "Use pyramid, fourier or pixel.")
+    if job.resume and (flat or task != "stylize" or job.parameterization != "pyramid" or job.relief):
+        refuse("resume", "is for the style of a mesh on a pyramid, without relief", "Start anew.")
     if job.tileable and (task != "synthesize" or not flat):
         refuse("tileable", "is for the synthesis of flat pictures", "Leave it off.")
     if job.tileable and job.parameterization == "cppn":

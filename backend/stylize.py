@@ -16,16 +16,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import colors, networks, optimize, report
+from . import checkpoint, colors, networks, optimize, report
 from .finish import fill_gutters, finish, mean_texel
 from .images import cannot_write, read_image, resize, resize_shorter, write_image
 from .optimize import Clock, Progress
 from .parameterizations.pyramid import Pyramid
-from .protocol import PREVIEW_FILE, REPORT_FILE, TEXTURE_FILE, Event, Job, PatinaError
+from .protocol import CHECKPOINT_FILE, PREVIEW_FILE, REPORT_FILE, TEXTURE_FILE, Event, Job, PatinaError
 from .rendering.mesh import Mesh, read_mesh
 from .rendering.texels import Texels, locate
 
 PREVIEW_SECONDS = 4.0
+CHECKPOINT_SECONDS = 60.0
 PREVIEW_SIDE = 512
 CONTENT_WEIGHT = 0.8  # at strength 0.5
 JUDGED_PIXEL = 1.5  # of a held-out view, in those of the finest stage
@@ -72,17 +73,21 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     start = start_of(base, styles, texels, job) if job.colors == "style" else base
     texture = Pyramid(start, device)
     pixel, span = scales(mesh, styles, job)
-    if job.strength > 0:
+    resumed = 0
+    if job.resume:
+        resumed = checkpoint.read(folder / job.resume, texture, mesh)
+    elif job.strength > 0:
         texels_across = span / (mesh.texel / job.texture_size)
         largest = max(styles, key=lambda style: style[1])[0]
         exemplar = scaled_style(largest, texels_across)
         texture.roughen(exemplar, optimize.NOISE * min(1.0, 2 * job.strength), generator(job.seed))
     clock.lap("set-up")
 
-    previewed = time.perf_counter()
+    plan = (optimize.more if job.resume else optimize.stages)(job.quality, job.steps)
+    previewed = kept = time.perf_counter()
 
     def on_progress(progress: Progress) -> None:
-        nonlocal previewed
+        nonlocal previewed, kept
         check()
         check_loss(progress.loss, progress.step)
         values: dict[str, Any] = asdict(progress)
@@ -92,6 +97,9 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
             write_preview(texture.texture(), folder / PREVIEW_FILE)
             emit(Event("preview", path=PREVIEW_FILE))
             previewed = time.perf_counter()
+        if time.perf_counter() - kept > CHECKPOINT_SECONDS or progress.step == progress.steps:
+            checkpoint.write(folder / CHECKPOINT_FILE, texture, mesh, resumed + progress.step)
+            kept = time.perf_counter()
 
     if job.strength > 0:
         optimize.paint(
@@ -100,7 +108,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
             start,
             styles,
             network,
-            plan=optimize.stages(job.quality, job.steps),
+            plan=plan,
             pixel=pixel,
             style_span=span,
             content_weight=0.0 if original is None else CONTENT_WEIGHT * (1 / job.strength - 1),
@@ -129,7 +137,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         "seconds": {k: round(v, 2) for k, v in clock.parts.items()}
         | {"total": round(time.perf_counter() - began, 2)},
         "peak_memory_mb": round(report.peak_memory() / 1e6),
-        "steps": sum(stage.steps for stage in optimize.stages(job.quality, job.steps)),
+        "steps": resumed + sum(stage.steps for stage in plan),
         "seed": job.seed,
         "device": device_name(device),
         "rasterizer": job.rasterizer,

@@ -41,6 +41,7 @@ class Pyramid:
         self.mean = torch.zeros_like(self.rows)
         self.square = torch.zeros_like(self.rows)
         self.touched = torch.zeros(self.levels.rows, dtype=torch.int32, device=device)
+        self.moved_before = torch.zeros(self.levels.rows, dtype=torch.bool, device=device)
         self.level_square = torch.zeros(len(self.levels.sides), device=device)
         self.level_count = torch.zeros(len(self.levels.sides), device=device)
 
@@ -113,9 +114,19 @@ class Pyramid:
             total += enlarge(band, self.levels.size)
         return (torch.einsum("ij,jhw->ihw", self.colors, total) + 0.5).clamp_(0, 1)
 
+    def restore(self, rows: Tensor, moved: Tensor) -> None:
+        """Show what `rows` (R, 3) stand for, as if those of `moved` (R,) bool had been stepped before."""
+        self.rows = rows.to(self.rows)
+        self.moved_before = moved.to(self.moved_before)
+
+    def moved(self) -> Tensor:
+        """(R,) bool: rows that some view moved."""
+        return (self.touched > 0) | self.moved_before
+
     def seen(self) -> Tensor:
         """(size, size) bool: texels that some view moved at their own level or the next coarser."""
         size = self.levels.size
-        fine = self.touched[: size * size].view(size, size) > 0
-        coarse = self.touched[size * size :][: size * size // 4].view(size // 2, size // 2) > 0
+        moved = self.moved()
+        fine = moved[: size * size].view(size, size)
+        coarse = moved[size * size :][: size * size // 4].view(size // 2, size // 2)
         return fine | coarse.repeat_interleave(2, 0).repeat_interleave(2, 1)

@@ -146,7 +146,7 @@ def test_a_job_is_done_and_told(finished):
     assert [event.fraction for event in progress] == sorted(event.fraction for event in progress)
     assert events[-1] == Event("finished", path="texture.png", report="report.json")
     made = {path.name for path in folder.iterdir()} - INPUTS
-    assert made - {"preview.png"} == {"texture.png", "report.json"}
+    assert made - {"preview.png"} == {"texture.png", "report.json", "checkpoint.npz"}
     picture = Image.open(folder / "texture.png")
     assert (picture.mode, picture.size) == ("RGB", (64, 64))
 

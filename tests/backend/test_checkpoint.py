@@ -1,0 +1,102 @@
+"""Jobs that go on from a checkpoint: where the earlier one ended, or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from meshes import quad, sphere, write_npz
+from test_stylize_job import JOB, do, folder_of, pixels
+
+from backend import checkpoint, report
+from backend.parameterizations.pyramid import Pyramid
+from backend.protocol import Job, PatinaError, Style
+from backend.rendering.mesh import read_mesh
+
+
+@pytest.fixture(autouse=True)
+def few_views(monkeypatch):
+    monkeypatch.setattr(report, "VIEWS", 2)
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory) -> tuple[Path, list[float]]:
+    """A job of 30 steps: its folder, and its losses."""
+    folder = folder_of(tmp_path_factory.mktemp("first") / "job")
+    return folder, losses(folder, replace(JOB, steps=30))
+
+
+def losses(folder: Path, job: Job) -> list[float]:
+    return [event.loss for event in do(folder, job) if event.kind == "progress" and event.step]
+
+
+def follow_up(ended: tuple[Path, list[float]], folder: Path) -> Path:
+    """The folder of a job that goes on from the ended one."""
+    folder_of(folder)
+    shutil.copyfile(ended[0] / "checkpoint.npz", folder / "earlier.npz")
+    return folder
+
+
+def test_it_goes_on_where_the_other_ended(ended, tmp_path):
+    folder, before = ended
+    after = losses(follow_up(ended, tmp_path), replace(JOB, resume="earlier.npz", steps=8))
+    assert len(after) == 8
+    fresh, last = before[0], np.mean(before[-3:])
+    assert abs(after[0] - last) < 0.15 * (fresh - last)  # views differ from step to step
+    assert np.mean(after[-3:]) < 1.1 * last
+    moved = np.abs(pixels(tmp_path / "texture.png") - pixels(folder / "texture.png")).mean()
+    assert moved < 0.3 * np.abs(pixels(folder / "texture.png") - pixels(folder / "content.png")).mean()
+    with np.load(tmp_path / "checkpoint.npz") as file:
+        assert int(file["steps"]) == 38
+
+
+def test_the_texture_itself_comes_back(ended, tmp_path):
+    mesh = read_mesh(ended[0] / "mesh.npz", "ball")
+    texture = Pyramid(torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(1)))
+    moved = torch.rand(len(texture.rows), generator=torch.Generator().manual_seed(2)) < 0.5
+    texture.touched[moved] = 3
+    checkpoint.write(tmp_path / "checkpoint.npz", texture, mesh, 7)
+    other = Pyramid(torch.zeros(3, 64, 64))
+    assert checkpoint.read(tmp_path / "checkpoint.npz", other, mesh) == 7
+    assert (other.texture() - texture.texture()).abs().max() < 1 / 255
+    assert torch.equal(other.moved(), moved)
+    assert torch.equal(other.seen(), texture.seen())
+
+
+def test_what_does_not_fit_is_refused(ended, tmp_path):
+    folder = follow_up(ended, tmp_path)
+    with pytest.raises(PatinaError, match=r"There is no checkpoint gone\.npz"):
+        do(folder, replace(JOB, resume="gone.npz"))
+    with pytest.raises(PatinaError, match="another size") as caught:
+        do(folder, replace(JOB, resume="earlier.npz", texture_size=128))
+    assert caught.value.field == "resume"
+    write_npz(quad(), folder / "mesh.npz")
+    with pytest.raises(PatinaError, match="another mesh"):
+        do(folder, replace(JOB, resume="earlier.npz"))
+    write_npz(sphere(2), folder / "mesh.npz")
+    (folder / "earlier.npz").write_bytes((ended[0] / "checkpoint.npz").read_bytes()[:500])
+    with pytest.raises(PatinaError, match="cannot be read"):
+        do(folder, replace(JOB, resume="earlier.npz"))
+    assert not (folder / "texture.png").exists()
+
+
+@pytest.mark.parametrize(
+    "other", [{"mesh": None}, {"relief": True}, {"parameterization": "fourier"}, {"task": "synthesize"}]
+)
+def test_only_a_mesh_on_a_pyramid_goes_on(other):
+    with pytest.raises(PatinaError, match="resume is for"):
+        Job(**({"mesh": "m.npz", "content": "c.png", "styles": (Style("s.png"),), "resume": "r.npz"} | other))
+
+
+def test_a_checkpoint_that_cannot_be_written(tmp_path):
+    texture = Pyramid(torch.zeros(3, 64, 64))
+    write_npz(sphere(1), tmp_path / "mesh.npz")
+    mesh = read_mesh(tmp_path / "mesh.npz", "ball")
+    (tmp_path / "checkpoint.npz").mkdir()
+    with pytest.raises(PatinaError, match="cannot be written"):
+        checkpoint.write(tmp_path / "checkpoint.npz", texture, mesh, 1)
+    assert {path.name for path in tmp_path.iterdir()} == {"mesh.npz", "checkpoint.npz"}
