@@ -17,10 +17,11 @@ from pathlib import Path
 
 import bpy
 
-from ..backend.protocol import REPORT_FILE, TEXTURE_FILE, Event, PatinaError
+from ..backend.protocol import REPORT_FILE, TEXTURE_FILE, Event, PatinaError, numbered
 from . import problems
 from .folders import EXTENSION
 from .process import Process, python_command
+from .scene.textures import Texture
 
 LOG_FILE = "backend.log"
 TICK_SECONDS = 0.1
@@ -36,7 +37,7 @@ class Run:
     python: Path
     object_name: str
     object_uid: int  # Blender's session_uid: never given twice, other than names
-    uv_map: str | None = None
+    textures: tuple[Texture, ...]
     state: str = WAITING
     progress: Event = field(default_factory=lambda: Event("progress"))
     notes: list[str] = field(default_factory=list)
@@ -44,8 +45,14 @@ class Run:
     process: Process | None = None
 
     @property
+    def files(self) -> list[Path]:
+        """The files of its textures, in their order."""
+        count = len(self.textures)
+        return [self.folder / numbered(TEXTURE_FILE, index, count) for index in range(count)]
+
+    @property
     def texture(self) -> Path:
-        return self.folder / TEXTURE_FILE
+        return self.files[0]
 
     @property
     def report(self) -> Path:

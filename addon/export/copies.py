@@ -16,6 +16,7 @@ import numpy as np
 from ...backend.protocol import PatinaError
 from ..scene import material as materials
 from ..scene.mesh import find_uv_layer, get
+from ..scene.nodes import upstream
 from .proof import unproofed
 
 # Gives the image that a copy shows instead of `image`, on faces with UVs (F, 3, 2).
@@ -158,11 +159,11 @@ def uv_maps_of(material: bpy.types.Material) -> set[str | None]:
 def image_nodes(material: bpy.types.Material) -> list[bpy.types.Node]:
     """The image nodes that the surface of `material` depends on."""
     output = material.node_tree.get_output_node("ALL")
-    return [node for node in materials.upstream(output) if materials.is_image(node)] if output else []
+    return [node for node in upstream(output) if materials.is_image(node)] if output else []
 
 
 def _uv_map_of(node: bpy.types.Node) -> str | None:
-    mapping = next((n for n in materials.upstream(node) if n.type == "UVMAP"), None)
+    mapping = next((n for n in upstream(node) if n.type == "UVMAP"), None)
     return mapping.uv_map or None if mapping else None
 
 

@@ -27,9 +27,8 @@ def stylized_nodes(objects: list[bpy.types.Object]) -> Iterator[bpy.types.Node]:
             if not pair.stylized or pair.stylized in seen:
                 continue
             seen.add(pair.stylized)
-            socket = materials.color_socket(pair.stylized)
-            node = materials.source(socket) if socket else None
-            if materials.is_image(node):
+            node = materials.stylized_node(pair.stylized)
+            if node:
                 yield node
 
 

@@ -6,20 +6,12 @@ import bpy
 
 from ...backend.protocol import PatinaError
 from .. import jobs
-from ..scene import image, material
+from ..scene import result
 
 
-def apply(run: jobs.Run) -> bpy.types.Image:
-    """Show the texture of `run` on its object, in copies of its materials. Raises PatinaError."""
-    obj = run.find_object()
-    if not run.texture.is_file():
-        raise PatinaError(
-            f"The backend left no texture for {obj.name} in {run.folder}.", "Stylize again.", obj.name
-        )
-    material.check_paintable(obj)
-    texture = image.load_packed(run.texture, obj.name + material.SUFFIX)
-    material.show_image(obj, texture, run.uv_map)
-    return texture
+def apply(run: jobs.Run) -> list[bpy.types.Image]:
+    """Show the textures of `run` on its object, in copies of its materials. Raises PatinaError."""
+    return result.show(run.find_object(), run.textures, run.files)
 
 
 class PATINA_OT_apply(bpy.types.Operator):

@@ -27,8 +27,8 @@ def prepare(context: bpy.types.Context) -> list[jobs.Run]:
         except PatinaError as error:
             errors.append((obj.name, error))
             continue
-        run = jobs.Run(written.folder, python, obj.name, obj.session_uid, written.uv_map)
-        run.notes += [written.note] if written.note else []
+        run = jobs.Run(written.folder, python, obj.name, obj.session_uid, written.textures)
+        run.notes += written.notes
         runs.append(run)
     if not runs:
         raise errors[0][1]

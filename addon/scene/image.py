@@ -1,8 +1,9 @@
-"""Blender images ↔ files."""
+"""Blender images → files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
@@ -13,18 +14,29 @@ from ...backend.protocol import PatinaError
 SWATCH = 16  # a plain colour is written as an image of so many pixels a side
 
 
-def save_srgb(image: bpy.types.Image, path: Path) -> None:
+def save_srgb(image: bpy.types.Image, path: Path, udim: int = 0) -> None:
     """Write the colours of `image`, without its alpha, to `path`: a PNG of 8 bits in sRGB.
 
-    The image itself is left as it is, unsaved changes are included. Raises PatinaError if it cannot
-    be read.
+    Of an image with UDIM tiles, the tile `udim`. The image itself is left as it is, unsaved changes are
+    included. Raises PatinaError if it cannot be read.
     """
-    if image.source == "TILED":
-        raise PatinaError(
-            f"The image {image.name} has UDIM tiles, which are not supported.",
-            "Use an object whose texture is one image.",
-            image.name,
-        )
+    if udim:
+        with tile(image, udim, path.with_suffix(".tile")) as alone:
+            save_srgb(alone, path)
+        return
+    pixels = read_pixels(image)
+    height, width, channels = pixels.shape
+    color = pixels[..., :3] if channels >= 3 else pixels[..., :1]
+    if image.is_float and channels == 4:  # floats hold the colour times alpha, bytes the plain colour
+        color = color / np.maximum(pixels[..., 3:], 1e-6)
+    if image.is_float or is_linear(image):
+        color = linear_to_srgb(color)
+    write_png(np.broadcast_to(color, (height, width, 3)), path)
+
+
+def read_pixels(image: bpy.types.Image) -> np.ndarray:
+    """The values (H, W, channels) of `image` as Blender holds them, bottom row first: bytes as the file has
+    them, divided by 255; floats linear, colours times alpha. Raises PatinaError if it cannot be read."""
     width, height = image.size
     pixels = np.empty(width * height * image.channels, np.float32)
     if not pixels.size or not image.has_data:  # asking for the size loads it
@@ -34,13 +46,38 @@ def save_srgb(image: bpy.types.Image, path: Path) -> None:
             image.name,
         )
     image.pixels.foreach_get(pixels)
-    pixels = pixels.reshape(height, width, image.channels)
-    color = pixels[..., :3] if image.channels >= 3 else pixels[..., :1]
-    if image.is_float and image.channels == 4:  # floats hold the colour times alpha, bytes the plain colour
-        color = color / np.maximum(pixels[..., 3:], 1e-6)
-    if image.is_float or is_linear(image):
-        color = linear_to_srgb(color)
-    write_png(np.broadcast_to(color, (height, width, 3)), path)
+    return pixels.reshape(height, width, image.channels)
+
+
+def has_tile(image: bpy.types.Image, udim: int) -> bool:
+    """Whether the tile `udim` of `image` can be read from a file, on disk or packed, as it is shown."""
+    return not image.is_dirty and (_packed_tile(image, udim) is not None or _tile_path(image, udim).is_file())
+
+
+def _packed_tile(image: bpy.types.Image, udim: int) -> bytes | None:
+    return next((file.packed_file.data for file in image.packed_files if file.tile_number == udim), None)
+
+
+def _tile_path(image: bpy.types.Image, udim: int) -> Path:
+    path = bpy.path.abspath(image.filepath, library=image.library)
+    across, up = (udim - 1001) % 10, (udim - 1001) // 10
+    return Path(path.replace("<UDIM>", str(udim)).replace("<UVTILE>", f"u{across + 1}_v{up + 1}"))
+
+
+@contextmanager
+def tile(image: bpy.types.Image, udim: int, beside: Path) -> Iterator[bpy.types.Image]:
+    """The tile `udim` of `image` as a temporary image of its own; `beside` is a file to make meanwhile."""
+    path, data = _tile_path(image, udim), _packed_tile(image, udim)
+    if data is not None:
+        path = beside
+        path.write_bytes(data)
+    alone = bpy.data.images.load(str(path), check_existing=False)
+    try:
+        alone.colorspace_settings.name = image.colorspace_settings.name
+        yield alone
+    finally:
+        bpy.data.images.remove(alone)
+        beside.unlink(missing_ok=True)
 
 
 def is_linear(image: bpy.types.Image) -> bool:
@@ -61,12 +98,17 @@ def linear_to_srgb(color: np.ndarray) -> np.ndarray:
     return np.where(color <= 0.0031308, 12.92 * color, 1.055 * color ** (1 / 2.4) - 0.055)
 
 
+def srgb_to_linear(color: np.ndarray) -> np.ndarray:
+    """Decode sRGB values of any shape in 0..1 (IEC 61966-2-1)."""
+    return np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+
+
 def write_png(color: np.ndarray, path: Path) -> None:
-    """Write sRGB values (H, W, 3) in 0..1, bottom row first, to `path`. Raises PatinaError."""
-    height, width = color.shape[:2]
+    """Write sRGB values (H, W, 3 or 4) in 0..1, bottom row first, to `path`. Raises PatinaError."""
+    height, width, channels = color.shape
     pixels = np.ones((height, width, 4), np.float32)
-    pixels[..., :3] = color
-    image = bpy.data.images.new("Patina", width, height, alpha=False)
+    pixels[..., :channels] = color
+    image = bpy.data.images.new("Patina", width, height, alpha=channels == 4)
     try:
         image.file_format = "PNG"
         image.pixels.foreach_set(pixels.ravel())
@@ -78,23 +120,3 @@ def write_png(color: np.ndarray, path: Path) -> None:
         ) from None
     finally:
         bpy.data.images.remove(image)
-
-
-def load_packed(path: Path, name: str) -> bpy.types.Image:
-    """A new image named `name` from the sRGB file `path`, packed, so that it needs the file no more.
-
-    Should the artist unpack it, it goes to `textures` beside the .blend. Raises PatinaError.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PatinaError(f"{path} cannot be read: {error.strerror}.", "Stylize again.") from None
-    image = bpy.data.images.load(str(path), check_existing=False)
-    if not all(image.size):
-        bpy.data.images.remove(image)
-        raise PatinaError(f"{path} is not an image.", "Stylize again.")
-    image.name = name
-    image.colorspace_settings.name = "sRGB"
-    image.filepath_raw = f"//textures/{bpy.path.clean_name(image.name)}.png"
-    image.pack(data=data, data_len=len(data))
-    return image

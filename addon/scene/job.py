@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
+import numpy as np
 
-from ...backend.protocol import Job, PatinaError, Style, write_job
+from ...backend.protocol import Job, PatinaError, Style, Tile, write_job
 from .. import styles
 from ..properties import PatinaSettings
-from . import image, material, mesh
+from . import textures
 
 KEEP_DAYS = 7
 
@@ -24,8 +25,8 @@ class Written:
     """A job on disk: its folder, and what is not in there but needed when its texture comes back."""
 
     folder: Path
-    uv_map: str | None  # as `material.show_image` takes it
-    note: str  # something the artist should know
+    textures: tuple[textures.Texture, ...]  # in the order of the job's tiles
+    notes: list[str]  # what the artist should know
 
 
 def write(
@@ -33,8 +34,8 @@ def write(
 ) -> Written:
     """Write a job for `obj` into a new folder under `jobs`. Raises PatinaError, and then leaves no folder."""
     style = style_path(settings)
-    material.check_paintable(obj)
-    color = material.base_color(obj)
+    source = textures.read(obj, depsgraph)
+    size = int(settings.texture_size)
     try:
         jobs.mkdir(parents=True, exist_ok=True)
         stem = re.sub(r"[^\w-]+", "_", obj.name, flags=re.ASCII)[:32]
@@ -42,15 +43,17 @@ def write(
     except OSError as error:
         raise _unwritable(jobs, error) from None
     try:
-        mesh.export_mesh(obj, depsgraph, folder / "mesh.npz", color.uv_map)
-        content = write_content(color, folder / "content.png")
+        np.savez(folder / "mesh.npz", **source.arrays)
+        contents = textures.write_contents(obj, source, depsgraph, folder, size)
+        tiles = [Tile(t.name, content) for t, content in zip(source.textures, contents, strict=True)]
         style_copy = shutil.copyfile(style, folder / f"style{style.suffix.lower()}")
         job = Job(
             name=obj.name,
             mesh="mesh.npz",
-            content=content,
+            content=contents[0] if len(tiles) == 1 else None,
+            tiles=tuple(tiles) if len(tiles) > 1 else (),
             styles=(Style(style_copy.name),),
-            texture_size=int(settings.texture_size),
+            texture_size=size,
             quality=settings.quality,
             strength=round(settings.strength, 4),
             colors=settings.colors,
@@ -64,18 +67,7 @@ def write(
     except BaseException:
         remove(folder)
         raise
-    return Written(folder, color.uv_map, color.note)
-
-
-def write_content(color: material.BaseColor, path: Path) -> str | None:
-    """Write the base colour to `path` and give its name; None for the colour that nobody has chosen."""
-    if color.image:
-        image.save_srgb(color.image, path)
-    elif not all(abs(a - b) < 1e-4 for a, b in zip(color.color, material.DEFAULT_COLOR, strict=True)):
-        image.save_color(color.color, path)
-    else:
-        return None
-    return path.name
+    return Written(folder, source.textures, source.notes)
 
 
 def style_path(settings: PatinaSettings) -> Path:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import bpy
 import numpy as np
 
 from ...backend.protocol import PatinaError
+from .uvs import signed_areas
 
 LARGEST = 1e18  # what is larger has no square in float32; Blender turns a typed infinity into 3.4e38
 UNWRAP = "In Edit Mode, select all faces and choose UV > Smart UV Project."
@@ -29,45 +30,42 @@ def selected_meshes(context: bpy.types.Context) -> list[bpy.types.Object]:
     return sorted(meshes, key=lambda obj: obj != context.view_layer.objects.active)
 
 
-def export_mesh(
-    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, path: Path, uv_map: str | None = None
-) -> None:
-    """Write `obj`, with its modifiers and its place in the world, to `path` (its keys: `backend.protocol`).
+def read(
+    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, uv_maps: Sequence[str | None]
+) -> dict[str, np.ndarray]:
+    """The arrays of `mesh.npz` for `obj`, with its modifiers and its place in the world, and its slots (T,).
 
-    The UVs are those of the map named `uv_map`, or of the one that is active for rendering; the
-    normals are the corner normals that Blender shades with, custom and sharp ones included.
-    Raises PatinaError where the mesh cannot be painted, before anything is written.
+    `uv_maps` holds a name for each material slot, or None for the map that is active for rendering.
+    The normals are the corner normals that Blender shades with, custom and sharp ones included.
+    Raises PatinaError where the mesh cannot be painted.
     """
     if obj.mode == "EDIT":
         raise PatinaError(f"{obj.name} is in Edit Mode.", "Leave Edit Mode (Tab).", obj.name)
     evaluated = obj.evaluated_get(depsgraph)
     try:
-        arrays = read_mesh(evaluated.to_mesh(), np.array(evaluated.matrix_world), obj.name, uv_map)
+        return read_mesh(evaluated.to_mesh(), np.array(evaluated.matrix_world), obj.name, uv_maps)
     finally:
         evaluated.to_mesh_clear()
-    np.savez(path, **arrays)
 
 
 def read_mesh(
-    mesh: bpy.types.Mesh, world: np.ndarray, name: str, uv_map: str | None = None
+    mesh: bpy.types.Mesh, world: np.ndarray, name: str, uv_maps: Sequence[str | None] = (None,)
 ) -> dict[str, np.ndarray]:
-    """The arrays of `mesh.npz` for a mesh of T triangles, moved by `world` (4, 4).
+    """The arrays of `mesh.npz` for a mesh of T triangles, moved by `world` (4, 4), and its slots.
 
     Gives vertices (V, 3) float32, faces (T, 3) int32, uvs (T, 3, 2) float32 and normals (T, 3, 3)
-    float32 of unit length. A mirroring `world` turns the triangles over, so that they still face
-    outwards. `name` is the object's, for messages. Raises PatinaError.
+    float32 of unit length; and slots (T,) int32. A mirroring `world` turns the triangles over, so that
+    they still face outwards. `name` is the object's, for messages. Raises PatinaError.
     """
     if not mesh.polygons:
         raise PatinaError(f"{name} has no faces.", "Select an object with faces.", name)
-    uv_layer = find_uv_layer(mesh, name, uv_map)
-
     mesh.calc_loop_triangles()
     triangles = len(mesh.loop_triangles)
     faces = get(mesh.loop_triangles, "vertices", np.int32, (triangles, 3))
     corners = get(mesh.loop_triangles, "loops", np.int32, (triangles, 3))
     vertices = get(mesh.vertices, "co", np.float32, (len(mesh.vertices), 3))
-    uvs = get(uv_layer.uv, "vector", np.float32, (len(mesh.loops), 2))
     normals = get(mesh.corner_normals, "vector", np.float32, (len(mesh.loops), 3))
+    slots = read_slots(mesh, name, len(uv_maps))
 
     linear, offset = world[:3, :3], world[:3, 3]
     if np.linalg.det(linear) < 0:
@@ -75,26 +73,51 @@ def read_mesh(
     with np.errstate(over="ignore", invalid="ignore"):  # checked below
         vertices = (vertices @ linear.T + offset).astype(np.float32)
     check_finite(vertices, "vertices", name, "Delete or move them in Edit Mode, or mend the object's scale.")
-    check_finite(uvs, f"corners of its UV map {uv_layer.name}", name, UNWRAP)
 
     # Normals go by the cofactor matrix (inverse transpose times determinant): a scale of 0 does not break it.
     turn = cofactor(linear) * (np.sign(np.linalg.det(linear)) or 1)
     normals = normals @ (turn / max(np.abs(turn).max(), 1e-300)).T.astype(np.float32)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
-
-    uvs = uvs[corners]
-    if not uv_area(uvs) > 0:
-        raise PatinaError(
-            f"The UV map {uv_layer.name} of {name} gives its faces no area: all is in one place or line.",
-            UNWRAP,
-            name,
-        )
     return {
         "vertices": vertices,
         "faces": np.ascontiguousarray(faces),
-        "uvs": uvs,
+        "uvs": read_uvs(mesh, name, corners, slots, uv_maps),
         "normals": normals[corners],
+        "slots": slots,
     }
+
+
+def read_slots(mesh: bpy.types.Mesh, name: str, slots: int) -> np.ndarray:
+    """The material slot (T,) of each triangle. Raises PatinaError where a modifier has made others."""
+    index = get(mesh.loop_triangles, "material_index", np.int32, (len(mesh.loop_triangles),))
+    if index.max() >= slots and len(mesh.materials) > slots:
+        raise PatinaError(
+            f"A modifier gives {name} a material that is in none of its slots.",
+            "Apply its modifiers (Object > Apply > Visual Geometry to Mesh).",
+            name,
+        )
+    return index.clip(0, slots - 1)
+
+
+def read_uvs(
+    mesh: bpy.types.Mesh, name: str, corners: np.ndarray, slots: np.ndarray, uv_maps: Sequence[str | None]
+) -> np.ndarray:
+    """UVs (T, 3, 2) of the corners (T, 3), from the map that `uv_maps` names for their slots (T,)."""
+    uvs = np.empty((*corners.shape, 2), np.float32)
+    used = np.unique(slots)
+    for uv_map in {uv_maps[slot] for slot in used}:
+        layer = find_uv_layer(mesh, name, uv_map)
+        values = get(layer.uv, "vector", np.float32, (len(mesh.loops), 2))
+        check_finite(values, f"corners of its UV map {layer.name}", name, UNWRAP)
+        own = np.isin(slots, [slot for slot in used if uv_maps[slot] == uv_map])
+        uvs[own] = values[corners[own]]
+    if not signed_areas(uvs).any():
+        raise PatinaError(
+            f"The UV map {layer.name} of {name} gives its faces no area: all is in one place or line.",
+            UNWRAP,
+            name,
+        )
+    return uvs
 
 
 def get(collection: object, attribute: str, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
@@ -132,9 +155,3 @@ def cofactor(matrix: np.ndarray) -> np.ndarray:
     """The cofactor matrix of a (3, 3) matrix: its rows are cross products of the other two."""
     a, b, c = matrix
     return np.stack((np.cross(b, c), np.cross(c, a), np.cross(a, b)))
-
-
-def uv_area(uvs: np.ndarray) -> float:
-    """The area that triangles (T, 3, 2) cover in UV space, overlaps counted each time."""
-    a, b = uvs[:, 1] - uvs[:, 0], uvs[:, 2] - uvs[:, 0]
-    return float(np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum(dtype=np.float64) / 2)

@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.patina.addon.scene import image
+from bl_ext.user_default.patina.addon.scene import image, result
 from bl_ext.user_default.patina.backend.protocol import PatinaError
 from PIL import Image
 
@@ -94,12 +94,6 @@ def test_a_missing_file_is_named(tmp_path):
     assert not (tmp_path / "content.png").exists()
 
 
-def test_tiles_are_refused(tmp_path):
-    picture = bpy.data.images.new("Tiles", 4, 4, tiled=True)
-    with pytest.raises(PatinaError, match="Tiles has UDIM tiles"):
-        image.save_srgb(picture, tmp_path / "content.png")
-
-
 def test_an_unwritable_place_is_named(tmp_path):
     picture = blender_image(np.ones((2, 2, 4)))
     (tmp_path / "content.png").mkdir()
@@ -110,7 +104,7 @@ def test_an_unwritable_place_is_named(tmp_path):
 
 def test_a_result_is_packed_and_needs_no_file(tmp_path):
     Image.fromarray(COLORS).save(tmp_path / "texture.png")
-    picture = image.load_packed(tmp_path / "texture.png", "Fox Stylized")
+    picture = result.load_packed(tmp_path / "texture.png", "Fox Stylized")
     (tmp_path / "texture.png").unlink()
     bpy.data.materials.new("Keeps it").use_fake_user = True
     picture.use_fake_user = True
@@ -127,5 +121,5 @@ def test_a_result_is_packed_and_needs_no_file(tmp_path):
 def test_a_result_that_is_no_image(tmp_path):
     (tmp_path / "texture.png").write_text("no image")
     with pytest.raises(PatinaError, match=r"texture\.png"):
-        image.load_packed(tmp_path / "texture.png", "Fox Stylized")
+        result.load_packed(tmp_path / "texture.png", "Fox Stylized")
     assert not bpy.data.images

@@ -111,10 +111,7 @@ def test_every_selected_mesh_gets_its_own(cube):
     monkey = bpy.context.object
     cube.select_set(True)
     assert bpy.ops.patina.stylize() == {"FINISHED"}
-    images = [
-        material.color_socket(obj.material_slots[0].material).links[0].from_node.image
-        for obj in (monkey, cube)
-    ]
+    images = [material.stylized_node(obj.material_slots[0].material).image for obj in (monkey, cube)]
     assert [image.name for image in images] == ["Suzanne Stylized", "Cube Stylized"]
 
 

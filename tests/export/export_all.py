@@ -78,7 +78,7 @@ def backend_glbs(folder: Path) -> None:
 
 def painted(fox: bpy.types.Object) -> bpy.types.Image:
     """The fox's own picture, half covered by a painting: strokes of every colour, on known places."""
-    own = material.base_color(fox).image
+    own = material.base_color(fox.material_slots[0].material).image
     pixels = np.empty((own.size[1], own.size[0], 4), np.float32)
     own.pixels.foreach_get(pixels.ravel())
     painting = bpy.data.images.load(str(ROOT / "addon" / "styles" / "starry_night.jpg"))

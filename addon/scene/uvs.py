@@ -1,0 +1,97 @@
+"""How a UV map lies: in which tiles, over itself, mirrored. NumPy only."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+
+GRID = 512  # points along a side of the map at which overlaps are looked for
+COARSEST = 16
+CANDIDATES = 20_000_000  # pairs of a triangle and a point at most; a coarser grid has fewer
+BATCH = 4_000_000
+MIN_AREA = 1e-12  # below this a triangle has no place in the texture; as in `backend.rendering.mesh`
+SHARED = 0.01  # of the map: less is not worth a word
+
+
+def signed_areas(uvs: Floats) -> Floats:
+    """(F,) float64: areas of triangles (F, 3, 2) in UV space, negative where mirrored."""
+    a, b = (uvs[:, k].astype(np.float64) - uvs[:, 0] for k in (1, 2))
+    return np.asarray((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2)
+
+
+def cells(uvs: Floats) -> NDArray[np.int64]:
+    """(F, 2): the whole-number square in which each triangle (F, 3, 2) has its centre."""
+    return np.floor(uvs.astype(np.float64).mean(axis=1)).astype(np.int64)
+
+
+def touched(uvs: Floats) -> set[tuple[int, int]]:
+    """The whole-number squares that the bounding boxes of triangles (F, 3, 2) reach into."""
+    low = np.floor(uvs.min(axis=1) + 1e-6).astype(np.int64)
+    high = np.maximum(np.ceil(uvs.max(axis=1) - 1e-6).astype(np.int64) - 1, low)
+    boxes = np.unique(np.concatenate((low, high), axis=1), axis=0)
+    return {(u, v) for a, b, c, d in boxes for u in range(a, c + 1) for v in range(b, d + 1)}
+
+
+def udim(cell: tuple[int, int]) -> int:
+    """The UDIM number of a square: 1001 for (0, 0), ten to a row; 0 for one that has no number."""
+    u, v = cell
+    number = 1001 + u + 10 * v
+    return number if 0 <= u < 10 and v >= 0 and number <= 2000 else 0
+
+
+def layers(uvs: Floats) -> NDArray[np.int64]:
+    """(GRID, GRID): how many of the triangles (F, 3, 2) cover each of evenly spaced points; UVs wrap at 1."""
+    uvs = uvs.astype(np.float64)[np.abs(signed_areas(uvs)) > MIN_AREA]
+    uvs = uvs - np.floor(uvs.min(axis=1, keepdims=True))  # a triangle across a border reaches beyond 1
+    size = GRID
+    while True:
+        corners = uvs * size - 0.37  # off the texels' grid, on which islands like to end
+        low = np.ceil(corners.min(axis=1)).astype(np.int64)
+        count = np.maximum(np.floor(corners.max(axis=1)).astype(np.int64) - low + 1, 0)
+        pairs = count.prod(axis=1)
+        if pairs.sum() <= CANDIDATES or size <= COARSEST:
+            break
+        size //= 2
+    found = np.zeros(size * size, np.int64)
+    order = np.flatnonzero(pairs)
+    for part in np.split(order, np.flatnonzero(np.diff(pairs[order].cumsum() // BATCH)) + 1):
+        face = np.repeat(part, pairs[part])
+        index = np.arange(len(face)) - np.repeat(pairs[part].cumsum() - pairs[part], pairs[part])
+        point = low[face] + np.stack((index % count[face, 0], index // count[face, 0]), axis=1)
+        inside = np.ones(len(face), bool)
+        turn = np.sign(signed_areas(corners))[face]
+        for k in range(3):
+            a, b = corners[face, k], corners[face, (k + 1) % 3]
+            edge, way = b - a, point - a
+            inside &= (edge[:, 0] * way[:, 1] - edge[:, 1] * way[:, 0]) * turn > 0
+        at = point[inside] % size
+        found += np.bincount(at[:, 1] * size + at[:, 0], minlength=size * size)
+    return found.reshape(size, size).repeat(GRID // size, axis=0).repeat(GRID // size, axis=1)
+
+
+def notes(uvs: Floats, tiles: NDArray[np.integer], areas: Floats, name: str, uv_map: str) -> list[str]:
+    """What the artist should know of a UV map.
+
+    uvs (F, 3, 2); tiles (F,): the texture of each face; areas (F,): on the surface.
+    """
+    said = []
+    flat = signed_areas(uvs)
+    lost = int(((np.abs(flat) <= MIN_AREA) & (areas > 1e-12 * areas.max(initial=0))).sum())
+    if lost:
+        said.append(
+            f"{lost} of the {len(uvs)} triangles of {name} have no area in the UV map {uv_map}: "
+            "they cannot be painted."
+        )
+    shared = covered = 0
+    for tile in np.unique(tiles):
+        count = layers(uvs[tiles == tile])
+        shared, covered = shared + (count > 1).sum() / count.size, covered + (count > 0).sum() / count.size
+    if shared > SHARED * covered:
+        mirrored = min((flat > MIN_AREA).sum(), (flat < -MIN_AREA).sum()) > 0
+        said.append(
+            f"{shared / covered:.0%} of the UV map {uv_map} of {name} is used several times "
+            f"({'mirrored or ' if mirrored else ''}repeated parts): those share their paint."
+        )
+    return said
