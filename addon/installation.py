@@ -25,7 +25,15 @@ from .setup.errors import SetupError
 TICK_SECONDS = 0.2
 
 SET_UP, VERIFY, REPAIR, REMOVE = "install", "verify", "repair", "remove"
-NAMES = {SET_UP: "Set-up", VERIFY: "Verification", REPAIR: "Repair", REMOVE: "Removal"}
+FETCH_WEIGHTS, TAKE_WEIGHTS = "fetch weights", "take weights"
+NAMES = {
+    SET_UP: "Set-up",
+    VERIFY: "Verification",
+    REPAIR: "Repair",
+    REMOVE: "Removal",
+    FETCH_WEIGHTS: "Download",
+    TAKE_WEIGHTS: "Weights file",
+}
 
 
 @dataclass
@@ -92,20 +100,20 @@ def may_begin(verb: str) -> str:
 
     if process is not None:
         return "A set-up is running"
-    if jobs.queue and verb != VERIFY:
+    if jobs.queue and verb in (SET_UP, REPAIR, REMOVE):
         return "A job is running; wait for it or cancel it"
-    if verb in (SET_UP, REPAIR) and needs_network() and not bpy.app.online_access:
-        return "Blender may not go online: allow it in Preferences > System, or name a folder of wheels"
+    online = verb == FETCH_WEIGHTS or (verb in (SET_UP, REPAIR) and needs_network())
+    if online and not bpy.app.online_access:
+        instead = "a weights file" if verb == FETCH_WEIGHTS else "a folder of wheels"
+        return f"Blender may not go online: allow it in Preferences > System, or name {instead}"
     if verb in (SET_UP, REPAIR) and lacks_index():
         return f"Fill in PyTorch Index first: torch for {chosen().label} comes from there"
     return ""
 
 
 def begin(verb: str) -> None:
-    """Start `verb`; with a window it goes on by itself. Raises PatinaError."""
-    global process, progress, _verb
+    """Start `verb`, one of the set-up's; with a window it goes on by itself. Raises PatinaError."""
     settings = folders.preferences()
-    known.error, known.message = None, ""
     arguments = ["-m", "addon.setup", verb, "--events", "--folder", str(folders.backend())]
     if verb in (SET_UP, REPAIR):
         arguments += ["--variant", chosen().name]
@@ -113,11 +121,31 @@ def begin(verb: str) -> None:
             if value := getattr(settings, option):
                 arguments += [f"--{option}", bpy.path.abspath(value)]
         arguments += [f"--index={settings.index}", f"--torch-index={settings.torch_index}"]
+    _start(verb, blender_python(), arguments)
+
+
+def fetch_weights(network: str) -> None:
+    """Start to download a network's weights; with a window it goes on by itself. Raises PatinaError."""
+    _start(
+        FETCH_WEIGHTS, folders.backend_python(), ["-m", "backend", "weights", "--events", "--fetch", network]
+    )
+
+
+def take_weights(file: Path) -> None:
+    """Start to take weights from a file that the artist has: its hash tells whose. Raises PatinaError."""
+    _start(
+        TAKE_WEIGHTS, folders.backend_python(), ["-m", "backend", "weights", "--events", "--from", str(file)]
+    )
+
+
+def _start(verb: str, python: Path, arguments: list[str]) -> None:
+    global process, progress, _verb
+    known.error, known.message = None, ""
     try:
-        process = Process(python_command(blender_python(), *arguments), folders.EXTENSION)
+        process = Process(python_command(python, *arguments), folders.EXTENSION)
     except OSError as error:
         raise PatinaError(
-            f"Blender's Python cannot be started: {error.strerror}.", "Name another Python below.", "python"
+            f"{python} cannot be started: {error.strerror}.", "Name another Python below.", "python"
         ) from None
     progress, _verb = Event("progress", stage="starting"), verb
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
@@ -154,7 +182,8 @@ def pump() -> bool:
 def _end(event: Event) -> None:
     refresh()
     if event.kind == "failed":
-        known.error = PatinaError(event.message, event.cure, "backend")
+        field = "network" if _verb in (FETCH_WEIGHTS, TAKE_WEIGHTS) else "backend"
+        known.error = PatinaError(event.message, event.cure, field)
     elif event.kind == "cancelled":
         known.message = "Stopped. What was downloaded is kept."
     else:

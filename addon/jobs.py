@@ -162,6 +162,8 @@ def run_to_end(watch: Callable[[Run], None]) -> None:
 
 def _start(run: Run) -> None:
     command = python_command(run.python, "-m", "backend", "run", str(run.folder))
+    if bpy.app.online_access:  # else weights that are not here are an error, with its cure
+        command.append("--online")
     try:
         run.process = Process(command, EXTENSION, run.folder / LOG_FILE)
     except OSError as error:

@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         verbs.add_parser("stylize", help="paint a mesh, or a photo, in the style of a picture")
     )
     add_verbs(verbs, do_job)
+    _weights_arguments(verbs.add_parser("weights", help="fetch a network's weights, or take a file"))
     _export_arguments(verbs.add_parser("export", help="write a model for a game engine or a printer"))
     verbs.add_parser("doctor", help="say what this machine can do, and what is missing").set_defaults(
         do=_doctor
@@ -86,6 +87,21 @@ def _stylize(options: argparse.Namespace) -> int:
     if options.mesh.suffix.lower() not in MODELS:
         return stylize_picture(options, do_job)
     return stylize(options, do_job)
+
+
+def _weights_arguments(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--fetch", metavar="NETWORK", help="download this network's weights")
+    which.add_argument("--from", dest="file", type=Path, metavar="FILE", help="take weights from this file")
+    parser.add_argument("--events", action="store_true", help="speak as a job does, for a program")
+    parser.set_defaults(do=_weights)
+
+
+def _weights(options: argparse.Namespace) -> int:
+    """List what is here, fetch, or take a file."""
+    from . import fetching
+
+    return fetching.provide(options.fetch, options.file, options.events)
 
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:

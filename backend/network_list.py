@@ -1,15 +1,11 @@
-"""`python -m backend networks`: what there is, what is here, and how the rest gets here."""
+"""`python -m backend networks`: what there is, what is here, and where the rest comes from."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import torch
 
-from . import networks, weights
-from .networks.registry import Downloaded, locate
-from .protocol import PatinaError
+from . import networks
+from .networks.registry import locate
 
 
 def print_all() -> None:
@@ -35,24 +31,3 @@ def print_layers(name: str) -> None:
     for layer in layers:
         stride, sees = (str(n) if n else "whole" for n in (layer.stride, layer.receptive_field))
         print(f"{layer.name:<{width}}  {layer.path:<{paths}}  {layer.channels:>8}  {stride:>6}  {sees:>5}")
-
-
-def provide(name: str, file: Path | None) -> None:
-    """Download the network's weights, or take them from `file`. Raises PatinaError."""
-    source = networks.entry(name).sources[-1]
-    if not isinstance(source, Downloaded):
-        raise PatinaError(
-            f"The weights of {name} come with {source.origin}.", "Run the set-up to install it.", "network"
-        )
-    if file is not None:
-        weights.adopt(file, source.file, source.digest)
-        return
-    if source.find():
-        return
-
-    def show(done: int, total: int) -> None:
-        share = f" of {total / 1e6:.0f}" if total else ""
-        print(f"\r{source.file}: {done / 1e6:.0f}{share} MB", end="", file=sys.stderr, flush=True)
-
-    weights.fetch(source.address, source.file, source.digest, show)
-    print(file=sys.stderr)

@@ -22,14 +22,20 @@ GRACE = 1.5  # seconds that a job has to end by itself when it is asked to
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="a job folder: job.json and the files it names")
+    parser.add_argument("--online", action="store_true", help="weights that are not here may be downloaded")
     parser.set_defaults(do=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do a job for a program: events on stdout, `cancel` or the end of stdin to stop.
+    """Do the job in a folder for a program; gives the exit code."""
+    return speaking(lambda emit, cancelled: do_job(options.folder, emit, cancelled, options.online))
 
-    A job that is in the middle of something long when it should stop is ended there: what it writes is
-    written beside and renamed, so nothing is left half done. One that has not begun is ended at once.
+
+def speaking(do: Callable[[Callable[[Event], None], Callable[[], bool]], int]) -> int:
+    """Do something for a program: events on stdout, `cancel` or the end of stdin to stop.
+
+    What is in the middle of something long when it should stop is ended there: what it writes is written
+    beside and renamed, so nothing is left half done. What has not begun is ended at once.
     """
     stop, begun, ended = threading.Event(), threading.Event(), threading.Event()
     telling = threading.RLock()
@@ -58,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
 
     threading.Thread(target=listen, daemon=True).start()
 
-    return do_job(options.folder, emit, stop.is_set)
+    return do(emit, stop.is_set)
 
 
 def _do(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callable[[], bool]) -> None:
@@ -78,13 +84,19 @@ def _do(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     run(replace(job, device="cpu", rasterizer="embree"), folder, emit, cancelled)
 
 
-def do_job(folder: Path, emit: Callable[[Event], None], cancelled: Callable[[], bool]) -> int:
-    """Do the job in `folder` and give its exit code; how it ends is told to `emit`."""
+def do_job(
+    folder: Path, emit: Callable[[Event], None], cancelled: Callable[[], bool], online: bool = False
+) -> int:
+    """Do the job in `folder` and give its exit code; how it ends is told to `emit`.
+
+    online: whether weights that are not here may be downloaded.
+    """
     try:
         job = read_job(folder)
-        from . import memory, stylize
+        from . import fetching, memory, stylize
 
         try:
+            fetching.ensure(job.network, online, emit, cancelled)
             _do(job, folder, emit, cancelled)
         except stylize.Cancelled:
             emit(Event("cancelled"))

@@ -52,9 +52,7 @@ def add(verbs: Any, do_job: DoJob) -> None:
         verb("interpolate", "make frames from one dream, or style, to another", interpolate)
     )
     _morph_arguments(verb("morph", "make frames between two CPPNs", morph))
-    _networks_arguments(
-        verb("networks", "list the networks and their layers, or fetch weights", list_networks)
-    )
+    _networks_arguments(verb("networks", "list the networks and their layers", list_networks))
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -183,8 +181,6 @@ def _morph_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _networks_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="a network, to list its layers and their channels")
-    parser.add_argument("--fetch", action="store_true", help="download the network's weights")
-    parser.add_argument("--file", type=Path, help="take the network's weights from this file")
 
 
 def dream(options: argparse.Namespace, do_job: DoJob) -> int:
@@ -402,13 +398,11 @@ def _network_for(targets: list[Target]) -> str:
 
 
 def list_networks(options: argparse.Namespace, do_job: DoJob) -> int:
-    """Print the registry, or one network's layers; fetch or adopt weights where asked to."""
+    """Print the registry, or one network's layers."""
     from . import network_list
 
     if options.name is None:
         network_list.print_all()
     else:
-        if options.fetch or options.file:
-            network_list.provide(options.name, options.file)
         network_list.print_layers(options.name)
     return FINISHED

@@ -1,9 +1,10 @@
 """Pretrained weights: where they are, that they are the right ones, and how they are read.
 
 Two kinds of place hold weights. Some come inside Python packages and are found without importing
-these; the others are torchvision's own files, looked for in the folder that PATINA_WEIGHTS names and in
-torch's own cache, and downloaded only when somebody asks for it (`fetch`). A file counts only if its
-SHA-256 is the known one, and reading one never runs code that it may contain.
+these; the others are torchvision's own files, kept in the environment's folder, or the one that
+PATINA_WEIGHTS names, and also found in torch's own cache. They are downloaded only when somebody allows it
+(`fetch`). A file counts only if its SHA-256 is the known one, and reading one never runs code that it may
+contain.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import hashlib
 import os
 import pickle
 import shutil
+import ssl
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -30,9 +33,10 @@ _BLOCK = 1 << 20  # bytes
 
 
 def folder() -> Path:
-    """Where downloaded weights are kept."""
-    named = os.environ.get(FOLDER_VARIABLE)
-    return Path(named) if named else _torch_cache()
+    """Where downloaded weights are kept: in the environment, with which they leave, unless told otherwise."""
+    if named := os.environ.get(FOLDER_VARIABLE):
+        return Path(named)
+    return Path(sys.prefix) / "weights" if sys.prefix != sys.base_prefix else _torch_cache()
 
 
 def _torch_cache() -> Path:
@@ -116,11 +120,28 @@ def adopt(source: Path, file: str, digest: str) -> Path:
         raise PatinaError(f"There is no file {source}.", "Name a weights file.", "weights")
     verify(source, digest)
     target = folder() / file
-    target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".copy")
-    shutil.copyfile(source, partial)
-    partial.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, partial)
+        partial.replace(target)
+    except OSError as error:
+        raise PatinaError(
+            f"{file} cannot be written to {target.parent}: {error.strerror}.",
+            f"Make room there, or set {FOLDER_VARIABLE} to another folder.",
+            "weights",
+        ) from None
     return target
+
+
+def _trust() -> ssl.SSLContext:
+    """The system's certificates, a studio's own among them. Python's default finds none on some Macs; the
+    environment's pip, which is pinned, brings what does."""
+    try:
+        from pip._vendor import truststore
+    except ImportError:
+        return ssl.create_default_context()
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def fetch(
@@ -144,7 +165,7 @@ def fetch(
         here = partial.stat().st_size if partial.exists() else 0
         headers = {"Range": f"bytes={here}-"} if here else {}
         with urllib.request.urlopen(
-            urllib.request.Request(address, headers=headers), timeout=timeout
+            urllib.request.Request(address, headers=headers), timeout=timeout, context=_trust()
         ) as reply:
             if reply.status != 206:  # the server sends everything, from the start
                 here = 0

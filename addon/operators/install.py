@@ -1,12 +1,15 @@
-"""Set up the backend, keep it well, and give its place back."""
+"""Set up the backend, keep it well, give it weights, and give its place back."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: see properties.py.
+
+from pathlib import Path
 
 import bpy
+from bpy.props import StringProperty
 
 from ...backend.protocol import PatinaError
 from .. import folders, installation
-from ..installation import REMOVE, REPAIR, SET_UP, VERIFY, known
+from ..installation import FETCH_WEIGHTS, REMOVE, REPAIR, SET_UP, TAKE_WEIGHTS, VERIFY, known
 
 
 class _Work:
@@ -23,7 +26,7 @@ class _Work:
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            installation.begin(self.verb)
+            self.begin()
         except PatinaError as error:
             known.error = error
         if bpy.app.background:
@@ -34,6 +37,9 @@ class _Work:
         if known.message:
             self.report({"INFO"}, known.message)
         return {"FINISHED"}
+
+    def begin(self) -> None:
+        installation.begin(self.verb)
 
 
 class PATINA_OT_set_up(_Work, bpy.types.Operator):
@@ -81,6 +87,38 @@ class PATINA_OT_remove(_Work, bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_confirm(self, event)
+
+
+class PATINA_OT_fetch_weights(_Work, bpy.types.Operator):
+    """Download a network's weights, as torchvision offers them. It can be stopped, and goes on from there"""
+
+    bl_idname = "patina.fetch_weights"
+    bl_label = "Download Weights"
+    verb = FETCH_WEIGHTS
+
+    network: StringProperty(name="Network", description="Whose weights to download")
+
+    def begin(self) -> None:
+        installation.fetch_weights(self.network)
+
+
+class PATINA_OT_choose_weights_file(_Work, bpy.types.Operator):
+    """Take a network's weights from a file that you have, as torchvision offers it. It is checked, and
+    copied"""
+
+    bl_idname = "patina.choose_weights_file"
+    bl_label = "Choose Weights File"
+    verb = TAKE_WEIGHTS
+
+    filepath: StringProperty(subtype="FILE_PATH")
+    filter_glob: StringProperty(default="*.pth", options={"HIDDEN"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def begin(self) -> None:
+        installation.take_weights(Path(bpy.path.abspath(self.filepath)))
 
 
 class PATINA_OT_cancel_set_up(bpy.types.Operator):
@@ -137,6 +175,8 @@ classes = (
     PATINA_OT_verify,
     PATINA_OT_repair,
     PATINA_OT_remove,
+    PATINA_OT_fetch_weights,
+    PATINA_OT_choose_weights_file,
     PATINA_OT_cancel_set_up,
     PATINA_OT_copy_report,
     PATINA_OT_use_other_backend,

@@ -2,6 +2,7 @@
 
 FOLDER/setup.json    the record: which state the set-up has reached; says "ready" only when it is
 FOLDER/downloads/    wheels on their way in; gone when ready
+FOLDER/weights/      what the backend fetched later (backend/weights.py); outlives repairs
 FOLDER/...           the virtual environment itself
 FOLDER.lock          held while somebody sets up or removes
 """
@@ -19,7 +20,7 @@ ABSENT, CHOOSING, DOWNLOADING, INSTALLING = "absent", "choosing", "downloading",
 FETCHING, VERIFYING, READY, BROKEN = "fetching weights", "verifying", "ready", "broken"
 STATES = (ABSENT, CHOOSING, DOWNLOADING, INSTALLING, FETCHING, VERIFYING, READY, BROKEN)
 
-RECORD, DOWNLOADS = "setup.json", "downloads"
+RECORD, DOWNLOADS, WEIGHTS = "setup.json", "downloads", "weights"
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,9 @@ def claim(folder: Path) -> None:
 
 
 def empty(folder: Path) -> None:
-    """Remove the virtual environment from `folder`; the record and what was downloaded stay."""
+    """Remove the virtual environment from `folder`; the record, packages on their way and weights stay."""
     for entry in folder.iterdir():
-        if entry.name not in (RECORD, DOWNLOADS):
+        if entry.name not in (RECORD, DOWNLOADS, WEIGHTS):
             system.remove_tree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
 

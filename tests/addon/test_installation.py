@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +14,8 @@ import pytest
 from bl_ext.user_default.patina.addon import folders, installation
 from bl_ext.user_default.patina.addon.setup import environment, system, variants
 from bl_ext.user_default.patina.backend.protocol import PatinaError
+
+REAL_BACKEND = os.environ.get("PATINA_BACKEND", "")
 
 
 @pytest.fixture
@@ -194,3 +197,22 @@ def test_torch_that_only_pytorchs_index_has(settings: bpy.types.AddonPreferences
     with pytest.raises(RuntimeError, match="holds no address"):
         bpy.ops.patina.set_up()
     assert not folders.backend().exists()
+
+
+def test_weights_need_consent_and_say_why_they_do_not_come(settings, tmp_path: Path, monkeypatch):
+    """The backend asks a proxy on this machine, where nobody is: no byte leaves it."""
+    monkeypatch.setenv("PATINA_BACKEND", REAL_BACKEND)
+    monkeypatch.setenv("PATINA_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(RuntimeError, match="may not go online"):
+        bpy.ops.patina.fetch_weights(network="googlenet")
+    bpy.context.preferences.system.use_online_access = True
+    with pytest.raises(RuntimeError, match=r"googlenet-1378be20.pth cannot be downloaded: .*refused"):
+        bpy.ops.patina.fetch_weights(network="googlenet")
+    assert installation.known.error.field == "network"
+    bpy.context.preferences.system.use_online_access = False
+    mine = tmp_path / "mine.pth"
+    mine.write_bytes(b"not weights")
+    with pytest.raises(RuntimeError, match=r"mine.pth holds no weights that are known here"):
+        bpy.ops.patina.choose_weights_file(filepath=str(mine))
+    assert list((tmp_path / "weights").glob("*")) == []
