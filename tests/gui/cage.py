@@ -13,7 +13,7 @@ from typing import IO
 
 DESK = "/desk"
 
-# $1: the folder of Debian, $2: what becomes DESK in there, $3: how many paths are lent; they, then the command.
+# The folder of Debian, what becomes DESK in there, how many paths are lent; then these, then the command.
 _ENTER = """
 set -e
 root=$1 desk=$2 lent=$3

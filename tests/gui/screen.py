@@ -12,6 +12,8 @@ from cage import DESK, Cage
 from PIL import Image, ImageOps
 
 SIZE = (1600, 1000)
+POPUP = (350, 450)  # how far a menu may reach from the mouse, to each side and up and down
+THRESHOLDS = (1, 0, 2)  # tesseract's ways to tell letters from ground; each fails on something in Blender
 ENLARGE = 3  # tesseract reads letters of about 30 pixels best; Blender's have 8
 
 
@@ -39,6 +41,7 @@ class Screen:
 
     def __init__(self, cage: Cage, log: Path) -> None:
         self._cage = cage
+        self._mouse = (0, 0)
         number = cage.desk / "display"
         with log.open("wb") as output:
             show = f"exec Xvfb -displayfd 3 -screen 0 {SIZE[0]}x{SIZE[1]}x24 -fbdir {DESK} -nolisten tcp"
@@ -58,19 +61,21 @@ class Screen:
         pixels = raw[size + 12 * colors :]
         return Image.frombytes("RGB", (width, height), pixels, "raw", "BGRX", line)
 
-    def words(self, box: Box, turned: bool = False) -> list[Word]:
+    def words(self, box: Box, threshold: int = THRESHOLDS[0], turned: bool = False) -> list[Word]:
         """What stands in `box`, read by tesseract; `turned` for lettering that runs downwards."""
         crop = ImageOps.grayscale(self.picture().crop(box))
         if turned:
             crop = crop.transpose(Image.Transpose.ROTATE_90)
-        crop = ImageOps.autocontrast(crop, cutoff=1)
+        crop = ImageOps.autocontrast(crop)
         if sum(crop.histogram()[:128]) > crop.width * crop.height / 2:  # it expects dark letters on light
             crop = ImageOps.invert(crop)
         crop = crop.resize((crop.width * ENLARGE, crop.height * ENLARGE), Image.Resampling.LANCZOS)
         png = io.BytesIO()
         crop.save(png, "PNG", compress_level=1)
         table = self._cage.run(
-            *("tesseract", "stdin", "stdout", "--psm", "11", "--dpi", "300", "tsv"), given=png.getvalue()
+            *("tesseract", "stdin", "stdout", "--psm", "11", "--dpi", "300"),
+            *("-c", f"thresholding_method={threshold}", "tsv"),
+            given=png.getvalue(),
         ).decode()
         words = []
         for row in table.splitlines()[1:]:
@@ -88,8 +93,14 @@ class Screen:
         """Mouse and keys, as xdotool's arguments."""
         self._cage.run("xdotool", *map(str, arguments))
 
+    def popup(self) -> Box:
+        """Where a menu that has just opened under the mouse may be."""
+        (x, y), (width, height) = self._mouse, POPUP
+        return Box(max(0, x - width), max(0, y - height), min(SIZE[0], x + width), min(SIZE[1], y + height))
+
     def move(self, x: int, y: int) -> None:
         """Point at (x, y), coming from beside it: Blender looks what lies under the mouse when it moves."""
+        self._mouse = (x, y)
         self.press("mousemove", x - 3, y, "sleep", 0.1, "mousemove", x, y, "sleep", 0.2)
 
     def click(self, x: int, y: int) -> None:

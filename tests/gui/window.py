@@ -8,14 +8,17 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from cage import DESK, Cage
-from screen import SIZE, Box, Screen, Word, wait_for
+from screen import SIZE, THRESHOLDS, Box, Screen, Word, wait_for
 
 HERE = Path(__file__).parent
+PATIENCE = 2.0  # seconds that a word may take to appear
+TAB_WIDTH = 24  # pixels, at a UI scale of 1
 LIKE = 0.8  # how much of a label must be read as it is written
 
 _REGION = """next(
@@ -79,15 +82,34 @@ class Window:
 
     def find(self, label: str, box: Box | None = None) -> Box | None:
         """Where `label` is written: in `box`, else in the sidebar; the best match, of equals the lowest."""
-        return best_match(label, self.screen.words(box or self.region()))
+        where = box or self.region()
+        found = (best_match(label, self.screen.words(where, threshold)) for threshold in THRESHOLDS)
+        return next(filter(None, found), None)
 
     def click(self, label: str, box: Box | None = None) -> None:
         """Click on `label`, in `box`, else in the sidebar, which is scrolled if need be."""
-        found = self.find(label, box) or (None if box else self._scroll_to(label))
+        found = self._await(label, box) or (None if box else self._scroll_to(label))
         if not found:
             seen = " ".join(word.text for word in self.screen.words(box or self.region()))
             raise AssertionError(f"Nowhere is written {label!r}; there is: {seen}")
         self.screen.click(*found.middle)
+
+    def _await(self, label: str, box: Box | None) -> Box | None:
+        end = time.monotonic() + PATIENCE
+        while not (found := self.find(label, box)) and time.monotonic() < end:
+            time.sleep(0.1)
+        return found
+
+    def click_tab(self, label: str) -> None:
+        """Click on the tab `label` at the sidebar's right edge, and wait until it shows."""
+        sidebar = self.region()
+        width = round(TAB_WIDTH * self.ask("bpy.context.preferences.system.ui_scale"))
+        tabs = self.screen.words(sidebar._replace(left=sidebar.right - width), turned=True)
+        found = best_match(label, tabs)
+        assert found, f"There is no tab {label!r}; there are: {' '.join(word.text for word in tabs)}"
+        self.screen.click(*found.middle)
+        sides = "(r for a in bpy.context.screen.areas for r in a.regions if r.type == 'UI')"
+        self.wait(f"{label!r} in [r.active_panel_category for r in {sides}]")
 
     def _scroll_to(self, label: str) -> Box | None:
         x, y = self.region().middle
@@ -100,21 +122,25 @@ class Window:
 
 
 def best_match(label: str, words: list[Word]) -> Box | None:
-    """The box of the words in one line that read most like `label`; of equals the lowest."""
+    """The box of the words in one line that read most like `label`.
+
+    Of equals, one that is most of its line (a button, and not a word in a sentence), then the lowest.
+    """
     wanted = letters(label)
-    best: tuple[float, int, Box] | None = None
+    best: tuple[float, bool, int, Box] | None = None
     for _, group in groupby(words, key=lambda word: word.line):
         line = list(group)
+        length = sum(len(letters(word.text)) for word in line)
         for start in range(len(line)):
             for end in range(start + 1, len(line) + 1):
-                boxes = [word.box for word in line[start:end]]
                 text = letters("".join(word.text for word in line[start:end]))
                 likeness = difflib.SequenceMatcher(None, wanted, text).ratio()
-                lefts, tops, rights, bottoms = zip(*boxes, strict=True)
-                found = (likeness, max(bottoms), Box(min(lefts), min(tops), max(rights), max(bottoms)))
+                lefts, tops, rights, bottoms = zip(*(word.box for word in line[start:end]), strict=True)
+                box = Box(min(lefts), min(tops), max(rights), max(bottoms))
+                found = (likeness, len(text) > 0.7 * length, box.bottom, box)
                 if likeness >= LIKE and (best is None or found > best):
                     best = found
-    return best[2] if best else None
+    return best[3] if best else None
 
 
 def letters(text: str) -> str:
@@ -129,5 +155,3 @@ def lent_paths(backend: Path) -> list[Path]:
         return [backend, home.parent]
     python = (backend / "bin" / "python").resolve()  # Debian's: lend it, and not all of /usr
     return [backend, python, Path("/usr/lib") / python.name]
-
-

@@ -1,0 +1,72 @@
+"""Blender in a window, and the pictures of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cage import Cage
+from screen import Box, Screen
+from window import Window, lent_paths
+
+ROOT = Path(__file__).parents[2]
+OUT = ROOT / "out" / "gui"
+TRIXIE = ROOT / ".env" / "trixie"
+
+
+class Story:
+    """A window, and a picture of each step: out/gui/NN-STEP.png, with one count for all tests."""
+
+    taken = 0
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+
+    def step(self, name: str, box: Box | None = None) -> None:
+        """Take a picture of the screen, or of `box`. Fails if Blender has complained."""
+        Story.taken += 1
+        path = OUT / f"{Story.taken:02}-{name}.png"
+        self.window.screen.picture().crop(box).save(path)
+        print(path.relative_to(ROOT))
+        assert not self.window.complaints(), self.window.log.read_text()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pictures() -> None:
+    shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir(parents=True)
+
+
+@pytest.fixture
+def story(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Story]:
+    """A story in a Blender of its own, with the default scene and the extension's tab open."""
+    (extension,) = (ROOT / "dist").glob("patina-*.zip")
+    backend = Path(os.environ.get("PATINA_BACKEND", ROOT / ".env" / "backend")).resolve()
+    desk = tmp_path / "desk"
+    desk.mkdir(mode=0o700)
+    name = request.node.name.removeprefix("test_")
+    cage = Cage(TRIXIE.resolve(), desk, lent_paths(backend))
+    screen = Screen(cage, OUT / f"{name}-screen.log")
+    try:
+        window = Window(cage, screen, extension, backend, OUT / f"{name}-blender.log")
+        try:
+            failed_before = request.session.testsfailed
+            yield Story(window)
+            if request.session.testsfailed > failed_before:
+                screen.picture().save(OUT / f"{name}-failed.png")
+        finally:
+            window.close()
+    finally:
+        screen.close()
+
+
+@pytest.fixture
+def tab(story: Story) -> Story:
+    """The same, once the sidebar shows the extension's tab, by key and click."""
+    story.window.screen.move(*story.window.region("WINDOW").middle)
+    story.window.screen.press("key", "n", "sleep", 0.5)
+    story.window.click_tab("Patina")
+    return story
