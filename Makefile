@@ -12,6 +12,7 @@ TORCH_INDEX ?=
 BACKEND := .env/backend
 BLENDER := .env/blender
 PROOF := .env/proof
+TRIXIE := .env/trixie
 IN_BACKEND := $(BACKEND)/bin/python -B
 IN_BLENDER := $(BLENDER)/bin/python -B
 BLENDERS := 4.2.23 4.5.15 5.0.1
@@ -19,8 +20,8 @@ BLENDERS := 4.2.23 4.5.15 5.0.1
 # The add-on, run from here, takes this environment instead of the artist's.
 export PATINA_BACKEND := $(CURDIR)/$(BACKEND)
 
-.PHONY: help demo test lint test-backend test-networks test-addon test-blenders test-export extension repository wheelhouse \
-	backend blender doctor gallery clean
+.PHONY: help demo test lint test-backend test-networks test-addon test-blenders test-export test-gui extension \
+	repository wheelhouse backend blender doctor gallery clean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,6 +30,7 @@ help:
 	@echo "make test-blenders  the add-on's tests on Blender $(BLENDERS)"
 	@echo "make test-networks  every objective on every registered network, not one of each family alone"
 	@echo "make test-export    every exported format, judged by other people's software; pictures in out/export/"
+	@echo "make test-gui       a real Blender in a window, clicked through; pictures in out/gui/ (Linux, root)"
 	@echo "make extension      dist/patina-VERSION.zip"
 	@echo "make repository     dist/repository/, which Blender can subscribe to"
 	@echo "make wheelhouse     dist/wheelhouse/, to set up machines without a network"
@@ -75,6 +77,13 @@ $(PROOF)/.complete: tests/export/requirements.txt tests/export/package.json
 	cp tests/export/package.json $(PROOF)
 	cd $(PROOF) && npm install --silent --no-package-lock --no-fund --no-audit
 	touch $@
+
+# A Blender with a window, from Debian's packages in a folder of their own.
+test-gui: backend blender extension $(TRIXIE)/.complete
+	$(IN_BLENDER) -m pytest tests/gui
+
+$(TRIXIE)/.complete: tests/gui/trixie.sh tests/gui/trixie.txt
+	tests/gui/trixie.sh $(TRIXIE)
 
 extension: blender
 	$(IN_BLENDER) tools/extension.py build dist
