@@ -73,7 +73,8 @@ def tile(image: bpy.types.Image, udim: int, beside: Path) -> Iterator[bpy.types.
         path.write_bytes(data)
     alone = bpy.data.images.load(str(path), check_existing=False)
     try:
-        alone.colorspace_settings.name = image.colorspace_settings.name
+        if any(image.size) and image.has_data:  # else it has not been loaded, and names no space
+            alone.colorspace_settings.name = image.colorspace_settings.name
         yield alone
     finally:
         bpy.data.images.remove(alone)

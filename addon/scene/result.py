@@ -75,7 +75,7 @@ def _load(
     for index in members:
         texture, file = textures[index], files[index]
         original = bpy.data.images.get(texture.image)
-        space = None
+        space = "sRGB"
         if original and texture.udim and images.has_tile(original, texture.udim):
             with images.tile(original, texture.udim, file.with_suffix(".tile")) as alone:
                 file, space = composed(alone, file, masks.get(index))
@@ -88,7 +88,7 @@ def _load(
 
 
 def composed(original: bpy.types.Image, painted: Path, mask: np.ndarray | None) -> tuple[Path, str | None]:
-    """A file of `painted` (a PNG in sRGB) laid over `original`, and its colour space (None: sRGB).
+    """A file of `painted` (a PNG in sRGB) over `original`, and its colour space (None: as Blender takes it).
 
     With a `mask` (H, W) in 0..1, bottom row first: original · (1 - mask) + painted · mask, at the
     original's size; where it is 0, all texels are the original's. Without one, the painted file
@@ -98,21 +98,23 @@ def composed(original: bpy.types.Image, painted: Path, mask: np.ndarray | None) 
         before = images.read_pixels(original)
     except PatinaError:
         if mask is None:  # its file is gone since: then there is no alpha to keep
-            return painted, None
+            return painted, "sRGB"
         raise
     if mask is not None:
         return _over(original, before, painted, mask)
     if before.shape[2] < 4 or (before[..., 3] >= 1).all():
-        return painted, None
+        return painted, "sRGB"
     paint = _read(painted)
     height, width = paint.shape[:2]
     alpha = _resized(before[..., 3], width, height)
     file = painted.with_name(f"{painted.stem}_alpha.png")
     images.write_png(np.concatenate((paint, alpha[..., None]), axis=2), file)
-    return file, None
+    return file, "sRGB"
 
 
-def _over(original: bpy.types.Image, before: np.ndarray, painted: Path, mask: np.ndarray) -> tuple[Path, str]:
+def _over(
+    original: bpy.types.Image, before: np.ndarray, painted: Path, mask: np.ndarray
+) -> tuple[Path, str | None]:
     height, width = before.shape[:2]
     paint = _read(painted, (width, height))
     mask = _resized(mask, width, height)[..., None]
@@ -127,47 +129,60 @@ def _over(original: bpy.types.Image, before: np.ndarray, painted: Path, mask: np
     after = before.copy()
     color = before[..., :channels]
     after[..., :channels] = np.where(mask > 0, color * (1 - mask) + paint * mask, color)
-    return _save_like(original, after, painted), original.colorspace_settings.name
+    return _save_like(original, after, painted)
 
 
-def _save_like(original: bpy.types.Image, pixels: np.ndarray, painted: Path) -> Path:
-    """Write `pixels` beside `painted`, at the depth of `original`, or at a higher one where it would lose."""
-    copy = original.copy()  # has the file's depth
-    scene = None
+def _save_like(original: bpy.types.Image, pixels: np.ndarray, painted: Path) -> tuple[Path, str | None]:
+    """Write `pixels` beside `painted` at the depth of `original`, or at a higher one where it would lose;
+    the file and its colour space (None: as Blender takes it)."""
+    path = painted.with_name(f"{painted.stem}_over")
+    if not original.is_float:
+        path = path.with_suffix(".png")
+        images.write_png(pixels if pixels.shape[2] >= 3 else pixels[..., :1].repeat(3, axis=2), path)
+        return path, original.colorspace_settings.name
+    path = path.with_suffix(".exr")
     try:
-        if copy.is_float != original.is_float or copy.size[:] != original.size[:]:
-            raise PatinaError(f"The image {original.name} cannot be read again.", "Save or pack it.")
-        copy.pixels.foreach_set(pixels.ravel())
-        if not original.is_float:
-            copy.file_format = "PNG"
-            return _saved(copy, painted.with_name(f"{painted.stem}_over.png"))
-        copy.file_format = "OPEN_EXR"
-        path = _saved(copy, painted.with_name(f"{painted.stem}_over.exr"))
-        if not _holds(path, original, pixels):  # a lossy codec, or the rounding of 16 bits
-            scene = bpy.data.scenes.new("Patina")
-            settings = scene.render.image_settings
-            settings.file_format, settings.color_mode = "OPEN_EXR", "RGBA"
-            settings.color_depth, settings.exr_codec = "32", "ZIP"
-            copy.save_render(str(path), scene=scene)
-        return path
+        if original.file_format == "OPEN_EXR" and original.source == "FILE":
+            _save_copy(original, pixels, path)
+            if _holds(path, original, pixels):  # a lossy codec does not
+                return path, original.colorspace_settings.name
+        _save_floats(pixels, path)
     except RuntimeError as error:
         raise PatinaError(
-            f"{painted.parent} cannot be written: {str(error).strip()}",
+            f"{path} cannot be written: {str(error).strip()}",
             "Make room on the disk, or allow writing to it.",
         ) from None
+    return path, None
+
+
+def _save_copy(original: bpy.types.Image, pixels: np.ndarray, path: Path) -> None:
+    """Write an EXR as `original` is one: a copy knows its file's depth and codec."""
+    copy = original.copy()
+    try:
+        copy.pixels.foreach_set(pixels.ravel())
+        copy.save(filepath=str(path))
     finally:
         bpy.data.images.remove(copy)
-        if scene:
-            bpy.data.scenes.remove(scene)
 
 
-def _saved(image: bpy.types.Image, path: Path) -> Path:
-    image.save(filepath=str(path))
-    return path
+def _save_floats(pixels: np.ndarray, path: Path) -> None:
+    """Write `pixels` (H, W, C) as they are, as an EXR of 32 bits."""
+    height, width, channels = pixels.shape
+    image = bpy.data.images.new("Patina", width, height, alpha=channels == 4, float_buffer=True)
+    scene = bpy.data.scenes.new("Patina")
+    try:
+        image.pixels.foreach_set(pixels.ravel())
+        settings = scene.render.image_settings
+        settings.file_format, settings.color_mode = "OPEN_EXR", "RGBA" if channels == 4 else "RGB"
+        settings.color_depth, settings.exr_codec = "32", "ZIP"
+        image.save_render(str(path), scene=scene)
+    finally:
+        bpy.data.images.remove(image)
+        bpy.data.scenes.remove(scene)
 
 
 def _holds(path: Path, original: bpy.types.Image, pixels: np.ndarray) -> bool:
-    """Whether the file holds those parts of `pixels` that are the same in `original` exactly."""
+    """Whether the file holds those parts of `pixels` exactly that are the same in `original`."""
     image = bpy.data.images.load(str(path), check_existing=False)
     try:
         image.colorspace_settings.name = original.colorspace_settings.name
@@ -210,11 +225,11 @@ def _open(path: Path) -> bpy.types.Image:
     return image
 
 
-def load_packed(path: Path, name: str, space: str | None = None) -> bpy.types.Image:
+def load_packed(path: Path, name: str, space: str | None = "sRGB") -> bpy.types.Image:
     """A new image named `name` from the file `path`, packed, so that it needs the file no more.
 
-    Should the artist unpack it, it goes to `textures` beside the .blend. `space` is its colour space,
-    sRGB by default. Raises PatinaError.
+    Should the artist unpack it, it goes to `textures` beside the .blend. `space` is its colour space
+    (None: as Blender takes it). Raises PatinaError.
     """
     try:
         data = path.read_bytes()
@@ -226,7 +241,7 @@ def load_packed(path: Path, name: str, space: str | None = None) -> bpy.types.Im
     return image
 
 
-def load_tiles(files: Mapping[int, Path], name: str, space: str | None = None) -> bpy.types.Image:
+def load_tiles(files: Mapping[int, Path], name: str, space: str | None = "sRGB") -> bpy.types.Image:
     """A new image with UDIM tiles, named `name`, of a file for each number; packed, as `load_packed` does."""
     first = files[min(files)]
     pattern = first.parent / f"{bpy.path.clean_name(name)}.<UDIM>{first.suffix}"
@@ -247,6 +262,7 @@ def load_tiles(files: Mapping[int, Path], name: str, space: str | None = None) -
 
 def _finish(image: bpy.types.Image, name: str, space: str | None, suffix: str) -> None:
     image.name = name
-    image.colorspace_settings.name = space or "sRGB"
+    if space:
+        image.colorspace_settings.name = space
     image.alpha_mode = "CHANNEL_PACKED"  # alpha is kept, but does not darken the colours
     image.filepath_raw = f"//textures/{bpy.path.clean_name(image.name)}{suffix}"

@@ -1,0 +1,180 @@
+"""Any UVs: overlaps and lost faces are told, UVs beyond 0..1 wrap, UDIM tiles go in and come out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from bl_ext.user_default.patina.addon.scene import image, material, result, textures, uvs
+from PIL import Image
+
+SQUARE = np.array([[[0, 0], [1, 0], [1, 1]], [[0, 0], [1, 1], [0, 1]]], np.float32)
+
+
+def quads(places: list[tuple[float, float, float, float]], name: str = "Quads") -> bpy.types.Object:
+    """Unit squares in a row, each with the rectangle (u, v, width, height) of the UV map; selected."""
+    mesh = bpy.data.meshes.new(name)
+    points = [(x + dx, y, 0) for x in range(len(places)) for dx, y in ((0, 0), (1, 0), (1, 1), (0, 1))]
+    mesh.from_pydata(points, [], [range(4 * i, 4 * i + 4) for i in range(len(places))])
+    layer = mesh.uv_layers.new(name="UVMap")
+    corners = [(u + w * x, v + h * y) for u, v, w, h in places for x, y in ((0, 0), (1, 0), (1, 1), (0, 1))]
+    layer.uv.foreach_set("vector", np.array(corners, np.float32).ravel())
+    obj = bpy.data.objects.new(name, mesh)
+    bpy.context.collection.objects.link(obj)
+    mat = bpy.data.materials.new("Paint")
+    mat.use_nodes = True
+    mesh.materials.append(mat)
+    bpy.context.view_layer.update()
+    return obj
+
+
+def read(obj: bpy.types.Object) -> textures.Source:
+    return textures.read(obj, bpy.context.evaluated_depsgraph_get())
+
+
+def contents(obj: bpy.types.Object, folder: Path, size: int = 64) -> list[np.ndarray]:
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    names = textures.write_contents(obj, textures.read(obj, depsgraph), depsgraph, folder, size)
+    pictures = []
+    for name in names:
+        with Image.open(folder / name) as file:
+            pictures.append(np.asarray(file.convert("RGB")).astype(int))
+    return pictures
+
+
+def show_image(obj: bpy.types.Object, shown: bpy.types.Image) -> bpy.types.Node:
+    tree = obj.data.materials[0].node_tree
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image = shown
+    tree.links.new(node.outputs["Color"], tree.nodes["Principled BSDF"].inputs["Base Color"])
+    return node
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_layers_are_counted(count):
+    """Copies of the unit square, moved by whole numbers, lie over each other where UVs wrap."""
+    found = uvs.layers(np.concatenate([SQUARE + (k, -2 * k) for k in range(count)]))
+    assert np.mean(found == count) > 0.995  # the diagonal belongs to neither triangle
+
+
+def test_layers_add_up_to_the_area():
+    random = np.random.default_rng(0)
+    triangles = random.random((50, 3, 2)).astype(np.float32) * 3 - 1
+    area = np.abs(uvs.signed_areas(triangles)).sum()
+    assert uvs.layers(triangles).mean() == pytest.approx(area, rel=0.01)
+    many = np.tile(SQUARE, (4000, 1, 1))  # too many pairs for the fine grid
+    assert uvs.layers(many).mean() == pytest.approx(4000, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        ([(0, 0, 0.5, 1), (0.5, 0, 0.5, 1)], None),
+        ([(0, 0, 0.5, 1), (1, 0, -0.5, 1)], None),  # mirrored, but nowhere twice
+        ([(0, 0, 1, 1), (0, 0, 0.5, 1)], "50% of the UV map UVMap of Quads is used several times (repeated"),
+        ([(0, 0, 1, 1), (1, 0, -1, 1)], "is used several times (mirrored or repeated parts): those share"),
+        ([(0, 0, 0.5, 1), (1, 0, 0.5, 1)], "100% of the UV map"),  # the same after wrapping
+        ([(0, 0, 1, 1), (0.5, 0.5, 0, 0)], "2 of the 4 triangles of Quads have no area in the UV map"),
+    ],
+)
+def test_the_artist_is_told(places, said):
+    obj = quads(places)
+    show_image(obj, bpy.data.images.new("Own", 4, 4))
+    notes = read(obj).notes
+    assert (said in notes[0]) if said else not notes
+
+
+def test_what_nodes_colour_is_wrapped_too(tmp_path):
+    """A quad over 0.5..1.5 of the map: its left half is seen in the right half of the texture."""
+    obj = quads([(0.5, 0, 1, 1)])
+    tree = obj.data.materials[0].node_tree
+    coordinates = tree.nodes.new("ShaderNodeTexCoord")
+    split = tree.nodes.new("ShaderNodeSeparateXYZ")
+    tree.links.new(coordinates.outputs["Object"], split.inputs[0])
+    above = tree.nodes.new("ShaderNodeMath")
+    above.operation = "GREATER_THAN"
+    tree.links.new(split.outputs["X"], above.inputs[0])
+    tree.links.new(above.outputs[0], tree.nodes["Principled BSDF"].inputs["Base Color"])
+    (picture,) = contents(obj, tmp_path)
+    assert picture[:, 34:].max() == 0  # x < 0.5 has u in 0.5..1
+    assert picture[:, :30].min() == 255
+    assert [layer.name for layer in obj.data.uv_layers] == ["UVMap"]
+
+
+TILES = {1001: (255, 0, 0), 1002: (0, 255, 0), 1011: (0, 0, 255)}
+PLACES = [(0, 0, 1, 1), (1, 0, 1, 1), (0, 1, 1, 1)]
+
+
+@pytest.fixture
+def tiled(tmp_path) -> bpy.types.Object:
+    """Three quads in three UDIM tiles, each of one colour."""
+    for number, color in TILES.items():
+        Image.new("RGB", (16, 8), color).save(tmp_path / f"Skin.{number}.png")
+    obj = quads(PLACES, "Body")
+    own = bpy.data.images.load(str(tmp_path / "Skin.<UDIM>.png"))
+    own.source = "TILED"
+    show_image(obj, own)
+    return obj
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_tiles_go_in(tiled, tmp_path, packed):
+    if packed:
+        bpy.data.images[0].pack()
+        for number in TILES:
+            (tmp_path / f"Skin.{number}.png").unlink()
+    source = read(tiled)
+    assert [(t.name, t.udim, t.slots) for t in source.textures] == [
+        (f"Body {number}", number, (0,)) for number in TILES
+    ]
+    assert source.arrays["tiles"].tolist() == [0, 0, 1, 1, 2, 2]
+    pictures = contents(tiled, tmp_path)
+    assert [picture.shape for picture in pictures] == [(8, 16, 3)] * 3
+    assert [tuple(picture[0, 0]) for picture in pictures] == list(TILES.values())
+    assert not list(tmp_path.glob("*.tile"))
+    assert not source.notes
+
+
+def test_a_tile_with_unsaved_paint_or_no_file_is_baked(tiled, tmp_path):
+    (tmp_path / "Skin.1002.png").unlink()
+    bpy.data.images[0].reload()
+    pictures = contents(tiled, tmp_path, 32)
+    assert [picture.shape for picture in pictures] == [(8, 16, 3), (32, 32, 3), (8, 16, 3)]
+
+
+def test_a_layout_in_tiles_without_an_image(tmp_path):
+    obj = quads(PLACES)
+    obj.data.materials[0].node_tree.nodes["Principled BSDF"].inputs["Base Color"].default_value = (1, 0, 0, 1)
+    assert [texture.udim for texture in read(obj).textures] == [1001, 1002, 1011]
+    assert [texture.udim for texture in read(quads([(-1, 0, 1, 1), (0, 0, 1, 1)])).textures] == [0]
+    assert [texture.udim for texture in read(quads([(0, 0, 3, 3)])).textures] == [0]
+
+
+def test_tiles_come_out(tiled, tmp_path):
+    source = read(tiled)
+    painted = [(9, 8, 7), (6, 5, 4), (3, 2, 1)]
+    files = [tmp_path / f"texture_{index}.png" for index in range(3)]
+    for file, color in zip(files, painted, strict=True):
+        Image.new("RGB", (32, 32), color).save(file)
+    (shown,) = result.show(tiled, source.textures, files)
+    for file in tmp_path.glob("*"):
+        file.unlink()
+    assert material.stylized_node(tiled.material_slots[0].material).image == shown
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
+    shown = bpy.data.images["Body Stylized"]
+    assert (shown.source, [tile.number for tile in shown.tiles]) == ("TILED", list(TILES))
+    for number, color in zip(TILES, painted, strict=True):
+        image.save_srgb(shown, tmp_path / "tile.png", number)
+        with Image.open(tmp_path / "tile.png") as file:
+            assert file.size == (32, 32)
+            assert (np.asarray(file.convert("RGB")) == color).all()
+    bpy.ops.file.unpack_all(method="USE_ORIGINAL")
+    assert sorted(file.name for file in (tmp_path / "textures").iterdir()) == [
+        f"Body_Stylized.{number}.png" for number in TILES
+    ]
+    obj = bpy.data.objects["Body"]  # and in again
+    obj.patina.slots.clear()
+    assert [tuple(picture[0, 0]) for picture in contents(obj, tmp_path)] == painted
