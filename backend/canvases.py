@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,7 +24,7 @@ from .protocol import Job
 from .rendering.flat import Flat
 from .rendering.mesh import Mesh
 from .rendering.sampling import Levels, taps
-from .rendering.surface import WINDOWS, Surface
+from .rendering.surface import WHOLE, WINDOWS, Surface
 from .rendering.texels import Texels
 from .rendering.transforms import Transform, octave, robust, rolled, shifted, zoomed
 from .rendering.view import Canvas
@@ -30,6 +32,8 @@ from .rendering.views import ViewMaker
 
 _PLAIN = {"pixel": Pixel, "fourier": Fourier, "pyramid": Laplacian}
 RATES = {"pixel": 0.05, "fourier": 0.05, "pyramid": 0.06, "cppn": 0.005, "shared": 0.05}
+CLASS_RATE = 3.0  # of a class as a spectrum, relative to other objectives
+CLASS_KNEE = 0.15  # cycles a pixel; finer patterns please a classifier, and nobody else
 VIEW = 176  # pixels along the side of a view of a mesh
 PIXEL = sum(WINDOWS) / 2 / VIEW  # of a typical view, in the mesh's units
 VIEWS = 4  # cameras a step; frames bring pictures enough of their own
@@ -92,22 +96,34 @@ def pictures_of(job: Job, height: int, width: int, start: Tensor | None) -> nn.M
     """The job's parameterization of pictures (B, C, height, width), which begins as `start` (B, C, H, W)."""
     if job.parameterization == "shared":
         return Aligned(job.frames, height, width)
-    make = _PLAIN[job.parameterization]
+    make: Callable[..., nn.Module] = _PLAIN[job.parameterization]
+    if job.parameterization == "fourier" and of_class(job):
+        make = partial(Fourier, knee=CLASS_KNEE)
     if job.transparent:
         return Alpha(make(1, 3, height, width, start), make(1, 1, height, width))
     return make(1, 3, height, width, start)
 
 
+def of_class(job: Job) -> bool:
+    """Whether something in the picture must be recognised as a whole."""
+    return any(target.kind == "class" for target in job.targets)
+
+
+def rate_of(job: Job) -> float:
+    """The first step's."""
+    factor = CLASS_RATE if job.parameterization == "fourier" and of_class(job) else 1.0
+    return RATES[job.parameterization] * factor
+
+
 def transform_of(job: Job) -> Transform:
     """How a flat picture is shaken, which depends on what must be seen in it."""
-    kinds = {target.kind for target in job.targets}
     if job.tileable:
         return rolled
     if job.task == "synthesize":
         return shifted
-    if "deepdream" in kinds:
+    if any(target.kind == "deepdream" for target in job.targets):
         return octave
-    return zoomed if "class" in kinds else robust
+    return zoomed if of_class(job) else robust
 
 
 def flat(
@@ -159,5 +175,6 @@ def surface(
     before = TextureSkin(Pixel(1, 3, size, size, content).to(device)) if content is not None else None
     views = VIEWS if skin.pictures == 1 else 1
     make = ViewMaker(mesh, job.rasterizer, random, job.framing, device)
-    canvas = Surface(skin, make, VIEW, random, views, before)
+    windows = WHOLE if of_class(job) else WINDOWS
+    canvas = Surface(skin, make, VIEW, random, views, before, windows)
     return Painted(canvas, skin, network)

@@ -21,7 +21,7 @@ from .images import cannot_write, read_image, resize, resize_shorter, to_pillow
 from .imagine import imagine
 from .objectives.of_job import objective_of
 from .parameterizations import cppn
-from .parameterizations.relief import normal_map
+from .parameterizations.relief import DEPTH, normal_map
 from .protocol import (
     CPPN_FILE,
     HEIGHT_FILE,
@@ -104,8 +104,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
             previewed = now
 
     random = torch.Generator().manual_seed(job.seed)
-    rate = canvases.RATES[job.parameterization]
-    losses = imagine(painted.canvas, network, goal, steps, rate, random, on_step)
+    losses = imagine(painted.canvas, network, goal, steps, canvases.rate_of(job), random, on_step)
     result = painted.pictures(texels, job.texture_size)
     measured: dict[str, Any] = {"loss": {"first": losses[0], "last": losses[-1]}, "steps": steps}
     if place is not None:
@@ -115,7 +114,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         measured |= measure(job, folder, place, seen, result[:, :3], device)
     if job.relief:
         assert place is not None
-        write_relief(result[0, 3], place[0].texel / job.texture_size, folder)
+        measured["relief_depth"] = write_relief(result[0, 3], place[0], folder)
         result = result[:, :3]
     if job.task == "interpolate":
         measured |= frame_distance(network, result)
@@ -275,9 +274,13 @@ def write_pictures(pictures: Tensor, folder: Path, name: str) -> list[str]:
     return names
 
 
-def write_relief(height: Tensor, texel: float, folder: Path) -> None:
-    """Write `height` (S, S), its texels `texel` wide, as 16 bits of grey from low to high, and normals."""
+def write_relief(height: Tensor, mesh: Mesh, folder: Path) -> float:
+    """Write `height` (S, S) as 16 bits of grey from low to high, and normals.
+
+    Gives the way from low to high in scene units.
+    """
     low, high = height.min(), height.max()
+    texel = mesh.texel / len(height)
     grey = ((height - low) / (high - low).clamp_min(1e-6) * 65535).round().numpy().astype(np.uint16)
     pictures = {HEIGHT_FILE: Image.fromarray(grey), NORMAL_FILE: to_pillow(normal_map(height, texel))}
     for name, picture in pictures.items():
@@ -287,6 +290,7 @@ def write_relief(height: Tensor, texel: float, folder: Path) -> None:
         except OSError as error:
             (folder / f"{name}.part").unlink(missing_ok=True)
             raise cannot_write(folder / name, error) from None
+    return float(high - low) * DEPTH * mesh.unit
 
 
 def morph(job: Job, folder: Path) -> Tensor:

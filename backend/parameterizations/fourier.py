@@ -42,12 +42,24 @@ class Fourier(nn.Module):
     scale: Tensor
 
     def __init__(
-        self, batch: int, channels: int, height: int, width: int, start: Tensor | None = None
+        self,
+        batch: int,
+        channels: int,
+        height: int,
+        width: int,
+        start: Tensor | None = None,
+        knee: float | None = None,
     ) -> None:
-        """start (B, C, H, W) in 0..1, or None for the article's N(0, .01) spectrum."""
+        """start (B, C, H, W) in 0..1, or None for the article's N(0, .01) spectrum.
+
+        knee: cycles a pixel beyond which waves move less still, falling with the cube of the frequency.
+        """
         super().__init__()
         self.size, self.colored = (height, width), channels == 3
-        self.register_buffer("scale", frequency_scale(height, width), persistent=False)
+        scale = frequency_scale(height, width)
+        if knee is not None:
+            scale = scale / (1 + (math.sqrt(height * width) / scale / knee) ** 2)
+        self.register_buffer("scale", scale, persistent=False)
         if start is None:
             spectrum = torch.randn(batch, channels, *self.scale.shape, 2) * DEVIATION
         else:

@@ -36,3 +36,13 @@ def smooth_noise(batch: int, height: int, width: int, random: torch.Generator, d
     frequency = (height * width) ** 0.5 / scale
     noise = torch.fft.irfft2(spectrum * (height * width) ** 0.5 / frequency**decay, s=(height, width))
     return recolor(noise / 4).sigmoid()
+
+
+def ground(height: int, width: int, random: torch.Generator) -> Tensor:
+    """(3, H, W): what is behind an object: half the time such noise, else one colour.
+
+    Against one colour the silhouette tells what the object is; a dream must hold there too.
+    """
+    if torch.rand((), generator=random) < 0.5:
+        return torch.rand(3, 1, 1, generator=random).expand(3, height, width)
+    return smooth_noise(1, height, width, random)[0]

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from ..parameterizations.skins import Skin
-from .blending import over, smooth_noise
+from .blending import ground, over
 from .gbuffer import GBuffer
 from .view import View
 from .views import ViewMaker
 
 BANK = 64  # views that are made once and then used again
 WINDOWS = 0.5, 1.2  # what views span on the surface; the bounding box's diagonal is 2
+WHOLE = 0.6, 2.2  # the same for what must be recognised from afar too
 
 
 class Surface:
@@ -29,16 +30,21 @@ class Surface:
         random: np.random.Generator,
         views: int = 1,
         content: Skin | None = None,
+        windows: tuple[float, float] = WINDOWS,
     ) -> None:
-        """size: pixels along a view's side; views: cameras a step; content: the skin before this one."""
+        """size: pixels along a view's side; views: cameras a step; content: the skin before this one.
+
+        windows: the least and the most that views span.
+        """
         self.skin, self.make, self.size, self.views, self.content = skin, make, size, views, content
+        self.windows = windows
         self._random, self._bank = random, list[tuple[GBuffer, Any, Any]]()
 
     def _next(self, random: torch.Generator) -> tuple[GBuffer, Any, Any]:
         if len(self._bank) == BANK:
             return self._bank[int(torch.randint(BANK, (), generator=random))]
         while True:
-            view = self.make(self._random.uniform(*WINDOWS), self.size)
+            view = self.make(self._random.uniform(*self.windows), self.size)
             if len(view.pixels) > self.size:  # something to look at
                 break
         self._bank.append((view, self.skin.look(view), self.content.look(view) if self.content else None))
@@ -52,7 +58,7 @@ class Surface:
         images, masks, contents, opacities = [], [], [], []
         for _ in range(self.views):
             view, looked, before = self._next(random)
-            background = smooth_noise(1, self.size, self.size, random)[0].to(view.uv.device)
+            background = ground(self.size, self.size, random).to(view.uv.device)
             values = self.skin.sample(looked)
             for picture in torch.split(values, self.skin.channels, 1):
                 images.append(self._show(view, picture, background))

@@ -25,6 +25,7 @@ from backend.parameterizations.pyramid import Pyramid
 from backend.protocol import Job, Style, Target
 from backend.rendering.gbuffer import GBuffer
 from backend.rendering.sampling import Taps, mipmaps
+from backend.rendering.texels import locate
 from backend.rendering.views import ViewMaker
 
 CPU = torch.device("cpu")
@@ -122,12 +123,13 @@ def test_a_look_at_a_flat_canvas(name):
         assert loss.device.type == "cuda"
 
 
-@pytest.mark.parametrize("name", ["fourier", "cppn", "transparent", "relief"])
+@pytest.mark.parametrize("name", ["fourier", "pyramid", "shared", "cppn", "transparent", "relief"])
 def test_a_look_at_a_painted_surface(seen, name):
     job = Job(task="synthesize", mesh="mesh.npz", styles=(Style("x.png"),), relief=True, texture_size=64)
     if name != "relief":
         job = replace(JOBS[name], mesh="mesh.npz", texture_size=64)
-    skin = canvases.surface(job, sphere(2), None, None, CPU).skin
+    mesh = sphere(2)
+    skin = canvases.surface(job, mesh, locate(mesh, 64), None, None, CPU).skin
     places = skin.look(seen[0])
     with card(), torch.no_grad():
         for part in vars(skin).values():
