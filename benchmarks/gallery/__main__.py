@@ -22,7 +22,7 @@ from .flat_rows import (
     texture_synthesis,
     transparency,
 )
-from .mesh_rows import mesh_dreams, mesh_frames, mesh_relief, mesh_style
+from .mesh_rows import mesh_classes, mesh_dreams, mesh_frames, mesh_relief, mesh_style
 from .page import write_page
 from .workshop import FIGURES
 
@@ -39,6 +39,7 @@ ROWS = {
         cppn_morph,
         transparency,
         texture_synthesis,
+        mesh_classes,
         mesh_dreams,
         mesh_frames,
         mesh_style,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
+from statistics import mean
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from backend.canvases import FlatCPPN
+from backend.canvases import CLASS_KNEE, CLASS_RATE, RATES, FlatCPPN
 from backend.dream import in_colors_of
 from backend.imagine import look
 from backend.networks import classes
@@ -27,15 +29,17 @@ from backend.parameterizations.shared import Aligned
 from backend.rendering import transforms
 from backend.rendering.blending import over, smooth_noise
 from backend.rendering.flat import Flat
+from backend.report import frame_distances
 
 from .workshop import SEED, dreamt, generator, network, paint, painting, sheet, top5, value
 
 Numbers = dict[str, object]
 
-CLASSES = (
+CHOSEN = (
     "daisy", "goldfish", "strawberry", "monarch", "lion",
     "zebra", "pineapple", "ladybug", "hummingbird", "peacock",
 )  # fmt: skip
+EVERY_97TH = classes.names()[:970:97]
 CLASSIFIER, SECOND = "efficientnet_lite0", "squeezenet"
 
 
@@ -69,20 +73,21 @@ def feature_visualization() -> Numbers:
 
 
 def class_dreams() -> Numbers:
-    """Ten classes by name, judged by the network that dreamt them and by one that did not."""
-    tiles, own, second = [], [], []
-    for name in CLASSES:
-        goal = features.class_(network(CLASSIFIER), name)
-        picture = dreamt(CLASSIFIER, goal, 192, 110, transforms.zoomed)
-        index = classes.index(name)
-        own += top5(CLASSIFIER, picture, index)
-        second += top5(SECOND, picture, index)
-        tiles.append((f"{name}{' *' if second[-1] else ''}", picture[0]))
+    """Ten classes that were there while the settings were found, and ten that no one chose."""
+    tiles, numbers = [], dict[str, object]()
+    for which, names in (("chosen", CHOSEN), ("every 97th", EVERY_97TH)):
+        own, second = [], []
+        for name in names:
+            goal = features.class_(network(CLASSIFIER), name)
+            picture = dreamt(CLASSIFIER, goal, 192, 90, transforms.zoomed)
+            index = classes.index(name)
+            own += top5(CLASSIFIER, picture, index)
+            second += top5(SECOND, picture, index)
+            tiles.append((f"{name}{' *' if second[-1] else ''}", picture[0]))
+        numbers[f"{which}: in the network's top 5"] = f"{sum(own)} of 10"
+        numbers[f"{which}: in a second network's top 5"] = f"{sum(second)} of 10"
     sheet("class_dreams", tiles, 5, 192)
-    return {
-        "in the network's top 5": f"{sum(own)} of 10",
-        "in a second network's top 5": f"{sum(second)} of 10",
-    }
+    return numbers
 
 
 def deep_dream() -> Numbers:
@@ -210,9 +215,9 @@ def parameterizations() -> Numbers:
     goal, size = features.class_(network(CLASSIFIER), "daisy"), 160
     tiles, numbers = [], {}
     for what, kind, rate in (
-        ("pixel", Pixel, 0.05),
-        ("fourier", Fourier, 0.05),
-        ("pyramid", Laplacian, 0.06),
+        ("pixel", Pixel, RATES["pixel"]),
+        ("fourier", partial(Fourier, knee=CLASS_KNEE), RATES["fourier"] * CLASS_RATE),
+        ("pyramid", Laplacian, RATES["pyramid"]),
     ):
         torch.manual_seed(SEED)
         canvas = Flat(kind(1, 3, size, size), transforms.zoomed)
@@ -278,7 +283,7 @@ def aligned_interpolation() -> Numbers:
         paint(canvas, "vgg16", objective, 90, 0.05)
         shown = canvas.picture()
         tiles += [(f"{what} {i}", picture) for i, picture in enumerate(shown)]
-        numbers[what] = round(feature_distance(shown), 3)
+        numbers[what] = round(mean(frame_distances(network("alexnet"), shown)), 3)
     sheet("aligned_interpolation", tiles, frames, 160)
     return {
         "feature distance of neighbouring frames": numbers,
@@ -286,19 +291,12 @@ def aligned_interpolation() -> Numbers:
     }
 
 
-@torch.no_grad()
-def feature_distance(frames: Tensor) -> float:
-    """Mean squared distance of neighbours in AlexNet's relu3, over the mean square there; place by place."""
-    found = network("alexnet")(F.interpolate(frames, scale_factor=2, mode="bilinear"), ["relu3"])["relu3"]
-    return float((found[1:] - found[:-1]).square().mean() / found.square().mean())
-
-
 def transparency() -> Numbers:
     """A daisy that is opaque only where a daisy must be."""
     size, goal = 192, features.class_(network(CLASSIFIER), "daisy")
     torch.manual_seed(SEED)
-    picture = Alpha(Fourier(1, 3, size, size), Fourier(1, 1, size, size))
-    paint(Flat(picture, transforms.robust), CLASSIFIER, goal, 220, 0.05)
+    picture = Alpha(*(Fourier(1, count, size, size, knee=CLASS_KNEE) for count in (3, 1)))
+    paint(Flat(picture, transforms.robust), CLASSIFIER, goal, 200, RATES["fourier"] * CLASS_RATE)
     with torch.no_grad():
         rgba = picture()
     color, alpha = rgba[:, :3], rgba[:, 3:]

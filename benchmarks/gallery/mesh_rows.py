@@ -1,183 +1,156 @@
-"""The rows on a mesh: the fox."""
+"""The rows on a mesh: the fox, by the jobs that the command line makes."""
 
 from __future__ import annotations
-
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from backend import dream, stylize
-from backend.command_line import write_content, write_mesh
-from backend.dream import in_colors_of
-from backend.export.model import read_model
-from backend.images import read_image
 from backend.imagine import look
 from backend.networks import classes
-from backend.objectives import feature_visualization as features
-from backend.objectives.alignment import interpolation
-from backend.objectives.deepdream import deepdream
-from backend.objectives.texture import octaves, statistics, texture
-from backend.parameterizations.alpha import Alpha
-from backend.parameterizations.cppn import CPPN
+from backend.objectives.texture import statistics, texture
 from backend.parameterizations.fourier import Fourier
-from backend.parameterizations.laplacian import Laplacian
 from backend.parameterizations.pixel import Pixel
-from backend.parameterizations.relief import ReliefSkin
-from backend.parameterizations.shared import Aligned
-from backend.parameterizations.skins import Skin, SpaceSkin, TextureSkin
-from backend.protocol import TEXTURE_FILE, Event, Job, Style
+from backend.parameterizations.relief import DEPTH, ReliefSkin
+from backend.protocol import Target
 from backend.rendering import transforms
 from backend.rendering.flat import Flat
 from backend.report import seam_ratio
 
-from .flat_rows import CLASSIFIER, Numbers
+from .flat_rows import CLASSIFIER, SECOND, Numbers
 from .workshop import (
-    ROOT,
     SEED,
+    SIDE,
+    fixed,
     fox,
     held_out,
     network,
+    on_fox,
     paint,
-    painted,
     painting,
+    painting_file,
     portrait,
     sheet,
     shown,
     top5,
 )
 
-SIDE = 512  # texels
+BEHIND = 0.6 + np.pi  # radians round, of the other side's portrait
 
 
-def _fixed(texture: Tensor) -> TextureSkin:
-    """A skin that shows `texture` (1, 3, S, S) as it is."""
-    return TextureSkin(Pixel(1, 3, *texture.shape[2:], texture))
+def mesh_classes() -> Numbers:
+    """Two classes, seen from both sides, and who recognises them on views that no step saw."""
+    tiles: list[tuple[str, Tensor]] = []
+    numbers: Numbers = {}
+    for name in ("daisy", "monarch"):
+        result, measured = on_fox(
+            task="dream", targets=(Target("class", name=name),), network=CLASSIFIER, steps=120
+        )
+        skin = fixed(result)
+        tiles += [(f"class {name}", portrait(skin)[0]), ("from behind", portrait(skin, BEHIND)[0])]
+        found: dict[str, object] = {}
+        for what, framing in (("close", "surface"), ("whole", "bounding_box")):
+            grey = torch.full((3, 224, 224), 0.5)
+            views = torch.cat([shown(skin, view, grey) for view in held_out(12, framing)])
+            for judge in (CLASSIFIER, SECOND):
+                found[f"{judge}'s top 5, {what} views"] = (
+                    f"{sum(top5(judge, views, classes.index(name)))} of 12"
+                )
+        numbers[name] = found | {key: measured[key] for key in ("seam_ratio", "coverage")}
+    sheet("mesh_classes", tiles, 4, 256)
+    return numbers
 
 
 def mesh_dreams() -> Numbers:
-    """A class, a channel, DeepDream, a texture and a CPPN on the fox."""
-    tiles: list[tuple[str, Tensor]] = [("the fox", portrait(_fixed(fox()[1]))[0])]
-    numbers: dict[str, object] = {}
-    vgg, lite = network("vgg16"), network(CLASSIFIER)
-
-    def show(what: str, skin: Skin) -> None:
-        tiles.append((what, portrait(skin)[0]))
-        if isinstance(skin, TextureSkin):
-            ratio = seam_ratio(fox()[0], skin.texture()[0, :3])
-            numbers[f"seam ratio, {what}"] = None if ratio is None else round(ratio, 2)
-
-    for name in ("daisy", "monarch"):
-        torch.manual_seed(SEED)
-        skin = TextureSkin(Laplacian(1, 3, SIDE, SIDE))
-        painted(skin, CLASSIFIER, features.class_(lite, name), 200, 0.06, views=4)
-        views = torch.cat([shown(skin, view, torch.full((3, 224, 224), 0.5)) for view in held_out(12)])
-        found = top5(CLASSIFIER, views, classes.index(name))
-        numbers[f"{name} in the top 5 on held-out views"] = f"{sum(found)} of 12"
-        show(f"class {name}", skin)
-    torch.manual_seed(SEED)
-    skin = TextureSkin(Laplacian(1, 3, SIDE, SIDE))
-    painted(skin, "vgg16", features.channel(vgg, "relu4_3", 20), 60, 0.06, views=2)
-    show("channel relu4_3:20", skin)
-    skin = TextureSkin(Fourier(1, 3, SIDE, SIDE, fox()[1]))
-    painted(skin, "vgg16", deepdream(vgg, "relu5_1"), 30, 0.05, views=2)
-    show("DeepDream relu5_1", skin)
-    torch.manual_seed(SEED)
-    exemplar = painting("poppies", 160)
-    target = statistics([(look(vgg, exemplar, octaves(vgg.style_layers, 2)), 1.0)])
-    skin = TextureSkin(Laplacian(1, 3, SIDE, SIDE))
-    painted(skin, "vgg16", texture(target), 70, 0.06, views=2)
-    show("texture of Poppies", skin)
-    torch.manual_seed(SEED)
-    space = SpaceSkin(CPPN(3))
-    target = statistics([(look(vgg, painting("starry_night", 160), vgg.style_layers), 1.0)])
-    painted(space, "vgg16", texture(target), 90, 0.008, views=2)
-    show("CPPN of space, Starry Night", space)
-    torch.manual_seed(SEED)
-    clear = TextureSkin(Alpha(Laplacian(1, 3, SIDE, SIDE), Laplacian(1, 1, SIDE, SIDE)))
-    painted(clear, "vgg16", features.channel(vgg, "relu4_3", 20), 60, 0.06, views=2)
-    show("channel relu4_3:20, RGBA", clear)
-    numbers["mean alpha on the mesh"] = round(float(clear.texture()[:, 3].mean()), 3)
-    sheet("mesh_dreams", tiles, 4, 256)
+    """A channel, DeepDream, a texture, a CPPN and RGBA on the fox."""
+    channel = Target("channel", layer="relu4_3", channel=20)
+    jobs = {
+        "channel relu4_3:20": {"task": "dream", "targets": (channel,), "steps": 40},
+        "DeepDream relu5_1": {
+            "task": "dream",
+            "targets": (Target("deepdream", layer="relu5_1"),),
+            "parameterization": "fourier",
+        },
+        "texture of Poppies": {
+            "task": "synthesize",
+            "styles": (painting_file("poppies"),),
+            "scales": 2,
+            "steps": 40,
+        },
+        "CPPN of space, relu4_3:10": {
+            "task": "dream",
+            "targets": (Target("channel", layer="relu4_3", channel=10),),
+            "parameterization": "cppn",
+            "steps": 60,
+        },
+        "channel relu4_3:20, RGBA": {
+            "task": "dream",
+            "targets": (channel,),
+            "transparent": True,
+            "steps": 50,
+        },
+    }
+    tiles: list[tuple[str, Tensor]] = [("the fox", portrait(fixed(fox()[1]))[0])]
+    numbers: Numbers = {}
+    for what, fields in jobs.items():
+        result, measured = on_fox(**fields)
+        tiles.append((what, portrait(fixed(result))[0]))
+        keys = ("seam_ratio", "coverage", "style_distance", "mean_alpha")
+        numbers[what] = {key: measured[key] for key in keys if key in measured}
+    sheet("mesh_dreams", tiles, 3, 256)
     return numbers
 
 
 def mesh_frames() -> Numbers:
     """Four aligned textures between two channels."""
-    vgg = network("vgg16")
-    ends = [features.channel(vgg, "relu4_3", index) for index in (10, 20)]
-    torch.manual_seed(SEED)
-    skin = TextureSkin(Aligned(4, 256, 256))
-    painted(skin, "vgg16", interpolation(*ends, 4), 40, 0.08, views=1)
-    sheet("mesh_frames", [(f"frame {i}", picture) for i, picture in enumerate(portrait(skin))], 4, 224)
-    return {}
+    ends = [Target("channel", layer="relu4_3", channel=index) for index in (10, 20)]
+    result, measured = on_fox(
+        task="interpolate", targets=tuple(ends), parameterization="shared", steps=40, framing="surface"
+    )
+    tiles = [(f"frame {i}", portrait(fixed(frame[None]))[0]) for i, frame in enumerate(result)]
+    sheet("mesh_frames", tiles, 4, 224)
+    return {key: measured[key] for key in ("seam_ratio", "coverage", "frame_distance")}
 
 
 def mesh_relief() -> Numbers:
     """Colour and height together, under a random light in every view."""
-    vgg, mesh = network("vgg16"), fox()[0]
-    style = painting("starry_night", 160)
-    target = statistics([(look(vgg, style, vgg.style_layers), 1.0)])
-    torch.manual_seed(SEED)
-    start = in_colors_of(fox()[1], [style])
-    random = np.random.default_rng(SEED)
-    skin = ReliefSkin(Laplacian(1, 3, SIDE, SIDE, start), Laplacian(1, 1, SIDE, SIDE), mesh, random)
-    painted(skin, "vgg16", texture(target), 70, 0.06, views=2)
-    maps = skin.texture()
-    heights = maps[:, 3:].expand(-1, 3, -1, -1)
-    span = torch.quantile(heights.flatten()[::16], torch.tensor([0.02, 0.98]))
-    heights = ((heights - span[0]) / (span[1] - span[0])).clamp(0, 1)
+    result, measured = on_fox(styles=(painting_file("starry_night"),), relief=True, strength=0.9, steps=50)
+    mesh, colors, heights = fox()[0], result[:, :3], result[:, 3:]
     tiles = [
-        ("colour alone", portrait(_fixed(maps[:, :3]))[0]),
-        ("height alone", portrait(_fixed(heights))[0]),
+        ("colour alone", portrait(fixed(colors))[0]),
+        ("height alone", portrait(fixed(heights.expand(-1, 3, -1, -1)))[0]),
     ]
-    tiles += [(f"both, light {i}", portrait(skin)[0]) for i in (1, 2)]
+    heights = heights * measured["relief_depth"] / mesh.unit / DEPTH
+    random = np.random.default_rng(SEED)
+    lit = ReliefSkin(Pixel(1, 3, SIDE, SIDE, colors), Pixel(1, 1, SIDE, SIDE, heights), mesh, random)
+    tiles += [(f"both, light {i}", portrait(lit)[0]) for i in (1, 2)]
     sheet("mesh_relief", tiles, 4, 256)
-    return {"height, 2 % to 98 % of texels": [round(float(v), 3) for v in span]}
+    depth = round(measured["relief_depth"] / mesh.unit / 2, 4)
+    kept = {key: measured[key] for key in ("seam_ratio", "coverage", "style_distance")}
+    return kept | {"depth of the relief, over the diagonal": depth}
 
 
 def mesh_style() -> Numbers:
     """The Starry Night on the fox through its renderings, against a texture made without any."""
-    mesh, own = fox()
-    with tempfile.TemporaryDirectory() as folder:
-        ours = _stylized(Path(folder), "vgg16", "pyramid")
-        other = _stylized(Path(folder), "squeezenet", "fourier", 60)
-    vgg = network("vgg16")
-    style = painting("starry_night", 256)
+    starry = (painting_file("starry_night"),)
+    ours = on_fox(styles=starry, quality="draft")
+    other = on_fox(styles=starry, network="squeezenet", parameterization="fourier", strength=0.9, steps=60)
+    vgg, style = network("vgg16"), painting("starry_night", 256)
     target = statistics([(look(vgg, style, vgg.style_layers), 1.0)])
     torch.manual_seed(SEED)
     canvas = Flat(Fourier(1, 3, SIDE, SIDE), transforms.shifted)
     paint(canvas, "vgg16", texture(target), 40, 0.08)
     naive = canvas.picture()
-    results = {"through renderings": ours, "squeezenet, fourier": other, "naive, in 2-D": naive}
-    tiles = [("the fox", portrait(_fixed(own))[0])]
-    tiles += [(what, portrait(_fixed(result))[0]) for what, result in results.items()]
+    results = {"through renderings": ours[0], "squeezenet, fourier": other[0], "naive, in 2-D": naive}
+    tiles = [("the fox", portrait(fixed(fox()[1]))[0])]
+    tiles += [(what, portrait(fixed(result))[0]) for what, result in results.items()]
     sheet("mesh_style", tiles, 4, 256)
-    ratios = {what: seam_ratio(mesh, result[0]) for what, result in results.items()}
-    numbers: Numbers = {"seam ratio": {k: round(v, 2) for k, v in ratios.items() if v is not None}}
-    numbers["naive over ours"] = round(
-        (ratios["naive, in 2-D"] or 0) / (ratios["through renderings"] or 1), 2
-    )
-    return numbers
-
-
-def _stylized(folder: Path, name: str, parameterization: str, steps: int | None = None) -> Tensor:
-    """(1, 3, SIDE, SIDE): the fox's texture by a job of the command line's kind."""
-    surface = read_model(ROOT / "tests" / "assets" / "fox.gltf")
-    write_mesh(surface, folder / "mesh.npz")
-    job = Job(
-        mesh="mesh.npz",
-        content=write_content(surface, None, folder),
-        styles=(Style(str(ROOT / "addon" / "styles" / "starry_night.jpg")),),
-        texture_size=SIDE,
-        quality="draft",
-        network=name,
-        parameterization=parameterization,
-        steps=steps,
-        device="cpu",
-    )
-    events: list[Event] = []
-    (stylize if parameterization == "pyramid" else dream).run(job, folder, events.append, lambda: False)
-    return read_image(folder / TEXTURE_FILE, "texture", "texture")[None]
+    ratios = {what: seam_ratio(fox()[0], result[0]) or 0.0 for what, result in results.items()}
+    return {
+        "seam ratio": {what: round(ratio, 2) for what, ratio in ratios.items()},
+        "style distance": {
+            what: measured["style_distance"]
+            for what, (_, measured) in (("through renderings", ours), ("squeezenet, fourier", other))
+        },
+        "naive over ours": round(ratios["naive, in 2-D"] / ratios["through renderings"], 2),
+    }

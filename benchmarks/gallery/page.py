@@ -15,8 +15,9 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     ),
     "class_dreams": (
         "Classes by name",
-        "Ten ImageNet classes dreamt by EfficientNet-Lite0 from nothing. A star: SqueezeNet, which had no "
-        "part in it, has the class among its first five.",
+        "ImageNet classes dreamt by EfficientNet-Lite0 from nothing: above, ten that the settings were found "
+        "with; below, every 97th class, so ten that nobody chose. A star: SqueezeNet, which had no part in "
+        "it, has the class among its first five.",
         "A class dream is recognised by a second network for at least half of the ten.",
     ),
     "deep_dream": ("DeepDream", "What VGG-16 sees in Mary Cassatt's Summertime, amplified.", ""),
@@ -55,11 +56,13 @@ TEXTS: dict[str, tuple[str, str, str]] = {
         "More of The Starry Night.",
         "Snelgrove's pyramid is closer to the exemplar at large scale than plain Gram matrices.",
     ),
-    "mesh_dreams": (
-        "On a mesh",
-        "Every objective on the fox's texture, seen from one side.",
+    "mesh_classes": (
+        "Classes on a mesh",
+        "What makes a fox a daisy, and a monarch, from wherever one looks: close views span half of the fox, "
+        "whole ones all of it.",
         "The class that was asked for is among the network's first five on held-out views.",
     ),
+    "mesh_dreams": ("On a mesh", "Every other objective on the fox's texture, seen from one side.", ""),
     "mesh_frames": ("Frames on a mesh", "Four aligned textures between two channels.", ""),
     "mesh_style": (
         "Style transfer on a mesh",
@@ -101,6 +104,8 @@ def write_page(numbers: dict[str, dict[str, Any]]) -> None:
             parts.append(f"*Claim:* {claim}\n")
         lines = [line for key, value in numbers[row].items() for line in _lines(key, value, 0)]
         parts.append("\n".join(lines) + "\n")
+    seconds = sum(row["seconds"] for row in numbers.values())
+    parts.append(f"All rows together: {seconds // 60} minutes {seconds % 60} seconds.\n")
     (ROOT / "docs" / "gallery.md").write_text("\n".join(parts), encoding="utf-8")
 
 

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
-from backend import networks
+from backend import dream, networks, stylize
+from backend.canvases import CLASS_KNEE, CLASS_RATE, RATES
+from backend.command_line import write_content, write_mesh
 from backend.export.model import read_model
 from backend.images import read_image, resize, resize_shorter, to_pillow
 from backend.imagine import imagine
 from backend.networks import LOGITS, Network
 from backend.objectives.objective import Objective, Seen
 from backend.parameterizations.fourier import Fourier
-from backend.parameterizations.skins import Skin
-from backend.rendering import camera, rasterizer
+from backend.parameterizations.pixel import Pixel
+from backend.parameterizations.skins import Skin, TextureSkin
+from backend.protocol import HEIGHT_FILE, REPORT_FILE, Job, Style
+from backend.rendering import camera, rasterizer, transforms
 from backend.rendering.blending import over
 from backend.rendering.flat import Flat
 from backend.rendering.gbuffer import GBuffer, render
 from backend.rendering.mesh import Mesh, build_mesh
-from backend.rendering.surface import Surface
 from backend.rendering.transforms import Transform
 from backend.rendering.view import Canvas
 from backend.rendering.views import ViewMaker
@@ -32,6 +38,7 @@ ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "docs" / "gallery"
 CPU = torch.device("cpu")
 SEED = 0
+SIDE = 512  # texels of a mesh's texture
 CAPTION = 14  # pixels under a picture
 LARGEST = 300_000  # bytes of a figure
 
@@ -67,18 +74,45 @@ def paint(canvas: Canvas, name: str, goal: Objective, steps: int, rate: float) -
 
 
 def dreamt(name: str, goal: Objective, size: int, steps: int, transform: Transform) -> Tensor:
-    """(1, 3, size, size): a flat picture from nothing, as a spectrum."""
+    """(1, 3, size, size): a flat picture from nothing, as a spectrum; softer where the transform zooms."""
     torch.manual_seed(SEED)
-    canvas = Flat(Fourier(1, 3, size, size), transform)
-    paint(canvas, name, goal, steps, 0.05)
+    of_class = transform is transforms.zoomed
+    canvas = Flat(Fourier(1, 3, size, size, knee=CLASS_KNEE if of_class else None), transform)
+    paint(canvas, name, goal, steps, RATES["fourier"] * (CLASS_RATE if of_class else 1))
     return canvas.picture()
 
 
-def painted(skin: Skin, name: str, goal: Objective, steps: int, rate: float, views: int = 3) -> None:
-    """Optimise `skin` on the fox."""
-    random = np.random.default_rng(SEED)
-    canvas = Surface(skin, ViewMaker(fox()[0], "embree", random), 160, random, views)
-    paint(canvas, name, goal, steps, rate)
+def on_fox(**fields: Any) -> tuple[Tensor, dict[str, Any]]:
+    """The fox's textures (B, C, SIDE, SIDE), with the height for relief, and the report of such a job."""
+    surface = read_model(ROOT / "tests" / "assets" / "fox.gltf")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_mesh(surface, folder / "mesh.npz")
+        content = write_content(surface, None, folder)
+        job = Job(mesh="mesh.npz", content=content, texture_size=SIDE, device="cpu", seed=SEED, **fields)
+        on_pyramid = job.task == "stylize" and job.parameterization == "pyramid" and not job.relief
+        (stylize if on_pyramid else dream).run(job, folder, lambda event: None, lambda: False)
+        measured = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
+        pictures = [read(path) for path in sorted(folder.glob("texture*.png"))]
+        if job.relief:
+            pictures[0] = torch.cat([pictures[0], read(folder / HEIGHT_FILE)])
+        return torch.stack(pictures), measured
+
+
+def read(path: Path) -> Tensor:
+    """(C, H, W) in 0..1: a PNG as it is, alpha or 16 bits and all."""
+    values = torch.from_numpy(np.asarray(Image.open(path)).astype(np.float32))
+    return values[None] / 65535 if values.dim() == 2 else values.permute(2, 0, 1) / 255
+
+
+def painting_file(name: str) -> Style:
+    """A shipped painting, for a job."""
+    return Style(str(ROOT / "addon" / "styles" / f"{name}.jpg"))
+
+
+def fixed(texture: Tensor) -> TextureSkin:
+    """A skin that shows `texture` (1, C, S, S) as it is."""
+    return TextureSkin(Pixel(1, *texture.shape[1:], texture))
 
 
 @torch.no_grad()
@@ -87,10 +121,10 @@ def value(name: str, goal: Objective, images: Tensor) -> float:
     return -float(goal(Seen(network(name)(images, goal.layers))).mean())
 
 
-def held_out(count: int, window: float = 0.9, size: int = 224) -> list[GBuffer]:
-    """Views of the fox's surface that no row optimises on."""
-    make = ViewMaker(fox()[0], "embree", np.random.default_rng(424242))
-    return [make(window, size) for _ in range(count)]
+def held_out(count: int, framing: str, size: int = 224) -> list[GBuffer]:
+    """Views of the fox that no row optimises on: 0.9 wide on its surface, or around the whole of it."""
+    make = ViewMaker(fox()[0], "embree", np.random.default_rng(424242), framing)
+    return [make(0.9, size) for _ in range(count)]
 
 
 @torch.no_grad()

@@ -21,7 +21,7 @@ from backend.parameterizations.alpha import Alpha
 from backend.parameterizations.fourier import Fourier
 from backend.protocol import PatinaError
 from backend.rendering import transforms
-from backend.rendering.blending import over, smooth_noise, to_linear, to_srgb
+from backend.rendering.blending import ground, over, smooth_noise, to_linear, to_srgb
 from backend.rendering.flat import Flat
 
 
@@ -169,6 +169,13 @@ def test_backgrounds_change_and_are_smooth():
     power = torch.fft.rfft2(one - one.mean()).abs().square().sum((0, 1))
     low, high = power[1:5, 1:5].mean(), power[24:32, 24:32].mean()
     assert low > 100 * high
+
+
+def test_half_of_the_grounds_are_of_one_colour():
+    random = torch.Generator().manual_seed(0)
+    flat = [bool((g := ground(24, 32, random)).flatten(1).std(1).max() < 1e-6) for _ in range(100)]
+    assert g.shape == (3, 24, 32)
+    assert 30 < sum(flat) < 70
 
 
 def test_opacity_scales_the_objective_as_in_the_article():

@@ -28,6 +28,13 @@ def test_frequency_scale_is_the_articles():
     assert scale[5, 1] == pytest.approx(math.sqrt(48) / math.hypot(1 / 6, 1 / 8))
 
 
+def test_beyond_the_knee_waves_fall_with_the_cube():
+    plain, soft = Fourier(1, 1, 64, 64).scale, Fourier(1, 1, 64, 64, knee=0.05).scale
+    frequency = 64 / plain
+    assert torch.allclose(soft, 64 / (frequency * (1 + (frequency / 0.05) ** 2)))
+    assert soft[0, 32] / soft[0, 16] == pytest.approx(1 / 8, rel=0.05)
+
+
 def test_one_coefficient_is_one_wave():
     height, width, row, column = 12, 16, 2, 3
     picture = Fourier(1, 1, height, width)

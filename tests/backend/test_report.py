@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from meshes import quad, sphere
 
-from backend import report
+from backend import networks, report
 from backend.finish import fill_gutters
 from backend.rendering.texels import locate
 
@@ -34,6 +34,15 @@ def blobs(across: int) -> torch.Tensor:
 def test_a_colour_of_the_place_has_no_seams():
     waves = on_sphere(lambda p: 0.5 + 0.4 * np.sin(6 * p @ np.array([[1, 0, 2], [0, 2, 1], [1, 1, 0.0]])))
     assert report.seam_ratio(sphere(), waves) == pytest.approx(1.0, abs=0.3)
+
+
+def test_frames_are_as_far_apart_as_they_look():
+    network = networks.load("alexnet", torch.device("cpu"))
+    one, other = torch.rand(2, 3, 48, 64, generator=torch.Generator().manual_seed(0))
+    same, apart, back = report.frame_distances(network, torch.stack([one, one, other, one]))
+    assert same == 0
+    assert apart == pytest.approx(back)
+    assert apart > 0.1
 
 
 def test_unrelated_islands_have_seams():

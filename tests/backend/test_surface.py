@@ -11,7 +11,7 @@ import torch
 from meshes import quad
 from PIL import Image
 
-from backend import dream
+from backend import canvases, dream
 from backend.parameterizations.alpha import Alpha
 from backend.parameterizations.cppn import CPPN
 from backend.parameterizations.pixel import Pixel
@@ -22,6 +22,7 @@ from backend.rendering import camera, rasterizer
 from backend.rendering.gbuffer import GBuffer, render
 from backend.rendering.mesh import Mesh
 from backend.rendering.surface import Surface
+from backend.rendering.texels import locate
 from backend.rendering.views import ViewMaker
 
 
@@ -78,6 +79,19 @@ def test_a_step_reaches_every_parameter_of_what_is_seen():
         canvas.step(0.1)
         after = getattr(skin, "textures", getattr(skin, "network", None)).parameters()
         assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_what_views_saw_is_known():
+    job = Job(task="dream", mesh="mesh.npz", targets=(CHANNEL,), texture_size=64, parameterization="pixel")
+    mesh = quad()
+    painted = canvases.surface(job, mesh, locate(mesh, 64), None, None, torch.device("cpu"))
+    assert not painted.seen(64).any()
+    painted.canvas._bank.append((from_above(mesh, window=0.5), None, None))
+    side = 64 * 0.5 / math.sqrt(2)  # texels that the window spans
+    seen = painted.seen(64)
+    assert seen[32, 32]
+    assert not seen[0].any()
+    assert seen.sum() == pytest.approx(side**2, rel=0.2)
 
 
 def test_relief_is_lit_by_its_slope():
@@ -173,6 +187,9 @@ def test_every_task_paints_a_mesh(what, folder):
         assert (picture.mode, picture.size) == (mode, (64, 64))
     report = json.loads((folder / "report.json").read_text())
     assert math.isfinite(report["loss"]["last"])
+    assert 0 < report["coverage"] <= 1
+    assert ("style_distance" in report) == bool(fields.get("styles"))
+    assert ("relief_depth" in report) == bool(fields.get("relief"))
     assert not list(folder.glob("*.part"))
 
 
