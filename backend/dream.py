@@ -37,15 +37,8 @@ from .protocol import (
 from .rendering.blending import smooth_noise
 from .rendering.mesh import Mesh, read_mesh
 from .rendering.texels import Texels, locate
-from .stylize import (
-    PREVIEW_SECONDS,
-    Cancelled,
-    check_loss,
-    device_name,
-    pick_device,
-    write_preview,
-    write_report,
-)
+from .stylize import PREVIEW_SECONDS, Cancelled, check_loss, device_name, pick_device, write_report
+from .tiles import write_preview
 
 STEPS = {"stylize": 200, "dream": 200, "synthesize": 200, "interpolate": 150}
 DEEPDREAM_STEPS = 24

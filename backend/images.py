@@ -68,10 +68,15 @@ def to_pillow(image: Tensor) -> Image.Image:
 
 
 def write_image(image: Tensor, path: Path, compress_level: int = 6) -> None:
+    """Write a PNG of `image` (3, H, W). Raises PatinaError if the folder is full or not writable."""
+    save_beside(to_pillow(image), path, compress_level)
+
+
+def save_beside(image: Image.Image, path: Path, compress_level: int = 6) -> None:
     """Write a PNG beside `path` and rename it. Raises PatinaError if the folder is full or not writable."""
     beside = path.with_name(path.name + ".part")
     try:
-        to_pillow(image).save(beside, format="PNG", compress_level=compress_level)
+        image.save(beside, format="PNG", compress_level=compress_level)
         beside.replace(path)
     except OSError as error:
         with suppress(OSError):

@@ -28,6 +28,7 @@ from .rendering.views import ViewMaker
 VIEWS_PER_STEP = 2
 SMALLEST_VIEW = 32  # pixels a side; less shows a network nothing
 BANK = 40  # views of a stage; more are seldom seen twice, and each is memory
+VIEWS_PER_OBJECT = 3  # of a stage, at least
 RANGE_WEIGHT = 10.0  # keeps colours that a screen cannot show from growing
 NOISE = 0.7  # of the style's own band energy, in the start
 SPAN = 1.2  # a painting's shorter side, in square roots of the surface's area
@@ -111,7 +112,8 @@ class _View:
     seen: GBuffer
     taps: Taps
     mask: Tensor  # (H, W)
-    facing: Tensor  # (H, W)
+    facing: Tensor  # (H, W); 0 where nothing is painted
+    outside: Tensor  # (P, 4): what shows besides the paint, and the paint's share; (P, 0): all is paint
     content: Tensor | None  # (1, C, h, w)
 
 
@@ -132,6 +134,8 @@ def paint(
     report: Callable[[Progress], None],
     tell: Callable[[str], None],
     clock: Clock,
+    outside: tuple[Tensor, Tensor] | None = None,
+    grain: float = 0.0,
 ) -> None:
     """Optimise `texture` so that views of `mesh` have the styles' statistics and keep the content's features.
 
@@ -139,10 +143,14 @@ def paint(
     (the mesh's units) by its shorter side; `pixel`: the width on the surface of the finest stage's
     pixels. `report` is called after every step and may raise to end the loop; `tell` is given what a
     person should know. A step that memory does not suffice for is tried again with views one by one,
-    then with smaller views.
+    then with smaller views. `outside`: a mask (1, S, S) of what is painted, and what shows where it is
+    0, (3, S, S). `grain`: the angle at which views show the mesh's directions. Several textures lie one
+    above the other: (C, count · S, S).
     """
     device = texture.rows.device
     random = np.random.default_rng(seed)
+    if outside is not None:
+        content = torch.cat([content, outside[1] * (1 - outside[0]), outside[0]])
     content_rows = mipmaps(content.to(device), texture.levels)
     work = [stage.steps * stage.size**2 for stage in plan]
     start, done = time.perf_counter(), 0.0
@@ -153,7 +161,7 @@ def paint(
         level = max(0, round(math.log2(width * texture.levels.size / mesh.texel) + 0.6))
         images = [(resize_shorter(image, style_span / width).to(device), w) for image, w in styles]
         score = _Score(network, images, content_weight)
-        views = ViewMaker(mesh, rasterizer, random, framing, device)
+        views = ViewMaker(mesh, rasterizer, random, framing, device, grain)
         bank = _Bank(views, width, stage.size // shrunk, texture, content_rows, score)
         for k in range(stage.steps):
             loss = None
@@ -203,29 +211,32 @@ class _Bank:
     ) -> None:
         self.make, self.width, self.size = make, width, size
         self.texture, self.content_rows, self.score = texture, content_rows, score
+        self.count = max(BANK, VIEWS_PER_OBJECT * len(np.unique(make.mesh.objects)))
         self.views: list[_View] = []
 
     def draw(self, random: np.random.Generator) -> list[_View]:
-        """What a step looks at: new views until there are BANK, then random ones of those."""
+        """What a step looks at: new views until there are enough, then random ones of those."""
         batch = []
         for _ in range(VIEWS_PER_STEP):
-            if len(self.views) < BANK:
+            if len(self.views) < self.count:
                 self.views.append(self._prepare(self.make(self.width * self.size, self.size)))
                 batch.append(self.views[-1])
             else:
-                batch.append(self.views[random.integers(BANK)])
+                batch.append(self.views[random.integers(self.count)])
         return batch
 
     def _prepare(self, seen: GBuffer) -> _View:
+        where = taps(seen.uv, seen.footprint, self.texture.levels, False, seen.tiles)
+        content, outside = gather(self.content_rows, where).tensor_split([3], dim=1)
         reference = None
         if self.score.content_weight:
-            where = taps(seen.uv, seen.footprint, self.texture.levels, laplacian=False)
             paper = self.score.mean[:, None, None].expand(3, seen.size, seen.size)
-            content = seen.image(gather(self.content_rows, where), paper)
-            reference = self.score.content_features(content[None])
-        nothing = torch.zeros(1, seen.size, seen.size, device=seen.uv.device)
-        facing = seen.image(seen.facing[:, None], nothing)[0]
-        return _View(seen, self.texture.taps(seen), seen.mask.float(), facing, reference)
+            reference = self.score.content_features(seen.image(content, paper)[None])
+        weights = seen.facing[:, None]
+        if outside.shape[1]:
+            weights = weights * outside[:, 3:]
+        facing = seen.image(weights, torch.zeros(1, seen.size, seen.size, device=seen.uv.device))[0]
+        return _View(seen, self.texture.taps(seen), seen.mask.float(), facing, outside, reference)
 
 
 def _learn(
@@ -289,6 +300,8 @@ class _Score:
         for view in batch:
             colors = texture.sample(view.taps)
             excess = excess + (colors - colors.detach().clamp(0, 1)).square().mean()
+            if view.outside.shape[1]:
+                colors = view.outside[:, :3] + view.outside[:, 3:] * colors
             images.append(view.seen.image(colors, self._paper(view.seen.size, random)))
         stack = torch.stack(images)
         mask = torch.stack([view.mask for view in batch])

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from . import networks
@@ -18,8 +17,8 @@ from .networks import Network
 from .objectives.content import content_error
 from .objectives.style import gram, layer_mask, relative_error
 from .rendering.mesh import Mesh
-from .rendering.sampling import Levels, gather, mipmaps, taps
-from .rendering.seams import points_beside, shared_edges
+from .rendering.sampling import gather, levels_of, mipmaps, taps
+from .rendering.seams import Places, points_beside, shared_edges
 from .rendering.views import ViewMaker
 
 JUDGE = "alexnet"  # a network that is not optimised
@@ -30,9 +29,11 @@ SEAM_SAMPLES = 20_000
 FRAME_SIDE = 192  # pixels along the shorter side of frames that are compared
 
 
-def held_out_views(mesh: Mesh, rasterizer: str, window: float, device: torch.device) -> list[Any]:
+def held_out_views(
+    mesh: Mesh, rasterizer: str, window: float, device: torch.device, grain: float = 0.0
+) -> list[Any]:
     """VIEWS G-buffers that depend on the mesh alone."""
-    make = ViewMaker(mesh, rasterizer, np.random.default_rng(SEED), device=device)
+    make = ViewMaker(mesh, rasterizer, np.random.default_rng(SEED), device=device, grain=grain)
     return [make(window, SIZE) for _ in range(VIEWS)]
 
 
@@ -47,9 +48,13 @@ class Judge:
         pixel: float,
         span: float,
         device: torch.device,
+        grain: float = 0.0,
     ) -> None:
-        """`pixel`: width of a view's pixel; `span`: of the styles' shorter side, both in the mesh's units."""
-        self.views = held_out_views(mesh, rasterizer, pixel * SIZE, device)
+        """`pixel`: width of a view's pixel; `span`: of the styles' shorter side, both in the mesh's units.
+
+        `grain`: the angle at which views show the mesh's directions.
+        """
+        self.views = held_out_views(mesh, rasterizer, pixel * SIZE, device, grain)
         self.network = networks.load(JUDGE, device)
         scaled = [(resize_shorter(image, span / pixel).to(device), weight) for image, weight in styles]
         self.paper = sum((image.mean((1, 2)) * w for image, w in scaled), torch.zeros(3, device=device))
@@ -61,13 +66,13 @@ class Judge:
 
     @torch.no_grad()
     def look(self, texture: Tensor) -> list[dict[str, Tensor]]:
-        """Activations of each view of `texture` (3, S, S)."""
-        levels = Levels(texture.shape[-1])
+        """Activations of each view of `texture` (3, tiles · S, S)."""
+        levels = levels_of(texture)
         rows = mipmaps(texture.to(self.paper.device), levels)
         paper = self.paper[:, None, None].expand(3, SIZE, SIZE)
         found = []
         for view in self.views:
-            where = taps(view.uv, view.footprint, levels, laplacian=False)
+            where = taps(view.uv, view.footprint, levels, False, view.tiles)
             found.append(self.network(view.image(gather(rows, where), paper)[None], LAYERS))
         return found
 
@@ -127,16 +132,18 @@ def seam_ratio(mesh: Mesh, texture: Tensor) -> float | None:
     distance = mesh.texel / texture.shape[-1]
     jumps = []
     for edges in (seams, others):
-        a, b = (lookup(texture, uv) for uv in points_beside(mesh, edges, SEAM_SAMPLES, distance, random))
+        a, b = (
+            lookup(texture, places) for places in points_beside(mesh, edges, SEAM_SAMPLES, distance, random)
+        )
         jumps.append(float((a - b).norm(dim=1).mean()))
     return jumps[0] / max(jumps[1], 1e-6)
 
 
-def lookup(texture: Tensor, uv: NDArray[np.floating]) -> Tensor:
-    """(N, 3): the finest level of `texture` (3, S, S) read bilinearly at `uv` (N, 2)."""
-    levels = Levels(texture.shape[-1], texture.shape[-1])
-    place = torch.from_numpy(uv.astype(np.float32))
-    return gather(texture.flatten(1).T.contiguous(), taps(place, torch.zeros(len(place)), levels, False))
+def lookup(texture: Tensor, places: Places) -> Tensor:
+    """(N, 3): the finest level of `texture` (3, tiles · S, S) read bilinearly at N places."""
+    uv, tiles = torch.from_numpy(places.uv.astype(np.float32)), torch.from_numpy(places.tiles).long()
+    where = taps(uv, torch.zeros(len(uv)), levels_of(texture, texture.shape[-1]), False, tiles)
+    return gather(texture.flatten(1).T.contiguous(), where)
 
 
 def versions() -> dict[str, str]:

@@ -10,45 +10,48 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_dilation, generate_binary_structure
 from scipy.sparse import csr_array, diags_array
 from scipy.sparse.linalg import cg
 from torch import Tensor
 
 from .rendering.mesh import Mesh
-from .rendering.sampling import Levels, taps
-from .rendering.seams import points_along, shared_edges
+from .rendering.sampling import Levels, levels_of, taps
+from .rendering.seams import Places, points_along, shared_edges
+from .rendering.texels import each_tile
 
 REACH = 6  # texels from a seam that may move
 SPACING = 0.5  # texels between the points at which the sides must agree
 AGREE = 4.0  # weight of that, over the weight of a texel's difference from its neighbours staying as it was
 STAY = 0.02  # and of a texel's own value staying as it was
+CROSS = generate_binary_structure(2, 1)[None]  # neighbours in a tile, none across tiles
 LANDMARK = 0.12  # a difference of colour (of √3 at most) that is meant
 
 
 def erase_seams(texture: Tensor, start: Tensor, mesh: Mesh, used: NDArray[np.bool_]) -> Tensor:
-    """`texture` (C, S, S), its gutters filled, with the texels near seams moved so that both sides agree.
+    """`texture` (C, tiles · S, S), its gutters filled, with texels near seams moved so that both sides agree.
 
     The correction is smooth within each island (gradients are kept) and fades out over REACH texels.
-    Where `start` (C', S, S) changes colour at a seam, that is a landmark, not a fault, and is left alone.
-    `used` (S, S): the texels of islands.
+    Where `start` (C', tiles · S, S) changes colour at a seam, that is a landmark, not a fault, and is left
+    alone. `used` (tiles · S, S): the texels of islands.
     """
     seams, _ = shared_edges(mesh)
     if not len(seams.faces):
         return texture
     size = texture.shape[-1]
-    sides = [_reads(uv, size) for uv in points_along(mesh, seams, SPACING / size)]
-    differences = sides[0] - sides[1]  # (N points, S * S texels)
+    used = each_tile(used)
+    sides = [_reads(places, levels_of(texture, size)) for places in points_along(mesh, seams, SPACING / size)]
+    differences = sides[0] - sides[1]  # (N points, texels)
     jumps = np.linalg.norm(differences @ start.flatten(1).numpy().T, axis=1)
     differences = differences[np.flatnonzero(jumps < LANDMARK)]
     if not differences.nnz:
         return texture
-    near = np.zeros(size * size, bool)
+    near = np.zeros(used.size, bool)
     near[differences.indices] = True
-    region = binary_dilation(near.reshape(size, size), iterations=REACH)
-    region &= used | near.reshape(size, size)
+    region = binary_dilation(near.reshape(used.shape), CROSS, iterations=REACH)
+    region &= used | near.reshape(used.shape)
     unknown = np.flatnonzero(region)
-    place = np.full(size * size, -1)
+    place = np.full(used.size, -1)
     place[unknown] = np.arange(len(unknown))
 
     smooth = _smoothness(region, used, place)
@@ -66,21 +69,25 @@ def erase_seams(texture: Tensor, start: Tensor, mesh: Mesh, used: NDArray[np.boo
     return torch.from_numpy(result.astype(np.float32)).clamp(0, 1).reshape(texture.shape)
 
 
-def _reads(uv: NDArray[np.float64], size: int) -> csr_array:
-    """(N, S * S): the bilinear reads of a texture at `uv` (N, 2), as a matrix."""
-    found = taps(torch.from_numpy(uv), torch.zeros(len(uv)), Levels(size, size), laplacian=False)
+def _reads(places: Places, levels: Levels) -> csr_array:
+    """(N, texels): the bilinear reads of the textures at N places, as a matrix."""
+    uv, tiles = torch.from_numpy(places.uv), torch.from_numpy(places.tiles).long()
+    found = taps(uv, torch.zeros(len(uv)), levels, False, tiles)
     rows = np.repeat(np.arange(len(uv)), found.rows.shape[1])
     return csr_array(
-        (found.weights.numpy().ravel(), (rows, found.rows.numpy().ravel())), shape=(len(uv), size * size)
+        (found.weights.numpy().ravel(), (rows, found.rows.numpy().ravel())), shape=(len(uv), levels.rows)
     )
 
 
 def _smoothness(region: NDArray[np.bool_], used: NDArray[np.bool_], place: NDArray[np.int64]) -> csr_array:
-    """Laplacian of the correction over neighbouring texels of one island; it is zero outside `region`."""
-    size, count = len(region), int(region.sum())
+    """Laplacian of the correction over neighbouring texels of one island; it is zero outside `region`.
+
+    All arrays are (tiles, S, S).
+    """
+    count = int(region.sum())
     total = csr_array((count, count))
-    index = place.reshape(size, size)
-    for axis in (0, 1):
+    index = place.reshape(region.shape)
+    for axis in (1, 2):
         neighbour, inside = np.roll(index, -1, axis), np.roll(used, -1, axis)
         pair = (index >= 0) & (neighbour >= 0)
         a, b = index[pair], neighbour[pair]

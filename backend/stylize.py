@@ -7,27 +7,28 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
-from . import checkpoint, colors, networks, optimize, report
+from . import checkpoint, colors, networks, optimize, report, tiles
 from .finish import fill_gutters, finish, mean_texel
-from .images import cannot_write, read_image, resize, resize_shorter, write_image
+from .images import cannot_write, read_image, resize_shorter
 from .optimize import Clock, Progress
+from .orientation import grain_of
 from .parameterizations.pyramid import Pyramid
-from .protocol import CHECKPOINT_FILE, PREVIEW_FILE, REPORT_FILE, TEXTURE_FILE, Event, Job, PatinaError
+from .protocol import CHECKPOINT_FILE, REPORT_FILE, Event, Job, PatinaError
 from .rendering.mesh import Mesh, read_mesh
-from .rendering.texels import Texels, locate
+from .rendering.texels import Texels, each_tile, locate
 
 PREVIEW_SECONDS = 4.0
 CHECKPOINT_SECONDS = 60.0
-PREVIEW_SIDE = 512
 CONTENT_WEIGHT = 0.8  # at strength 0.5
 JUDGED_PIXEL = 1.5  # of a held-out view, in those of the finest stage
 
@@ -52,26 +53,34 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     emit(Event("started", message=f"{device_name(device)}, {job.rasterizer}"))
     torch.manual_seed(job.seed)
     assert job.mesh is not None
-    mesh = read_mesh(folder / job.mesh, job.name)
+    names = [tile.name for tile in tiles.tiles_of(job)]
+    mesh = read_mesh(folder / job.mesh, job.name, len(names), apart=not job.occlusion)
     styles = read_styles(job, folder)
-    original = read_content(job, folder)
+    contents, masks = tiles.read_contents(job, folder), tiles.read_masks(job, folder)
     check()
     network = networks.load(job.network, device, average_pooling=True)
-    texels = locate(mesh, job.texture_size)
-    if not texels.used.any():
-        raise PatinaError(
-            f"{job.name or 'The mesh'}: its UV islands are smaller than a texel of {job.texture_size}².",
-            "Use a larger texture, or unwrap it again.",
-            "mesh",
-        )
+    texels = locate(mesh, job.texture_size, len(names))
+    check_texels(texels, names, job, emit)
     check()
 
-    original = None if original is None else fill_gutters(original, texels.used)
+    original = mask = None
+    if any(content is not None for content in contents):
+        original = tiles.stacked(contents, job.texture_size, mean_color(styles))
+        original = fill_gutters(original, texels.used)
+    painted = texels.used
+    if tiles.is_masked(job, mesh):
+        mask = tiles.masked(mesh, texels, masks)
+        tiles.write_masks(mesh, contents, masks, job.texture_size, folder)
+        mesh = replace(mesh, weights=tiles.aims(mesh, texels, mask))
+        painted = texels.used & (mask > 0)
     if job.colors == "object" and original is not None:
-        styles = [(palette_of(image, original, texels), weight) for image, weight in styles]
-    base = original if original is not None else mean_color(styles, job.texture_size)
-    start = start_of(base, styles, texels, job) if job.colors == "style" else base
+        styles = [(palette_of(image, original, painted), weight) for image, weight in styles]
+    base = original
+    if base is None:
+        base = tiles.stacked(contents, job.texture_size, mean_color(styles))
+    start = start_of(base, styles, painted, job) if job.colors == "style" else base
     texture = Pyramid(start, device)
+    outside = None if mask is None else (torch.from_numpy(mask)[None], base)
     pixel, span = scales(mesh, styles, job)
     resumed = 0
     if job.resume:
@@ -81,6 +90,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         largest = max(styles, key=lambda style: style[1])[0]
         exemplar = scaled_style(largest, texels_across)
         texture.roughen(exemplar, optimize.NOISE * min(1.0, 2 * job.strength), generator(job.seed))
+    grain = 0.0 if mesh.directions is None else grain_of(styles)
     clock.lap("set-up")
 
     plan = (optimize.more if job.resume else optimize.stages)(job.quality, job.steps)
@@ -94,8 +104,9 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         values = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
         emit(Event("progress", **values))
         if time.perf_counter() - previewed > PREVIEW_SECONDS:
-            write_preview(texture.texture(), folder / PREVIEW_FILE)
-            emit(Event("preview", path=PREVIEW_FILE))
+            shown = composed(texture.texture().cpu(), outside)
+            for name in tiles.write_previews(shown, job.texture_size, folder):
+                emit(Event("preview", path=name))
             previewed = time.perf_counter()
         if time.perf_counter() - kept > CHECKPOINT_SECONDS or progress.step == progress.steps:
             checkpoint.write(folder / CHECKPOINT_FILE, texture, mesh, resumed + progress.step)
@@ -118,21 +129,25 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
             report=on_progress,
             tell=lambda message: emit(Event("message", message=message)),
             clock=clock,
+            outside=outside,
+            grain=grain,
         )
 
     emit(Event("progress", stage="finishing", fraction=1.0, seconds_left=0.0))
     seen, result = np.ones_like(texels.used), texture.texture().cpu()
     if job.strength > 0:
-        seen = texture.seen().cpu().numpy()
+        # Where a mask ends, paint is carried on, for who composes at its soft edge.
+        seen = texture.seen().cpu().numpy() & (painted | ~texels.used)
         result = finish(result, start, seen, mesh, texels)
     check()
-    write_image(result, folder / TEXTURE_FILE)
+    files = tiles.write_textures(result, job.texture_size, folder)
+    result = composed(result, outside)
     clock.lap("finish")
-    measured = measure(mesh, job, result, start, original, styles, pixel, span, device)
+    measured = measure(mesh, job, result, start, original, styles, pixel, span, device, grain)
     check()
     clock.lap("report")
     measured |= {
-        "coverage": round(float(seen[texels.used].mean()), 5),
+        "coverage": round(float(seen[painted].mean()), 5),
         "texel_size": mean_texel(mesh, job.texture_size),
         "seconds": {k: round(v, 2) for k, v in clock.parts.items()}
         | {"total": round(time.perf_counter() - began, 2)},
@@ -144,8 +159,36 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         "versions": report.versions(),
         "job": asdict(job),
     }
+    if job.tiles:
+        measured["tiles"] = by_tile(names, files, seen, painted)
     write_report(measured, folder / REPORT_FILE)
-    emit(Event("finished", path=TEXTURE_FILE, report=REPORT_FILE))
+    emit(Event("finished", path=files[0], report=REPORT_FILE))
+
+
+def check_texels(texels: Texels, names: list[str], job: Job, emit: Callable[[Event], None]) -> None:
+    """Raise PatinaError if no texture has a texel to paint; tell of those that have none."""
+    bare = [name for name, used in zip(names, each_tile(texels.used), strict=True) if not used.any()]
+    for name in bare:
+        message = f"{name or 'The mesh'}: its UV islands are smaller than a texel of {job.texture_size}²."
+        if len(bare) == len(names):
+            raise PatinaError(message, "Use a larger texture, or unwrap it again.", "mesh")
+        emit(Event("message", message=f"{message} It is not painted."))
+
+
+def composed(paint: Tensor, outside: tuple[Tensor, Tensor] | None) -> Tensor:
+    """`paint` as the mask lets it show: outside is the mask and what lies under it (see `optimize.paint`)."""
+    return paint if outside is None else outside[1].lerp(paint, outside[0])
+
+
+def by_tile(
+    names: list[str], files: list[str], seen: NDArray[np.bool_], painted: NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    """The report's part on each texture. `seen` and `painted` (tiles · S, S)."""
+    found = []
+    for name, file, saw, inside in zip(names, files, each_tile(seen), each_tile(painted), strict=True):
+        coverage = round(float(saw[inside].mean()), 5) if inside.any() else None
+        found.append({"name": name, "texture": file, "coverage": coverage})
+    return found
 
 
 def check_loss(loss: float, step: int) -> None:
@@ -185,14 +228,6 @@ def read_styles(job: Job, folder: Path) -> list[tuple[Tensor, float]]:
     return [(read_image(folder / s.image, "style image", "styles"), s.weight / total) for s in job.styles]
 
 
-def read_content(job: Job, folder: Path) -> Tensor | None:
-    """The object's present base colour at the texture's size, (3, S, S), or None."""
-    if job.content is None:
-        return None
-    image = read_image(folder / job.content, "content texture", "content")
-    return resize(image, job.texture_size, job.texture_size)
-
-
 def generator(seed: int) -> torch.Generator:
     """A random stream that depends on `seed` alone."""
     return torch.Generator().manual_seed(seed)
@@ -217,35 +252,36 @@ def scaled_style(image: Tensor, shorter: float) -> Tensor:
     return resize_shorter(image, min(shorter, min(image.shape[1:])))
 
 
-def mean_color(styles: list[tuple[Tensor, float]], size: int) -> Tensor:
-    """(3, size, size): the styles' mean colour, where the object has none of its own."""
-    mean = sum((image.mean((1, 2)) * weight for image, weight in styles), torch.zeros(3))
-    return mean[:, None, None].expand(3, size, size).clone()
+def mean_color(styles: list[tuple[Tensor, float]]) -> Tensor:
+    """(3,): the styles' mean colour, where the object has none of its own."""
+    return sum((image.mean((1, 2)) * weight for image, weight in styles), torch.zeros(3))
 
 
-def used_colors(image: Tensor, texels: Texels) -> Tensor:
-    """(U, 3): the colours of `image` (3, S, S) at the used texels."""
-    return image[:, torch.from_numpy(texels.used)].T
+def colors_at(image: Tensor, where: NDArray[np.bool_]) -> Tensor:
+    """(U, 3): the colours of `image` (3, H, W) where `where` (H, W) is true."""
+    return image[:, torch.from_numpy(where)].T
 
 
-def start_of(content: Tensor, styles: list[tuple[Tensor, float]], texels: Texels, job: Job) -> Tensor:
+def start_of(
+    content: Tensor, styles: list[tuple[Tensor, float]], painted: NDArray[np.bool_], job: Job
+) -> Tensor:
     """The content with its colours moved to the styles' palette: near enough for the first steps to tell.
 
-    Below strength 0.5 only part of the way.
+    `painted`: the texels whose colours count. Below strength 0.5 only part of the way.
     """
     image = torch.cat([F.adaptive_avg_pool2d(style, 256).flatten(1).T for style, _ in styles])
     weights = torch.cat([torch.full((256 * 256,), weight) for _, weight in styles])
     palette = image[torch.multinomial(weights, 65536, replacement=True, generator=generator(job.seed))]
     moved = colors.recolor(
-        content, colors.transport(colors.moments(used_colors(content, texels)), colors.moments(palette))
+        content, colors.transport(colors.moments(colors_at(content, painted)), colors.moments(palette))
     )
     moved = colors.snap(moved, palette[:4096])
     return content.lerp(moved, min(1.0, 2 * job.strength))
 
 
-def palette_of(style: Tensor, content: Tensor, texels: Texels) -> Tensor:
+def palette_of(style: Tensor, content: Tensor, painted: NDArray[np.bool_]) -> Tensor:
     """The style in the object's own colours, its strokes' contrast kept where the object has less."""
-    mean, covariance = colors.moments(used_colors(content, texels))
+    mean, covariance = colors.moments(colors_at(content, painted))
     own = colors.moments(style.flatten(1).T)
     light = torch.tensor([0.299, 0.587, 0.114], dtype=torch.double)
     missing = (0.5 * light @ own[1] @ light - light @ covariance @ light).clamp_min(0)
@@ -262,9 +298,10 @@ def measure(
     pixel: float,
     span: float,
     device: torch.device,
+    grain: float,
 ) -> dict[str, Any]:
     """Style and content distance and seam ratio, with the same of what was there before (see `report`)."""
-    judge = report.Judge(mesh, job.rasterizer, styles, JUDGED_PIXEL * pixel, span, device)
+    judge = report.Judge(mesh, job.rasterizer, styles, JUDGED_PIXEL * pixel, span, device, grain)
     looks = judge.look(result)
     before = original if original is not None else start
     reference = judge.look(before)
@@ -276,12 +313,6 @@ def measure(
         "seam_ratio": None if ratio is None else round(ratio, 4),
         "seam_ratio_before": None if ratio_before is None else round(ratio_before, 4),
     }
-
-
-def write_preview(texture: Tensor, path: Path) -> None:
-    """Write a small, quickly compressed picture of `texture` so far."""
-    side = min(PREVIEW_SIDE, texture.shape[-1])
-    write_image(F.adaptive_avg_pool2d(texture, side), path, compress_level=1)
 
 
 def write_report(measured: dict[str, Any], path: Path) -> None:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..rendering.gbuffer import GBuffer
-from ..rendering.sampling import Levels, Taps, enlarge, gather, taps
+from ..rendering.sampling import Taps, enlarge, gather, levels_of, taps
 
 # Colour directions of natural images with their spread (Lucid's color_correlation_svd_sqrt, scaled to
 # unit norm): equal steps in these coordinates change luminance most, as painters do.
@@ -27,13 +27,13 @@ class Pyramid:
     """The rows of all levels, in decorrelated colour around mid-grey, with Adam's moments for each."""
 
     def __init__(self, start: Tensor, device: torch.device | str = "cpu") -> None:
-        """`start` (3, size, size), sRGB 0..1, is what the pyramid shows at first."""
-        self.levels = Levels(start.shape[-1])
+        """`start` (3, count · size, size), sRGB 0..1, is what the pyramid shows at first."""
+        self.levels = levels_of(start)
         self.colors = DECORRELATED.to(device)
         rest = torch.einsum("ij,jhw->ihw", torch.linalg.inv(self.colors), start.to(device) - 0.5)
         bands = []
         for side in reversed(self.levels.sides):
-            band = F.interpolate(rest[None], size=(side, side), mode="area")[0]
+            band = F.interpolate(rest[None], size=(self.levels.count * side, side), mode="area")[0]
             rest = rest - enlarge(band, self.levels.size)
             bands.append(band.flatten(1).T)
         self.rows = torch.cat(bands[::-1]).contiguous()
@@ -47,7 +47,7 @@ class Pyramid:
 
     def taps(self, view: GBuffer) -> Taps:
         """Where `view` reads the pyramid; worth keeping when a view is used again."""
-        return taps(view.uv, view.footprint, self.levels, laplacian=True)
+        return taps(view.uv, view.footprint, self.levels, True, view.tiles)
 
     def sample(self, view: Taps) -> Tensor:
         """(P, 3): sRGB at the view's pixels, not clamped; backward collects `gradient`."""
@@ -66,8 +66,9 @@ class Pyramid:
             half = F.avg_pool2d(exemplar[None], 2)
             band = exemplar - F.interpolate(half, size=exemplar.shape[1:], mode="bilinear")[0]
             spread = (torch.linalg.inv(self.colors) @ band.to(self.rows.device).flatten(1)).std(1)
-            noise = torch.randn(side * side, 3, generator=random).to(self.rows.device)
-            self.rows[offset : offset + side * side] += amount * spread * noise
+            rows = self.levels.count * side * side
+            noise = torch.randn(rows, 3, generator=random).to(self.rows.device)
+            self.rows[offset : offset + rows] += amount * spread * noise
             exemplar = half[0]
 
     @torch.no_grad()
@@ -107,10 +108,11 @@ class Pyramid:
 
     @torch.no_grad()
     def texture(self) -> Tensor:
-        """(3, size, size): the texture it stands for, sRGB, clamped to 0..1."""
-        total = torch.zeros(3, self.levels.size, self.levels.size, device=self.rows.device)
+        """(3, count · size, size): the textures it stands for, sRGB, clamped to 0..1."""
+        size, count = self.levels.size, self.levels.count
+        total = torch.zeros(3, count * size, size, device=self.rows.device)
         for side, offset in zip(self.levels.sides, self.levels.offsets, strict=True):
-            band = self.rows[offset : offset + side * side].T.reshape(3, side, side)
+            band = self.rows[offset : offset + count * side * side].T.reshape(3, count * side, side)
             total += enlarge(band, self.levels.size)
         return (torch.einsum("ij,jhw->ihw", self.colors, total) + 0.5).clamp_(0, 1)
 
@@ -124,9 +126,9 @@ class Pyramid:
         return (self.touched > 0) | self.moved_before
 
     def seen(self) -> Tensor:
-        """(size, size) bool: texels that some view moved at their own level or the next coarser."""
-        size = self.levels.size
+        """(count · size, size) bool: texels that a view moved at their own level or the next coarser."""
+        size, height = self.levels.size, self.levels.count * self.levels.size
         moved = self.moved()
-        fine = moved[: size * size].view(size, size)
-        coarse = moved[size * size :][: size * size // 4].view(size // 2, size // 2)
+        fine = moved[: height * size].view(height, size)
+        coarse = moved[height * size :][: height * size // 4].view(height // 2, size // 2)
         return fine | coarse.repeat_interleave(2, 0).repeat_interleave(2, 1)

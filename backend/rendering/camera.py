@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .mesh import Mesh
-
 FOV_Y = math.radians(10)  # Distill 2018, section "3D": nearly orthographic
 MAX_TILT = math.radians(55)  # between a surface view's axis and the normal it aims at
 AROUND = 2.2  # what the article's views span, on average, of a mesh with a diagonal of 2
@@ -42,13 +40,20 @@ class Camera:
         return np.asarray(rays.reshape(-1, 3))
 
 
-def look_at(target: NDArray[np.float64], backward: NDArray[np.float64], window: float, size: int) -> Camera:
+def look_at(
+    target: NDArray[np.float64],
+    backward: NDArray[np.float64],
+    window: float,
+    size: int,
+    up: NDArray[np.float64] = UP,
+) -> Camera:
     """The camera that sees `target` in its middle and `window` units of the plane there across.
 
-    `target` (3,); `backward` (3,), of any length, points from the target to the camera; `size` pixels a side.
+    `target` (3,); `backward` (3,), of any length, points from the target to the camera; `size` pixels a
+    side; `up` (3,) shows upwards.
     """
     backward = backward / np.linalg.norm(backward)
-    right = np.cross(UP, backward)
+    right = np.cross(up, backward)
     if np.linalg.norm(right) < 1e-6:
         right = np.array([1.0, 0.0, 0.0])
     right /= np.linalg.norm(right)
@@ -62,13 +67,29 @@ def around(size: int, random: np.random.Generator) -> Camera:
 
 
 def surface_point(
-    mesh: Mesh, weights: NDArray[np.float64], random: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A point on the surface and the normal there, (3,) each; faces are drawn by `weights` (F,)."""
-    face = random.choice(len(weights), p=weights / weights.sum())
+    weights: NDArray[np.float64], random: np.random.Generator
+) -> tuple[int, NDArray[np.float64]]:
+    """A random face, drawn by `weights` (F,), and a random point on it: its barycentric coordinates (3,)."""
+    face = int(random.choice(len(weights), p=weights / weights.sum()))
     a, b = np.sqrt(random.uniform()), random.uniform()
-    barycentric = np.array([1 - a, a * (1 - b), a * b])
-    return barycentric @ mesh.corners[face].astype(np.float64), mesh.face_normals[face].astype(np.float64)
+    return face, np.array([1 - a, a * (1 - b), a * b])
+
+
+def upwards(
+    direction: NDArray[np.float64], backward: NDArray[np.float64], grain: float
+) -> NDArray[np.float64]:
+    """The up vector (3,) with which `direction` (3,) lies at the angle `grain` in the view.
+
+    `backward` (3,) points to the camera, at a length of 1; angles are counterclockwise from the right.
+    Where `direction` points at the camera, or is zero, UP.
+    """
+    flat = direction - backward * (direction @ backward)
+    length = float(np.linalg.norm(flat))
+    if length < 1e-3 * max(float(np.linalg.norm(direction)), 1e-12):
+        return UP
+    turn = math.pi / 2 - grain
+    flat = flat / length
+    return np.asarray(math.cos(turn) * flat + math.sin(turn) * np.cross(backward, flat))
 
 
 def tilted(normal: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from .rasterizer import Rasterizer
 class GBuffer:
     """The P pixels of a square view that see the painted front of the surface.
 
-    pixels (P,) int64: their place in the view, row by row; faces (P,) int64;
+    pixels (P,) int64: their place in the view, row by row; faces and tiles (P,) int64;
     points (P, 3): positions on the surface; uv (P, 2), v up;
     footprint (P,): the longer axis of the pixel's ellipse in UV units (what mip-mapping goes by);
     facing (P,): cosine between the ray and the face's normal, 0..1.
@@ -29,6 +29,7 @@ class GBuffer:
     uv: Tensor
     footprint: Tensor
     facing: Tensor
+    tiles: Tensor
 
     @property
     def mask(self) -> Tensor:
@@ -56,7 +57,7 @@ def render(mesh: Mesh, rasterize: Rasterizer, camera: Camera, device: torch.devi
     points = (weights @ surface.corners[faces])[:, 0]
     uv = (weights @ surface.uvs[faces])[:, 0]
     footprint = _footprint(surface, camera, faces, rays, points)
-    return GBuffer(camera.size, pixels, faces, points, uv, footprint, facing)
+    return GBuffer(camera.size, pixels, faces, points, uv, footprint, facing, surface.tiles[faces])
 
 
 def _footprint(surface: Faces, camera: Camera, faces: Tensor, rays: Tensor, points: Tensor) -> Tensor:

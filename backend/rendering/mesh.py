@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,7 +22,8 @@ MIN_UV_AREA = 1e-12  # below this a triangle has no place in the texture
 class Faces:
     """What is constant over each of F triangles, as tensors on one device (see `Mesh` for what they are).
 
-    corners (F, 3, 3); uvs (F, 3, 2); normals (F, 3); jacobians (F, 2, 3); painted (F,) bool.
+    corners (F, 3, 3); uvs (F, 3, 2); normals (F, 3); jacobians (F, 2, 3); painted (F,) bool;
+    tiles (F,) int64.
     """
 
     corners: torch.Tensor
@@ -30,6 +31,7 @@ class Faces:
     normals: torch.Tensor
     jacobians: torch.Tensor
     painted: torch.Tensor
+    tiles: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class Mesh:
     """Triangles with one UV per corner, moved and scaled so that the bounding box is centred, its diagonal 2.
 
     vertices (V, 3); faces (F, 3) int32; uvs (F, 3, 2), v up; normals (F, 3, 3), one per corner.
-    `unit`: scene units in one of ours, so that `vertices * unit + center` are the scene's.
+    `unit`: scene units in one of ours. tiles, objects (F,) int32: which texture a face shows, of which
+    object it is. `apart`: each object is looked at alone, and is centred by itself; the largest one's
+    diagonal is 2. weights (F, 3): how far to paint; directions (F, 3, 3): along what; None: all, anyhow.
     """
 
     vertices: Array
@@ -45,16 +49,37 @@ class Mesh:
     uvs: Array
     normals: Array
     unit: float
-    center: NDArray[np.float64]
+    tiles: NDArray[np.int32]
+    objects: NDArray[np.int32]
+    apart: bool = True
+    weights: Array | None = None
+    directions: Array | None = None
     _on: dict[str, Faces] = field(default_factory=dict, repr=False, compare=False)
 
     def on(self, device: torch.device | str) -> Faces:
         """The triangles on `device`, moved there once."""
         name = str(device)
         if name not in self._on:
-            arrays = self.corners, self.uvs, self.face_normals, self.uv_jacobians, self.painted
+            tiles = self.tiles.astype(np.int64)
+            arrays = self.corners, self.uvs, self.face_normals, self.uv_jacobians, self.painted, tiles
             self._on[name] = Faces(*(torch.from_numpy(a).to(device) for a in arrays))
         return self._on[name]
+
+    def only(self, faces: NDArray[np.intp]) -> Mesh:
+        """The triangles `faces` (indices), with the vertices that they have."""
+        used, index = np.unique(self.faces[faces], return_inverse=True)
+        return replace(
+            self,
+            vertices=self.vertices[used],
+            faces=index.reshape(-1, 3).astype(np.int32),
+            uvs=self.uvs[faces],
+            normals=self.normals[faces],
+            tiles=self.tiles[faces],
+            objects=self.objects[faces],
+            weights=None if self.weights is None else self.weights[faces],
+            directions=None if self.directions is None else self.directions[faces],
+            _on={},
+        )
 
     @cached_property
     def corners(self) -> Array:
@@ -90,6 +115,11 @@ class Mesh:
         return (self.areas > 1e-14) & (self.uv_areas > MIN_UV_AREA)
 
     @cached_property
+    def aims(self) -> NDArray[np.float64]:
+        """(F,): how far each face is painted, 0..1."""
+        return np.ones(len(self.faces)) if self.weights is None else self.weights.mean(1, dtype=np.float64)
+
+    @cached_property
     def uv_jacobians(self) -> Array:
         """(F, 2, 3): d uv / d position on the triangle's plane; zero across it."""
         c, t = self.corners.astype(np.float64), self.uvs.astype(np.float64)
@@ -114,6 +144,12 @@ def build_mesh(
     uvs: NDArray[np.floating],
     normals: NDArray[np.floating] | None = None,
     name: str = "mesh",
+    *,
+    tiles: NDArray[np.integer] | None = None,
+    objects: NDArray[np.integer] | None = None,
+    apart: bool = True,
+    weights: NDArray[np.floating] | None = None,
+    directions: NDArray[np.floating] | None = None,
 ) -> Mesh:
     """Check and normalise raw arrays (shapes as in `Mesh`); missing normals become the faces' own.
 
@@ -130,18 +166,19 @@ def build_mesh(
         )
     if not np.isfinite(uvs).all():
         raise PatinaError(f"{name} has a UV that is NaN or infinite.", "Unwrap it again.", "mesh")
-    low, high = vertices.astype(np.float64).min(0), vertices.astype(np.float64).max(0)
-    center, diagonal = (low + high) / 2, float(np.linalg.norm(high - low))
-    if diagonal == 0:
-        raise PatinaError(f"{name} has no extent: all its vertices are one point.", "Scale it up.", "mesh")
-    unit = diagonal / 2
+    objects = np.zeros(len(faces), np.int32) if objects is None else objects
+    moved, unit = _normalised(vertices, faces, objects if apart else np.zeros_like(objects), name)
     mesh = Mesh(
-        vertices=((vertices - center) / unit).astype(np.float32),
+        vertices=moved,
         faces=np.ascontiguousarray(faces, np.int32),
         uvs=np.ascontiguousarray(uvs, np.float32),
         normals=np.zeros((len(faces), 3, 3), np.float32),
         unit=unit,
-        center=center,
+        tiles=np.zeros(len(faces), np.int32) if tiles is None else tiles.astype(np.int32),
+        objects=objects.astype(np.int32),
+        apart=apart,
+        weights=None if weights is None else np.nan_to_num(weights).clip(0, 1).astype(np.float32),
+        directions=None if directions is None else np.nan_to_num(directions).astype(np.float32),
     )
     if not mesh.painted.any():
         raise PatinaError(
@@ -153,26 +190,57 @@ def build_mesh(
     return mesh
 
 
-def read_mesh(path: Path, name: str = "") -> Mesh:
-    """Read a job's mesh.npz (see protocol). Raises PatinaError for a file that is not one."""
+def _normalised(
+    vertices: NDArray[np.floating], faces: NDArray[np.integer], objects: NDArray[np.integer], name: str
+) -> tuple[Array, float]:
+    """The vertices with each of `objects` (F,) centred, the largest one's diagonal 2; and their unit."""
+    owner = np.zeros(len(vertices), np.int64)  # a vertex of no face goes with the first object
+    owner[faces] = objects[:, None]
+    if (owner[faces] != objects[:, None]).any():
+        raise PatinaError(f"{name} has a vertex that two objects share.", "Export it again.", "mesh")
+    order = np.argsort(owner, kind="stable")
+    found, starts = np.unique(owner[order], return_index=True)
+    points = vertices[order].astype(np.float64)
+    low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
+    diagonal = float(np.linalg.norm(high - low, axis=1).max())
+    if diagonal == 0:
+        raise PatinaError(f"{name} has no extent: all its vertices are one point.", "Scale it up.", "mesh")
+    center = ((low + high) / 2)[np.searchsorted(found, owner)]
+    return ((vertices - center) / (diagonal / 2)).astype(np.float32), diagonal / 2
+
+
+# What mesh.npz holds (see `protocol`): the kinds of numbers, and a face's share of the shape.
+_NEEDED = {"uvs": ("f", (3, 2)), "normals": ("f", (3, 3))}
+_OPTIONAL = {"tiles": ("iu", ()), "objects": ("iu", ()), "weights": ("f", (3,)), "directions": ("f", (3, 3))}
+
+
+def read_mesh(path: Path, name: str = "", tiles: int = 1, apart: bool = True) -> Mesh:
+    """Read a job's mesh.npz (see protocol), whose faces name one of `tiles` textures.
+
+    Raises PatinaError for a file that is not one.
+    """
     name = name or path.name
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            vertices, faces, uvs, normals = (arrays[k] for k in ("vertices", "faces", "uvs", "normals"))
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in ("vertices", "faces", *_NEEDED)}
+            arrays |= {key: file[key] for key in _OPTIONAL if key in file}
     except FileNotFoundError:
         raise PatinaError(f"The mesh file {path.name} is missing.", "Export it again.", "mesh") from None
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise PatinaError(f"{path.name} is not a mesh: {error}.", "Export it again.", "mesh") from None
-    if faces.dtype.kind not in "iu" or any(a.dtype.kind != "f" for a in (vertices, uvs, normals)):
-        raise PatinaError(f"{path.name} has arrays of the wrong type.", "Export it again.", "mesh")
-    shapes_fit = (
-        vertices.ndim == 2
-        and vertices.shape[1:] == (3,)
-        and faces.ndim == 2
-        and faces.shape[1:] == (3,)
-        and uvs.shape == (len(faces), 3, 2)
-        and normals.shape == (len(faces), 3, 3)
-    )
-    if not shapes_fit:
-        raise PatinaError(f"{path.name} has arrays of the wrong shape.", "Export it again.", "mesh")
-    return build_mesh(vertices, faces, uvs, normals, name)
+    faces = arrays["faces"]
+    rules = {"vertices": ("f", (3,)), "faces": ("iu", (3,))} | _NEEDED | _OPTIONAL
+    for key, array in arrays.items():
+        kinds, shape = rules[key]
+        if array.dtype.kind not in kinds:
+            raise PatinaError(f"{path.name} has arrays of the wrong type.", "Export it again.", "mesh")
+        if array.shape[1:] != shape or array.ndim == 0 or (key != "vertices" and len(array) != len(faces)):
+            raise PatinaError(f"{path.name} has arrays of the wrong shape.", "Export it again.", "mesh")
+    named = arrays.get("tiles", np.zeros(1, np.int32))
+    if named.size and not 0 <= named.min() <= named.max() < tiles:
+        raise PatinaError(
+            f"{path.name} has faces that name a texture other than its {tiles}.", "Export it again.", "tiles"
+        )
+    if "objects" in arrays and arrays["objects"].min(initial=0) < 0:
+        raise PatinaError(f"{path.name} has faces of an object below 0.", "Export it again.", "mesh")
+    return build_mesh(**arrays, name=name, apart=apart)

@@ -17,10 +17,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Levels:
-    """Square levels of sides size, size / 2, … down to `coarsest`, laid out one after the other."""
+    """Square levels of sides size, size / 2, … down to `coarsest`, laid out one after the other.
+
+    Of `count` textures at once, one above the other in each level: (count · side, side).
+    """
 
     size: int
     coarsest: int = 16
+    count: int = 1
 
     @property
     def sides(self) -> list[int]:
@@ -33,12 +37,18 @@ class Levels:
     def offsets(self) -> list[int]:
         offsets = [0]
         for side in self.sides:
-            offsets.append(offsets[-1] + side * side)
+            offsets.append(offsets[-1] + self.count * side * side)
         return offsets[:-1]
 
     @property
     def rows(self) -> int:
-        return sum(side * side for side in self.sides)
+        return self.count * sum(side * side for side in self.sides)
+
+
+def levels_of(texture: Tensor, coarsest: int = 16) -> Levels:
+    """The levels of `texture` (C, count · size, size)."""
+    height, size = texture.shape[1:]
+    return Levels(size, coarsest, height // size)
 
 
 @dataclass(frozen=True)
@@ -55,8 +65,10 @@ class Taps:
         return rows
 
 
-def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool) -> Taps:
+def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool, tiles: Tensor | None = None) -> Taps:
     """Trilinear taps at `uv` (P, 2), v up, for pixels `footprint` (P,) wide in UV units.
+
+    `tiles` (P,) int64 says which of several textures each pixel reads; None: the first.
 
     The level of detail is log2 of the footprint in texels (Williams 1983), clamped to the levels
     there are; textures repeat. With `laplacian` the levels hold bands whose sum is the texture:
@@ -79,13 +91,14 @@ def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool) -> Taps
         fx, fy = x - x0, y - y0
         left, top = x0.long() % side, y0.long() % side
         right, bottom = (left + 1) % side, (top + 1) % side
+        start = offset if tiles is None else offset + tiles * (side * side)
         for column, row, weight in (
             (left, top, (1 - fx) * (1 - fy)),
             (right, top, fx * (1 - fy)),
             (left, bottom, (1 - fx) * fy),
             (right, bottom, fx * fy),
         ):
-            rows.append(offset + row * side + column)
+            rows.append(start + row * side + column)
             weights.append(weight * share)
     return Taps(torch.stack(rows, 1), torch.stack(weights, 1))
 
@@ -121,7 +134,7 @@ def gather(matrix: Tensor, view: Taps, gradient: Tensor | None = None) -> Tensor
 
 
 def mipmaps(texture: Tensor, levels: Levels) -> Tensor:
-    """Rows (rows, C) of the box-filtered mip chain of `texture` (C, size, size)."""
+    """Rows (rows, C) of the box-filtered mip chain of `texture` (C, count · size, size)."""
     chain = [texture]
     for _ in levels.sides[1:]:
         chain.append(F.avg_pool2d(chain[-1][None], 2)[0])
@@ -129,13 +142,16 @@ def mipmaps(texture: Tensor, levels: Levels) -> Tensor:
 
 
 def enlarge(level: Tensor, size: int) -> Tensor:
-    """A level (C, s, s) read bilinearly at the texel centres of a texture of side `size`: (C, size, size).
+    """A level (C, count · s, s) read bilinearly at the texel centres of textures of side `size`.
 
-    It repeats; `size` is a multiple of s.
+    They repeat, each for itself; `size` is a multiple of s. Gives (C, count · size, size).
     """
-    factor = size // level.shape[-1]
+    channels, height, side = level.shape
+    factor = size // side
     if factor == 1:
         return level
-    padded = F.pad(level[None], (1, 1, 1, 1), mode="circular")
+    each = level.reshape(channels, height // side, side, side).transpose(0, 1)
+    padded = F.pad(each, (1, 1, 1, 1), mode="circular")
     grown = F.interpolate(padded, scale_factor=factor, mode="bilinear", align_corners=False)
-    return grown[0, :, factor:-factor, factor:-factor]
+    grown = grown[:, :, factor:-factor, factor:-factor].transpose(0, 1)
+    return grown.reshape(channels, height * factor, size)

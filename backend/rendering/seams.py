@@ -23,9 +23,13 @@ class Edges:
 def shared_edges(mesh: Mesh) -> tuple[Edges, Edges]:
     """(seams, others): edges between two painted triangles whose UVs differ along it, and whose agree.
 
-    Vertices at one place count as one, however the model was split.
+    Vertices of one object at one place count as one, however the model was split. Where two tiles
+    meet, the texture is cut too.
     """
-    _, weld = np.unique(np.round(mesh.vertices, 6), axis=0, return_inverse=True)
+    part = np.zeros(len(mesh.vertices), np.float32)
+    part[mesh.faces] = mesh.objects[:, None]
+    places = np.column_stack([part, np.round(mesh.vertices, 6)])
+    _, weld = np.unique(places, axis=0, return_inverse=True)
     faces = np.flatnonzero(mesh.painted)
     vertices = weld.reshape(-1)[mesh.faces[faces]]
     ends = np.stack([vertices, np.roll(vertices, -1, 1)], 2).reshape(-1, 2)
@@ -41,7 +45,16 @@ def shared_edges(mesh: Mesh) -> tuple[Edges, Edges]:
     found = Edges(owner[pair], corners[pair])
     uv = mesh.uvs[found.faces[:, :, None], found.corners]  # (E, 2 faces, 2 ends, 2)
     cut = np.abs(uv[:, 0] - uv[:, 1]).max((1, 2)) > UV_TOLERANCE
+    cut |= np.diff(mesh.tiles[found.faces], axis=1)[:, 0] != 0
     return Edges(found.faces[cut], found.corners[cut]), Edges(found.faces[~cut], found.corners[~cut])
+
+
+@dataclass(frozen=True)
+class Places:
+    """N places in the textures: uv (N, 2) and tiles (N,)."""
+
+    uv: NDArray[np.float64]
+    tiles: NDArray[np.int32]
 
 
 def lengths(mesh: Mesh, edges: Edges) -> NDArray[np.float64]:
@@ -50,22 +63,27 @@ def lengths(mesh: Mesh, edges: Edges) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1))
 
 
-def points_along(mesh: Mesh, edges: Edges, spacing: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """UVs (N, 2) of points on `edges`, `spacing` apart in UV units, in the first and the second triangle."""
+def points_along(mesh: Mesh, edges: Edges, spacing: float) -> tuple[Places, Places]:
+    """Points on `edges`, `spacing` apart in UV units, in the first and the second triangle."""
     uv = mesh.uvs[edges.faces[:, :, None], edges.corners].astype(np.float64)  # (E, 2 faces, 2 ends, 2)
     span = np.linalg.norm(uv[:, :, 1] - uv[:, :, 0], axis=2).max(1)
     count = np.maximum(1, np.ceil(span / spacing)).astype(int)
     edge = np.repeat(np.arange(len(count)), count)
     index = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
     along = ((index + 0.5) / count[edge])[:, None]
-    first, second = (uv[edge, side, 0] * (1 - along) + uv[edge, side, 1] * along for side in (0, 1))
+    first, second = (
+        Places(
+            uv[edge, side, 0] * (1 - along) + uv[edge, side, 1] * along, mesh.tiles[edges.faces[edge, side]]
+        )
+        for side in (0, 1)
+    )
     return first, second
 
 
 def points_beside(
     mesh: Mesh, edges: Edges, count: int, distance: float, random: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """UVs (count, 2) a `distance` into the first and the second triangle of random points on `edges`.
+) -> tuple[Places, Places]:
+    """`count` places a `distance` into the first and the second triangle of random points on `edges`.
 
     Points are spread by length; in a triangle too thin for `distance` they stop half-way to its far corner.
     """
@@ -81,5 +99,5 @@ def points_beside(
         height = 2 * mesh.areas[face] / np.maximum(length[chosen], 1e-12)
         inward = np.minimum(distance / np.maximum(height, 1e-12), 0.5)[:, None]
         on_edge = uv[n, a] * (1 - along) + uv[n, b] * along
-        sides.append(on_edge * (1 - inward) + uv[n, far] * inward)
+        sides.append(Places(on_edge * (1 - inward) + uv[n, far] * inward, mesh.tiles[face]))
     return sides[0], sides[1]

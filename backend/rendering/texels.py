@@ -16,33 +16,57 @@ _ROWS = 1 << 20  # rays at a time
 
 @dataclass(frozen=True)
 class Texels:
-    """The texture's used texels, those whose centre lies in a triangle: U of them.
+    """The textures' used texels, those whose centre lies in a triangle: U of them.
 
-    used (S, S) bool; faces (U,) and points (U, 3) in the order of np.flatnonzero(used), row 0 at v = 1.
+    used (tiles · H, W) bool, one texture above the other; faces (U,), points (U, 3) and barycentric
+    (U, 2) of corners 1 and 2, in the order of np.flatnonzero(used), row 0 at v = 1.
     """
 
     used: NDArray[np.bool_]
     faces: NDArray[np.int32]
     points: NDArray[np.float32]
+    barycentric: NDArray[np.float32]
 
 
-def locate(mesh: Mesh, size: int) -> Texels:
-    """Find every texel's place on the surface; where islands overlap, one of them is taken.
+def each_tile(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(tiles, S, S) of a mask (tiles · S, S)."""
+    return mask.reshape(-1, mask.shape[1], mask.shape[1])
+
+
+def locate(mesh: Mesh, size: int, tiles: int = 1) -> Texels:
+    """Every texel's place on the surface, in `tiles` textures of `size`²; see `locate_in`."""
+    each = [locate_in(mesh, size, size, tile) for tile in range(tiles)]
+    if tiles == 1:
+        return each[0]
+    arrays = ([getattr(found, name) for found in each] for name in ("used", "faces", "points", "barycentric"))
+    return Texels(*map(np.concatenate, arrays))
+
+
+def locate_in(mesh: Mesh, height: int, width: int, tile: int = 0) -> Texels:
+    """Find the place on the surface of every texel of one tile; where islands overlap, one is taken.
 
     UVs outside 0..1 wrap round, as the texture does.
     """
-    faces, uvs = _wrapped(mesh)
+    faces, uvs = _wrapped(mesh, tile)
+    count = height * width
+    if not len(faces):
+        return Texels(
+            np.zeros((height, width), bool),
+            np.zeros(0, np.int32),
+            np.zeros((0, 3), np.float32),
+            np.zeros((0, 2), np.float32),
+        )
     flat = np.concatenate([uvs, np.zeros_like(uvs[..., :1])], 2).reshape(-1, 3)
     scene = EmbreeScene()
     keep_alive = TriangleMesh(
         scene, np.ascontiguousarray(flat, np.float32), np.arange(len(flat), dtype=np.int32).reshape(-1, 3)
     )
-    found = np.full(size * size, -1, np.int32)
-    barycentric = np.zeros((size * size, 2), np.float32)
-    for start in range(0, size * size, _ROWS):
-        index = np.arange(start, min(start + _ROWS, size * size))
+    found = np.full(count, -1, np.int32)
+    barycentric = np.zeros((count, 2), np.float32)
+    for start in range(0, count, _ROWS):
+        index = np.arange(start, min(start + _ROWS, count))
         origins = np.stack(
-            [(index % size + 0.5) / size, 1 - (index // size + 0.5) / size, np.ones(len(index))], 1
+            [(index % width + 0.5) / width, 1 - (index // width + 0.5) / height, np.ones(len(index))], 1
         )
         down = np.broadcast_to(np.array([0, 0, -1], np.float32), origins.shape)
         hits = scene.run(origins.astype(np.float32), np.ascontiguousarray(down), output=True)
@@ -51,14 +75,20 @@ def locate(mesh: Mesh, size: int) -> Texels:
     del keep_alive
     used = found >= 0
     triangle = faces[found[used]]
-    b1, b2 = barycentric[used].T
-    points = np.einsum("nk,nkc->nc", np.stack([1 - b1 - b2, b1, b2], 1), mesh.corners[triangle])
-    return Texels(used.reshape(size, size), triangle.astype(np.int32), points.astype(np.float32))
+    points = interpolate(mesh.corners[triangle], barycentric[used])
+    return Texels(used.reshape(height, width), triangle.astype(np.int32), points, barycentric[used])
 
 
-def _wrapped(mesh: Mesh) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Painted faces (N,) and their UVs (N, 3, 2), moved into 0..1; those across a border are there twice."""
-    faces = np.flatnonzero(mesh.painted)
+def interpolate(corners: NDArray[np.floating], barycentric: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(N, C) float32: values at the corners (N, 3, C), at `barycentric` (N, 2) of corners 1 and 2."""
+    b1, b2 = barycentric.T
+    weights = np.stack([1 - b1 - b2, b1, b2], 1)
+    return np.asarray(np.einsum("nk,nkc->nc", weights, corners), np.float32)
+
+
+def _wrapped(mesh: Mesh, tile: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The tile's painted faces (N,) with UVs (N, 3, 2) moved into 0..1; those across a border come twice."""
+    faces = np.flatnonzero(mesh.painted & (mesh.tiles == tile))
     uvs = mesh.uvs[faces] - np.floor(mesh.uvs[faces].min(1, keepdims=True))
     all_faces, all_uvs = [faces], [uvs]
     for shift in ((1, 0), (0, 1), (1, 1)):

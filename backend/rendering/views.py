@@ -10,13 +10,18 @@ from . import camera, rasterizer
 from .camera import Camera
 from .gbuffer import GBuffer, render
 from .mesh import Mesh
+from .rasterizer import Rasterizer
+
+TRIES = 8  # directions from which a point that others hide may yet be seen
 
 
 class ViewMaker:
     """Makes views of `mesh` that between them see all of it, at one scale.
 
     `window` is what a view's side spans on the surface, in the mesh's units. Framed on the surface, a
-    view aims at a point drawn from what earlier views saw least; whatever hides that point is cut away.
+    view aims at a point drawn from what earlier views saw least, but at every object once at first;
+    whatever hides that point is cut away. Where objects are not apart, a view is made from where the point
+    can be seen, if there is such a place. `grain`: the angle at which a view shows the mesh's directions.
     """
 
     def __init__(
@@ -26,28 +31,59 @@ class ViewMaker:
         random: np.random.Generator,
         framing: str = "surface",
         device: torch.device | str = "cpu",
+        grain: float = 0.0,
     ) -> None:
         self.mesh, self.random, self.framing, self.device = mesh, random, framing, device
-        self.rasterize = rasterizer.create(rasterizer_name, mesh)
-        self._area = np.where(mesh.painted, mesh.areas, 0)
+        self.grain, self._name = grain, rasterizer_name
+        self._rasterizers: dict[int, Rasterizer] = {}
+        self._area = np.where(mesh.painted, mesh.areas, 0) * mesh.aims
         self._seen = np.zeros(len(mesh.faces))
+        by_object = np.bincount(mesh.objects, self._area)
+        self._waiting = [k for k in np.argsort(by_object) if by_object[k] > 0]  # the largest comes first
 
     def __call__(self, window: float, size: int) -> GBuffer:
         """A new view of `size` pixels a side."""
         if self.framing == "bounding_box":
-            return render(self.mesh, self.rasterize, camera.around(size, self.random), self.device)
-        view = render(self.mesh, self.rasterize, self._surface_camera(window, size), self.device)
+            part = self._waiting[self.random.integers(len(self._waiting))]
+            return render(self.mesh, self._rasterizer(part), camera.around(size, self.random), self.device)
+        part, eye = self._surface_camera(window, size)
+        view = render(self.mesh, self._rasterizer(part), eye, self.device)
         pixels = np.bincount(view.faces.cpu().numpy(), minlength=len(self._seen))
         self._seen += pixels * (window / size) ** 2 / np.maximum(self._area, 1e-12)
         return view
 
-    def _surface_camera(self, window: float, size: int) -> Camera:
+    def _rasterizer(self, part: int) -> Rasterizer:
+        """What sees the object `part`: it alone where objects are apart, else all of them."""
+        part = part if self.mesh.apart else 0
+        if part not in self._rasterizers:
+            faces = np.flatnonzero(self.mesh.objects == part) if self.mesh.apart else np.arange(0)
+            if 0 < len(faces) < len(self.mesh.faces):
+                self._rasterizers[part] = rasterizer.Part(self._name, self.mesh, faces)
+            else:
+                self._rasterizers[part] = rasterizer.create(self._name, self.mesh)
+        return self._rasterizers[part]
+
+    def _surface_camera(self, window: float, size: int) -> tuple[int, Camera]:
         weights: NDArray[np.float64] = self._area / (1 + self._seen)
-        target, normal = camera.surface_point(self.mesh, weights, self.random)
-        backward = camera.tilted(normal, self.random)
-        view = camera.look_at(target, backward, window, size)
+        if self._waiting:
+            weights = np.where(self.mesh.objects == self._waiting.pop(), weights, 0)
+        face, barycentric = camera.surface_point(weights, self.random)
+        target = barycentric @ self.mesh.corners[face].astype(np.float64)
+        part, normal = int(self.mesh.objects[face]), self.mesh.face_normals[face].astype(np.float64)
+        rasterize = self._rasterizer(part)
+        for _ in range(1 if self.mesh.apart else TRIES):
+            backward = camera.tilted(normal, self.random)
+            free = rasterize.free_distance(target + 1e-4 * backward, backward)
+            if free == np.inf:
+                break
+        up = camera.UP
+        if self.mesh.directions is not None:
+            up = camera.upwards(barycentric @ self.mesh.directions[face], backward, self.grain)
+        view = camera.look_at(target, backward, window, size, up)
         distance = float(np.linalg.norm(view.position - target))
-        start = target + 1e-4 * backward
-        free = self.rasterize.free_distance(start, backward)
-        near = distance - 0.95 * free if free < distance else 0.0
-        return Camera(view.position, view.axes, size, max(near, 0.0))
+        if free >= distance:
+            return part, view
+        if not self.mesh.apart:
+            self._seen[face] += 1  # nobody sees it well; others come first
+            return part, view
+        return part, Camera(view.position, view.axes, size, max(distance - 0.95 * free, 0.0))

@@ -82,7 +82,7 @@ def test_painted_are_the_used_texels_and_slivers_that_a_view_read():
     seen = np.zeros((16, 16), bool)
     seen[4:9, 4:9] = True  # runs over the border by one, as bilinear reads do
     seen[12, 12] = True  # an island thinner than a texel
-    found = painted_texels(Texels(used, np.zeros(16, np.int32), np.zeros((16, 3), np.float32)), seen)
+    found = painted_texels(Texels(used, *(np.zeros((16, n), np.float32) for n in (1, 3, 2))), seen)
     expected = used.copy()
     expected[12, 12] = True
     assert (found == expected).all()

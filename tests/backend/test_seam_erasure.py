@@ -38,8 +38,8 @@ def test_one_seam_is_found(strip: Mesh) -> None:
     assert len(others.faces) == 2
     first, second = points_along(strip, seams, 0.1)
     # The seam is x = 1: there u of the left island is .45, and v of the turned right island is .55.
-    np.testing.assert_allclose(first[:, 0], 0.45, atol=1e-6)
-    np.testing.assert_allclose(second[:, 1], 0.55, atol=1e-6)
+    np.testing.assert_allclose(first.uv[:, 0], 0.45, atol=1e-6)
+    np.testing.assert_allclose(second.uv[:, 1], 0.55, atol=1e-6)
 
 
 def test_both_sides_agree_and_the_rest_stays(strip: Mesh) -> None:

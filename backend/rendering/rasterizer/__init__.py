@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -21,6 +22,21 @@ class Rasterizer(Protocol):
 
     def free_distance(self, origin: NDArray[np.floating], direction: NDArray[np.floating]) -> float:
         """How far one ray (3,) gets before it hits something; infinite if it never does."""
+
+
+class Part:
+    """The rasterizer of some of a mesh's faces, which calls them by their places in the whole mesh."""
+
+    def __init__(self, name: str, mesh: Mesh, faces: NDArray[np.intp]) -> None:
+        """faces: indices into those of `mesh`."""
+        self._rasterize = create(name, mesh.only(faces))
+        self._faces = torch.from_numpy(faces)
+        self.free_distance = self._rasterize.free_distance
+
+    def __call__(self, camera: Camera) -> tuple[Tensor, Tensor]:
+        found, barycentric = self._rasterize(camera)
+        faces = self._faces.to(found.device)
+        return torch.where(found < 0, found, faces[found]), barycentric
 
 
 def create(name: str, mesh: Mesh) -> Rasterizer:
