@@ -5,37 +5,60 @@ Nothing of the artist's scene needs to be put back afterwards, whatever happens 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import bpy
 
 
 @contextmanager
-def alone(obj: bpy.types.Object) -> Iterator[bpy.types.Scene]:
-    """A temporary scene in the context, in which `obj` is the only object, selected and active.
-
-    `obj` must be a temporary one too, and is removed with its data and the scene.
-    """
-    data = obj.data
+def temporary_scene(objects: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
+    """A temporary scene in the context, in which just `objects` are, selected; the first is active."""
     scene = bpy.data.scenes.new("Patina")
     scene.frame_current = bpy.context.scene.frame_current
     layer = scene.view_layers[0]
     try:
-        scene.collection.objects.link(obj)
-        obj.select_set(True, view_layer=layer)
-        layer.objects.active = obj
+        for obj in objects:
+            scene.collection.objects.link(obj)
+            obj.select_set(True, view_layer=layer)
+        layer.objects.active = objects[0]
         with bpy.context.temp_override(
             scene=scene,
             view_layer=layer,
-            object=obj,
-            active_object=obj,
-            edit_object=obj,
-            selected_objects=[obj],
-            selected_editable_objects=[obj],
+            object=objects[0],
+            active_object=objects[0],
+            edit_object=objects[0],
+            selected_objects=list(objects),
+            selected_editable_objects=list(objects),
         ):
+            yield scene
+    finally:
+        bpy.data.scenes.remove(scene)
+
+
+@contextmanager
+def alone(obj: bpy.types.Object) -> Iterator[bpy.types.Scene]:
+    """A temporary scene in the context with nothing but the temporary mesh object `obj`.
+
+    It is removed with its data and the scene.
+    """
+    data = obj.data
+    try:
+        with temporary_scene([obj]) as scene:
             yield scene
     finally:
         bpy.data.objects.remove(obj)
         bpy.data.meshes.remove(data)
-        bpy.data.scenes.remove(scene)
+
+
+@contextmanager
+def object_mode(context: bpy.types.Context) -> Iterator[None]:
+    """Object Mode for a while, where the artist is in Edit Mode; what was edited so far counts."""
+    editing = context.mode.startswith("EDIT")
+    if editing:
+        bpy.ops.object.mode_set(mode="OBJECT")
+    try:
+        yield
+    finally:
+        if editing:
+            bpy.ops.object.mode_set(mode="EDIT")

@@ -1,0 +1,72 @@
+"""What the selection lacks to be painted: UV maps, or a mesh at all."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...backend.protocol import PatinaError
+from ..scene import convert, unwrap
+from ..scene.stage import object_mode
+
+
+def needed(context: bpy.types.Context, unwrapping: bool) -> bool:
+    """Whether something that is selected has no mesh, or, if `unwrapping`, no UV map."""
+    depsgraph = context.evaluated_depsgraph_get()
+    return any(
+        (unwrapping and _lacks_map(obj, depsgraph)) or convert.is_convertible(obj, depsgraph)
+        for obj in context.selected_objects
+    )
+
+
+def _lacks_map(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> bool:
+    if obj.type != "MESH" or obj.library or obj.data.library or not obj.data.polygons:
+        return False
+    shown = obj.evaluated_get(depsgraph).data
+    return not obj.data.uv_layers and not (shown and shown.uv_layers)
+
+
+class PATINA_OT_make_paintable(bpy.types.Operator):
+    """Give selected meshes without UVs a UV map, and replace curves, text and instances by a mesh.
+    What they were made from is kept, hidden"""
+
+    bl_idname = "patina.make_paintable"
+    bl_label = "Make Paintable"
+    bl_options = {"REGISTER", "UNDO"}
+
+    unwrap: bpy.props.BoolProperty(
+        name="Unwrap", description="Give meshes without UVs a UV map of their own", default=True
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bool(context.selected_objects)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        with object_mode(context):
+            return self.make(context)
+
+    def make(self, context: bpy.types.Context) -> set[str]:
+        depsgraph = context.evaluated_depsgraph_get()
+        selected = list(context.selected_objects)
+        found = [obj for obj in selected if convert.is_convertible(obj, depsgraph)]
+        lacking = [obj for obj in selected if obj not in found and _lacks_map(obj, depsgraph)]
+        made = []
+        errors = []
+        for obj in found:
+            try:
+                made.append(convert.convert(obj, depsgraph))
+                if context.view_layer.objects.active == obj:
+                    context.view_layer.objects.active = made[-1]
+            except PatinaError as error:
+                errors.append(error)
+        for obj in [*lacking, *(obj for obj in made if not obj.data.uv_layers)] if self.unwrap else ():
+            try:
+                unwrap.unwrap(obj)
+            except PatinaError as error:
+                errors.append(error)
+        for error in errors:
+            self.report({"WARNING"}, str(error))
+        return {"FINISHED"}
+
+
+classes = (PATINA_OT_make_paintable,)
