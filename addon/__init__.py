@@ -8,7 +8,7 @@ from __future__ import annotations
 def _modules() -> tuple:
     from . import installation, jobs, preferences, properties
     from .export import properties as export_properties
-    from .operators import apply, cancel, compare, dismiss, export, install, queue, stylize
+    from .operators import apply, cancel, compare, dismiss, export, install, make_paintable, queue, stylize
     from .ui import export as export_panel
     from .ui import panel, progress
 
@@ -19,6 +19,7 @@ def _modules() -> tuple:
         export_properties,
         jobs,
         install,
+        make_paintable,
         stylize,
         cancel,
         apply,

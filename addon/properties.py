@@ -2,6 +2,7 @@
 
 import bpy
 from bpy.props import (
+    BoolProperty,
     CollectionProperty,
     EnumProperty,
     FloatProperty,
@@ -11,6 +12,8 @@ from bpy.props import (
 )
 
 from .ui import thumbnails
+
+OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}  # objects of other files can be stylized as overrides
 
 # No `from __future__ import annotations` here: a function given to a property would lose its module's names.
 
@@ -71,6 +74,11 @@ class PatinaSettings(bpy.types.PropertyGroup):
         min=0,
         max=2**31 - 1,
     )
+    unwrap: BoolProperty(
+        name="Unwrap Automatically",
+        description="Give meshes without UVs a UV map of their own, called Patina",
+        default=True,
+    )
     steps: IntProperty(
         name="Steps",
         description="Optimization steps; 0 takes as many as the quality asks for",
@@ -84,15 +92,15 @@ class PatinaSettings(bpy.types.PropertyGroup):
 class PatinaSlot(bpy.types.PropertyGroup):
     """One material slot of a stylized object."""
 
-    slot: IntProperty()
-    original: PointerProperty(type=bpy.types.Material)
-    stylized: PointerProperty(type=bpy.types.Material)
+    slot: IntProperty(override=OVERRIDABLE)
+    original: PointerProperty(type=bpy.types.Material, override=OVERRIDABLE)
+    stylized: PointerProperty(type=bpy.types.Material, override=OVERRIDABLE)
 
 
 class PatinaObject(bpy.types.PropertyGroup):
     """What a stylized object remembers."""
 
-    slots: CollectionProperty(type=PatinaSlot)
+    slots: CollectionProperty(type=PatinaSlot, override=OVERRIDABLE | {"USE_INSERTION"})
 
 
 classes = (PatinaSettings, PatinaSlot, PatinaObject)
@@ -103,7 +111,7 @@ def register() -> None:
     for cls in classes:
         bpy.utils.register_class(cls)
     bpy.types.Scene.patina = PointerProperty(type=PatinaSettings)
-    bpy.types.Object.patina = PointerProperty(type=PatinaObject)
+    bpy.types.Object.patina = PointerProperty(type=PatinaObject, override=OVERRIDABLE)
 
 
 def unregister() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ...backend.protocol import PatinaError
+from .. import problems
 from ..scene import convert, unwrap
 from ..scene.stage import object_mode
 
@@ -58,13 +59,15 @@ class PATINA_OT_make_paintable(bpy.types.Operator):
                 if context.view_layer.objects.active == obj:
                     context.view_layer.objects.active = made[-1]
             except PatinaError as error:
-                errors.append(error)
+                errors.append((obj.name, error))
+        context.view_layer.update()  # gives what was made its place
         for obj in [*lacking, *(obj for obj in made if not obj.data.uv_layers)] if self.unwrap else ():
             try:
                 unwrap.unwrap(obj)
             except PatinaError as error:
-                errors.append(error)
-        for error in errors:
+                errors.append((obj.name, error))
+        for name, error in errors:
+            problems.tell(error, name)
             self.report({"WARNING"}, str(error))
         return {"FINISHED"}
 

@@ -8,6 +8,8 @@ from ...backend.protocol import PatinaError
 from ...backend.terminal import ProgressBar
 from .. import folders, jobs, problems
 from ..scene import job, mesh
+from ..scene.stage import object_mode
+from . import make_paintable
 
 
 def prepare(context: bpy.types.Context) -> list[jobs.Run]:
@@ -49,7 +51,11 @@ class PATINA_OT_stylize(bpy.types.Operator):
         for obj in context.selected_objects:
             problems.clear(obj.name)
         try:
-            runs = prepare(context)
+            with object_mode(context):
+                unwrap = context.scene.patina.unwrap
+                if make_paintable.needed(context, unwrap):  # an undo step of its own
+                    bpy.ops.patina.make_paintable("EXEC_DEFAULT", True, unwrap=unwrap)
+                runs = prepare(context)
         except PatinaError as error:
             problems.tell(error, "stylize")
             self.report({"ERROR"}, str(error))

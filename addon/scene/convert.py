@@ -1,7 +1,6 @@
 """Curves, text and instances → a mesh of their own, which can wear a texture.
 
-The mesh is a child of what it was made from, so it goes where that goes; the original is hidden, not
-changed.
+The mesh stands where the original stands, under the same parent; the original is hidden, not changed.
 """
 
 from __future__ import annotations
@@ -31,7 +30,9 @@ def _has_faces(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> bool:
     return bool(data and data.polygons)
 
 
-def _instances(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> list[tuple[bpy.types.Object, np.ndarray]]:
+def _instances(
+    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph
+) -> list[tuple[bpy.types.Object, np.ndarray]]:
     """The evaluated objects that `obj` shows as instances, with their places (4, 4) in the world."""
     return [
         (instance.instance_object, np.array(instance.matrix_world))
@@ -74,7 +75,9 @@ def convert(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> bpy.types.
     result = bpy.data.objects.new(f"{obj.name} Mesh", mesh)
     for collection in obj.users_collection:
         collection.objects.link(result)
-    result.parent = obj
+    result.parent, result.parent_type, result.parent_bone = obj.parent, obj.parent_type, obj.parent_bone
+    result.matrix_parent_inverse = obj.matrix_parent_inverse
+    result.matrix_world = obj.matrix_world
     obj.select_set(False)
     obj.hide_set(True)
     obj.hide_render = True

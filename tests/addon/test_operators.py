@@ -213,7 +213,8 @@ def test_not_a_mesh():
     press("is not a mesh")
 
 
-def test_one_bad_object_among_several_is_told_and_the_others_start(cube):
+def test_one_bad_object_among_several_is_told_and_the_others_start(cube, settings):
+    settings.unwrap = False
     bpy.ops.mesh.primitive_cube_add(calc_uvs=False)
     bad = bpy.context.object
     cube.select_set(True)
