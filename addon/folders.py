@@ -19,6 +19,11 @@ def jobs() -> Path:
     return Path(bpy.utils.extension_path_user(PACKAGE, path="jobs"))
 
 
+def user_file(name: str) -> Path:
+    """A small file in the extension's user folder."""
+    return Path(bpy.utils.extension_path_user(PACKAGE)) / name
+
+
 def preferences() -> bpy.types.AddonPreferences | None:
     """What the artist set on the preferences page; None while the add-on is not in Blender's list."""
     entry = bpy.context.preferences.addons.get(PACKAGE)

@@ -1,5 +1,7 @@
 """What the artist sets (on the scene), and what an object remembers of its stylization."""
 
+import random
+
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -11,26 +13,168 @@ from bpy.props import (
     StringProperty,
 )
 
+from . import catalogue, styles
 from .ui import thumbnails
 
 OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}  # objects of other files can be stylized as overrides
 
 # No `from __future__ import annotations` here: a function given to a property would lose its module's names.
 
+MOST_FRAMES = 16  # each is an image of the material, and graphics cards bind no more
+SEEDS = 2**31 - 1
 
-class PatinaSettings(bpy.types.PropertyGroup):
-    """How to stylize."""
+MODES = (
+    ("style", "Style", "Paint it in the style of a picture", "BRUSH_DATA"),
+    ("dream", "Dream", "Cover it with what a neural network dreams of: an animal, a plant, a pattern", "LIGHT"),
+    ("texture", "Texture", "Clothe it in more of a material, made from a picture of it", "TEXTURE"),
+    ("transparent", "Transparent", "Dream, with holes: opaque only where the dream needs it", "MOD_OPACITY"),
+    ("animate", "Animate", "Make textures that go from one style, or dream, to another", "RENDER_ANIMATION"),
+)
+PICTURE_MODES = (
+    ("stylize", "Style", "Paint the image in the style of a picture", "BRUSH_DATA"),
+    ("dream", "Dream", "A new picture of what a neural network dreams of", "LIGHT"),
+    ("deepdream", "DeepDream", "Exaggerate what a neural network sees in the image", "HIDE_OFF"),
+    ("texture", "Texture", "Make a larger texture from the image, which repeats without a seam", "TEXTURE"),
+)
+KINDS = (
+    ("class", "Class", "A thing that has a name: an animal, a plant, something made"),
+    ("channel", "Channel", "What one channel of a layer answers to: early layers know edges, late ones things"),
+    ("neuron", "Neuron", "As a channel, but of its middle unit alone: one motif instead of a pattern"),
+)
+NETWORK_NAMES = {
+    "vgg16": "VGG-16",
+    "alexnet": "AlexNet",
+    "efficientnet_lite0": "EfficientNet-Lite0",
+    "squeezenet": "SqueezeNet",
+    "vgg19": "VGG-19",
+    "googlenet": "GoogLeNet",
+    "resnet50": "ResNet-50",
+}
+
+
+def _numbered(items: tuple) -> list[tuple]:
+    return [(name, label, text, icon, number) for number, (name, label, text, icon) in enumerate(items)]
+
+
+def _network_items() -> list[tuple[str, str, str]]:
+    automatic = ("auto", "Automatic", "The one that suits the task best")
+    known = catalogue.networks()
+    return [automatic] + [
+        (
+            name,
+            label,
+            f"Its weights are a download of {known[name].download} MB"
+            if known[name].download
+            else "It comes with the set-up",
+        )
+        for name, label in NETWORK_NAMES.items()
+    ]
+
+
+_layer_items: dict[str, list[tuple[str, str, str, int]]] = {}  # Blender needs these strings to live
+
+
+def network_for_style(settings: bpy.types.PropertyGroup) -> str:
+    """The network whose layers make the style."""
+    return "vgg16" if settings.network == "auto" else settings.network
+
+
+def _style_layers(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> list:
+    network = network_for_style(self)
+    if network not in _layer_items:
+        own = catalogue.networks()[network].style_layers
+        _layer_items[network] = [
+            (name, name, "Chosen where you choose none" if name in own else "", 1 << bit)
+            for bit, name in enumerate(catalogue.style_choices(network))
+        ]
+    return _layer_items[network]
+
+
+def _forget_layers(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    self.layers = set()
+
+
+def _style_items(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> list:
+    return thumbnails.style_items(self.style_file)
+
+
+def _style_chosen(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    if file := thumbnails.recent_file(self.style):  # among the recent ones: it becomes the own image
+        self.style_file, self.style = file, styles.OWN_IMAGE
+
+
+def _find_classes(self: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> list[str]:
+    return catalogue.search_classes(text)
+
+
+def _find_layers(self: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> list[str]:
+    return catalogue.search_layers(network_for_style(context.scene.patina), text)
+
+
+class StyleChoice:
+    """A painting, or an image of the artist's own."""
 
     style: EnumProperty(
         name="Style",
         description="The painting whose brush strokes and colours the object gets",
-        items=lambda self, context: thumbnails.style_items(),
+        items=_style_items,
+        update=_style_chosen,
     )
     style_file: StringProperty(
         name="Image",
         description="Any picture: a painting, a photograph of a material, a drawing",
         subtype="FILE_PATH",
     )
+    weight: FloatProperty(
+        name="Weight",
+        description="This picture's share among the others: with twice the weight it shows twice as much",
+        default=1.0,
+        min=0.01,
+        soft_max=4.0,
+        max=100.0,
+    )
+
+
+class PatinaStyle(StyleChoice, bpy.types.PropertyGroup):
+    """One more style in the mixture, or the end of an animation."""
+
+
+class PatinaTarget(bpy.types.PropertyGroup):
+    """What to dream of."""
+
+    kind: EnumProperty(name="Dream of", description="How the dream is named", items=KINDS)
+    class_name: StringProperty(
+        name="Class",
+        description="What appears, out of a thousand things that the network knows: type to search",
+        default="daisy",
+        search=_find_classes,
+        search_options={"SUGGESTION"},
+    )
+    layer: StringProperty(
+        name="Layer",
+        description="How far up in the network: early layers give edges and textures, late ones parts of things",
+        default="relu5_1",
+        search=_find_layers,
+        search_options={"SUGGESTION"},
+    )
+    channel: IntProperty(
+        name="Channel",
+        description="Which of the layer's patterns: another number gives quite another picture",
+        default=7,
+        min=0,
+        max=4095,
+    )
+
+
+class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
+    """How to paint."""
+
+    mode: EnumProperty(name="Mode", description="What the object gets", items=_numbered(MODES))
+    picture_mode: EnumProperty(
+        name="Mode", description="What becomes of the image", items=_numbered(PICTURE_MODES)
+    )
+    mixed: CollectionProperty(type=PatinaStyle, name="More Styles", description="Styles that are mixed in")
+    mixed_index: IntProperty(name="Active Style", description="The style that Remove takes out", default=0)
     strength: FloatProperty(
         name="Strength",
         description="How far to go: low keeps the object's own details, high leaves them to the painting",
@@ -51,6 +195,16 @@ class PatinaSettings(bpy.types.PropertyGroup):
             ),
         ),
     )
+    style_size: FloatProperty(
+        name="Stroke Size",
+        description="The length on the object that the painting's shorter side covers: larger gives larger "
+        "strokes, the same for all objects. 0 fits the painting to the object",
+        default=0.0,
+        min=0.0,
+        soft_max=10.0,
+        subtype="DISTANCE",
+        unit="LENGTH",
+    )
     quality: EnumProperty(
         name="Quality",
         description="How long to work on it",
@@ -61,18 +215,70 @@ class PatinaSettings(bpy.types.PropertyGroup):
         ),
         default="standard",
     )
-    texture_size: EnumProperty(
-        name="Texture",
-        description="Width and height of the new texture in pixels",
-        items=tuple((str(size), f"{size} px", "") for size in (256, 512, 1024, 2048, 4096)),
-        default="1024",
-    )
     seed: IntProperty(
         name="Seed",
         description="Another number gives another variation; the same number gives the same result again",
         default=0,
         min=0,
-        max=2**31 - 1,
+        max=SEEDS,
+    )
+    relief: BoolProperty(
+        name="Relief",
+        description="Also make the strokes stand out: a height and a normal map, which catch the light",
+    )
+
+    target: PointerProperty(type=PatinaTarget, name="Target", description="What to dream of")
+    present: BoolProperty(
+        name="From the Present Texture",
+        description="DeepDream: exaggerate what the network already sees in the object's texture, instead of "
+        "dreaming from nothing",
+    )
+    between: EnumProperty(
+        name="Between",
+        description="What the animation goes between",
+        items=(
+            ("styles", "Two Styles", "From one picture's style to another's"),
+            ("dreams", "Two Dreams", "From one dream to another"),
+        ),
+    )
+    style_to: PointerProperty(type=PatinaStyle, name="To", description="The style that it ends in")
+    target_to: PointerProperty(type=PatinaTarget, name="To", description="The dream that it ends in")
+    frames: IntProperty(
+        name="Textures",
+        description="How many textures, both ends included; the animation blends from each to the next",
+        default=4,
+        min=3,
+        max=MOST_FRAMES,
+    )
+    aligned: BoolProperty(
+        name="Aligned",
+        description="Hold neighbouring textures together harder, so that shapes turn into each other and do "
+        "not fade; slower",
+    )
+
+    network: EnumProperty(
+        name="Network",
+        description="The neural network that looks: each sees, and so paints and dreams, in its own manner",
+        items=_network_items(),
+        update=_forget_layers,
+    )
+    layers: EnumProperty(
+        name="Layers",
+        description="Which layers make the style: early ones give colour and grain, late ones large shapes. "
+        "None chosen: the network's own choice",
+        items=_style_layers,
+        options={"ENUM_FLAG"},
+    )
+    parameterization: EnumProperty(
+        name="Painted As",
+        description="What the texture is made of while it is painted, which gives it a character",
+        items=(
+            ("auto", "Automatic", "What suits the task best"),
+            ("pyramid", "Scales", "A sum of coarse and fine layers: even strokes on a surface"),
+            ("fourier", "Waves", "A sum of waves: smooth, rich in large shapes"),
+            ("pixel", "Pixels", "Plain pixels: raw and noisy"),
+            ("cppn", "Formula", "A small network that gives the colour of each place: flowing, without any seam"),
+        ),
     )
     unwrap: BoolProperty(
         name="Unwrap Automatically",
@@ -81,12 +287,51 @@ class PatinaSettings(bpy.types.PropertyGroup):
     )
     steps: IntProperty(
         name="Steps",
-        description="Optimization steps; 0 takes as many as the quality asks for",
+        description="How often to go over it: more bring it closer to the goal and take longer; "
+        "0 takes as many as the quality asks for",
         default=0,
         min=0,
         max=100_000,
-        options={"HIDDEN"},
     )
+    texture_size: EnumProperty(
+        name="Texture",
+        description="Width and height of the new texture in pixels: larger shows finer strokes up close",
+        items=tuple((str(size), f"{size} px", "") for size in (256, 512, 1024, 2048, 4096)),
+        default="1024",
+    )
+    views: IntProperty(
+        name="Views",
+        description="From how many sides to look at each step: more make it steadier and slower; "
+        "0 lets the task decide",
+        default=0,
+        min=0,
+        max=16,
+    )
+    scales: IntProperty(
+        name="Scales",
+        description="How many sizes of the picture's pattern to match: 1 keeps the grain only, more also the "
+        "large shapes",
+        default=3,
+        min=1,
+        max=5,
+    )
+    picture_size: IntProperty(
+        name="Size",
+        description="Pixels along the longer side of the new picture: larger shows more, and takes longer",
+        default=512,
+        min=64,
+        max=4096,
+    )
+    tileable: BoolProperty(
+        name="Tileable",
+        description="Left goes on at right and top at bottom, so that the picture repeats without a seam",
+        default=True,
+    )
+
+
+def new_seed() -> int:
+    """A seed that nobody knows beforehand."""
+    return random.SystemRandom().randrange(SEEDS)
 
 
 class PatinaSlot(bpy.types.PropertyGroup):
@@ -103,7 +348,7 @@ class PatinaObject(bpy.types.PropertyGroup):
     slots: CollectionProperty(type=PatinaSlot, override=OVERRIDABLE | {"USE_INSERTION"})
 
 
-classes = (PatinaSettings, PatinaSlot, PatinaObject)
+classes = (PatinaStyle, PatinaTarget, PatinaSettings, PatinaSlot, PatinaObject)
 
 
 def register() -> None:

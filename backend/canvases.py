@@ -173,7 +173,7 @@ def surface(
     else:
         skin = TextureSkin(textures_of(job, mesh, texels, start).to(device))
     before = TextureSkin(Pixel(1, 3, size, size, content).to(device)) if content is not None else None
-    views = VIEWS if skin.pictures == 1 else 1
+    views = job.views or (VIEWS if skin.pictures == 1 else 1)
     make = ViewMaker(mesh, job.rasterizer, random, job.framing, device)
     windows = WHOLE if of_class(job) else WINDOWS
     canvas = Surface(skin, make, VIEW, random, views, before, windows)

@@ -42,6 +42,7 @@ from .tiles import write_preview
 
 STEPS = {"stylize": 200, "dream": 200, "synthesize": 200, "interpolate": 150}
 DEEPDREAM_STEPS = 24
+QUALITY_STEPS = {"draft": 0.4, "standard": 1.0, "final": 2.5}
 
 
 def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callable[[], bool]) -> None:
@@ -60,7 +61,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         return
     emit(Event("started", message=f"{device_name(device)}, {job.network}"))
     torch.manual_seed(job.seed)
-    network = networks.load(job.network, device)
+    network = networks.load(job.network, device, style_layers=job.layers)
     content = read_content(job, folder)
     place = place_of(job, folder)
     start = start_of(job, folder, content)
@@ -134,8 +135,8 @@ def _basics(job: Job, device: str, began: float) -> dict[str, Any]:
 def default_steps(job: Job) -> int:
     """Steps where the job names none."""
     if any(target.kind == "deepdream" for target in job.targets):
-        return DEEPDREAM_STEPS
-    return STEPS[job.task]
+        return round(DEEPDREAM_STEPS * QUALITY_STEPS[job.quality])
+    return round(STEPS[job.task] * QUALITY_STEPS[job.quality])
 
 
 def place_of(job: Job, folder: Path) -> tuple[Mesh, Texels] | None:

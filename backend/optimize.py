@@ -131,6 +131,7 @@ def paint(
     framing: str,
     rasterizer: str,
     seed: int,
+    views_per_step: int = VIEWS_PER_STEP,
     report: Callable[[Progress], None],
     tell: Callable[[str], None],
     clock: Clock,
@@ -155,7 +156,7 @@ def paint(
     work = [stage.steps * stage.size**2 for stage in plan]
     start, done = time.perf_counter(), 0.0
     steps, step = sum(stage.steps for stage in plan), 0
-    at_once, shrunk = VIEWS_PER_STEP, 1  # until memory runs out
+    at_once, shrunk = views_per_step, 1  # until memory runs out
     for stage in plan:
         width = pixel * stage.scale if framing == "surface" else AROUND / stage.size
         level = max(0, round(math.log2(width * texture.levels.size / mesh.texel) + 0.6))
@@ -167,14 +168,14 @@ def paint(
             loss = None
             while loss is None:
                 try:
-                    batch = bank.draw(random)
+                    batch = bank.draw(views_per_step, random)
                     clock.lap("views")
                     loss = _learn(score, texture, batch, at_once, random, clock)
                 except RuntimeError as error:
                     if not memory.ran_out(error) or bank.size < 2 * SMALLEST_VIEW:
                         raise
                 if loss is None:  # here the failed attempt's tensors are gone with its error
-                    if at_once == VIEWS_PER_STEP:
+                    if at_once > 1:
                         tell("There is little memory: views are painted one by one, which takes longer.")
                         at_once = 1
                     else:
@@ -214,10 +215,10 @@ class _Bank:
         self.count = max(BANK, VIEWS_PER_OBJECT * len(np.unique(make.mesh.objects)))
         self.views: list[_View] = []
 
-    def draw(self, random: np.random.Generator) -> list[_View]:
-        """What a step looks at: new views until there are enough, then random ones of those."""
+    def draw(self, count: int, random: np.random.Generator) -> list[_View]:
+        """What a step looks at: `count` new views until there are enough, then random ones of those."""
         batch = []
-        for _ in range(VIEWS_PER_STEP):
+        for _ in range(count):
             if len(self.views) < self.count:
                 self.views.append(self._prepare(self.make(self.width * self.size, self.size)))
                 batch.append(self.views[-1])

@@ -164,6 +164,8 @@ class Job:
     resume: str | None = (
         None  # stylize on a mesh: the checkpoint to go on from; then `steps` are further ones
     )
+    layers: tuple[str, ...] = ()  # of the network, whose statistics make the style; empty: its own choice
+    views: int | None = None  # views a step; None: the loop's own
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -205,6 +207,10 @@ def _check(job: Job) -> None:
         refuse("seed", f"is {job.seed!r}", "Use a whole number from 0 to 4294967295.")
     if job.steps is not None and (not _is_whole(job.steps) or not 1 <= job.steps <= 100_000):
         refuse("steps", f"is {job.steps!r}", "Use a whole number from 1 to 100000, or null.")
+    if job.views is not None and (not _is_whole(job.views) or not 1 <= job.views <= 16):
+        refuse("views", f"is {job.views!r}", "Use a whole number from 1 to 16, or null.")
+    if not all(isinstance(layer, str) and layer for layer in job.layers):
+        refuse("layers", f"is {list(job.layers)!r}", "Name layers of the network, or leave it empty.")
     for style in job.styles:
         if not isinstance(style.image, str) or not style.image:
             refuse("styles", "has an entry without an image", "Name an image file.")
@@ -384,10 +390,11 @@ def read_job(folder: Path) -> Job:
         raise PatinaError(
             f"job.json: tiles is malformed ({error}).", 'Write it as [{"name": …, "content": …}].', "tiles"
         ) from None
-    cppns = raw.pop("cppns", ())
-    if not isinstance(cppns, list | tuple):
-        raise PatinaError(f"job.json: cppns is {cppns!r}.", "Write it as a list of files.", "cppns")
-    return Job(styles=styles, targets=targets, tiles=tiles, cppns=tuple(cppns), **raw)
+    lists = {name: raw.pop(name, ()) for name in ("cppns", "layers")}
+    for name, value in lists.items():
+        if not isinstance(value, list | tuple):
+            raise PatinaError(f"job.json: {name} is {value!r}.", "Write it as a list of texts.", name)
+    return Job(styles=styles, targets=targets, tiles=tiles, **{k: tuple(v) for k, v in lists.items()}, **raw)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     styles = read_styles(job, folder)
     contents, masks = tiles.read_contents(job, folder), tiles.read_masks(job, folder)
     check()
-    network = networks.load(job.network, device, average_pooling=True)
+    network = networks.load(job.network, device, True, job.layers)
     texels = locate(mesh, job.texture_size, len(names))
     check_texels(texels, names, job, emit)
     check()
@@ -126,6 +126,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
             framing=job.framing,
             rasterizer=job.rasterizer,
             seed=job.seed,
+            views_per_step=job.views or optimize.VIEWS_PER_STEP,
             report=on_progress,
             tell=lambda message: emit(Event("message", message=message)),
             clock=clock,

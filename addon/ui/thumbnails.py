@@ -1,28 +1,57 @@
-"""Small pictures of the shipped paintings, for the style's menu."""
+"""Small pictures of the shipped paintings and of the artist's own images, for the style's menu."""
 
 from __future__ import annotations
-
-from functools import cache
 
 import bpy
 import bpy.utils.previews
 
-from .. import styles
+from .. import folders, recent, styles
 
+Item = tuple[str, str, str, int | str, int]
+
+_RECENT = "recent_"
 _previews: bpy.utils.previews.ImagePreviewCollection | None = None
+_menus: dict[tuple[str, ...], list[Item]] = {}  # Blender needs these strings to live as long as a menu does
 
 
-@cache  # Blender needs these strings to live as long as the menu does
-def style_items() -> tuple[tuple[str, str, str, int | str, int], ...]:
-    """The items of the style's enumeration: the paintings, then the artist's own image."""
-    paintings = [
-        (name, title, who, _previews[name].icon_id if _previews else 0, number)
-        for number, (name, (title, who)) in enumerate(styles.PAINTINGS.items())
-    ]
-    return (
-        *paintings,
-        (styles.OWN_IMAGE, "Own Image…", "Any picture of yours", "FILE_IMAGE", len(paintings)),
-    )
+def style_items(own: str = "") -> list[Item]:
+    """The items of a style's enumeration: the paintings, the artist's own image `own`, and recent ones."""
+    key = (own, *recent.files)
+    if key not in _menus:
+        items: list[Item] = [
+            (name, title, who, _painting_icon(name), number)
+            for number, (name, (title, who)) in enumerate(styles.PAINTINGS.items())
+        ]
+        label = bpy.path.basename(own) if own else "Own Image…"
+        icon = _file_icon(own) if own else "FILE_IMAGE"
+        items.append((styles.OWN_IMAGE, label, "Any picture of yours", icon, len(items)))
+        items += [
+            (f"{_RECENT}{number}", bpy.path.basename(file), file, _file_icon(file), 100 + number)
+            for number, file in enumerate(recent.files)
+            if file != own
+        ]
+        _menus[key] = items
+    return _menus[key]
+
+
+def recent_file(identifier: str) -> str:
+    """The file that an item among the recent ones stands for; empty for the other items."""
+    number = identifier.removeprefix(_RECENT)
+    return recent.files[int(number)] if number != identifier else ""
+
+
+def _painting_icon(name: str) -> int:
+    return _previews[name].icon_id if _previews else 0
+
+
+def _file_icon(file: str) -> int | str:
+    """Blender reads the picture when it draws it first, beside everything else."""
+    if _previews is None:
+        return "FILE_IMAGE"
+    key = bpy.path.abspath(file)
+    if key not in _previews:
+        _previews.load(key, key, "IMAGE")
+    return _previews[key].icon_id
 
 
 def register() -> None:
@@ -30,11 +59,12 @@ def register() -> None:
     _previews = bpy.utils.previews.new()
     for name in styles.PAINTINGS:
         _previews.load(name, str(styles.path(name)), "IMAGE")
+    recent.load(folders.user_file(recent.FILE))
 
 
 def unregister() -> None:
     global _previews
-    style_items.cache_clear()
+    _menus.clear()
     if _previews is not None:
         bpy.utils.previews.remove(_previews)
         _previews = None

@@ -1,0 +1,98 @@
+"""How long jobs take on this machine, learnt from those that were done. No bpy here.
+
+A record is {device, task, flat, quality, steps, size, seconds}, taken from a finished job's report.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from ..backend.protocol import REPORT_FILE
+from . import user_files
+
+FILE = "timings.json"
+KEPT = 100
+RECENT = 3  # of one kind that count: machines and versions change
+
+# For a guess where a quality was never tried. Of a style on a mesh: the steps, and the pixels that the
+# network looks at relative to Draft (backend/optimize.py, STAGES). Of all else: the steps (backend/dream.py).
+ON_MESH = {"draft": (90, 1.0), "standard": (210, 3.4), "final": (560, 19.0)}
+OTHER = {"draft": 80, "standard": 200, "final": 500}
+
+Record = dict[str, Any]
+_records: list[Record] = []
+_path: Path | None = None
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Seconds; measured, or scaled from another kind of job."""
+
+    seconds: float
+    measured: bool
+
+
+def load(path: Path) -> None:
+    """Read what was learnt in earlier sessions; later jobs are added to that file."""
+    global _path
+    _path = path
+    keys = {"device", "task", "flat", "quality", "steps", "size", "seconds"}
+    _records[:] = [
+        record
+        for record in user_files.read(path)
+        if isinstance(record, dict)
+        and keys <= set(record)
+        and isinstance(record["seconds"], int | float)
+        and record["quality"] in OTHER
+    ]
+
+
+def kind_of(job: dict[str, Any]) -> Record:
+    """What the time depends on: `job` as in job.json."""
+    flat = job["mesh"] is None
+    return {
+        "device": job["device"],
+        "task": job["task"],
+        "flat": flat,
+        "quality": job["quality"],
+        "steps": job["steps"] or 0,
+        "size": job["image_size"] if flat else job["texture_size"],
+    }
+
+
+def learn(folder: Path) -> None:
+    """Keep how long the finished job in `folder` took. A report that is missing or strange teaches nothing."""
+    try:
+        report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
+        record = kind_of(report["job"]) | {"seconds": float(report["seconds"]["total"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    _records.append(record)
+    del _records[:-KEPT]
+    if _path is not None:
+        user_files.write(_path, _records)
+
+
+def expected(kind: Record) -> Expected | None:
+    """How long a job of this kind should take; None until a job of its task was done on its device."""
+    same = [record for record in _records if kind.items() <= record.items()]
+    if same:
+        return Expected(median(record["seconds"] for record in same[-RECENT:]), True)
+    like = [record for record in _records if all(record[k] == kind[k] for k in ("device", "task", "flat"))]
+    if not like:
+        return None
+    nearest = min(reversed(like), key=lambda record: record["size"] != kind["size"])
+    return Expected(nearest["seconds"] * _work(kind) / _work(nearest), False)
+
+
+def _work(kind: Record) -> float:
+    """How much there is to do, in a unit of its own: steps of one quality, pixels of a flat picture."""
+    if kind["task"] == "stylize" and not kind["flat"]:
+        usual, work = ON_MESH[kind["quality"]]
+        return work * (kind["steps"] or usual) / usual
+    steps: int = kind["steps"] or OTHER[kind["quality"]]
+    return float(steps * kind["size"] ** 2 if kind["flat"] else steps)
