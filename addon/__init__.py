@@ -8,9 +8,21 @@ from __future__ import annotations
 def _modules() -> tuple:
     from . import installation, jobs, preferences, properties
     from .export import properties as export_properties
-    from .operators import apply, cancel, compare, dismiss, export, install, make_paintable, queue, stylize
+    from .operators import (
+        apply,
+        cancel,
+        compare,
+        dismiss,
+        export,
+        install,
+        make_paintable,
+        queue,
+        settings,
+        stylize,
+    )
+    from .ui import advanced, panel, presets, progress
     from .ui import export as export_panel
-    from .ui import panel, progress
+    from .ui import styles as style_list
 
     return (
         preferences,
@@ -27,7 +39,11 @@ def _modules() -> tuple:
         dismiss,
         queue,
         export,
+        settings,
+        style_list,
+        presets,
         panel,
+        advanced,
         progress,
         export_panel,
     )

@@ -18,8 +18,8 @@ from pathlib import Path
 import bpy
 
 from ..backend.protocol import REPORT_FILE, TEXTURE_FILE, Event, PatinaError, numbered
-from . import problems
-from .folders import EXTENSION
+from . import problems, timings
+from .folders import EXTENSION, user_file
 from .process import Process, python_command
 from .scene.textures import Texture
 
@@ -189,6 +189,7 @@ def _take(run: Run, event: Event) -> None:
         _end(run, CANCELLED)
     elif event.kind == "finished":
         _end(run, FINISHED)
+        timings.learn(run.folder)
         try:
             with _a_window():
                 bpy.ops.patina.apply("EXEC_DEFAULT", True, folder=str(run.folder))  # one undo step
@@ -256,6 +257,7 @@ def stop() -> None:
 
 def register() -> None:
     atexit.register(stop)
+    timings.load(user_file(timings.FILE))
 
 
 def unregister() -> None:

@@ -36,6 +36,17 @@ class PatinaPreferences(bpy.types.AddonPreferences):
     variant: EnumProperty(
         name="Torch", description="The build of torch, by what it computes on", items=_ITEMS, default="auto"
     )
+    device: EnumProperty(
+        name="Compute On",
+        description="What paints: a graphics card is many times faster than the processor",
+        items=(
+            ("auto", "Automatic", "The fastest that this machine has"),
+            ("cpu", "Processor", "Slow, but it works everywhere and leaves the graphics card to Blender"),
+            ("cuda", "NVIDIA or AMD Card", "A graphics card that torch calls CUDA, AMD's with ROCm included"),
+            ("mps", "Apple GPU", "The graphics part of Apple's processors"),
+        ),
+        default="auto",
+    )
     python: StringProperty(
         name="Python",
         description="The Python to make the backend with, from 3.10 to 3.13; empty for Blender's own",
@@ -89,6 +100,7 @@ class PatinaPreferences(bpy.types.AddonPreferences):
         wanted = known.best if self.variant == "auto" else installation.chosen()
         if wanted.shelf and not self.wheelhouse:
             self.draw_torch_index(layout, wanted)
+        layout.prop(self, "device")
         layout.prop(self, "folder")
         row = layout.row()
         row.alignment = "RIGHT"

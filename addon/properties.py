@@ -25,7 +25,12 @@ SEEDS = 2**31 - 1
 
 MODES = (
     ("style", "Style", "Paint it in the style of a picture", "BRUSH_DATA"),
-    ("dream", "Dream", "Cover it with what a neural network dreams of: an animal, a plant, a pattern", "LIGHT"),
+    (
+        "dream",
+        "Dream",
+        "Cover it with what a neural network dreams of: an animal, a plant, a pattern",
+        "LIGHT",
+    ),
     ("texture", "Texture", "Clothe it in more of a material, made from a picture of it", "TEXTURE"),
     ("transparent", "Transparent", "Dream, with holes: opaque only where the dream needs it", "MOD_OPACITY"),
     ("animate", "Animate", "Make textures that go from one style, or dream, to another", "RENDER_ANIMATION"),
@@ -38,7 +43,11 @@ PICTURE_MODES = (
 )
 KINDS = (
     ("class", "Class", "A thing that has a name: an animal, a plant, something made"),
-    ("channel", "Channel", "What one channel of a layer answers to: early layers know edges, late ones things"),
+    (
+        "channel",
+        "Channel",
+        "What one channel of a layer answers to: early layers know edges, late ones things",
+    ),
     ("neuron", "Neuron", "As a channel, but of its middle unit alone: one motif instead of a pattern"),
 )
 NETWORK_NAMES = {
@@ -152,7 +161,8 @@ class PatinaTarget(bpy.types.PropertyGroup):
     )
     layer: StringProperty(
         name="Layer",
-        description="How far up in the network: early layers give edges and textures, late ones parts of things",
+        description="How far up in the network: early layers give edges and textures, late ones parts of "
+        "things",
         default="relu5_1",
         search=_find_layers,
         search_options={"SUGGESTION"},
@@ -277,7 +287,11 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
             ("pyramid", "Scales", "A sum of coarse and fine layers: even strokes on a surface"),
             ("fourier", "Waves", "A sum of waves: smooth, rich in large shapes"),
             ("pixel", "Pixels", "Plain pixels: raw and noisy"),
-            ("cppn", "Formula", "A small network that gives the colour of each place: flowing, without any seam"),
+            (
+                "cppn",
+                "Formula",
+                "A small network that gives the colour of each place: flowing, without any seam",
+            ),
         ),
     )
     unwrap: BoolProperty(

@@ -21,7 +21,7 @@ def load(path: Path) -> None:
     del files[MOST:]
 
 
-def remember(style: Path) -> None:
+def remember(style: Path | str) -> None:
     """Put `style` first."""
     name = str(style)
     files[:] = [name, *(other for other in files if other != name)][:MOST]

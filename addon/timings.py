@@ -65,7 +65,7 @@ def kind_of(job: dict[str, Any]) -> Record:
 
 
 def learn(folder: Path) -> None:
-    """Keep how long the finished job in `folder` took. A report that is missing or strange teaches nothing."""
+    """Keep how long the finished job in `folder` took. A strange report teaches nothing."""
     try:
         report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
         record = kind_of(report["job"]) | {"seconds": float(report["seconds"]["total"])}

@@ -6,12 +6,15 @@ import bpy
 
 from ...backend.protocol import PatinaError
 from .. import jobs
-from ..scene import result
+from ..scene import maps, result
 
 
 def apply(run: jobs.Run) -> list[bpy.types.Image]:
     """Show the textures of `run` on its object, in copies of its materials. Raises PatinaError."""
-    return result.show(run.find_object(), run.textures, run.files)
+    obj = run.find_object()
+    shown = result.show(obj, run.textures, maps.shown_first(run.files))
+    maps.add_maps(obj, run.folder)
+    return shown
 
 
 class PATINA_OT_apply(bpy.types.Operator):

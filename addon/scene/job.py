@@ -6,16 +6,17 @@ import re
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
 import numpy as np
 
-from ...backend.protocol import Job, PatinaError, Style, Tile, write_job
-from .. import styles
+from ...backend.protocol import Job, PatinaError, Tile, write_job
 from ..properties import PatinaSettings
-from . import textures
+from . import task, textures
 
 KEEP_DAYS = 7
 
@@ -33,56 +34,68 @@ def write(
     obj: bpy.types.Object, settings: PatinaSettings, depsgraph: bpy.types.Depsgraph, jobs: Path
 ) -> Written:
     """Write a job for `obj` into a new folder under `jobs`. Raises PatinaError, and then leaves no folder."""
-    style = style_path(settings)
+    fields = task.fields(settings, settings.mode)
+    files = task.style_files(settings, settings.mode)
     source = textures.read(obj, depsgraph)
-    size = int(settings.texture_size)
-    try:
-        jobs.mkdir(parents=True, exist_ok=True)
-        stem = re.sub(r"[^\w-]+", "_", obj.name, flags=re.ASCII)[:32]
-        folder = Path(tempfile.mkdtemp(prefix=f"{time.strftime('%Y%m%d-%H%M%S')}-{stem}-", dir=jobs))
-    except OSError as error:
-        raise _unwritable(jobs, error) from None
-    try:
+    if not task.paints_several(fields):
+        source = one_texture(obj, source, task.begins_with_texture(fields))
+    with new_folder(obj.name, jobs) as folder:
         np.savez(folder / "mesh.npz", **source.arrays)
-        contents = textures.write_contents(obj, source, depsgraph, folder, size)
+        contents: list[str | None] = [None]
+        if task.begins_with_texture(fields):
+            contents = textures.write_contents(obj, source, depsgraph, folder, fields["texture_size"])
+        if contents == [None] and task.is_deepdream(settings, settings.mode):
+            raise PatinaError(
+                f"{obj.name} has no texture to dream from.",
+                "Give its material an image or a colour, or switch off From the Present Texture.",
+                obj.name,
+            )
         tiles = [Tile(t.name, content) for t, content in zip(source.textures, contents, strict=True)]
-        style_copy = shutil.copyfile(style, folder / f"style{style.suffix.lower()}")
         job = Job(
             name=obj.name,
             mesh="mesh.npz",
             content=contents[0] if len(tiles) == 1 else None,
             tiles=tuple(tiles) if len(tiles) > 1 else (),
-            styles=(Style(style_copy.name),),
-            texture_size=size,
-            quality=settings.quality,
-            strength=round(settings.strength, 4),
-            colors=settings.colors,
-            seed=settings.seed,
-            steps=settings.steps or None,
+            styles=task.copy_styles(files, folder),
+            **fields,
         )
         write_job(folder, job)
+    return Written(folder, source.textures, source.notes)
+
+
+def one_texture(obj: bpy.types.Object, source: textures.Source, content: bool) -> textures.Source:
+    """`source` painted into one texture, for tasks that know no more. Raises PatinaError if `content`, what
+    it shows now, is asked for and is in several; or if its UVs lie in several tiles."""
+    if len(source.textures) > 1 and (content or any(texture.udim for texture in source.textures)):
+        raise PatinaError(
+            f"{obj.name} shows several textures, or tiles of one; this paints one only.",
+            "Choose the mode Style, without Relief and painted as Scales or Automatic (Advanced).",
+            obj.name,
+        )
+    slots = tuple(range(max(1, len(obj.material_slots))))
+    arrays = {name: array for name, array in source.arrays.items() if name != "tiles"}
+    kept = source.textures[0].image if content else ""
+    whole = textures.Texture(obj.name, slots, source.textures[0].uv_map, image=kept)
+    return replace(source, arrays=arrays, textures=(whole,), colors=source.colors[:1], cells=source.cells[:1])
+
+
+@contextmanager
+def new_folder(name: str, jobs: Path) -> Iterator[Path]:
+    """A new folder under `jobs` for a job for `name`, which an error removes again. Raises PatinaError."""
+    try:
+        jobs.mkdir(parents=True, exist_ok=True)
+        stem = re.sub(r"[^\w-]+", "_", name, flags=re.ASCII)[:32]
+        folder = Path(tempfile.mkdtemp(prefix=f"{time.strftime('%Y%m%d-%H%M%S')}-{stem}-", dir=jobs))
+    except OSError as error:
+        raise _unwritable(jobs, error) from None
+    try:
+        yield folder
     except OSError as error:
         remove(folder)
         raise _unwritable(folder, error) from None
     except BaseException:
         remove(folder)
         raise
-    return Written(folder, source.textures, source.notes)
-
-
-def style_path(settings: PatinaSettings) -> Path:
-    """The chosen style's file. Raises PatinaError if there is none."""
-    if settings.style != styles.OWN_IMAGE:
-        return styles.path(settings.style)
-    if not settings.style_file:
-        raise PatinaError(
-            "No style image is chosen.", "Choose an image file, or one of the paintings.", "style"
-        )
-    path = Path(bpy.path.abspath(settings.style_file))
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise PatinaError(f"The style image {path} {what}.", "Choose an image file.", "style")
-    return path
 
 
 def remove(folder: Path) -> None:

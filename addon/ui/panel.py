@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface
 
-from .. import styles
+from .. import readiness
 from ..scene import material
-from . import problems, progress
+from . import modes, presets, problems, progress
+from .text import wrapped
 
 
 class PATINA_PT_stylize(bpy.types.Panel):
@@ -21,24 +23,11 @@ class PATINA_PT_stylize(bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
 
-        layout.template_icon_view(settings, "style", show_labels=True, scale=5.0, scale_popup=5.0)
-        if settings.style == styles.OWN_IMAGE:
-            layout.prop(settings, "style_file")
-        elif settings.style in styles.PAINTINGS:
-            title, who = styles.PAINTINGS[settings.style]
-            column = layout.column(align=True)
-            column.label(text=title)
-            row = column.row()
-            row.active = False
-            row.label(text=who)
-
-        column = layout.column()
-        column.prop(settings, "strength", slider=True)
-        column.prop(settings, "colors")
-        column.prop(settings, "quality")
-        column.prop(settings, "texture_size")
-        column.prop(settings, "seed")
-
+        presets.draw_menu(layout)
+        row = layout.row()
+        row.use_property_split = False
+        row.prop(settings, "mode", text="")
+        modes.draw(layout, settings, settings.mode)
         self.draw_button(context, layout)
         progress.draw(layout)
         if any(obj.patina.slots for obj in context.selected_objects):
@@ -53,17 +42,19 @@ class PATINA_PT_stylize(bpy.types.Panel):
         problems.draw(layout, context.region.width)
 
     def draw_button(self, context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
-        meshes = [obj for obj in context.selected_objects if obj.type == "MESH"]
+        settings, width = context.scene.patina, context.region.width
+        advice = [*readiness.of_selection(context), *readiness.of_settings(settings, settings.mode)]
+        for each in advice:
+            told = iface(each.text).format(*each.names)
+            wrapped(layout, told, width, "ERROR" if each.stops else "INFO")
         row = layout.row()
         row.scale_y = 1.5
-        row.enabled = bool(meshes)
-        if not meshes:
-            text = "Select a Mesh"
-        elif len(meshes) == 1:
-            text = "Stylize"
-        else:
-            text = f"Stylize {len(meshes)} Objects"
-        row.operator("patina.stylize", text=text, icon="BRUSH_DATA")
+        row.enabled = not any(each.stops for each in advice)
+        text = iface(modes.BUTTONS[settings.mode])
+        meshes = sum(obj.type == "MESH" for obj in context.selected_objects)
+        if meshes > 1:
+            text = iface("{} ({} objects)").format(text, meshes)
+        row.operator("patina.stylize", text=text, icon="BRUSH_DATA", translate=False)
 
 
 classes = (PATINA_PT_stylize,)

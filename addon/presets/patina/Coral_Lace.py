@@ -1,0 +1,5 @@
+import bpy
+
+settings = bpy.context.scene.patina
+settings.mode = "transparent"
+settings.target.class_name = "coral reef"

@@ -1,0 +1,208 @@
+"""What the artist has set → the fields of a job, for each mode. Nothing here reads the scene's objects."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ...backend.protocol import PatinaError, Style, Target
+from .. import catalogue, folders, properties, recent, styles
+
+CLASSIFIER = "efficientnet_lite0"  # its classes make the best dreams
+OTHERWISE = "vgg16"
+DREAM_LAYER = "relu4_3"  # of DeepDream on VGG-16
+FLAT_MODES = {"stylize": "style", "dream": "dream", "deepdream": "dream", "texture": "texture"}
+
+
+def uses_styles(settings: properties.PatinaSettings, mode: str) -> bool:
+    """Whether pictures say what is wanted, and not targets."""
+    return mode in ("style", "texture") or (mode == "animate" and settings.between == "styles")
+
+
+def uses_mixture(mode: str) -> bool:
+    """Whether more than one picture may be mixed."""
+    return mode in ("style", "texture")
+
+
+def is_deepdream(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> bool:
+    """Whether the dream begins with what is there."""
+    if picture:
+        return settings.picture_mode == "deepdream"
+    return mode == "dream" and settings.present
+
+
+def style_files(settings: properties.PatinaSettings, mode: str) -> list[tuple[Path, float]]:
+    """The pictures that the job needs, with their weights. Raises PatinaError for one that is missing."""
+    if not uses_styles(settings, mode):
+        return []
+    if mode == "animate":
+        return [(style_path(settings), 1.0), (style_path(settings.style_to), 1.0)]
+    if not settings.mixed:
+        return [(style_path(settings), 1.0)]
+    return [(style_path(choice), round(choice.weight, 4)) for choice in (settings, *settings.mixed)]
+
+
+def copy_styles(files: list[tuple[Path, float]], folder: Path) -> tuple[Style, ...]:
+    """Copy the pictures into the job's folder and give their entries. Raises OSError."""
+    copied = []
+    for number, (path, weight) in enumerate(files):
+        name = f"style_{number}" if number else "style"
+        copied.append(
+            Style(Path(shutil.copyfile(path, folder / f"{name}{path.suffix.lower()}")).name, weight)
+        )
+        if path.parent != styles.FOLDER:
+            recent.remember(path)
+    return tuple(copied)
+
+
+def style_path(choice: properties.StyleChoice) -> Path:
+    """The file of a chosen style. Raises PatinaError if there is none."""
+    if choice.style in styles.PAINTINGS:
+        return styles.path(choice.style)
+    if not choice.style_file:
+        raise PatinaError(
+            "No style image is chosen.", "Choose an image file, or one of the paintings.", "style"
+        )
+    path = Path(bpy.path.abspath(choice.style_file))
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise PatinaError(f"The style image {path} {what}.", "Choose an image file.", "style")
+    return path
+
+
+def targets(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> tuple[Target, ...]:
+    """What to dream of. Raises PatinaError for what the chosen network has not."""
+    if uses_styles(settings, mode):
+        return ()
+    network = network_of(settings, mode, picture)
+    if is_deepdream(settings, mode, picture):
+        return (Target("deepdream", layer=_deepdream_layer(settings, network)),)
+    ends = (settings.target, settings.target_to) if mode == "animate" else (settings.target,)
+    return tuple(_target(end, network) for end in ends)
+
+
+def network_of(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> str:
+    """The network that does it. Raises PatinaError where the chosen one knows no classes."""
+    ends = (settings.target, settings.target_to) if mode == "animate" else (settings.target,)
+    dreams = not uses_styles(settings, mode) and not is_deepdream(settings, mode, picture)
+    by_class = dreams and any(end.kind == "class" for end in ends)
+    if settings.network == "auto":
+        return CLASSIFIER if by_class else OTHERWISE
+    if by_class and not catalogue.networks()[settings.network].classes:
+        raise PatinaError(
+            f"{properties.NETWORK_NAMES[settings.network]} comes without its classes.",
+            "Choose EfficientNet-Lite0 or Automatic (Advanced > Network), or dream of a channel.",
+            "network",
+        )
+    return str(settings.network)
+
+
+def _deepdream_layer(settings: properties.PatinaSettings, network: str) -> str:
+    """The chosen layer where a channel's layer is chosen for this network, else one that dreams well."""
+    layers = catalogue.networks()[network].layers
+    if settings.target.kind != "class" and settings.target.layer in layers:
+        return str(settings.target.layer)
+    return DREAM_LAYER if DREAM_LAYER in layers else list(layers)[2 * len(layers) // 3]
+
+
+def _target(target: properties.PatinaTarget, network: str) -> Target:
+    if target.kind == "class":
+        known = {name.lower(): name for name in catalogue.classes()}
+        name = known.get(target.class_name.strip().lower())
+        if name is None:
+            near = catalogue.search_classes(target.class_name)[:3] if target.class_name.strip() else []
+            cure = f"Did you mean {' or '.join(near)}?" if near else "Type a part of a name and choose."
+            raise PatinaError(f"The network knows no {target.class_name!r}.", cure, "class")
+        return Target("class", name=name)
+    layers = catalogue.networks()[network].layers
+    label = properties.NETWORK_NAMES[network]
+    if target.layer not in layers:
+        raise PatinaError(f"{label} has no layer {target.layer!r}.", f"It has: {', '.join(layers)}.", "layer")
+    if target.channel >= layers[target.layer]:
+        raise PatinaError(
+            f"{target.layer} of {label} has no channel {target.channel}.",
+            f"Use a number from 0 to {layers[target.layer] - 1}.",
+            "channel",
+        )
+    return Target(target.kind, layer=target.layer, channel=target.channel)
+
+
+def parameterization(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> str:
+    """What is optimised; where nobody chose, what docs/dreaming.md says is best."""
+    if mode == "animate":
+        return "shared"
+    if settings.parameterization != "auto":
+        return str(settings.parameterization)
+    return "fourier" if picture or is_deepdream(settings, mode, picture) else "pyramid"
+
+
+def fields(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> dict[str, Any]:
+    """The job's fields that do not depend on the object. `picture`: for a flat image. Raises PatinaError."""
+    task = {"style": "stylize", "texture": "synthesize", "animate": "interpolate"}.get(mode, "dream")
+    network = network_of(settings, mode, picture)
+    found: dict[str, Any] = {
+        "task": task,
+        "quality": settings.quality,
+        "seed": settings.seed,
+        "steps": settings.steps or None,
+        "network": network,
+        "parameterization": parameterization(settings, mode, picture),
+        "targets": targets(settings, mode, picture),
+        "device": device(),
+    }
+    if uses_styles(settings, mode):
+        order = catalogue.style_choices(network)
+        found["layers"] = tuple(sorted(settings.layers, key=order.index))
+    if picture:
+        found["image_size"] = settings.picture_size
+    else:
+        found |= {"texture_size": int(settings.texture_size), "views": settings.views or None}
+    if mode == "style":
+        found["strength"] = round(settings.strength, 4)
+    if mode == "style" and not picture:
+        found |= {"colors": settings.colors, "style_size": round(settings.style_size, 6) or None}
+    if mode in ("style", "texture") and not picture:
+        found["relief"] = settings.relief
+    if mode == "texture":
+        found |= {"scales": settings.scales, "tileable": picture and settings.tileable}
+    if mode == "transparent":
+        found["transparent"] = True
+    if mode == "animate":
+        found |= {"frames": settings.frames, "aligned": settings.aligned}
+    return found
+
+
+def begins_with_texture(fields: dict[str, Any]) -> bool:
+    """Whether such a job needs what the object shows now."""
+    return fields["task"] == "stylize" or any(target.kind == "deepdream" for target in fields["targets"])
+
+
+def paints_several(fields: dict[str, Any]) -> bool:
+    """Whether such a job can paint several textures at once (see Job.tiles)."""
+    return (
+        fields["task"] == "stylize" and fields["parameterization"] == "pyramid" and not fields.get("relief")
+    )
+
+
+def device() -> str:
+    """What to compute on, as the preferences say."""
+    preferences = folders.preferences()
+    return str(preferences.device) if preferences else "auto"
+
+
+def kind(
+    settings: properties.PatinaSettings, mode: str, quality: str, picture: bool = False
+) -> dict[str, Any]:
+    """What the time of such a job depends on, as `timings.kind_of` has it. For drawing: raises nothing."""
+    task = {"style": "stylize", "texture": "synthesize", "animate": "interpolate"}.get(mode, "dream")
+    return {
+        "device": device(),
+        "task": task,
+        "flat": picture,
+        "quality": quality,
+        "steps": settings.steps,
+        "size": settings.picture_size if picture else int(settings.texture_size),
+    }

@@ -1,0 +1,49 @@
+"""Below the fold: what few artists change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from .. import catalogue
+from ..properties import network_for_style
+from ..scene import task
+from .panel import PATINA_PT_stylize
+
+
+class PATINA_PT_advanced(bpy.types.Panel):
+    bl_idname = "PATINA_PT_advanced"
+    bl_label = "Advanced"
+    bl_category = PATINA_PT_stylize.bl_category
+    bl_parent_id = PATINA_PT_stylize.bl_idname
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings = context.scene.patina
+        draw(self.layout, settings, settings.mode)
+
+
+def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
+    """What can be set for `mode` beside the main settings."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    column = layout.column()
+    column.prop(settings, "network")
+    if mode != "animate":
+        column.prop(settings, "parameterization")
+    column.prop(settings, "steps")
+    if not picture:
+        column.prop(settings, "texture_size")
+        column.prop(settings, "views")
+    if task.uses_styles(settings, mode):
+        layout.label(text="Layers of the Style")
+        grid = layout.grid_flow(row_major=True, columns=0, even_columns=True, align=True)
+        grid.use_property_split = False
+        for name in catalogue.style_choices(network_for_style(settings)):
+            grid.prop_enum(settings, "layers", name)
+
+
+classes = (PATINA_PT_advanced,)

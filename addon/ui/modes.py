@@ -1,0 +1,102 @@
+"""What each mode has to set; the rest is below the fold, in `advanced`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...backend.terminal import clock
+from .. import catalogue, timings
+from ..properties import network_for_style
+from ..scene import task
+from . import styles
+
+BUTTONS = {
+    "style": "Stylize",
+    "dream": "Dream",
+    "texture": "Make Texture",
+    "transparent": "Dream",
+    "animate": "Make Textures",
+}
+QUALITIES = (("draft", "Draft"), ("standard", "Standard"), ("final", "Final"))
+
+
+def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
+    """The settings of `mode`; `picture`: for the image of an Image Editor."""
+    if mode == "animate":
+        draw_animation(layout, settings)
+    elif task.uses_styles(settings, mode):
+        if not (picture and mode == "texture"):
+            styles.draw_choice(layout, settings)
+            styles.draw_mixture(layout, settings)
+    else:
+        if mode == "dream" and not picture:
+            layout.prop(settings, "present")
+        if not task.is_deepdream(settings, mode, picture):
+            draw_target(layout, settings.target, settings)
+    column = layout.column()
+    if mode == "style":
+        column.prop(settings, "strength", slider=True)
+        if not picture:
+            column.prop(settings, "colors")
+            column.prop(settings, "style_size")
+    if mode in ("style", "texture") and not picture:
+        column.prop(settings, "relief")
+    if mode == "texture":
+        column.prop(settings, "scales")
+        if picture:
+            column.prop(settings, "tileable")
+    if picture:
+        column.prop(settings, "picture_size")
+    draw_quality(layout, settings, mode, picture)
+    row = layout.row(align=True)
+    row.prop(settings, "seed")
+    row.operator("patina.new_seed", text="", icon="FILE_REFRESH")
+
+
+def draw_animation(layout: Any, settings: Any) -> None:
+    layout.prop(settings, "between")
+    if settings.between == "styles":
+        styles.draw_choice(layout, settings)
+        styles.draw_choice(layout, settings.style_to, end=True)
+    else:
+        draw_target(layout, settings.target, settings)
+        draw_target(layout, settings.target_to, settings)
+    column = layout.column()
+    column.prop(settings, "frames")
+    column.prop(settings, "aligned")
+
+
+def draw_target(layout: Any, target: Any, settings: Any) -> None:
+    """What to dream of."""
+    column = layout.column(align=True)
+    column.prop(target, "kind")
+    if target.kind == "class":
+        column.prop(target, "class_name", icon="VIEWZOOM")
+        return
+    column.prop(target, "layer", icon="VIEWZOOM")
+    column.prop(target, "channel")
+    count = catalogue.networks()[network_for_style(settings)].layers.get(target.layer)
+    if count is not None and target.channel >= count:
+        column.label(text=f"0–{count - 1}", icon="ERROR", translate=False)
+
+
+def draw_quality(layout: Any, settings: Any, mode: str, picture: bool) -> None:
+    """The qualities, one below the other, each with the time that it takes on this machine."""
+    column = layout.column(align=True)
+    column.use_property_split = False
+    guessed = False
+    for quality, label in QUALITIES:
+        expected = timings.expected(task.kind(settings, mode, quality, picture))
+        guessed = guessed or (expected is not None and not expected.measured)
+        column.prop_enum(settings, "quality", quality, text=label + time_text(expected))
+    if guessed:
+        row = column.row()
+        row.active = False
+        row.label(text="≈ estimated from other jobs")
+
+
+def time_text(expected: timings.Expected | None) -> str:
+    """What follows a quality's name: nothing while nothing is known."""
+    if expected is None:
+        return ""
+    return f"   {'' if expected.measured else '≈ '}{clock(expected.seconds)}"
