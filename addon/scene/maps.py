@@ -48,9 +48,7 @@ def add_maps(obj: bpy.types.Object, folder: Path) -> None:
 
 def load_data(path: Path, name: str) -> bpy.types.Image:
     """A packed image whose numbers are taken as they are."""
-    loaded = result.load_packed(path, f"{name} {path.stem.capitalize()}")
-    loaded.colorspace_settings.name = "Non-Color"
-    return loaded
+    return result.load_packed(path, f"{name} {path.stem.capitalize()}", "Non-Color")
 
 
 def patina_node(stylized: bpy.types.Material) -> bpy.types.Node:
