@@ -20,8 +20,8 @@ BLENDERS := 4.2.23 4.5.15 5.0.1
 # The add-on, run from here, takes this environment instead of the artist's.
 export PATINA_BACKEND := $(CURDIR)/$(BACKEND)
 
-.PHONY: help demo test lint test-backend test-networks test-addon test-blenders test-export test-gui extension \
-	repository wheelhouse backend blender doctor gallery clean
+.PHONY: help demo test lint test-backend test-networks test-addon test-blenders test-whole test-export test-gui \
+	extension repository wheelhouse backend blender doctor pins gallery clean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,12 +29,14 @@ help:
 	@echo "make test           lint, types and every test"
 	@echo "make test-blenders  the add-on's tests on Blender $(BLENDERS)"
 	@echo "make test-networks  every objective on every registered network, not one of each family alone"
+	@echo "make test-whole     the whole backend set up from wheels by the operator, on each of those"
 	@echo "make test-export    every exported format, judged by other people's software; pictures in out/export/"
 	@echo "make test-gui       a real Blender in a window, clicked through; pictures in out/gui/ (Linux, root)"
 	@echo "make extension      dist/patina-VERSION.zip"
 	@echo "make repository     dist/repository/, which Blender can subscribe to"
 	@echo "make wheelhouse     dist/wheelhouse/, to set up machines without a network"
 	@echo "make gallery        docs/gallery.md: a picture of everything, and the numbers behind it"
+	@echo "make pins           whether every pinned package has a wheel for every system and Python"
 	@echo "make doctor         what the backend finds on this machine"
 
 demo: backend blender extension
@@ -61,6 +63,12 @@ test-blenders: $(BLENDERS:%=test-blender-%)
 
 test-blender-%: .env/blender-%/.complete backend
 	.env/blender-$*/bin/python -B -m pytest tests/addon tests/setup/test_extension.py
+
+# The whole backend, set up by the operator without a network on each Blender: minutes and gigabytes.
+test-whole: wheelhouse $(BLENDERS:%=test-whole-%)
+
+test-whole-%: .env/blender-%/.complete wheelhouse
+	PATINA_WHEELHOUSE=dist/wheelhouse .env/blender-$*/bin/python -B -m pytest -rA tests/setup/test_whole.py
 
 test-export: backend blender $(PROOF)/.complete
 	rm -rf out/export
@@ -94,6 +102,10 @@ repository: blender
 wheelhouse:
 	$(PYTHON) -m addon.setup wheelhouse --wheelhouse dist/wheelhouse --variant $(TORCH) \
 		--torch-index="$(TORCH_INDEX)"
+
+# Whether every pinned package has a wheel for every system and Python; needs a network.
+pins: blender
+	$(IN_BLENDER) tools/check_pins.py $(TORCH_INDEX)
 
 doctor: backend
 	$(IN_BACKEND) -m backend doctor

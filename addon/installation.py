@@ -121,7 +121,8 @@ def begin(verb: str) -> None:
             if value := getattr(settings, option):
                 arguments += [f"--{option}", bpy.path.abspath(value)]
         arguments += [f"--index={settings.index}", f"--torch-index={settings.torch_index}"]
-    _start(verb, blender_python(), arguments)
+    python = system.blenders_python(Path(sys.executable), Path(sys.base_prefix), sys.version_info[:2])
+    _start(verb, python, arguments)
 
 
 def fetch_weights(network: str) -> None:
@@ -150,16 +151,6 @@ def _start(verb: str, python: Path, arguments: list[str]) -> None:
     progress, _verb = Event("progress", stage="starting"), verb
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=TICK_SECONDS, persistent=True)
-
-
-def blender_python() -> Path:
-    """The interpreter that Blender brings. Where Blender was built with the system's, sys.executable may
-    be Blender itself."""
-    executable = Path(sys.executable)
-    if executable.stem.startswith("python"):
-        return executable
-    names = ("python.exe",) if system.SYSTEM == system.WINDOWS else (f"bin/python3.{sys.version_info[1]}",)
-    return next((path for name in names if (path := Path(sys.base_prefix) / name).exists()), executable)
 
 
 def pump() -> bool:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..backend.protocol import Event, read_event
-from .setup.system import clean_environment
+from .setup.system import NO_WINDOW, clean_environment
 
 ENDINGS = ("finished", "failed", "cancelled")
 
@@ -61,7 +61,7 @@ class Process:
             errors="replace",
             # A Ctrl-C on the terminal is for the caller, which then cancels; no console window on Windows.
             start_new_session=True,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            creationflags=NO_WINDOW,
         )
         self._ending: Event | None = None
         self._readers = [self._start(self._read_stdout), self._start(self._read_stderr)]

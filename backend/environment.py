@@ -27,6 +27,7 @@ from .protocol import PatinaError
 
 ROOT = Path(__file__).parents[1]
 REPAIR = "Press Repair in Preferences > Add-ons > Patina."
+REDISTRIBUTABLE = "Install Microsoft's Visual C++ Redistributable for x64, then press Verify."
 GB = 10**9
 LEAST_FREE = 2 * GB  # of disk, for jobs and downloaded weights
 PROBE_SECONDS = 300
@@ -62,7 +63,8 @@ class Report:
                 lines.append(f"  {'':<{width}}  -> {mend}")
         hampered = [finding.subject for finding in self.findings if finding.advice]
         if self.amiss:
-            lines.append(f"Broken: {', '.join(finding.subject for finding in self.amiss)}.")
+            broken = dict.fromkeys(finding.subject for finding in self.amiss)
+            lines.append(f"Broken: {', '.join(broken)}.")
         else:
             lines.append(f"It works, but look at: {', '.join(hampered)}." if hampered else "All is well.")
         return "\n".join(lines)
@@ -89,8 +91,9 @@ def doctor(job_probe: bool = True) -> Report:
         findings.append(_disk())
         if job_probe:
             findings += [_step(), _job()]
-    except ImportError as error:
-        findings.append(Finding("torch", _without_paths(f"cannot be loaded: {error}"), REPAIR))
+    except (ImportError, OSError) as error:  # Windows: OSError for a library that a library lacks
+        cure = REDISTRIBUTABLE if isinstance(error, OSError) and platform.system() == "Windows" else REPAIR
+        findings.append(Finding("torch", _without_paths(f"cannot be loaded: {error}"), cure))
     return Report(tuple(findings))
 
 
@@ -177,15 +180,17 @@ def _rasterizers() -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
-    """The weights that come with the set-up; others are fetched by whoever wants them."""
+    """The weights that come with the set-up, and those that were fetched."""
     from . import weights
     from .networks import registry
 
     for name, entry in registry.entries().items():
         source = entry.sources[0]
-        if not isinstance(source, registry.Packaged):
-            continue
         path = source.find()
+        if not isinstance(source, registry.Packaged):
+            if path is not None:
+                yield Finding("Weights", f"{name}: {path.stat().st_size / 1e6:.0f} MB, fetched")
+            continue
         if path is None:
             yield Finding("Weights", f"{name}: missing", REPAIR)
             continue

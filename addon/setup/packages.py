@@ -42,7 +42,7 @@ def make(plan: Plan, python: system.Python) -> None:
         reason = said.splitlines()[-1] if said else "it gave no reason"
         raise SetupError(
             f"{python.path} could not make a virtual environment: {reason}.",
-            "Name another Python in the preferences; on Debian and Ubuntu install python3-venv.",
+            system.other_python(),
         )
 
 

@@ -31,13 +31,34 @@ OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 LONGEST_WINDOWS_PATH = 259
 DEEPEST_FILE = 150
 
-_NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+NO_WINDOW = getattr(subprocess, "CREATENO_WINDOW", 0)
 _SHORT_SECONDS = 120
 
 
 def python_in(folder: Path, system: str = SYSTEM) -> Path:
     """The interpreter of the virtual environment in `folder`."""
     return folder / "Scripts" / "python.exe" if system == WINDOWS else folder / "bin" / "python"
+
+
+def blenders_python(executable: Path, prefix: Path, version: tuple[int, int], system: str = SYSTEM) -> Path:
+    """The interpreter that Blender brings: `executable` (sys.executable) where that is one.
+
+    Where Blender was built with the system's Python it may be Blender itself; then it is looked for in
+    `prefix` (sys.base_prefix).
+    """
+    if executable.stem.startswith("python"):
+        return executable
+    names = ("bin/python.exe", "python.exe") if system == WINDOWS else ("bin/python{}.{}".format(*version),)
+    return next((path for name in names if (path := prefix / name).exists()), executable)
+
+
+def other_python(system: str = SYSTEM) -> str:
+    """How to get a Python that makes environments, where Blender's own cannot."""
+    least, most = (".".join(map(str, version)) for version in (OLDEST_PYTHON, NEWEST_PYTHON))
+    name = f"name another 64-bit Python, from {least} to {most}, in the preferences"
+    if system == "Linux":
+        return f"Install python3-venv (on Debian and Ubuntu), or {name}."
+    return f"Install Python from python.org, and {name}."
 
 
 def forget_interpreter(folder: Path, system: str = SYSTEM) -> None:
@@ -94,7 +115,7 @@ def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         errors="replace",
         timeout=_SHORT_SECONDS,
         env=clean_environment(os.environ),
-        creationflags=_NO_WINDOW,
+        creationflags=NO_WINDOW,
     )
 
 
@@ -111,7 +132,7 @@ def start(command: Sequence[str], environment: Mapping[str, str], folder: Path) 
             encoding="utf-8",
             errors="replace",
             start_new_session=True,  # without effect on Windows
-            creationflags=_NO_WINDOW,
+            creationflags=NO_WINDOW,
         )
     except OSError as error:
         raise SetupError(
@@ -119,9 +140,9 @@ def start(command: Sequence[str], environment: Mapping[str, str], folder: Path) 
         ) from error
 
 
-def end(process: subprocess.Popen[str]) -> None:
+def end(process: subprocess.Popen[str], system: str = SYSTEM) -> None:
     """End a process that `start` began, and all that it began in turn; wait until it is gone."""
-    if os.name == "nt":
+    if system == WINDOWS:
         run(["taskkill", "/F", "/T", "/PID", str(process.pid)])
     else:
         with contextlib.suppress(ProcessLookupError):
@@ -162,7 +183,7 @@ def ask_python(path: Path) -> Python:
     if answer["missing"]:
         raise SetupError(
             f"{path} lacks the module {answer['missing'][0]}.",
-            "On Debian and Ubuntu install python3-venv; or name another Python.",
+            other_python(),
         )
     return Python(path, version)
 

@@ -48,5 +48,7 @@ def layer_mask(mask: Tensor, size: tuple[int, int], reach: int) -> Tensor:
 
     Features that see across the silhouette must not count; `reach` is about half the receptive field.
     """
-    holes = F.max_pool2d(1 - mask[:, None], 2 * reach + 1, 1, reach) if reach else 1 - mask[:, None]
+    holes, side = 1 - mask[:, None], 2 * reach + 1
+    if reach:  # the largest along columns, then along rows: the same as in the square, and far cheaper
+        holes = F.max_pool2d(F.max_pool2d(holes, (side, 1), 1, (reach, 0)), (1, side), 1, (0, reach))
     return F.adaptive_avg_pool2d(1 - holes, size)[:, 0]

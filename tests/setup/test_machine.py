@@ -51,11 +51,11 @@ def everything(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*")) if folder.exists() else []
 
 
-def namespace(*command: str) -> list[str]:
-    """Run `command` with mounts of its own; skips the test where the system does not let us."""
-    prefix = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
+def namespace(*command: str, unshare: str = "--mount") -> list[str]:
+    """Run `command` with mounts, or something else, of its own; skips the test where that is not allowed."""
+    prefix = ["unshare", unshare] if os.geteuid() == 0 else ["unshare", "--map-root-user", unshare]
     if not shutil.which("unshare") or subprocess.run([*prefix, "true"], capture_output=True).returncode:
-        pytest.skip("this system does not let a test make a small disk of its own")
+        pytest.skip(f"this system does not let a test do: {' '.join(prefix)}")
     return [*prefix, *command]
 
 

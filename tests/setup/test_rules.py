@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,6 +64,86 @@ def test_forgetting_an_interpreter_leaves_the_rest(tmp_path: Path):
     system.forget_interpreter(tmp_path, "Windows")
     system.forget_interpreter(tmp_path, "Linux")
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["pip", "pip"]
+
+
+def test_blenders_own_interpreter(tmp_path: Path):
+    """sys.executable, unless that is Blender itself; then what lies where each system's Blender has it."""
+    python = Path("C:/Blender/4.5/python/bin/python.exe")
+    assert system.blenders_python(python, tmp_path, (3, 11), "Windows") == python
+    blender = tmp_path / "blender"
+    assert (
+        system.blenders_python(blender, tmp_path, (3, 11), "Linux") == blender
+    )  # asked, it says what is wrong
+    (tmp_path / "bin").mkdir()
+    for name in ("python.exe", "python3.11", "python3.13"):
+        (tmp_path / "bin" / name).write_text("")
+    expected = {"Windows": "python.exe", "Linux": "python3.11", "Darwin": "python3.11"}
+    for on, name in expected.items():
+        assert system.blenders_python(blender, tmp_path, (3, 11), on) == tmp_path / "bin" / name
+
+
+def test_how_to_get_another_python():
+    assert "python3-venv" in system.other_python("Linux")
+    for on in ("Windows", "Darwin"):
+        assert "python.org" in system.other_python(on)
+        assert "python3-venv" not in system.other_python(on)
+
+
+def test_ending_a_process_on_windows_takes_its_children_along(monkeypatch):
+    commands: list[list[str]] = []
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, text=True)
+
+    def run(command: list[str]) -> None:
+        commands.append(command)
+        child.kill()
+
+    monkeypatch.setattr(system, "run", run)
+    system.end(child, "Windows")
+    assert commands == [["taskkill", "/F", "/T", "/PID", str(child.pid)]]
+    assert child.returncode is not None
+    child.stdin.close()
+
+
+def test_lock_on_windows(tmp_path: Path, monkeypatch):
+    """The module as Windows would load it: the first byte is locked without waiting, a refusal is told."""
+    calls: list[tuple[int, int]] = []
+
+    def locking(descriptor: int, mode: int, count: int) -> None:
+        os.fstat(descriptor)
+        calls.append((mode, count))
+        if len(calls) > 1:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(LK_NBLCK=2, locking=locking))
+    monkeypatch.setattr(sys, "platform", "win32")
+    spec = importlib.util.spec_from_file_location("addon.setup.windows", system.__file__)
+    windows = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, windows)
+    spec.loader.exec_module(windows)
+    with windows.lock(tmp_path / "backend.lock"):
+        with pytest.raises(SetupError, match="Another Blender"), windows.lock(tmp_path / "backend.lock"):
+            pass
+        assert calls == [(2, 1), (2, 1)]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nvidia_on_windows(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("SYSTEMROOT", str(tmp_path))
+    assert not system.has_nvidia("Windows")
+    (tmp_path / "System32").mkdir()
+    (tmp_path / "System32" / "nvcuda.dll").write_text("")
+    assert system.has_nvidia("Windows")
+    assert not system.has_amd("Windows")
+
+
+def test_read_only_files_are_removed_too(tmp_path: Path):
+    """Windows refuses those at first; here a folder that may not be written to stands for them."""
+    inside = tmp_path / "environment" / "Lib"
+    inside.mkdir(parents=True)
+    (inside / "module.py").write_text("")
+    (inside / "module.py").chmod(0o400)
+    system.remove_tree(tmp_path / "environment")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_only_what_steers_pip_elsewhere_is_taken_away():
