@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 
 from . import styles
-from .scene import task
+from .scene import convert, task
 
 
 @dataclass(frozen=True)
@@ -20,46 +20,45 @@ class Advice:
 
 
 def of_selection(context: bpy.types.Context) -> list[Advice]:
-    """What is to be said about the selected objects, in the order of its weight."""
+    """What is to be said about the selected objects: first what stops it."""
     selected = list(context.selected_objects)
-    meshes = [obj for obj in selected if obj.type == "MESH"]
     if not selected:
         return [Advice("Select a mesh object to paint.", stops=True)]
-    if not meshes:
-        return [
-            Advice(
-                "{} is no mesh. Select one, or convert it (Object > Convert > Mesh).", _names(selected), True
-            )
-        ]
-    found = [advice for obj in meshes for advice in _of_object(obj)]
+    unwrap = context.scene.patina.unwrap
+    each = {obj.name: _of_object(obj, unwrap) for obj in selected if _has_surface(obj)}
+    if not each:
+        words = "{} has no surface to paint. Select a mesh, a curve or a text."
+        return [Advice(words, (selected[0].name,), True)]
+    found = [advice for told in each.values() for advice in told]
+    if any(not any(advice.stops for advice in told) for told in each.values()):
+        found = [replace(advice, stops=False) for advice in found]  # at least one can be painted
     found.sort(key=lambda advice: not advice.stops)
-    if len(meshes) > 1 and all(any(advice.stops for advice in _of_object(obj)) for obj in meshes):
-        return found
-    if len(meshes) > 1:
-        found = [Advice(advice.text, advice.names) for advice in found]  # the others can be painted
-    if len(selected) > len(meshes):
-        found.append(Advice("What is no mesh among the selected stays as it is."))
+    if len(selected) > len(each):
+        found.append(Advice("What has no surface among the selected stays as it is."))
     return found
 
 
-def _of_object(obj: bpy.types.Object) -> list[Advice]:
+def _has_surface(obj: bpy.types.Object) -> bool:
+    return obj.type in ("MESH", *convert.CURVES) or obj.instance_collection is not None
+
+
+def _of_object(obj: bpy.types.Object, unwrap: bool) -> list[Advice]:
     if obj.library is not None:
-        return [
-            Advice(
-                "{} is linked from a library. Make it local first (Object > Relations).", (obj.name,), True
-            )
-        ]
-    if obj.mode == "EDIT":
-        return [Advice("{} is in Edit Mode. Leave it with Tab.", (obj.name,), True)]
-    if not obj.data.polygons:
-        return [Advice("{} has no faces.", (obj.name,), True)]
+        words = "{} is linked from a library. Make it local first (Object > Relations)."
+        return [Advice(words, (obj.name,), True)]
+    if obj.type != "MESH":
+        return [Advice("{} becomes a mesh; the original is kept, hidden.", (obj.name,))]
     found = []
-    if not obj.data.uv_layers:
-        found.append(Advice("{} has no UV map.", (obj.name,)))
+    if obj.data.polygons and not obj.data.uv_layers:
+        if unwrap:
+            found.append(Advice("{} has no UV map: it gets one.", (obj.name,)))
+        else:
+            words = "{} has no UV map. Switch on Unwrap (Advanced), or unwrap it by hand."
+            found.append(Advice(words, (obj.name,), True))
     materials = [slot.material for slot in obj.material_slots if slot.material]
-    shared = [material for material in materials if material.library is not None]
-    if shared:
-        found.append(Advice("The material {} is linked: a local copy is painted.", (shared[0].name,)))
+    linked = [material for material in materials if material.library is not None]
+    if linked:
+        found.append(Advice("The material {} is linked: a local copy is painted.", (linked[0].name,)))
     if obj.data.users > 1:
         found.append(Advice("Others share the mesh of {}: they keep their materials.", (obj.name,)))
     return found
@@ -76,6 +75,3 @@ def of_settings(settings: bpy.types.PropertyGroup, mode: str) -> list[Advice]:
         found.append(Advice("At strength 0 the object stays as it is."))
     return found
 
-
-def _names(objects: list[bpy.types.Object]) -> tuple[str, ...]:
-    return (objects[0].name,)

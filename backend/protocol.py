@@ -390,11 +390,12 @@ def read_job(folder: Path) -> Job:
         raise PatinaError(
             f"job.json: tiles is malformed ({error}).", 'Write it as [{"name": …, "content": …}].', "tiles"
         ) from None
-    lists = {name: raw.pop(name, ()) for name in ("cppns", "layers")}
-    for name, value in lists.items():
+    for name in ("cppns", "layers"):
+        value = raw.get(name, ())
         if not isinstance(value, list | tuple):
             raise PatinaError(f"job.json: {name} is {value!r}.", "Write it as a list of texts.", name)
-    return Job(styles=styles, targets=targets, tiles=tiles, **{k: tuple(v) for k, v in lists.items()}, **raw)
+        raw[name] = tuple(value)
+    return Job(styles=styles, targets=targets, tiles=tiles, **raw)
 
 
 @dataclass(frozen=True)

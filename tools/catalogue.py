@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "addon" / "catalogue"
 sys.path.insert(0, str(ROOT))
 
-from backend import networks  # noqa: E402
-from backend.networks import classes  # noqa: E402
-from backend.networks.registry import Downloaded  # noqa: E402
+networks = import_module("backend.networks")
 
 # Those that the literature shows features of; the command line knows torchvision's others too.
 SHOWN = ("vgg16", "alexnet", "efficientnet_lite0", "squeezenet", "vgg19", "googlenet", "resnet50")
@@ -38,7 +37,7 @@ def describe(name: str) -> dict[str, Any]:
     layers = {layer.name: layer.channels for layer in network.layers() if layer.stride}
     return {
         "classes": not source.headless,
-        "download": round(source.megabytes) if isinstance(source, Downloaded) else 0,
+        "download": round(source.megabytes) if hasattr(source, "megabytes") else 0,
         "style_layers": list(network.style_layers),
         "layers": layers,
     }
@@ -48,7 +47,7 @@ def files() -> dict[str, str]:
     """The texts of the files, by name."""
     described = {name: describe(name) for name in SHOWN}
     return {
-        "classes.txt": "".join(f"{name}\n" for name in classes.names()),
+        "classes.txt": "".join(f"{name}\n" for name in import_module("backend.networks.classes").names()),
         "networks.json": json.dumps(described, indent=1) + "\n",
     }
 

@@ -71,11 +71,9 @@ def lamp() -> None:
     bpy.ops.object.light_add()
 
 
-def no_faces() -> None:
+def text() -> None:
     nothing()
-    obj = bpy.data.objects.new("Dust", bpy.data.meshes.new("Dust"))
-    bpy.context.scene.collection.objects.link(obj)
-    obj.select_set(True)
+    bpy.ops.object.text_add()
 
 
 def no_uvs() -> None:
@@ -110,10 +108,10 @@ def empty_slot() -> None:
 
 SELECTIONS = {
     "nothing": (nothing, "Select a mesh", True),
-    "no mesh": (lamp, "is no mesh", True),
-    "no faces": (no_faces, "has no faces", True),
+    "no surface": (lamp, "has no surface", True),
+    "a text": (text, "becomes a mesh", False),
     "no UVs": (no_uvs, "has no UV map", False),
-    "Edit Mode": (edited, "Edit Mode", True),
+    "Edit Mode": (edited, "", False),
     "a shared mesh": (shared, "Others share", False),
     "a fake user": (kept, "", False),
     "several": (several, "", False),
@@ -153,12 +151,15 @@ def test_a_linked_object_is_told_to_be_made_local(tmp_path):
     drawn()
 
 
-def test_one_bad_object_among_several_does_not_stop_the_others(cube):
+def test_one_bad_object_among_several_does_not_stop_the_others(cube, settings):
     several()
-    bpy.context.object.data.clear_geometry()
+    settings.unwrap = False
+    no_uvs()
     advice = readiness.of_selection(bpy.context)
-    assert ["has no faces" in each.text for each in advice] == [True]
+    assert [each.text.startswith("{} has no UV map. Switch on Unwrap") for each in advice] == [True]
     assert not any(each.stops for each in advice)
+    cube.select_set(False)
+    assert any(each.stops for each in readiness.of_selection(bpy.context))
 
 
 def test_an_image_that_is_not_chosen_stops_it(cube, settings):

@@ -84,6 +84,8 @@ REFUSED = {
     "style_size": [0, -1, "1", math.nan, math.inf],
     "seed": [-1, 2**32, 1.0, "1", None, True],
     "steps": [0, -5, 1.5, "10", 100_001],
+    "views": [0, -1, 17, 2.0, "2", True],
+    "layers": [3, "relu1_1", [3], [""], None],
     "tiles": ["a", [3], [{}], [{"name": 3}], [{"name": "a", "content": 3}], [{"name": "a", "size": 1}]]
     + [[{"name": "a"}] * 257],
     "mask": [3, True],

@@ -15,7 +15,7 @@ import pytest
 from meshes import quad, sphere, write_npz
 from PIL import Image
 
-from backend import report, stylize
+from backend import optimize, report, stylize
 from backend.__main__ import main
 from backend.protocol import (
     CANCELLED,
@@ -399,7 +399,27 @@ def test_a_picture_that_is_none_is_refused_by_name(what, name, run, tmp_path):
     refused(run, tmp_path, field, said.replace("style.png", name))
 
 
+def test_layers_and_views_are_those_of_the_job(tmp_path, monkeypatch):
+    drawn, seen = [], []
+    draw, look = optimize._Bank.draw, optimize._Score.__init__
+
+    def count(self, views, random):
+        drawn.append(views)
+        return draw(self, views, random)
+
+    def note(self, *arguments):
+        look(self, *arguments)
+        seen.append(self.layers)
+
+    monkeypatch.setattr(optimize._Bank, "draw", count)
+    monkeypatch.setattr(optimize._Score, "__init__", note)
+    do(folder_of(tmp_path), replace(JOB, layers=("relu1_1", "relu3_1"), views=3))
+    assert set(drawn) == {3}
+    assert {tuple(layers) for layers in seen} == {("relu1_1", "relu3_1")}
+
+
 JOBS = {
+    "a layer that is not there": ({"layers": ["relu9_9"]}, "layer", "relu9_9"),
     "another version": ({"version": 2}, "version", "reads version 1"),
     "an unknown field": ({"colour": "red"}, "colour", "unknown field"),
     "a wrong type": ({"seed": "one"}, "seed", "'one'"),

@@ -1,0 +1,44 @@
+"""What the add-on knows of networks, classes and qualities without torch is what the backend has."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+
+from addon import timings
+from backend import dream, networks, optimize
+from backend.protocol import QUALITIES
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_files_are_what_the_tool_writes():
+    spec = importlib.util.spec_from_file_location("catalogue", ROOT / "tools" / "catalogue.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    for name, text in tool.files().items():
+        assert (tool.FOLDER / name).read_text(encoding="utf-8") == text, f"run tools/catalogue.py: {name}"
+
+
+@pytest.mark.parametrize("name", ["vgg16", "efficientnet_lite0"])
+def test_a_network_with_its_weights_has_the_same_layers(name):
+    from addon import catalogue
+
+    network = networks.load(name, torch.device("cpu"))
+    layers = {layer.name: layer.channels for layer in network.layers() if layer.stride}
+    assert layers == catalogue.networks()[name].layers
+    assert set(network.style_layers) <= set(catalogue.style_choices(name))
+    assert catalogue.networks()[name].classes == ("logits" in {layer.name for layer in network.layers()})
+
+
+def test_guessed_times_grow_as_the_work_does():
+    """A guess need not be exact, but the next quality must not surprise by a factor of two."""
+    pixels = {q: sum(stage.steps * stage.size**2 for stage in optimize.STAGES[q]) for q in QUALITIES}
+    for quality in QUALITIES:
+        steps, work = timings.ON_MESH[quality]
+        assert 0.5 < work / (pixels[quality] / pixels["draft"]) < 2
+        assert 0.5 < steps / sum(stage.steps for stage in optimize.STAGES[quality]) < 2
+        assert timings.OTHER[quality] == round(dream.STEPS["dream"] * dream.QUALITY_STEPS[quality])
