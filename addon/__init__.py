@@ -16,11 +16,12 @@ def _modules() -> tuple:
         export,
         install,
         make_paintable,
+        paint_image,
         queue,
         settings,
         stylize,
     )
-    from .ui import advanced, panel, presets, progress
+    from .ui import advanced, image_editor, panel, presets, progress
     from .ui import export as export_panel
     from .ui import styles as style_list
 
@@ -33,6 +34,7 @@ def _modules() -> tuple:
         install,
         make_paintable,
         stylize,
+        paint_image,
         cancel,
         apply,
         compare,
@@ -44,6 +46,7 @@ def _modules() -> tuple:
         presets,
         panel,
         advanced,
+        image_editor,
         progress,
         export_panel,
     )

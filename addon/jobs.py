@@ -17,7 +17,7 @@ from pathlib import Path
 
 import bpy
 
-from ..backend.protocol import REPORT_FILE, TEXTURE_FILE, Event, PatinaError, numbered
+from ..backend.protocol import IMAGE_FILE, REPORT_FILE, TEXTURE_FILE, Event, PatinaError, numbered
 from . import problems, timings
 from .folders import EXTENSION, user_file
 from .process import Process, python_command
@@ -37,7 +37,8 @@ class Run:
     python: Path
     object_name: str
     object_uid: int  # Blender's session_uid: never given twice, other than names
-    textures: tuple[Texture, ...]
+    textures: tuple[Texture, ...] = ()  # of the object; none for a flat picture
+    picture: str = ""  # the image that a flat picture was made from, by name
     state: str = WAITING
     progress: Event = field(default_factory=lambda: Event("progress"))
     notes: list[str] = field(default_factory=list)
@@ -48,6 +49,8 @@ class Run:
     def files(self) -> list[Path]:
         """The files of its textures, in their order."""
         count = len(self.textures)
+        if not count:
+            return [self.folder / IMAGE_FILE]
         return [self.folder / numbered(TEXTURE_FILE, index, count) for index in range(count)]
 
     @property
@@ -234,10 +237,10 @@ def _visible() -> tuple[object, ...]:
 
 
 def redraw() -> None:
-    """Have the sidebars of all 3D viewports drawn again; not the viewports, which may take long."""
+    """Have the sidebars of 3D viewports and image editors drawn again; not the views, which may take long."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
+            if area.type in ("VIEW_3D", "IMAGE_EDITOR"):
                 for region in area.regions:
                     if region.type == "UI":
                         region.tag_redraw()

@@ -74,4 +74,3 @@ def of_settings(settings: bpy.types.PropertyGroup, mode: str) -> list[Advice]:
     if mode == "style" and settings.strength == 0:
         found.append(Advice("At strength 0 the object stays as it is."))
     return found
-

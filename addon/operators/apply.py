@@ -6,11 +6,14 @@ import bpy
 
 from ...backend.protocol import PatinaError
 from .. import jobs
-from ..scene import maps, result
+from ..scene import maps, picture, result
 
 
 def apply(run: jobs.Run) -> list[bpy.types.Image]:
-    """Show the textures of `run` on its object, in copies of its materials. Raises PatinaError."""
+    """Show the textures of `run` on its object, in copies of its materials; or its picture, in the editors of
+    the one that it was made from. Raises PatinaError."""
+    if not run.textures:
+        return [picture.show(run.texture, run.object_name, bpy.data.images.get(run.picture))]
     obj = run.find_object()
     shown = result.show(obj, run.textures, maps.shown_first(run.files))
     maps.add_maps(obj, run.folder)

@@ -1,0 +1,52 @@
+"""Paint the image of an Image Editor."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...backend.protocol import PatinaError
+from ...backend.terminal import ProgressBar
+from .. import folders, jobs, problems
+from ..scene import job, picture
+
+
+def prepare(settings: bpy.types.PropertyGroup, image: bpy.types.Image | None) -> jobs.Run:
+    """A job for `image`, ready to be submitted. Raises PatinaError."""
+    python = folders.backend_python()
+    job.remove_old(folders.jobs())
+    folder = picture.write(image, settings, folders.jobs())
+    before = image.name if image is not None else ""
+    return jobs.Run(folder, python, picture.name_of(image, settings), 0, picture=before)
+
+
+class PATINA_OT_paint_image(bpy.types.Operator):
+    """Make a new image from the one that is open here, and show it. The open one stays as it is"""
+
+    bl_idname = "patina.paint_image"
+    bl_label = "Paint Image"
+
+    image: bpy.props.StringProperty(
+        name="Image", description="The image to work on, by name; empty for the one that is open here"
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        problems.clear("image")
+        image = bpy.data.images.get(self.image) or getattr(context.space_data, "image", None)
+        try:
+            run = prepare(context.scene.patina, image)
+        except PatinaError as error:
+            problems.tell(error, "image")
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        jobs.submit(run)
+        if not bpy.app.background:
+            return {"FINISHED"}  # the timer sees to the rest
+        bar = ProgressBar()
+        jobs.run_to_end(lambda run: bar.show(run.progress, run.object_name))
+        bar.end()
+        if run.error:
+            self.report({"ERROR"}, str(run.error))
+        return {"FINISHED"} if run.state == jobs.FINISHED else {"CANCELLED"}
+
+
+classes = (PATINA_OT_paint_image,)

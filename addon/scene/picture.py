@@ -1,0 +1,61 @@
+"""A flat image → a job, and its result → a new image, shown where the first one was. The first one stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from ...backend.protocol import Job, PatinaError, Style, write_job
+from ..properties import PatinaSettings
+from . import image as images
+from . import result, task
+from .job import new_folder
+
+NAMES = {"stylize": "Stylized", "dream": "Dream", "deepdream": "DeepDream", "texture": "Texture"}
+
+
+def needs_image(settings: PatinaSettings) -> bool:
+    """Whether the job works on an image, and not from nothing."""
+    return settings.picture_mode != "dream"
+
+
+def name_of(image: bpy.types.Image | None, settings: PatinaSettings) -> str:
+    """The name of the job, and of the image that it makes."""
+    if needs_image(settings) and image is not None:
+        return f"{image.name} {NAMES[settings.picture_mode]}"
+    return f"{settings.target.class_name.capitalize()} Dream" if settings.target.kind == "class" else "Dream"
+
+
+def write(image: bpy.types.Image | None, settings: PatinaSettings, jobs: Path) -> Path:
+    """Write a job for `image` into a new folder under `jobs`. Raises PatinaError, and then leaves none."""
+    mode = task.FLAT_MODES[settings.picture_mode]
+    fields = task.fields(settings, mode, picture=True)
+    files = task.style_files(settings, "style") if settings.picture_mode == "stylize" else []
+    if image is None and needs_image(settings):
+        raise PatinaError("No image is open here.", "Open one in this editor, or choose Dream.", "image")
+    name = name_of(image, settings)
+    with new_folder(name, jobs) as folder:
+        content, styles = None, task.copy_styles(files, folder)
+        if mode == "texture":
+            styles = (Style("style.png"),)
+            images.save_srgb(image, folder / "style.png")
+        elif needs_image(settings):
+            content = "content.png"
+            images.save_srgb(image, folder / content)
+        write_job(folder, Job(name=name, content=content, styles=styles, **fields))
+    return folder
+
+
+def show(file: Path, name: str, before: bpy.types.Image | None) -> bpy.types.Image:
+    """Load `file` as a new, packed image and show it in every Image Editor that shows `before`."""
+    shown = result.load_packed(file, name)
+    for editor in _editors():
+        if editor.image == before:
+            editor.image = shown
+    return shown
+
+
+def _editors() -> list[bpy.types.SpaceImageEditor]:
+    areas = [area for screen in bpy.data.screens for area in screen.areas if area.type == "IMAGE_EDITOR"]
+    return [area.spaces.active for area in areas if area.ui_type == "IMAGE_EDITOR"]

@@ -1,0 +1,112 @@
+"""The Image Editor's panel: the jobs of flat images, and what comes back."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import bpy
+import numpy as np
+import pytest
+import recorder
+from bl_ext.user_default.patina.addon import folders, jobs, problems
+from bl_ext.user_default.patina.addon.operators import paint_image
+from bl_ext.user_default.patina.addon.ui import image_editor
+from bl_ext.user_default.patina.backend.protocol import Job, read_job
+
+MODES = ("stylize", "dream", "deepdream", "texture")
+
+
+@pytest.fixture(autouse=True)
+def settings(_clean_file) -> bpy.types.PropertyGroup:
+    settings = bpy.context.scene.patina
+    settings.picture_size, settings.steps = 64, 2
+    return settings
+
+
+@pytest.fixture
+def photo() -> bpy.types.Image:
+    image = bpy.data.images.new("Photo", 96, 64)
+    image.pixels.foreach_set(np.random.default_rng(0).random(96 * 64 * 4, np.float32))
+    return image
+
+
+def written(image: bpy.types.Image | None) -> Job:
+    return read_job(paint_image.prepare(bpy.context.scene.patina, image).folder)
+
+
+def shown(image: bpy.types.Image | None = None) -> tuple[set[str], recorder.Recorder]:
+    space = SimpleNamespace(image=image)
+    drawn = [
+        recorder.draw(panel, space=space)
+        for panel in (image_editor.PATINA_PT_image, image_editor.PATINA_PT_image_advanced)
+    ]
+    return {name for layout in drawn for _, name in layout.props}, drawn[0]
+
+
+SHOWN = {
+    "stylize": {"style", "strength", "layers"},
+    "dream": {"class_name", "kind"},
+    "deepdream": set(),
+    "texture": {"scales", "tileable", "layers"},
+}
+NEVER = {"colors", "style_size", "relief", "texture_size", "views", "unwrap", "present"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_each_mode_shows_its_own_settings_only(settings, photo, mode):
+    settings.picture_mode = mode
+    names, layout = shown(photo)
+    assert names & (set().union(*SHOWN.values()) | NEVER) == SHOWN[mode]
+    assert {"picture_size", "quality", "seed"} <= names
+    assert "patina.paint_image" in layout.operators
+
+
+def test_without_an_image_it_says_so(settings):
+    assert "Open an image" in " ".join(shown()[1].texts)
+    settings.picture_mode = "dream"
+    assert "Open an image" not in " ".join(shown()[1].texts)
+
+
+def test_the_jobs(settings, photo):
+    job = written(photo)
+    assert (job.task, job.content, job.mesh, job.parameterization) == (
+        "stylize",
+        "content.png",
+        None,
+        "fourier",
+    )
+    settings.picture_mode = "dream"
+    job = written(None)
+    assert (job.task, job.content, job.targets[0].name, job.image_size) == ("dream", None, "daisy", 64)
+    settings.picture_mode = "deepdream"
+    job = written(photo)
+    assert (job.targets[0].kind, job.content) == ("deepdream", "content.png")
+    settings.picture_mode = "texture"
+    job = written(photo)
+    assert (job.task, job.tileable, job.scales) == ("synthesize", True, 3)
+    assert [style.image for style in job.styles] == ["style.png"]
+
+
+def test_no_image_is_an_error_with_its_cure(settings):
+    with pytest.raises(RuntimeError, match="No image is open here"):
+        bpy.ops.patina.paint_image()
+    assert [problem.field for problem in problems.shown] == ["image"]
+    assert not folders.jobs().is_dir() or not list(folders.jobs().iterdir())
+
+
+def test_a_deepdream_is_a_new_image_in_the_editor_of_the_old(settings, photo):
+    settings.picture_mode = "deepdream"
+    editor = next(
+        area.spaces.active
+        for screen in bpy.data.screens
+        for area in screen.areas
+        if area.ui_type == "IMAGE_EDITOR"
+    )
+    editor.image = photo
+    assert bpy.ops.patina.paint_image(image="Photo") == {"FINISHED"}
+    made = bpy.data.images["Photo DeepDream"]
+    assert tuple(made.size) == (64, 43)
+    assert made.packed_file
+    assert bpy.data.images["Photo"] == photo
+    assert editor.image == made
+    assert jobs.ended[-1].state == jobs.FINISHED
