@@ -81,11 +81,11 @@ class PatinaPreferences(bpy.types.AddonPreferences):
             _draw_buttons(layout)
         settings = layout.column()
         settings.enabled = installation.process is None
-        self.draw_settings(settings)
+        self.draw_settings(settings, width)
         if known.doctor:
             _draw_doctor(layout)
 
-    def draw_settings(self, layout: bpy.types.UILayout) -> None:
+    def draw_settings(self, layout: bpy.types.UILayout, width: float) -> None:
         layout.prop(self, "variant")
         row = layout.row()
         row.alignment = "RIGHT"
@@ -99,7 +99,7 @@ class PatinaPreferences(bpy.types.AddonPreferences):
             row.label(text=f"The backend has that for {known.label}: Repair changes it", icon="INFO")
         wanted = known.best if self.variant == "auto" else installation.chosen()
         if wanted.shelf and not self.wheelhouse:
-            self.draw_torch_index(layout, wanted)
+            self.draw_torch_index(layout, wanted, width)
         layout.prop(self, "device")
         layout.prop(self, "folder")
         row = layout.row()
@@ -116,15 +116,16 @@ class PatinaPreferences(bpy.types.AddonPreferences):
             layout.prop(self, "wheelhouse")
             layout.prop(self, "index")
 
-    def draw_torch_index(self, layout: bpy.types.UILayout, wanted: variants.Variant) -> None:
+    def draw_torch_index(self, layout: bpy.types.UILayout, wanted: variants.Variant, width: float) -> None:
         """For a build of torch that only PyTorch's own index has: how to get that index's address."""
         box = layout.box()
-        text = f"Torch for {wanted.label} comes from PyTorch's own index. Look up {wanted.shelf} there:"
-        row = box.row()
-        row.label(text=text, icon="INFO" if self.torch_index else "ERROR")
-        row.operator("wm.url_open", text="pytorch.org", icon="URL").url = variants.GET_STARTED
-        box.label(text=f"Choose Pip and {wanted.shelf}, copy the command, and paste it here.", icon="BLANK1")
+        text = (
+            f"Torch for {wanted.label} is on PyTorch's own index. At pytorch.org choose Pip and "
+            f"{wanted.shelf}, copy the command that it shows, and paste it here."
+        )
+        wrapped(box, text, width, "INFO" if self.torch_index else "ERROR")
         box.prop(self, "torch_index")
+        box.operator("wm.url_open", text="Open pytorch.org", icon="URL").url = variants.GET_STARTED
 
 
 def _draw_state(layout: bpy.types.UILayout, width: float) -> None:

@@ -27,13 +27,21 @@ def draw_cure(layout: bpy.types.UILayout, problem: problems.Problem) -> None:
     """The button that mends it, or that leads to where it can be mended."""
     if problem.field == "backend":
         if "online" in may_begin(SET_UP):
-            row = layout.row()
-            row.use_property_split = False
-            system = bpy.context.preferences.system
-            row.prop(system, "use_online_access", text="Allow Online Access", toggle=True, icon="INTERNET")
+            _draw_online(layout)
         row = layout.row(align=True)
         row.operator("patina.set_up", text="Set Up Backend", icon="IMPORT")
         row.operator("preferences.addon_show", text="", icon="PREFERENCES").module = folders.PACKAGE
+    elif problem.field == "network":  # weights that are not here; the next job fetches them, if it may
+        if not bpy.app.online_access:
+            _draw_online(layout)
+        layout.operator("patina.choose_weights_file", icon="FILEBROWSER")
     elif problem.folder:
         show = layout.operator("wm.path_open", text="Open the Job's Folder", icon="FILE_FOLDER")
         show.filepath = problem.folder
+
+
+def _draw_online(layout: bpy.types.UILayout) -> None:
+    row = layout.row()
+    row.use_property_split = False
+    system = bpy.context.preferences.system
+    row.prop(system, "use_online_access", text="Allow Online Access", toggle=True, icon="INTERNET")
