@@ -25,15 +25,19 @@ def manifest_version() -> str:
 
 
 def what_is_kept() -> dict:
-    """Settings, a file of the artist's in the user folder, and the environment."""
+    """Settings, the artist's preset as Blender's menu finds and runs it, and the environment."""
     from bl_ext.studio.patina.addon import folders, installation
 
     installation.refresh()
     settings = bpy.context.preferences.addons[PACKAGE].preferences
+    presets = [Path(folder) / "Mine.py" for folder in bpy.utils.preset_paths("patina")]
+    (preset,) = (str(path) for path in presets if path.is_file())
+    bpy.context.scene.patina.strength = 0.1
+    bpy.ops.script.execute_preset(filepath=preset, menu_idname="PATINA_PT_presets")
     return {
         "index": settings.index,
         "variant": settings.variant,
-        "preset": folders.jobs().with_name("presets").joinpath("mine.json").read_text(),
+        "preset": (preset, round(bpy.context.scene.patina.strength, 3)),
         "folder": str(folders.backend()),
         "state": installation.known.record.state,
     }
@@ -48,9 +52,8 @@ from bl_ext.studio.patina.addon.setup import environment, system, variants  # no
 
 settings = bpy.context.preferences.addons[PACKAGE].preferences
 settings.index, settings.variant = "https://studio.example/simple", "cpu"
-presets = folders.jobs().with_name("presets")
-presets.mkdir(parents=True)
-(presets / "mine.json").write_text("{}")
+bpy.context.scene.patina.strength = 0.875
+bpy.ops.patina.preset_add(name="Mine")
 # What a set-up leaves, as far as the add-on looks at it: the interpreter and the record.
 python = system.python_in(folders.backend())
 python.parent.mkdir(parents=True)

@@ -88,7 +88,7 @@ def test_version_is_in_one_place():
 
 
 def test_install_from_a_repository_then_upgrade(tmp_path: Path):
-    """Over file://, in a Blender of its own: settings, the artist's files and the environment stay."""
+    """Over file://, in a Blender of its own: settings, the artist's presets and the environment stay."""
     dist = tmp_path / "dist"
     extension.repository(dist, copy_with_version(tmp_path / "first", "0.0.1"))
     index = dist / "repository" / "index.json"
@@ -112,4 +112,5 @@ def test_install_from_a_repository_then_upgrade(tmp_path: Path):
     assert told["versions"] == ["0.0.1", "0.0.2"]
     assert told["warnings"] == []
     assert told["before"] == told["after"]
+    assert told["after"]["preset"][1] == 0.875
     assert told["after"]["state"] == "ready"
