@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 def _modules() -> tuple:
-    from . import installation, jobs, preferences, properties
+    from . import history, installation, jobs, preferences, properties
     from .export import properties as export_properties
     from .operators import (
         apply,
@@ -21,8 +21,10 @@ def _modules() -> tuple:
         settings,
         stylize,
     )
+    from .operators import history as history_operators
     from .ui import advanced, image_editor, panel, presets, progress
     from .ui import export as export_panel
+    from .ui import history as history_panel
     from .ui import styles as style_list
 
     return (
@@ -30,6 +32,7 @@ def _modules() -> tuple:
         installation,
         properties,
         export_properties,
+        history,
         jobs,
         install,
         make_paintable,
@@ -40,6 +43,7 @@ def _modules() -> tuple:
         compare,
         dismiss,
         queue,
+        history_operators,
         export,
         settings,
         style_list,
@@ -48,6 +52,7 @@ def _modules() -> tuple:
         advanced,
         image_editor,
         progress,
+        history_panel,
         export_panel,
     )
 

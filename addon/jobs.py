@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
+from mathutils import Matrix
 
-from ..backend.protocol import IMAGE_FILE, REPORT_FILE, TEXTURE_FILE, Event, PatinaError, numbered
-from . import problems, timings
+from ..backend.protocol import REPORT_FILE, Event, PatinaError
+from . import history, preview, problems, settings, timings
 from .folders import EXTENSION, user_file
 from .process import Process, python_command
 from .scene.textures import Texture
@@ -44,14 +45,13 @@ class Run:
     notes: list[str] = field(default_factory=list)
     error: PatinaError | None = None
     process: Process | None = None
+    file: int = field(default_factory=lambda: file_number)  # the one that the object is in
+    world: Matrix = field(default_factory=Matrix)  # the object's, as the job has it
 
     @property
     def files(self) -> list[Path]:
         """The files of its textures, in their order."""
-        count = len(self.textures)
-        if not count:
-            return [self.folder / IMAGE_FILE]
-        return [self.folder / numbered(TEXTURE_FILE, index, count) for index in range(count)]
+        return history.texture_files(self.folder, len(self.textures))
 
     @property
     def texture(self) -> Path:
@@ -63,18 +63,24 @@ class Run:
 
     def find_object(self) -> bpy.types.Object:
         """The object that the job is for. Raises PatinaError if it is gone, or another file was loaded."""
-        for obj in bpy.data.objects:
-            if obj.session_uid == self.object_uid:
-                return obj
-        raise PatinaError(
-            f"{self.object_name} is no longer in this file.",
-            f"Its texture is kept: {self.texture}.",
-            self.object_name,
-        )
+        obj = preview.find(self.object_name, self.object_uid) if self.is_at_home else None
+        if obj is None:
+            raise PatinaError(
+                f"{self.object_name} is no longer in this file.",
+                f"Its texture is kept in History: {self.texture}.",
+                self.object_name,
+            )
+        return obj
+
+    @property
+    def is_at_home(self) -> bool:
+        """Whether what the job is for, an object or a picture, is in the file that is open."""
+        return self.file == file_number and bool(self.object_uid or not self.textures)
 
 
 queue: list[Run] = []  # the first one runs
 ended: list[Run] = []  # the latest last
+file_number = 0  # counts the files that were loaded: a session_uid may come again in another
 
 
 def submit(run: Run) -> None:
@@ -82,6 +88,10 @@ def submit(run: Run) -> None:
     problems.clear(run.object_name)
     for note in run.notes:
         problems.note(note, run.object_name)
+    if not (run.folder / history.RECORD_FILE).exists():
+        panel = settings.dump(bpy.context.scene.patina)
+        with contextlib.suppress(OSError):  # then the result does not know its settings
+            history.record(run.folder, run.object_name, run.textures, run.world, panel)
     queue.append(run)
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=0.0, persistent=True)
@@ -181,6 +191,8 @@ def _start(run: Run) -> None:
 def _take(run: Run, event: Event) -> None:
     if event.kind == "progress":
         run.progress = event
+    elif event.kind == "preview" and run.textures and run.is_at_home:
+        preview.show(run.folder, len(run.textures), run.object_name, run.object_uid, run.world)
     elif event.kind == "message":
         run.notes.append(event.message)
         problems.note(event.message, run.object_name)
@@ -193,6 +205,10 @@ def _take(run: Run, event: Event) -> None:
     elif event.kind == "finished":
         _end(run, FINISHED)
         timings.learn(run.folder)
+        history.refresh()
+        if not run.is_at_home:
+            problems.note(f"{run.object_name} is painted; apply it from History.", run.object_name)
+            return
         try:
             with _a_window():
                 bpy.ops.patina.apply("EXEC_DEFAULT", True, folder=str(run.folder))  # one undo step
@@ -216,6 +232,8 @@ def fail(run: Run, error: PatinaError) -> None:
 
 def _end(run: Run, state: str) -> None:
     run.state = state
+    if preview.shown and preview.shown.folder == run.folder:
+        preview.clear()
     if run.process and not run.process.ended:
         run.process.kill()
     if run in queue:
@@ -237,13 +255,15 @@ def _visible() -> tuple[object, ...]:
 
 
 def redraw() -> None:
-    """Have the sidebars of 3D viewports and image editors drawn again; not the views, which may take long."""
+    """Have the sidebars of 3D viewports and image editors drawn again, and the status bar; not the views,
+    which may take long."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type in ("VIEW_3D", "IMAGE_EDITOR"):
                 for region in area.regions:
                     if region.type == "UI":
                         region.tag_redraw()
+        window.workspace.status_text_set_internal(None)
 
 
 def stop() -> None:
@@ -258,11 +278,21 @@ def stop() -> None:
     ended.clear()
 
 
+@bpy.app.handlers.persistent
+def _on_load(*_: object) -> None:
+    """Jobs go on; their objects are not in this file."""
+    global file_number
+    file_number += 1
+    preview.clear()
+
+
 def register() -> None:
     atexit.register(stop)
     timings.load(user_file(timings.FILE))
+    bpy.app.handlers.load_pre.append(_on_load)
 
 
 def unregister() -> None:
+    bpy.app.handlers.load_pre.remove(_on_load)
     atexit.unregister(stop)
     stop()

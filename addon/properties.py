@@ -354,6 +354,8 @@ class PatinaSlot(bpy.types.PropertyGroup):
     slot: IntProperty(override=OVERRIDABLE)
     original: PointerProperty(type=bpy.types.Material, override=OVERRIDABLE)
     stylized: PointerProperty(type=bpy.types.Material, override=OVERRIDABLE)
+    # Shows both side by side, while that is asked for.
+    split: PointerProperty(type=bpy.types.Material, override=OVERRIDABLE)
 
 
 class PatinaObject(bpy.types.PropertyGroup):

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import bpy
 
 from ...backend.protocol import PatinaError
-from .. import jobs
+from .. import history, jobs
 from ..scene import maps, picture, result
+from ..scene.textures import Texture
 
 
 def apply(run: jobs.Run) -> list[bpy.types.Image]:
     """Show the textures of `run` on its object, in copies of its materials; or its picture, in the editors of
     the one that it was made from. Raises PatinaError."""
-    if not run.textures:
-        return [picture.show(run.texture, run.object_name, bpy.data.images.get(run.picture))]
-    obj = run.find_object()
-    shown = result.show(obj, run.textures, maps.shown_first(run.files))
-    maps.add_maps(obj, run.folder)
-    return shown
+    if run.textures:
+        return put_on(run.find_object(), run.textures, run.folder)
+    image = picture.show(run.texture, run.object_name, bpy.data.images.get(run.picture))
+    history.sign(image, run.folder)
+    return [image]
+
+
+def put_on(obj: bpy.types.Object, textures: Sequence[Texture], folder: Path) -> list[bpy.types.Image]:
+    """Show the result in `folder` on `obj`, in copies of its materials. Raises PatinaError."""
+    files = history.texture_files(folder, len(textures))
+    images = result.show(obj, textures, maps.shown_first(files))
+    maps.add_maps(obj, folder)
+    for image in images:
+        history.sign(image, folder)
+    return images
 
 
 class PATINA_OT_apply(bpy.types.Operator):

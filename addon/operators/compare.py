@@ -1,26 +1,51 @@
-"""Switch between an object's own materials and its stylized ones."""
+"""Switch between an object's own materials, its stylized ones, and both side by side."""
 
 from __future__ import annotations
 
 import bpy
 
-from ..scene import material
+from ..scene import material, split
 
 
 class PATINA_OT_compare(bpy.types.Operator):
-    """Show the original materials, or the stylized ones again. Both are kept"""
+    """Show the original materials or the stylized ones. All are kept"""
 
     bl_idname = "patina.compare"
     bl_label = "Compare"
     bl_options = {"REGISTER", "UNDO"}
 
+    show: bpy.props.EnumProperty(
+        name="Show",
+        items=(
+            ("OTHER", "The Other", "The original where the result is shown, and the other way round"),
+            ("ORIGINAL", "Original", "Your own materials"),
+            ("STYLIZED", "Stylized", "The result"),
+            (
+                "SPLIT",
+                "Split",
+                "The original on the left of the view, the result on the right. "
+                "In Material Preview and Rendered; Solid shading cannot show it",
+            ),
+        ),
+    )
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         return any(obj.patina.slots for obj in context.selected_objects)
 
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        items = properties.bl_rna.properties["show"].enum_items
+        return f"{items[properties.show].description}. All are kept"
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         for obj in context.selected_objects:
-            material.compare(obj)
+            if self.show == "SPLIT":
+                split.show(obj)
+                continue
+            split.remove(obj)
+            if self.show == "OTHER" or material.shows_stylized(obj) != (self.show == "STYLIZED"):
+                material.compare(obj)
         return {"FINISHED"}
 
 

@@ -30,6 +30,7 @@ def prepare(context: bpy.types.Context) -> list[jobs.Run]:
             errors.append((obj.name, error))
             continue
         run = jobs.Run(written.folder, python, obj.name, obj.session_uid, written.textures)
+        run.world = obj.matrix_world.copy()
         run.notes += written.notes
         runs.append(run)
     if not runs:

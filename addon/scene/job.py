@@ -14,11 +14,12 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ...backend.protocol import Job, PatinaError, Tile, write_job
+from ...backend.protocol import CHECKPOINT_FILE, REPORT_FILE, Job, PatinaError, Tile, write_job
 from ..properties import PatinaSettings
 from . import task, textures
 
 KEEP_DAYS = 7
+KEEP_RESULTS = 50
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,20 @@ def remove(folder: Path) -> None:
 
 
 def remove_old(jobs: Path) -> None:
-    """Remove job folders of which nothing has changed for KEEP_DAYS."""
+    """Remove job folders of which nothing has changed for KEEP_DAYS.
+
+    Of results, the newest KEEP_RESULTS stay for longer, without the checkpoints, which are large.
+    """
     oldest = time.time() - KEEP_DAYS * 86400
-    for folder in jobs.iterdir() if jobs.is_dir() else ():
-        if folder.is_dir() and folder.stat().st_mtime < oldest:
-            remove(folder)
+    found = [folder for folder in (jobs.iterdir() if jobs.is_dir() else ()) if folder.is_dir()]
+    found.sort(key=lambda folder: -folder.stat().st_mtime)
+    results = [folder for folder in found if (folder / REPORT_FILE).is_file()][:KEEP_RESULTS]
+    for folder in found:
+        if folder.stat().st_mtime < oldest:
+            if folder in results:
+                (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+            else:
+                remove(folder)
 
 
 def _unwritable(folder: Path, error: OSError) -> PatinaError:

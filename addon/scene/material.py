@@ -88,7 +88,7 @@ def original_material(obj: bpy.types.Object, slot: int) -> bpy.types.Material | 
     """The artist's own material in a slot, also while its stylized copy is shown."""
     shown = obj.material_slots[slot].material
     pair = next((pair for pair in obj.patina.slots if pair.slot == slot), None)
-    return pair.original if pair and shown is not None and pair.stylized == shown else shown
+    return pair.original if pair and shown is not None and shown in (pair.stylized, pair.split) else shown
 
 
 def check_paintable(obj: bpy.types.Object) -> None:

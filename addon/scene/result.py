@@ -15,7 +15,7 @@ import numpy as np
 
 from ...backend.protocol import PatinaError
 from . import image as images
-from . import material
+from . import material, split
 from .textures import Texture
 
 
@@ -52,6 +52,7 @@ def show(
         raise
     if len(groups) == 1:  # slots that no face has, too
         shown = dict.fromkeys(range(max(1, len(obj.material_slots))), next(iter(shown.values())))
+    split.remove(obj)
     material.show_images(obj, shown)
     return made
 

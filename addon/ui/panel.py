@@ -6,8 +6,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface
 
 from .. import readiness
-from ..scene import material
-from . import modes, presets, problems, progress
+from . import compare, modes, presets, problems, progress
 from .text import wrapped
 
 
@@ -30,15 +29,7 @@ class PATINA_PT_stylize(bpy.types.Panel):
         modes.draw(layout, settings, settings.mode)
         self.draw_button(context, layout)
         progress.draw(layout)
-        if any(obj.patina.slots for obj in context.selected_objects):
-            stylized = any(material.shows_stylized(obj) for obj in context.selected_objects)
-            text = "Show Original" if stylized else "Show Stylized"
-            layout.operator("patina.compare", text=text, icon="ARROW_LEFTRIGHT")
-            shading = context.space_data.shading
-            if stylized and shading.type == "SOLID" and shading.color_type != "TEXTURE":
-                row = layout.row()
-                row.use_property_split = False
-                row.prop_enum(shading, "color_type", "TEXTURE", text="Show Textures in the Viewport")
+        compare.draw(layout, context)
         problems.draw(layout, context.region.width)
 
     def draw_button(self, context: bpy.types.Context, layout: bpy.types.UILayout) -> None:

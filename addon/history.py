@@ -1,0 +1,234 @@
+"""The results so far: jobs whose texture lies in their folder, whoever's object and file it was for.
+
+What the disk says is read by `refresh` and kept, for drawing must not read it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import bpy
+from mathutils import Matrix
+
+from ..backend.protocol import (
+    CHECKPOINT_FILE,
+    IMAGE_FILE,
+    JOB_FILE,
+    REPORT_FILE,
+    TEXTURE_FILE,
+    Job,
+    PatinaError,
+    numbered,
+    read_job,
+    write_job,
+)
+from ..backend.terminal import clock
+from . import folders, settings
+from .scene import maps
+from .scene.job import new_folder
+from .scene.textures import Texture
+
+RECORD_FILE = "panel.json"  # beside job.json: what the add-on must know of the job later
+RESUME_FILE = "resume.npz"
+# What an image knows of how it came to be: the job's folder, its JSON, and what the panel was set to.
+FOLDER_KEY, JOB_KEY, SETTINGS_KEY = "patina_folder", "patina_job", "patina_settings"
+GONE = "It may have been removed, or be older than what is kept."
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A result."""
+
+    folder: Path
+    object_name: str
+    textures: tuple[Texture, ...]  # none for a flat picture
+    ended: float  # seconds since the epoch
+    about: str  # quality, size, how long it took
+    goes_on: bool  # there is a checkpoint
+    world: Matrix
+    settings: dict[str, Any] = field(repr=False)
+
+
+entries: list[Entry] = []  # the newest first
+selected = ""  # the folder of the entry that shows its buttons
+
+
+def record(
+    folder: Path, object_name: str, textures: Sequence[Texture], world: Matrix, panel: dict[str, Any]
+) -> None:
+    """Write beside a job what is needed to show and apply its result, and to set the panel like that again.
+
+    `world`: where the object was when its mesh was written. Raises OSError.
+    """
+    known = {
+        "object": object_name,
+        "textures": [asdict(texture) for texture in textures],
+        "world": [list(row) for row in world],
+        "settings": panel,
+    }
+    (folder / RECORD_FILE).write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+
+
+def texture_files(folder: Path, count: int) -> list[Path]:
+    """Where a job in `folder` leaves its textures, or, where there are none, its picture."""
+    if not count:
+        return [folder / IMAGE_FILE]
+    return [folder / numbered(TEXTURE_FILE, index, count) for index in range(count)]
+
+
+def refresh() -> None:
+    """Look at the disk."""
+    jobs = folders.jobs()
+    found = (read(folder) for folder in (jobs.iterdir() if jobs.is_dir() else ()))
+    entries[:] = sorted((entry for entry in found if entry), key=lambda entry: -entry.ended)
+
+
+def read(folder: Path) -> Entry | None:
+    """The result in a job's folder, or None where there is none (yet)."""
+    job, report, known = (_json(folder / name) for name in (JOB_FILE, REPORT_FILE, RECORD_FILE))
+    textures = tuple(_texture(one) for one in known.get("textures", ()))
+    files = maps.shown_first(texture_files(folder, len(textures)))
+    if not job or not report or not all(file.is_file() for file in files):
+        return None
+    about = [str(job.get("quality", "")).capitalize(), f"{job.get('texture_size')} px"]
+    if report.get("steps"):
+        about.append(f"{report['steps']} steps")
+    if seconds := (report.get("seconds") or {}).get("total"):
+        about.append(clock(seconds))
+    return Entry(
+        folder,
+        known.get("object") or job.get("name") or folder.name,
+        textures,
+        files[0].stat().st_mtime,
+        ", ".join(part for part in about if part),
+        (folder / CHECKPOINT_FILE).is_file(),
+        Matrix(known["world"]) if "world" in known else Matrix(),
+        known.get("settings") or {},
+    )
+
+
+def _texture(record: dict[str, Any]) -> Texture:
+    return Texture(**(record | {"slots": tuple(record["slots"])}))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def find(folder: str) -> Entry:
+    """The result in `folder`. Raises PatinaError where it is gone."""
+    entry = read(Path(folder)) if folder else None
+    if entry is None:
+        refresh()
+        raise PatinaError(f"There is no result in {folder or 'no folder'} any more.", GONE, "history")
+    return entry
+
+
+def remove(entry: Entry) -> None:
+    """Remove a result and its job's folder from the disk. Objects that wear it keep it."""
+    shutil.rmtree(entry.folder, ignore_errors=True)
+    refresh()
+
+
+def sign(image: bpy.types.Image, folder: Path) -> None:
+    """Have `image` remember the job that it comes from."""
+    image[FOLDER_KEY] = folder.name
+    image[JOB_KEY] = json.dumps(_json(folder / JOB_FILE))
+    image[SETTINGS_KEY] = json.dumps(_json(folder / RECORD_FILE).get("settings") or {})
+
+
+def signature(obj: bpy.types.Object | None) -> bpy.types.Image | None:
+    """The signed image that the stylized material of `obj` shows, or None."""
+    for pair in obj.patina.slots if obj else ():
+        tree = pair.stylized.node_tree if pair.stylized else None
+        for node in tree.nodes if tree else ():
+            if node.type == "TEX_IMAGE" and node.image and FOLDER_KEY in node.image:
+                return node.image
+    return None
+
+
+def wearer(folder: Path) -> bpy.types.Object | None:
+    """The object of this file that wears the result in `folder`."""
+    for obj in bpy.data.objects:
+        image = signature(obj)
+        if image is not None and image[FOLDER_KEY] == folder.name:
+            return obj
+    return None
+
+
+def use_settings(panel: bpy.types.PropertyGroup, known: dict[str, Any], folder: Path | None) -> list[str]:
+    """Set the panel as it was for a result; gives the names of what cannot be set any more.
+
+    A picture of the artist's own that has moved since is taken from the job's folder, which has a copy.
+    """
+    if not known:
+        raise PatinaError("This result does not know its settings.", "Read them in its job.json.", "history")
+    known = dict(known)
+    styles = _json(folder / JOB_FILE).get("styles") if folder else None
+    path = known.get("style_file")
+    if path and not Path(bpy.path.abspath(path)).is_file() and styles:
+        known["style_file"] = str(folder / styles[0]["image"])
+    return settings.restore(panel, known)
+
+
+def textures_for(obj: bpy.types.Object, entry: Entry) -> list[Texture]:
+    """How a result is worn by `obj`; where it was made for another, without that one's images and UV maps."""
+    if wearer(entry.folder) == obj or obj.name == entry.object_name:
+        return list(entry.textures)
+    own = obj.data.uv_layers.keys()
+    return [
+        replace(texture, image="", uv_map=texture.uv_map if texture.uv_map in own else None)
+        for texture in entry.textures
+    ]
+
+
+def go_on(entry: Entry, steps: int) -> Path:
+    """Write a job that continues `entry` by `steps` steps, in a folder of its own. Raises PatinaError."""
+    if not (entry.folder / CHECKPOINT_FILE).is_file():
+        raise PatinaError(
+            f"The checkpoint of this result is gone: {entry.folder / CHECKPOINT_FILE}.",
+            "Use its settings again and stylize from the start.",
+            "resume",
+        )
+    earlier = read_job(entry.folder)
+    job = replace(earlier, resume=RESUME_FILE, steps=steps)
+    with new_folder(entry.object_name, folders.jobs()) as folder:
+        for name in inputs(earlier):
+            _link(entry.folder / name, folder / name)
+        _link(entry.folder / CHECKPOINT_FILE, folder / RESUME_FILE)
+        record(folder, entry.object_name, entry.textures, entry.world, entry.settings)
+        write_job(folder, job)
+    return folder
+
+
+def inputs(job: Job) -> set[str]:
+    """The names of the files that `job` reads, but for a checkpoint."""
+    named = [job.mesh, job.content, job.mask, *(style.image for style in job.styles)]
+    named += [name for tile in job.tiles for name in (tile.content, tile.mask)]
+    return {name for name in named if name}
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name for a file that is never written to again; a copy where the disk knows no such thing."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def register() -> None:
+    refresh()
+
+
+def unregister() -> None:
+    entries.clear()

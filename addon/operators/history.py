@@ -1,0 +1,157 @@
+"""What can be done with an earlier result."""
+
+from __future__ import annotations
+
+import json
+
+import bpy
+
+from ...backend.protocol import PatinaError
+from .. import folders, history, jobs, problems
+from ..scene import picture
+from . import apply
+
+FOLDER = "The folder of the result's job"
+
+
+class _OfResult:
+    """What the operators below have in common: they do something with the result in `folder`."""
+
+    folder: bpy.props.StringProperty(name="Job", description=FOLDER, options={"SKIP_SAVE"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        problems.clear("history")
+        try:
+            return self.do(context, history.find(self.folder))
+        except PatinaError as error:
+            problems.tell(error, "history")
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+
+
+class PATINA_OT_history_select(bpy.types.Operator):
+    """Show what can be done with this result"""
+
+    bl_idname = "patina.history_select"
+    bl_label = "Result"
+    bl_options = {"INTERNAL"}
+
+    folder: bpy.props.StringProperty(name="Job", description=FOLDER)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        history.selected = "" if history.selected == self.folder else self.folder
+        return {"FINISHED"}
+
+
+class PATINA_OT_history_use(_OfResult, bpy.types.Operator):
+    """Set the panel as it was for this result"""
+
+    bl_idname = "patina.history_use"
+    bl_label = "Use These Settings Again"
+    bl_options = {"UNDO"}
+
+    def do(self, context: bpy.types.Context, entry: history.Entry) -> set[str]:
+        lost = history.use_settings(context.scene.patina, entry.settings, entry.folder)
+        if lost:
+            self.report({"WARNING"}, f"Cannot be set any more: {', '.join(sorted(lost))}.")
+        return {"FINISHED"}
+
+
+class PATINA_OT_image_settings_use(bpy.types.Operator):
+    """Set the panel as it was for the result that the active object wears"""
+
+    bl_idname = "patina.image_settings_use"
+    bl_label = "Use the Object's Settings"
+    bl_options = {"UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("The active object wears no result")
+        return history.signature(context.active_object) is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        image = history.signature(context.active_object)
+        folder = folders.jobs() / image[history.FOLDER_KEY]
+        try:
+            lost = history.use_settings(context.scene.patina, json.loads(image[history.SETTINGS_KEY]), folder)
+        except PatinaError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if lost:
+            self.report({"WARNING"}, f"Cannot be set any more: {', '.join(sorted(lost))}.")
+        return {"FINISHED"}
+
+
+class PATINA_OT_history_go_on(_OfResult, bpy.types.Operator):
+    """Go on painting where this result ended"""
+
+    bl_idname = "patina.history_go_on"
+    bl_label = "Re-run with More Steps"
+
+    steps: bpy.props.IntProperty(
+        name="More Steps", description="How many steps to go on", default=100, min=1, max=10_000
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_props_dialog(self)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.prop(self, "steps")
+
+    def do(self, context: bpy.types.Context, entry: history.Entry) -> set[str]:
+        python = folders.backend_python()
+        folder = history.go_on(entry, self.steps)
+        obj = history.wearer(entry.folder)
+        uid = obj.session_uid if obj else 0
+        run = jobs.Run(folder, python, obj.name if obj else entry.object_name, uid, entry.textures)
+        run.world = entry.world
+        jobs.submit(run)
+        if bpy.app.background:
+            jobs.run_to_end(lambda run: None)
+            if run.error:
+                raise run.error
+        return {"FINISHED"}
+
+
+class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):
+    """Put this result on the active object, whichever it was made for; a flat picture, into an editor"""
+
+    bl_idname = "patina.history_apply"
+    bl_label = "Apply to the Active Object"
+    bl_options = {"UNDO"}
+
+    def do(self, context: bpy.types.Context, entry: history.Entry) -> set[str]:
+        obj = context.active_object
+        if not entry.textures:
+            picture.show(history.texture_files(entry.folder, 0)[0], entry.object_name, None)
+            return {"FINISHED"}
+        if obj is None or obj.type != "MESH":
+            raise PatinaError("No mesh is active.", "Click the object that should wear it.", "selection")
+        if not obj.data.uv_layers:
+            raise PatinaError(f"{obj.name} has no UV map.", "Unwrap it first.", obj.name)
+        apply.put_on(obj, history.textures_for(obj, entry), entry.folder)
+        return {"FINISHED"}
+
+
+class PATINA_OT_history_remove(_OfResult, bpy.types.Operator):
+    """Remove this result from the disk. Objects that wear it keep it"""
+
+    bl_idname = "patina.history_remove"
+    bl_label = "Remove"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_confirm(self, event)
+
+    def do(self, context: bpy.types.Context, entry: history.Entry) -> set[str]:
+        history.remove(entry)
+        return {"FINISHED"}
+
+
+classes = (
+    PATINA_OT_history_select,
+    PATINA_OT_history_use,
+    PATINA_OT_image_settings_use,
+    PATINA_OT_history_go_on,
+    PATINA_OT_history_apply,
+    PATINA_OT_history_remove,
+)

@@ -1,0 +1,199 @@
+"""The texture so far, shown on its object in the 3D viewports while the job runs.
+
+It is drawn over the object from the job's own mesh and preview picture, in every shading mode. No material,
+image or undo step is made for it, so there is nothing that a cancel, a save or an undo could leave behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ..backend.protocol import PREVIEW_FILE, numbered
+
+LARGEST = 2_000_000  # triangles; reading more would hold Blender up
+CLOSER = 2e-5  # in clip space, so that it wins against the object's own surface
+
+_VERTEX = """
+void main() {
+  gl_Position = matrix * vec4(position, 1.0);
+  gl_Position.z -= closer * gl_Position.w;
+  place = uv;
+  light = 0.45 + 0.55 * abs(dot(normalize(normal), toward));
+}
+"""
+_FRAGMENT = """
+void main() {  // viewports take linear light
+  vec3 color = texture(picture, fract(place)).rgb;
+  vec3 linear = mix(color / 12.92, pow((color + 0.055) / 1.055, vec3(2.4)), step(0.04045, color));
+  fragment = vec4(linear * light, 1.0);
+}
+"""
+
+
+@dataclass
+class Shown:
+    """A job's preview: what is drawn, and on which object."""
+
+    folder: Path
+    object_name: str
+    object_uid: int
+    world: Matrix  # the object's, when its mesh was written
+    pictures: list[np.ndarray]  # of each texture: (H, W, 4) float32 in sRGB, bottom row first
+    textures: list[Any] = field(default_factory=list)  # on the GPU, made when drawn
+    batches: list[Any] = field(default_factory=list)  # the triangles that show each
+
+
+shown: Shown | None = None
+_handler: Any = None
+_shader: Any = None
+
+
+def show(folder: Path, count: int, object_name: str, object_uid: int, world: Matrix) -> None:
+    """Show the previews of a job's `count` textures from the next redraw on."""
+    global shown, _handler
+    pictures = [read(folder / numbered(PREVIEW_FILE, index, count)) for index in range(count)]
+    if any(picture is None for picture in pictures):
+        return
+    if shown is None or shown.folder != folder:
+        shown = Shown(folder, object_name, object_uid, world.copy(), pictures)
+    shown.pictures, shown.textures = pictures, []
+    if _handler is None and not bpy.app.background:
+        _handler = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW")
+    redraw()
+
+
+def clear() -> None:
+    """Show nothing more."""
+    global shown, _handler
+    if shown is not None:
+        shown = None
+        redraw()
+    if _handler is not None:
+        bpy.types.SpaceView3D.draw_handler_remove(_handler, "WINDOW")
+        _handler = None
+
+
+def read(path: Path) -> np.ndarray | None:
+    """The pixels (H, W, 4) of a picture, bottom row first; None where there is none."""
+    try:
+        image = bpy.data.images.load(str(path), check_existing=False)
+    except RuntimeError:
+        return None
+    try:
+        width, height = image.size
+        pixels = np.empty(width * height * image.channels, np.float32)
+        image.pixels.foreach_get(pixels)
+        return pixels.reshape(height, width, image.channels) if pixels.size else None
+    finally:
+        bpy.data.images.remove(image)
+
+
+def redraw() -> None:
+    """Have the 3D viewports drawn again."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
+
+
+def find(name: str, uid: int) -> bpy.types.Object | None:
+    """The object with the session's number `uid`, which most likely is still called `name`."""
+    obj = bpy.data.objects.get(name)
+    if obj is not None and obj.session_uid == uid:
+        return obj
+    return next((obj for obj in bpy.data.objects if obj.session_uid == uid), None)
+
+
+def _draw() -> None:
+    """The draw handler: runs for every redraw of every viewport."""
+    if shown is None:
+        return
+    obj = find(shown.object_name, shown.object_uid)
+    if obj is None or not obj.visible_get(viewport=bpy.context.space_data):
+        return
+    try:
+        _paint(shown, obj.matrix_world, bpy.context.region_data)
+    except Exception as error:  # a handler that raises does so at every redraw
+        print(f"Patina: no preview ({error!r})")
+        clear()
+
+
+def _paint(preview: Shown, world: Matrix, view: bpy.types.RegionView3D) -> None:
+    import gpu
+
+    global _shader
+    _shader = _shader or _make_shader()
+    preview.batches = preview.batches or _make_batches(preview.folder, len(preview.pictures))
+    preview.textures = preview.textures or [_make_texture(picture) for picture in preview.pictures]
+    moved = world @ preview.world.inverted_safe()
+    gpu.state.depth_test_set("LESS_EQUAL")
+    _shader.bind()
+    _shader.uniform_float("matrix", view.perspective_matrix @ moved)
+    viewer = view.view_matrix.inverted().col[2].xyz
+    _shader.uniform_float("toward", (moved.to_3x3().inverted_safe() @ viewer).normalized())
+    _shader.uniform_float("closer", CLOSER)
+    for texture, batch in zip(preview.textures, preview.batches, strict=True):
+        _shader.uniform_sampler("picture", texture)
+        batch.draw(_shader)
+    gpu.state.depth_test_set("NONE")
+
+
+def _make_shader() -> Any:
+    import gpu
+
+    between = gpu.types.GPUStageInterfaceInfo("patina_preview")
+    between.smooth("VEC2", "place")
+    between.smooth("FLOAT", "light")
+    info = gpu.types.GPUShaderCreateInfo()
+    info.push_constant("MAT4", "matrix")
+    info.push_constant("VEC3", "toward")
+    info.push_constant("FLOAT", "closer")
+    info.sampler(0, "FLOAT_2D", "picture")
+    for place, (kind, name) in enumerate((("VEC3", "position"), ("VEC3", "normal"), ("VEC2", "uv"))):
+        info.vertex_in(place, kind, name)
+    info.vertex_out(between)
+    info.fragment_out(0, "VEC4", "fragment")
+    info.vertex_source(_VERTEX)
+    info.fragment_source(_FRAGMENT)
+    return gpu.shader.create_from_info(info)
+
+
+def _make_texture(picture: np.ndarray) -> Any:
+    import gpu
+
+    height, width, _ = picture.shape
+    data = gpu.types.Buffer("FLOAT", picture.size, picture.ravel())
+    return gpu.types.GPUTexture((width, height), format="RGBA8", data=data)
+
+
+def _make_batches(folder: Path, count: int) -> list[Any]:
+    """The triangles of the job's mesh, by the texture that they show."""
+    with np.load(folder / "mesh.npz") as mesh:
+        faces = mesh["faces"]
+        if len(faces) > LARGEST:
+            raise ValueError(f"{len(faces)} triangles")
+        tiles = mesh["tiles"] if "tiles" in mesh else np.zeros(len(faces), np.int32)
+        corners = {"position": mesh["vertices"][faces], "normal": mesh["normals"], "uv": mesh["uvs"]}
+    return [
+        _make_batch({name: values[tiles == tile] for name, values in corners.items()})
+        for tile in range(count)
+    ]
+
+
+def _make_batch(corners: dict[str, np.ndarray]) -> Any:
+    """Triangles with attributes (T, 3, N) at their corners."""
+    import gpu
+
+    layout = gpu.types.GPUVertFormat()
+    for name, values in corners.items():
+        layout.attr_add(id=name, comp_type="F32", len=values.shape[2], fetch_mode="FLOAT")
+    vertices = gpu.types.GPUVertBuf(layout, 3 * len(corners["position"]))
+    for name, values in corners.items():
+        vertices.attr_fill(name, np.ascontiguousarray(values, np.float32).reshape(-1, values.shape[2]))
+    return gpu.types.GPUBatch(type="TRIS", buf=vertices)

@@ -1,0 +1,55 @@
+"""A group of properties ↔ a record that JSON can hold, so that a result remembers what the artist set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+_IGNORED = ("rna_type", "bl_rna")
+
+
+def dump(group: bpy.types.PropertyGroup) -> dict[str, Any]:
+    """All that `group` and the groups inside it hold; data-blocks are left out."""
+    record: dict[str, Any] = {}
+    for prop in group.bl_rna.properties:
+        name = prop.identifier
+        value = getattr(group, name)
+        if name in _IGNORED:
+            continue
+        if prop.type == "COLLECTION":
+            record[name] = [dump(item) for item in value]
+        elif prop.type == "POINTER":
+            if isinstance(value, bpy.types.PropertyGroup):
+                record[name] = dump(value)
+        elif prop.is_readonly:
+            continue
+        elif prop.type == "ENUM" and prop.is_enum_flag:
+            record[name] = sorted(value)
+        elif getattr(prop, "is_array", False):
+            record[name] = list(value)
+        else:
+            record[name] = value
+    return record
+
+
+def restore(group: bpy.types.PropertyGroup, record: dict[str, Any]) -> list[str]:
+    """Set in `group` what `record` knows of; gives the names of what cannot be set any more."""
+    lost = []
+    for name, value in record.items():
+        prop = group.bl_rna.properties.get(name)
+        try:
+            if prop is None:
+                raise ValueError(name)
+            if prop.type == "COLLECTION":
+                items = getattr(group, name)
+                items.clear()
+                for item in value:
+                    lost += restore(items.add(), item)
+            elif prop.type == "POINTER":
+                lost += restore(getattr(group, name), value)
+            else:
+                setattr(group, name, set(value) if prop.type == "ENUM" and prop.is_enum_flag else value)
+        except (TypeError, ValueError, AttributeError):
+            lost.append(name)
+    return lost

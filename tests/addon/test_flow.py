@@ -1,0 +1,351 @@
+"""While a job runs and after: the queue, the preview, History, comparing, what is shown of problems."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from bl_ext.user_default.patina.addon import folders, history, jobs, preview, problems, settings
+from bl_ext.user_default.patina.addon.operators import stylize as stylizing
+from bl_ext.user_default.patina.addon.scene import material, split
+from bl_ext.user_default.patina.backend.protocol import Event, PatinaError, read_job
+from PIL import Image
+
+PREPARING_SECONDS = 120  # for the backend to load torch on a busy machine
+
+
+@pytest.fixture(autouse=True)
+def panel(_clean_file) -> bpy.types.PropertyGroup:
+    """The panel's properties, for the quickest of jobs."""
+    panel = bpy.context.scene.patina
+    panel.quality, panel.texture_size, panel.steps = "draft", "256", 2
+    history.refresh()
+    return panel
+
+
+def names() -> dict[str, list[str]]:
+    return {kind: sorted(block.name for block in getattr(bpy.data, kind)) for kind in ("images", "materials")}
+
+
+def waiting(name: str = "Cube", folder: str = "job") -> jobs.Run:
+    """A run that is queued, and never started."""
+    run = jobs.Run(Path(folder), Path("python"), name, 0, ())
+    jobs.submit(run)
+    return run
+
+
+def pump_until(done) -> None:
+    deadline = time.monotonic() + PREPARING_SECONDS
+    while not done():
+        jobs.pump()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory) -> Path:
+    """The folder of a job that was really done, for tests to copy into the jobs' folder."""
+    import shutil
+
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.mesh.primitive_cube_add(size=2, calc_uvs=True)
+    panel = bpy.context.scene.patina
+    panel.quality, panel.texture_size, panel.steps, panel.seed, panel.strength = "draft", "256", 4, 7, 0.25
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATINA_BACKEND", str(Path(__file__).parents[2] / ".env" / "backend"))
+        assert bpy.ops.patina.stylize() == {"FINISHED"}
+    kept = tmp_path_factory.mktemp("jobs") / jobs.ended[-1].folder.name
+    shutil.move(jobs.ended[-1].folder, kept)
+    return kept
+
+
+@pytest.fixture
+def result(painted) -> history.Entry:
+    """That job's result, in History."""
+    import shutil
+
+    shutil.copytree(painted, folders.jobs() / painted.name)
+    history.refresh()
+    return history.entries[0]
+
+
+# The queue
+
+
+def test_a_second_object_waits_its_turn_and_may_be_moved_and_removed():
+    a, b, c, d = (waiting(name, name) for name in "ABCD")
+    a.state = jobs.RUNNING
+    assert bpy.ops.patina.stylize.poll()
+    assert bpy.ops.patina.queue_move(folder="D", by=-1) == {"FINISHED"}
+    assert jobs.queue == [a, b, d, c]
+    assert bpy.ops.patina.queue_move(folder="D", by=-9) == {"FINISHED"}
+    assert jobs.queue == [a, d, b, c]  # what runs stays first
+    assert bpy.ops.patina.queue_move(folder="D", by=-1) == {"CANCELLED"}
+    assert bpy.ops.patina.queue_move(folder="A", by=1) == {"CANCELLED"}
+    assert bpy.ops.patina.queue_remove(folder="B") == {"FINISHED"}
+    assert bpy.ops.patina.queue_remove(folder="A") == {"CANCELLED"}
+    assert (jobs.queue, b.state) == ([a, d, c], jobs.CANCELLED)
+
+
+def test_cancelling_the_running_job_lets_the_next_one_start(cube, panel):
+    panel.steps = 100_000
+    (first,) = stylizing.prepare(bpy.context)
+    jobs.submit(first)
+    jobs.pump()
+    panel.steps = 2
+    (second,) = stylizing.prepare(bpy.context)
+    jobs.submit(second)
+    assert bpy.ops.patina.cancel() == {"FINISHED"}
+    pump_until(lambda: first.state == jobs.CANCELLED)
+    assert jobs.queue == [second]
+    pump_until(lambda: second.process)
+    assert second.state == jobs.RUNNING
+
+
+def test_a_job_survives_another_file_and_its_result_waits_in_history(cube, result):
+    """The other file has an object of the same name, which is left alone."""
+    (run,) = stylizing.prepare(bpy.context)
+    jobs.submit(run)
+    jobs.pump()
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.mesh.primitive_cube_add(calc_uvs=True)
+    other = bpy.context.object
+    run.object_uid = other.session_uid  # numbers start anew with some files
+    before = names()
+    pump_until(lambda: not jobs.queue)
+    assert run.state == jobs.FINISHED
+    assert names() == before
+    assert not other.patina.slots
+    assert "apply it from History" in problems.shown[-1].message
+    assert not problems.shown[-1].is_error
+    assert history.entries[0].folder == run.folder
+    assert bpy.ops.patina.history_apply(folder=str(run.folder)) == {"FINISHED"}
+    assert material.shows_stylized(other)
+
+
+# The preview
+
+
+def preview_of(run: jobs.Run, color: tuple[int, int, int]) -> None:
+    run.folder.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 4), color).save(run.folder / "preview.png")
+    jobs._take(run, Event("preview", path="preview.png"))
+
+
+def test_a_preview_is_shown_and_leaves_nothing_behind(cube, tmp_path):
+    before = names()
+    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, (None,))
+    jobs.submit(run)
+    preview_of(run, (255, 0, 51))
+    assert preview.shown.pictures[0].shape[:2] == (4, 8)
+    assert np.allclose(preview.shown.pictures[0][0, 0, :3], (1, 0, 0.2))
+    preview_of(run, (0, 0, 0))
+    assert preview.shown.pictures[0][..., :3].max() == 0
+    assert names() == before
+    jobs.fail(run, PatinaError("No."))
+    assert preview.shown is None
+    assert names() == before
+    assert not cube.patina.slots
+
+
+def test_a_preview_does_not_enter_another_file(cube, tmp_path):
+    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, (None,))
+    jobs.submit(run)
+    preview_of(run, (9, 9, 9))
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert preview.shown is None
+    preview_of(run, (9, 9, 9))
+    assert preview.shown is None
+
+
+def test_undo_and_save_while_a_preview_is_shown(cube, tmp_path):
+    bpy.ops.ed.undo_push(message="Cube")
+    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, (None,))
+    jobs.submit(run)
+    preview_of(run, (9, 9, 9))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "mid.blend"), copy=True)
+    with bpy.data.libraries.load(str(tmp_path / "mid.blend")) as (file, _):
+        assert (file.materials, file.images) == (["Paint"], [])
+    cube.location.x = 1
+    bpy.ops.ed.undo_push(message="Move")
+    bpy.ops.ed.undo()
+    assert preview.shown
+    assert run.find_object().location.x == 0
+
+
+# History
+
+
+def test_a_result_and_its_image_remember_the_settings(cube, result, panel):
+    assert result.object_name == "Cube"
+    assert result.about.startswith("Draft, 256 px, 4 steps")
+    assert result.goes_on
+    assert bpy.ops.patina.history_apply(folder=str(result.folder)) == {"FINISHED"}
+    image = history.signature(cube)
+    assert json.loads(image[history.JOB_KEY])["seed"] == 7
+    assert history.wearer(result.folder) == cube
+    for use in (
+        lambda: bpy.ops.patina.history_use(folder=str(result.folder)),
+        bpy.ops.patina.image_settings_use,
+    ):
+        panel.seed, panel.strength, panel.steps = 1, 1.0, 0
+        assert use() == {"FINISHED"}
+        assert (panel.seed, panel.strength, panel.steps) == (7, 0.25, 4)
+
+
+def test_history_persists_and_is_read_from_the_disk(result):
+    history.unregister()
+    assert not history.entries
+    history.register()
+    assert [entry.folder for entry in history.entries] == [result.folder]
+    (result.folder / "texture.png").unlink()
+    history.refresh()
+    assert not history.entries
+
+
+def test_apply_is_one_undo_step_and_stays_packed(cube, result):
+    original = cube.material_slots[0].material.name
+    bpy.ops.ed.undo_push(message="Before")
+    assert bpy.ops.patina.history_apply("EXEC_DEFAULT", True, folder=str(result.folder)) == {"FINISHED"}
+
+    def shown() -> str:
+        return bpy.data.objects["Cube"].material_slots[0].material.name
+
+    stylized = shown()
+    bpy.ops.ed.undo()
+    assert (shown(), names()["images"]) == (original, [])
+    bpy.ops.ed.redo()
+    assert shown() == stylized
+    image = history.signature(bpy.data.objects["Cube"])
+    assert image.packed_file
+    assert history.JOB_KEY in image
+
+
+def test_a_rerun_goes_on_from_the_checkpoint(cube, result):
+    bpy.ops.patina.history_apply(folder=str(result.folder))
+    first = history.signature(cube)
+    assert bpy.ops.patina.history_go_on(folder=str(result.folder), steps=2) == {"FINISHED"}
+    run = jobs.ended[-1]
+    job = read_job(run.folder)
+    assert (job.resume, job.steps, job.seed) == ("resume.npz", 2, 7)
+    report = json.loads((run.folder / "report.json").read_text())
+    assert report["steps"] == 6
+    assert run.object_uid == cube.session_uid
+    assert history.signature(cube) != first
+    assert history.entries[0].settings == result.settings
+
+
+def test_a_rerun_without_its_checkpoint_is_refused(result):
+    (result.folder / "checkpoint.npz").unlink()
+    with pytest.raises(RuntimeError, match="checkpoint of this result is gone"):
+        bpy.ops.patina.history_go_on(folder=str(result.folder))
+    assert len(list(folders.jobs().iterdir())) == 1
+    assert problems.shown[-1].source == "history"
+
+
+def test_a_result_is_removed(result):
+    assert bpy.ops.patina.history_remove(folder=str(result.folder)) == {"FINISHED"}
+    assert not result.folder.exists()
+    assert not history.entries
+    with pytest.raises(RuntimeError, match="There is no result"):
+        bpy.ops.patina.history_use(folder=str(result.folder))
+
+
+def test_settings_survive_as_json(panel):
+    panel.seed, panel.colors = 5, "object"
+    record = json.loads(json.dumps(settings.dump(panel)))
+    panel.seed, panel.colors = 1, "style"
+    assert settings.restore(panel, record | {"gone": 3, "quality": "no such"}) == ["quality", "gone"]
+    assert (panel.seed, panel.colors) == (5, "object")
+
+
+# Comparing
+
+
+def test_original_stylized_and_split(cube):
+    mat = cube.data.materials[0]
+    shader = next(node for node in mat.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    shader.inputs["Base Color"].default_value = (1, 0.5, 0.25, 1)
+    material.show_image(cube, bpy.data.images.new("Painted", 4, 4))
+    stylized = cube.material_slots[0].material
+    before = names()
+    assert bpy.ops.patina.compare(show="SPLIT") == {"FINISHED"}
+    parted = cube.material_slots[0].material
+    assert parted not in (mat, stylized)
+    assert split.is_shown(cube)
+    assert material.original_material(cube, 0) == mat
+    mix = next(node for node in parted.node_tree.nodes if node.type == "MIX")
+    left, right = (next(s for s in mix.inputs if s.name == name and s.enabled) for name in "AB")
+    assert tuple(left.default_value) == (1, 0.5, 0.25, 1)
+    assert right.links[0].from_node.image.name == "Painted"
+    assert bpy.ops.patina.compare(show="SPLIT") == {"FINISHED"}  # twice makes no second one
+    for show, worn in (("ORIGINAL", mat), ("STYLIZED", stylized), ("STYLIZED", stylized), ("OTHER", mat)):
+        bpy.ops.patina.compare(show=show)
+        assert cube.material_slots[0].material == worn
+        assert names() == before
+
+
+def test_a_split_keeps_what_fed_the_colour(cube):
+    mat = cube.data.materials[0]
+    shader = next(node for node in mat.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    noise = mat.node_tree.nodes.new("ShaderNodeTexNoise")
+    mat.node_tree.links.new(noise.outputs["Color"], shader.inputs["Base Color"])
+    material.show_image(cube, bpy.data.images.new("Painted", 4, 4))
+    bpy.ops.patina.compare(show="SPLIT")
+    mix = next(node for node in cube.material_slots[0].material.node_tree.nodes if node.type == "MIX")
+    left = next(s for s in mix.inputs if s.name == "A" and s.enabled)
+    assert left.links[0].from_node.name == noise.name
+
+
+def test_a_split_is_seen_in_a_render(cube):
+    """Red on the left, blue on the right: Cycles, straight on."""
+    mat = cube.data.materials[0]
+    nodes, links = mat.node_tree.nodes, mat.node_tree.links
+    emission = nodes.new("ShaderNodeEmission")
+    emission.inputs["Color"].default_value = (1, 0, 0, 1)
+    output = next(node for node in nodes if node.type == "OUTPUT_MATERIAL")
+    links.new(emission.outputs[0], output.inputs["Surface"])
+    nodes.remove(next(node for node in nodes if node.type == "BSDF_PRINCIPLED"))
+    blue = bpy.data.images.new("Painted", 4, 4)
+    blue.pixels.foreach_set(np.tile(np.float32((0, 0, 1, 1)), 16))
+    material.show_image(cube, blue)
+    bpy.ops.patina.compare(show="SPLIT")
+    scene = bpy.context.scene
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(camera)
+    camera.location = (0, 0, 3)
+    scene.camera = camera
+    scene.render.engine, scene.cycles.samples, scene.cycles.use_denoising = "CYCLES", 1, False
+    scene.render.resolution_x = scene.render.resolution_y = 32
+    scene.view_settings.view_transform = "Standard"
+    scene.render.filepath = str(folders.jobs().parent / "split.png")
+    bpy.ops.render.render(write_still=True)
+    pixels = np.asarray(Image.open(scene.render.filepath).convert("RGB")).astype(int)
+    Path(scene.render.filepath).unlink()
+    assert pixels[16, 8].tolist() == [255, 0, 0]
+    assert pixels[16, 24].tolist() == [0, 0, 255]
+
+
+# Problems
+
+
+def test_problems_stay_until_dismissed():
+    problems.tell(PatinaError("One.", "Mend it.", "x"), "Cube")
+    problems.tell(PatinaError("Two."), "Cube")
+    problems.tell(PatinaError("One.", "Mend it.", "x"), "Cube")
+    assert [problem.message for problem in problems.shown] == ["Two.", "One."]
+    assert bpy.ops.patina.dismiss(number=0) == {"FINISHED"}
+    assert [problem.message for problem in problems.shown] == ["One."]
+    assert bpy.ops.patina.dismiss(number=5) == {"CANCELLED"}
+    waiting("Cube")  # another attempt
+    assert not problems.shown
+
+
+def test_notes_of_a_run_are_shown(cube):
+    run = waiting("Cube")
+    jobs._take(run, Event("message", message="There is little memory."))
+    assert [(p.message, p.is_error) for p in problems.shown] == [("There is little memory.", False)]
