@@ -21,6 +21,7 @@ from .flat_rows import (
     style_transfer,
     texture_synthesis,
     transparency,
+    unchosen_classes,
 )
 from .mesh_rows import mesh_classes, mesh_dreams, mesh_frames, mesh_relief, mesh_style
 from .page import write_page
@@ -31,6 +32,7 @@ ROWS = {
     for row in (
         feature_visualization,
         class_dreams,
+        unchosen_classes,
         deep_dream,
         aligned_interpolation,
         style_transfer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from statistics import mean
@@ -73,21 +74,30 @@ def feature_visualization() -> Numbers:
 
 
 def class_dreams() -> Numbers:
-    """Ten classes that were there while the settings were found, and ten that no one chose."""
-    tiles, numbers = [], dict[str, object]()
-    for which, names in (("chosen", CHOSEN), ("every 97th", EVERY_97TH)):
-        own, second = [], []
-        for name in names:
-            goal = features.class_(network(CLASSIFIER), name)
-            picture = dreamt(CLASSIFIER, goal, 192, 90, transforms.zoomed)
-            index = classes.index(name)
-            own += top5(CLASSIFIER, picture, index)
-            second += top5(SECOND, picture, index)
-            tiles.append((f"{name}{' *' if second[-1] else ''}", picture[0]))
-        numbers[f"{which}: in the network's top 5"] = f"{sum(own)} of 10"
-        numbers[f"{which}: in a second network's top 5"] = f"{sum(second)} of 10"
-    sheet("class_dreams", tiles, 5, 192)
-    return numbers
+    """Ten classes, with which the settings were found."""
+    return _classes("class_dreams", CHOSEN)
+
+
+def unchosen_classes() -> Numbers:
+    """Ten classes by a rule, so that nobody chose them."""
+    return _classes("unchosen_classes", EVERY_97TH)
+
+
+def _classes(figure: str, names: Sequence[str]) -> Numbers:
+    """Dreams of classes by name, judged by the network that dreamt them and by one that did not."""
+    tiles, own, second = [], [], []
+    for name in names:
+        goal = features.class_(network(CLASSIFIER), name)
+        picture = dreamt(CLASSIFIER, goal, 192, 80, transforms.zoomed)
+        index = classes.index(name)
+        own += top5(CLASSIFIER, picture, index)
+        second += top5(SECOND, picture, index)
+        tiles.append((f"{name}{' *' if second[-1] else ''}", picture[0]))
+    sheet(figure, tiles, 5, 192)
+    return {
+        "in the network's top 5": f"{sum(own)} of {len(names)}",
+        "in a second network's top 5": f"{sum(second)} of {len(names)}",
+    }
 
 
 def deep_dream() -> Numbers:

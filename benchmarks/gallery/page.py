@@ -15,10 +15,14 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     ),
     "class_dreams": (
         "Classes by name",
-        "ImageNet classes dreamt by EfficientNet-Lite0 from nothing: above, ten that the settings were found "
-        "with; below, every 97th class, so ten that nobody chose. A star: SqueezeNet, which had no part in "
-        "it, has the class among its first five.",
+        "Ten ImageNet classes dreamt by EfficientNet-Lite0 from nothing. A star: SqueezeNet, which had no "
+        "part in it, has the class among its first five.",
         "A class dream is recognised by a second network for at least half of the ten.",
+    ),
+    "unchosen_classes": (
+        "Classes that nobody chose",
+        "The settings were found with the classes above. These are every 97th of the thousand.",
+        "The same.",
     ),
     "deep_dream": ("DeepDream", "What VGG-16 sees in Mary Cassatt's Summertime, amplified.", ""),
     "aligned_interpolation": (
