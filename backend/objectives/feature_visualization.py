@@ -57,9 +57,20 @@ def direction(network: Network, layer: str, weights: Mapping[int, float]) -> Obj
 
 
 def class_(network: Network, name: str) -> Objective:
-    """The logit of the ImageNet class `name`. Raises PatinaError where name or classifier is missing."""
+    """The ImageNet class `name`: its logit, less how unlikely the network finds it beside all others.
+
+    The logit alone has a gradient of one size everywhere, but is as glad of what makes every class
+    likely; the cross entropy names the rivals, such as what the object's silhouette says.
+    Raises PatinaError where name or classifier is missing.
+    """
     network.layer(LOGITS)
-    return channel(network, LOGITS, classes.index(name))
+    index = classes.index(name)
+
+    def loss(seen: Seen) -> Tensor:
+        logits = seen.activations[LOGITS].float()
+        return -logits[:, index] - logits.log_softmax(1)[:, index]
+
+    return Objective((LOGITS,), loss)
 
 
 def average(values: Tensor, mask: Tensor | None) -> Tensor:

@@ -239,7 +239,7 @@ def parameterizations() -> Numbers:
         tiles.append(("cppn", trained.image(size, size)[0]))
     numbers["cppn"] = round(value(CLASSIFIER, goal, tiles[-1][1][None]), 2)
     sheet("parameterizations", tiles, 4, 200)
-    return {"daisy logit": numbers}
+    return {"the objective, daisy": numbers}
 
 
 def trained_cppn(name: str, seed: int, size: int, steps: int) -> CPPN:
@@ -328,8 +328,8 @@ def transparency() -> Numbers:
     opaque, kept = value(CLASSIFIER, goal, color), value(CLASSIFIER, goal, blended)
     return {
         "mean alpha": round(float(alpha.mean()), 3),
-        "logit, opaque": round(opaque, 2),
-        "logit, blended over 16 backgrounds": round(kept, 2),
+        "objective, opaque": round(opaque, 2),
+        "objective, blended over 16 backgrounds": round(kept, 2),
         "kept": round(kept / opaque, 3),
         "in the top 5 over backgrounds": f"{sum(top5(CLASSIFIER, blended, classes.index('daisy')))} of 16",
     }

@@ -50,10 +50,11 @@ def test_a_relu_is_read_before_it():
     assert feature_visualization.channel(load("vgg16"), "relu4_3", 1).layers == ("conv4_3",)
 
 
-def test_a_class_is_its_logit():
+def test_a_class_is_its_logit_and_the_log_of_its_share():
     objective = feature_visualization.class_(load("efficientnet_lite0"), "daisy")
     logits = torch.randn(3, 1000)
-    assert torch.equal(value(objective, logits=logits), -logits[:, 985])
+    share = logits.exp()[:, 985] / logits.exp().sum(1)
+    assert torch.allclose(value(objective, logits=logits), -logits[:, 985] - share.log(), atol=1e-4)
 
 
 def test_only_what_the_mask_shows_counts():
