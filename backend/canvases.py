@@ -32,6 +32,7 @@ from .rendering.views import ViewMaker
 
 _PLAIN = {"pixel": Pixel, "fourier": Fourier, "pyramid": Laplacian}
 RATES = {"pixel": 0.05, "fourier": 0.05, "pyramid": 0.06, "cppn": 0.005, "shared": 0.05}
+SURFACE_RATE = 2.0  # of a pyramid on a mesh, where a step sees only a part, relative to a picture's
 CLASS_RATE = 3.0  # of a class as a spectrum, relative to other objectives
 CLASS_KNEE = 0.15  # cycles a pixel; finer patterns please a classifier, and nobody else
 VIEW = 176  # pixels along the side of a view of a mesh
@@ -111,8 +112,12 @@ def of_class(job: Job) -> bool:
 
 def rate_of(job: Job) -> float:
     """The first step's."""
-    factor = CLASS_RATE if job.parameterization == "fourier" and of_class(job) else 1.0
-    return RATES[job.parameterization] * factor
+    rate = RATES[job.parameterization]
+    if job.parameterization == "fourier" and of_class(job):
+        return rate * CLASS_RATE
+    if job.parameterization in ("pyramid", "shared") and job.mesh is not None:
+        return rate * SURFACE_RATE
+    return rate
 
 
 def transform_of(job: Job) -> Transform:

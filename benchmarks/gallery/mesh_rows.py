@@ -81,7 +81,7 @@ def mesh_dreams() -> Numbers:
             "task": "dream",
             "targets": (Target("channel", layer="relu4_3", channel=10),),
             "parameterization": "cppn",
-            "steps": 60,
+            "steps": 90,
         },
         "channel relu4_3:20, RGBA": {
             "task": "dream",
