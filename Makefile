@@ -21,7 +21,7 @@ BLENDERS := 4.2.23 4.5.15 5.0.1
 export PATINA_BACKEND := $(CURDIR)/$(BACKEND)
 
 .PHONY: help demo test lint test-backend test-networks test-addon test-blenders test-whole test-export test-gui \
-	extension repository wheelhouse backend blender doctor pins gallery clean
+	extension repository wheelhouse backend blender doctor pins gallery bench bench-all clean
 .DELETE_ON_ERROR:
 
 help:
@@ -37,6 +37,7 @@ help:
 	@echo "make wheelhouse     dist/wheelhouse/, to set up machines without a network"
 	@echo "make gallery        docs/gallery.md: a picture of everything, and the numbers behind it"
 	@echo "make pins           whether every pinned package has a wheel for every system and Python"
+	@echo "make bench          docs/benchmarks.md: speed and quality on this machine; 45 minutes on two cores"
 	@echo "make doctor         what the backend finds on this machine"
 
 demo: backend blender extension
@@ -139,6 +140,17 @@ $(BLENDER)/.complete: tests/requirements.txt
 # Half an hour on two cores; `make gallery ROWS="deep_dream cppn_morph"` makes some of it.
 gallery: backend
 	$(IN_BACKEND) -m benchmarks.gallery $(ROWS)
+
+# What is measured, and how fast: docs/benchmarks.md. `make bench PIECES="circles page"` runs some of it.
+bench: $(BACKEND)/.bench blender
+	$(IN_BACKEND) -m benchmarks $(PIECES)
+
+bench-all: $(BACKEND)/.bench blender
+	$(IN_BACKEND) -m benchmarks all
+
+$(BACKEND)/.bench: benchmarks/requirements.txt | backend
+	$(BACKEND)/bin/python -m pip install --quiet --requirement $<
+	touch $@
 
 clean:
 	rm -rf .env out dist

@@ -15,19 +15,22 @@ from torch import Tensor
 from . import memory
 from .images import resize_shorter
 from .networks import Network, mixed_precision
+from .objectives import style_losses
 from .objectives.content import content_error
 from .objectives.palette import moments, palette_error
-from .objectives.style import MovingAverage, gram, layer_mask, relative_error
+from .objectives.style import MovingAverage, layer_mask
 from .parameterizations.pyramid import Pyramid
 from .rendering.camera import AROUND
 from .rendering.gbuffer import GBuffer
 from .rendering.mesh import Mesh
 from .rendering.sampling import Taps, gather, mipmaps, taps
+from .rendering.unseen import Unseen
 from .rendering.views import ViewMaker
 
 VIEWS_PER_STEP = 2
 SMALLEST_VIEW = 32  # pixels a side; less shows a network nothing
 BANK = 40  # views of a stage; more are seldom seen twice, and each is memory
+AIMED = 10  # of those of the last stage, at what no view has seen
 VIEWS_PER_OBJECT = 3  # of a stage, at least
 RANGE_WEIGHT = 10.0  # keeps colours that a screen cannot show from growing
 NOISE = 0.7  # of the style's own band energy, in the start
@@ -115,6 +118,14 @@ class _View:
     facing: Tensor  # (H, W); 0 where nothing is painted
     outside: Tensor  # (P, 4): what shows besides the paint, and the paint's share; (P, 0): all is paint
     content: Tensor | None  # (1, C, h, w)
+    weights: dict[str, Tensor]  # of each layer's units, (1, h, w): filled as they come up
+
+    def weigh(self, layer: str, size: tuple[int, int], reach: int) -> Tensor:
+        """(1, h, w): how much each unit of `layer` counts; see `layer_mask`."""
+        if layer not in self.weights:
+            facing = F.adaptive_avg_pool2d(self.facing[None], size)
+            self.weights[layer] = layer_mask(self.mask[None], size, reach) * facing
+        return self.weights[layer]
 
 
 def paint(
@@ -135,9 +146,11 @@ def paint(
     report: Callable[[Progress], None],
     tell: Callable[[str], None],
     clock: Clock,
+    style_loss: str = "gram",
+    unseen: Callable[[int], Unseen] | None = None,
     outside: tuple[Tensor, Tensor] | None = None,
     grain: float = 0.0,
-) -> None:
+) -> int:
     """Optimise `texture` so that views of `mesh` have the styles' statistics and keep the content's features.
 
     content (3, S, S); styles: images (3, H, W) with weights that sum to 1, each spanning `style_span`
@@ -146,7 +159,8 @@ def paint(
     person should know. A step that memory does not suffice for is tried again with views one by one,
     then with smaller views. `outside`: a mask (1, S, S) of what is painted, and what shows where it is
     0, (3, S, S). `grain`: the angle at which views show the mesh's directions. Several textures lie one
-    above the other: (C, count · S, S).
+    above the other: (C, count · S, S). `unseen` tells, for views that resolve a level of the pyramid, what
+    they have yet to see. Gives the level that the finest views resolve.
     """
     device = texture.rows.device
     random = np.random.default_rng(seed)
@@ -155,15 +169,16 @@ def paint(
     content_rows = mipmaps(content.to(device), texture.levels)
     work = [stage.steps * stage.size**2 for stage in plan]
     start, done = time.perf_counter(), 0.0
-    steps, step = sum(stage.steps for stage in plan), 0
+    steps, step, level = sum(stage.steps for stage in plan), 0, 0
     at_once, shrunk = views_per_step, 1  # until memory runs out
     for stage in plan:
         width = pixel * stage.scale if framing == "surface" else AROUND / stage.size
         level = max(0, round(math.log2(width * texture.levels.size / mesh.texel) + 0.6))
         images = [(resize_shorter(image, style_span / width).to(device), w) for image, w in styles]
-        score = _Score(network, images, content_weight)
+        score = _Score(network, images, style_loss, content_weight)
+        rest = unseen(level) if unseen and stage is plan[-1] and framing == "surface" else None
         views = ViewMaker(mesh, rasterizer, random, framing, device, grain)
-        bank = _Bank(views, width, stage.size // shrunk, texture, content_rows, score)
+        bank = _Bank(views, width, stage.size // shrunk, texture, content_rows, score, rest)
         for k in range(stage.steps):
             loss = None
             while loss is None:
@@ -180,7 +195,8 @@ def paint(
                         at_once = 1
                     else:
                         shrunk *= 2
-                        bank = _Bank(views, width, stage.size // shrunk, texture, content_rows, score)
+                        size = stage.size // shrunk
+                        bank = _Bank(views, width, size, texture, content_rows, score, rest)
                     texture.gradient.zero_()
                     memory.release()
             texture.step([view.taps for view in batch], stage.rate * _cooling(k / stage.steps), level)
@@ -191,6 +207,7 @@ def paint(
             left = (time.perf_counter() - start) * (1 / fraction - 1)
             report(Progress(stage.name, step, steps, fraction, left, loss))
             clock.lap("events")
+    return level
 
 
 def _cooling(done: float) -> float:
@@ -209,10 +226,12 @@ class _Bank:
         texture: Pyramid,
         content_rows: Tensor,
         score: _Score,
+        rest: Unseen | None,
     ) -> None:
         self.make, self.width, self.size = make, width, size
         self.texture, self.content_rows, self.score = texture, content_rows, score
         self.count = max(BANK, VIEWS_PER_OBJECT * len(np.unique(make.mesh.objects)))
+        self.rest = rest  # what the last views aim at
         self.views: list[_View] = []
 
     def draw(self, count: int, random: np.random.Generator) -> list[_View]:
@@ -220,24 +239,26 @@ class _Bank:
         batch = []
         for _ in range(count):
             if len(self.views) < self.count:
-                self.views.append(self._prepare(self.make(self.width * self.size, self.size)))
+                aim = self.rest.draw(random) if self.rest and len(self.views) >= self.count - AIMED else None
+                self.views.append(self._prepare(self.make(self.width * self.size, self.size, aim)))
                 batch.append(self.views[-1])
             else:
                 batch.append(self.views[random.integers(self.count)])
         return batch
 
     def _prepare(self, seen: GBuffer) -> _View:
-        where = taps(seen.uv, seen.footprint, self.texture.levels, False, seen.tiles)
-        content, outside = gather(self.content_rows, where).tensor_split([3], dim=1)
-        reference = None
+        reference, outside = None, seen.uv[:, :0]
+        weights = seen.facing[:, None]
+        if self.score.content_weight or self.content_rows.shape[1] > 3:
+            where = taps(seen.uv, seen.footprint, self.texture.levels, False, seen.tiles)
+            content, outside = gather(self.content_rows, where).tensor_split([3], dim=1)
         if self.score.content_weight:
             paper = self.score.mean[:, None, None].expand(3, seen.size, seen.size)
             reference = self.score.content_features(seen.image(content, paper)[None])
-        weights = seen.facing[:, None]
         if outside.shape[1]:
             weights = weights * outside[:, 3:]
         facing = seen.image(weights, torch.zeros(1, seen.size, seen.size, device=seen.uv.device))[0]
-        return _View(seen, self.texture.taps(seen), seen.mask.float(), facing, outside, reference)
+        return _View(seen, self.texture.taps(seen), seen.mask.float(), facing, outside, reference, {})
 
 
 def _learn(
@@ -262,31 +283,28 @@ def _learn(
 class _Score:
     """The loss of one stage: style over the views so far, content view by view."""
 
-    def __init__(self, network: Network, styles: list[tuple[Tensor, float]], content_weight: float) -> None:
+    def __init__(
+        self, network: Network, styles: list[tuple[Tensor, float]], style_loss: str, content_weight: float
+    ) -> None:
         self.network, self.styles, self.content_weight = network, styles, content_weight
         self.layers = list(network.style_layers)
         self.reach = {name: network.layer(name).receptive_field // 10 for name in self.layers}
         with torch.no_grad():
-            self.targets = self._mean([self._statistics(image) for image, _ in styles])
-        self.averages = {name: MovingAverage() for name in self.targets}
+            looks = [(self._look(image[None], self.layers), share) for image, share in styles]
+            self.losses = {
+                name: style_losses.make(style_loss, [(look[name], share) for look, share in looks])
+                for name in self.layers
+            }
+        self.palette = torch.stack([moments(image.flatten(1).T) * w for image, w in styles]).sum(0)
+        self.average = MovingAverage()
         self.mean = sum(
             (image.mean((1, 2)) * w for image, w in styles), torch.zeros((), device=styles[0][0].device)
         )
-
-    def _mean(self, each: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-        weights = [w for _, w in self.styles]
-        return {
-            k: sum((s[k] * w for s, w in zip(each, weights, strict=True)), torch.zeros(())) for k in each[0]
-        }
 
     def _look(self, images: Tensor, layers: list[str]) -> dict[str, Tensor]:
         with mixed_precision(images.device):
             found: dict[str, Tensor] = self.network(images, layers)
         return found
-
-    def _statistics(self, image: Tensor) -> dict[str, Tensor]:
-        found = {name: gram(a) for name, a in self._look(image[None], self.layers).items()}
-        return found | {"palette": moments(image.flatten(1).T)}
 
     def content_features(self, images: Tensor) -> Tensor:
         """The content layer's activations, gradient-free."""
@@ -310,16 +328,13 @@ class _Score:
         clock.lap("sampling")
         layers = [*self.layers, self.network.content_layer] if self.content_weight else self.layers
         seen = self._look(stack, layers)
-        found = {}
+        loss = excess * RANGE_WEIGHT
         for name in self.layers:
             size = (seen[name].shape[2], seen[name].shape[3])
-            weights = F.adaptive_avg_pool2d(facing[:, None], size)[:, 0]
-            found[name] = gram(seen[name], layer_mask(mask, size, self.reach[name]) * weights)
-        found["palette"] = moments(stack.permute(0, 2, 3, 1).reshape(-1, 3), (mask * facing).flatten())
-        loss = excess * RANGE_WEIGHT
-        for name, value in found.items():
-            error = palette_error if name == "palette" else relative_error
-            loss = loss + error(self.averages[name](value), self.targets[name])
+            weights = torch.cat([view.weigh(name, size, self.reach[name]) for view in batch])
+            loss = loss + self.losses[name](seen[name], weights)
+        colors = moments(stack.permute(0, 2, 3, 1).reshape(-1, 3), (mask * facing).flatten())
+        loss = loss + palette_error(self.average(colors), self.palette)
         if self.content_weight:
             features = seen[self.network.content_layer]
             reference = torch.cat([view.content for view in batch if view.content is not None])

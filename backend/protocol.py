@@ -61,6 +61,7 @@ FINISHED, FAILED, USAGE, CANCELLED = 0, 1, 2, 3
 
 QUALITIES = ("draft", "standard", "final")
 COLORS = ("style", "object")
+STYLE_LOSSES = ("gram", "gaussian", "sliced", "nearest")  # see backend/objectives/style_losses.py
 FRAMINGS = ("surface", "bounding_box")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 RASTERIZERS = ("embree", "nvdiffrast")
@@ -136,6 +137,7 @@ class Job:
     quality: str = "standard"
     strength: float = 0.5  # 0 keeps the content, 1 gives all to the style
     colors: str = "style"  # whose palette the result has
+    style_loss: str = "gram"  # stylize on a mesh: what is compared of the network's features
     style_size: float | None = None  # scene units that the style's shorter side spans; None: by texel density
     seed: int = 0
     network: str = "vgg16"
@@ -195,6 +197,7 @@ def _check(job: Job) -> None:
             refuse(name, "must be a path or null")
     one_of("quality", QUALITIES)
     one_of("colors", COLORS)
+    one_of("style_loss", STYLE_LOSSES)
     one_of("framing", FRAMINGS)
     one_of("device", DEVICES)
     one_of("rasterizer", RASTERIZERS)

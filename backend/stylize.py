@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from .parameterizations.pyramid import Pyramid
 from .protocol import CHECKPOINT_FILE, REPORT_FILE, Event, Job, PatinaError
 from .rendering.mesh import Mesh, read_mesh
 from .rendering.texels import Texels, each_tile, locate
+from .rendering.unseen import Unseen
 
 PREVIEW_SECONDS = 4.0
 CHECKPOINT_SECONDS = 60.0
@@ -93,6 +95,8 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     grain = 0.0 if mesh.directions is None else grain_of(styles)
     clock.lap("set-up")
 
+    side = min(tiles.PREVIEW_SIDE, job.texture_size)
+    small = reduced(outside, side)
     plan = (optimize.more if job.resume else optimize.stages)(job.quality, job.steps)
     previewed = kept = time.perf_counter()
 
@@ -104,16 +108,17 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         values = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
         emit(Event("progress", **values))
         if time.perf_counter() - previewed > PREVIEW_SECONDS:
-            shown = composed(texture.texture().cpu(), outside)
-            for name in tiles.write_previews(shown, job.texture_size, folder):
+            shown = composed(texture.texture(side).cpu(), small)
+            for name in tiles.write_previews(shown, side, folder):
                 emit(Event("preview", path=name))
             previewed = time.perf_counter()
         if time.perf_counter() - kept > CHECKPOINT_SECONDS or progress.step == progress.steps:
             checkpoint.write(folder / CHECKPOINT_FILE, texture, mesh, resumed + progress.step)
             kept = time.perf_counter()
 
+    level = 0
     if job.strength > 0:
-        optimize.paint(
+        level = optimize.paint(
             mesh,
             texture,
             start,
@@ -122,6 +127,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
             plan=plan,
             pixel=pixel,
             style_span=span,
+            style_loss=job.style_loss,
             content_weight=0.0 if original is None else CONTENT_WEIGHT * (1 / job.strength - 1),
             framing=job.framing,
             rasterizer=job.rasterizer,
@@ -130,6 +136,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
             report=on_progress,
             tell=lambda message: emit(Event("message", message=message)),
             clock=clock,
+            unseen=partial(Unseen, texels, painted, texture),
             outside=outside,
             grain=grain,
         )
@@ -138,7 +145,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     seen, result = np.ones_like(texels.used), texture.texture().cpu()
     if job.strength > 0:
         # Where a mask ends, paint is carried on, for who composes at its soft edge.
-        seen = texture.seen().cpu().numpy() & (painted | ~texels.used)
+        seen = texture.seen(level).cpu().numpy() & (painted | ~texels.used)
         result = finish(result, start, seen, mesh, texels)
     check()
     files = tiles.write_textures(result, job.texture_size, folder)
@@ -179,6 +186,16 @@ def check_texels(texels: Texels, names: list[str], job: Job, emit: Callable[[Eve
 def composed(paint: Tensor, outside: tuple[Tensor, Tensor] | None) -> Tensor:
     """`paint` as the mask lets it show: outside is the mask and what lies under it (see `optimize.paint`)."""
     return paint if outside is None else outside[1].lerp(paint, outside[0])
+
+
+def reduced(outside: tuple[Tensor, Tensor] | None, side: int) -> tuple[Tensor, Tensor] | None:
+    """`outside` for textures of `side`²."""
+    if outside is None:
+        return None
+    mask, under = (
+        F.adaptive_avg_pool2d(part, (side * (part.shape[1] // part.shape[2]), side)) for part in outside
+    )
+    return mask, under
 
 
 def by_tile(

@@ -122,7 +122,7 @@ def write_textures(texture: Tensor, size: int, folder: Path) -> list[str]:
 
 
 def write_previews(texture: Tensor, size: int, folder: Path) -> list[str]:
-    """Write small, quickly compressed pictures of (3, N · size, size) so far, and give their names."""
+    """Write quickly compressed pictures of (3, N · size, size), already small, and give their names."""
     tiles = torch.split(texture, size, 1)
     names = [numbered(PREVIEW_FILE, k, len(tiles)) for k in range(len(tiles))]
     for tile, name in zip(tiles, names, strict=True):

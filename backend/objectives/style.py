@@ -6,11 +6,14 @@ Parameterizations", section "Style transfer onto 3-D" (moving averages over view
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 DECAY = 0.95
+PARTS = 8
 
 
 def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -18,11 +21,36 @@ def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
 
     Pixels are weighted by `mask` (B, H, W), which may be all zero (then so is the result).
     """
-    flat = features.float().permute(1, 0, 2, 3).flatten(1)
+    flat = features.permute(0, 2, 3, 1).flatten(0, 2)  # no copy where channels come last
     if mask is None:
-        return flat @ flat.T / flat.shape[1]
-    weights = mask.flatten()
-    return (flat * weights) @ flat.T / weights.sum().clamp_min(1e-6)
+        weights = torch.full_like(flat[:, :1], 1 / len(flat), dtype=torch.float32)
+    else:
+        weights = (mask / mask.sum().clamp_min(1e-6)).reshape(-1, 1)
+    found: Tensor = _Gram.apply(flat, weights.float())  # type: ignore[no-untyped-call]
+    return found
+
+
+class _Gram(torch.autograd.Function):
+    """Fᵀ diag(w) F of F (N, C) and w (N, 1), in the precision that F has; one product back."""
+
+    @staticmethod
+    def forward(ctx: Any, flat: Tensor, weights: Tensor) -> Tensor:
+        with torch.autocast(flat.device.type, enabled=False):
+            weighted = flat * (weights * len(flat)).to(flat.dtype)  # of the order of F: half floats are small
+            ctx.save_for_backward(weighted)
+            if flat.dtype == torch.float32:
+                return weighted.T @ flat / len(flat)
+            # Products of half floats add up in float32, and then are rounded: parts keep that error small.
+            parts = [(a.T @ b).float() for a, b in zip(weighted.chunk(PARTS), flat.chunk(PARTS), strict=True)]
+            return torch.stack(parts).sum(0) / len(flat)
+
+    @staticmethod
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None]:
+        (weighted,) = ctx.saved_tensors
+        with torch.autocast(weighted.device.type, enabled=False):
+            both = (outputs[0] + outputs[0].T) / len(weighted)
+            scale = both.abs().max().clamp_min(1e-30)
+            return (weighted @ (both / scale).to(weighted.dtype)) * scale.to(weighted.dtype), None
 
 
 def relative_error(a: Tensor, b: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ A step costs what its views cost, whatever the texture's size.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -37,10 +38,10 @@ class Pyramid:
             rest = rest - enlarge(band, self.levels.size)
             bands.append(band.flatten(1).T)
         self.rows = torch.cat(bands[::-1]).contiguous()
-        self.gradient = torch.zeros(3, self.levels.rows, device=device)
-        self.mean = torch.zeros_like(self.rows)
-        self.square = torch.zeros_like(self.rows)
-        self.touched = torch.zeros(self.levels.rows, dtype=torch.int32, device=device)
+        self.gradient = _zeros(3, self.levels.rows, device=device)
+        self.mean = _zeros(self.levels.rows, 3, device=device)
+        self.square = _zeros(self.levels.rows, 3, device=device)
+        self.touched = _zeros(self.levels.rows, device=device)
         self.moved_before = torch.zeros(self.levels.rows, dtype=torch.bool, device=device)
         self.level_square = torch.zeros(len(self.levels.sides), device=device)
         self.level_count = torch.zeros(len(self.levels.sides), device=device)
@@ -81,40 +82,42 @@ class Pyramid:
         any view (hidden, or half faded out) do not wander: plain Adam makes salt and pepper of them.
         """
         rows = torch.cat([view.distinct for view in views])  # rows of two views are set twice to the same
-        gradient = self.gradient[:, rows].T
-        self.gradient[:, rows] = 0
-        bounds = torch.tensor(self.levels.offsets[1:], device=rows.device)
-        levels = torch.bucketize(rows, bounds, right=True)
-        count = self.touched[rows] + 1
-        mean = self.mean[rows].lerp_(gradient, 1 - BETAS[0])
-        square = self.square[rows].lerp_(gradient**2, 1 - BETAS[1])
-        self.mean[rows], self.square[rows], self.touched[rows] = mean, square, count
+        gradient = self.gradient.index_select(1, rows).T.contiguous()
+        self.gradient.index_fill_(1, rows, 0)
+        levels = torch.bucketize(rows, torch.tensor(self.levels.offsets[1:], device=rows.device), right=True)
+        count = self.touched.index_select(0, rows).add_(1)
+        mean = self.mean.index_select(0, rows).lerp_(gradient, 1 - BETAS[0])
+        square = self.square.index_select(0, rows).mul_(BETAS[1])
+        square.addcmul_(gradient, gradient, value=1 - BETAS[1])
+        for kept, values in ((self.mean, mean), (self.square, square), (self.touched, count)):
+            kept.index_copy_(0, rows, values)
 
-        total = torch.zeros(len(self.levels.sides), 2, device=rows.device)
-        total.index_add_(
-            0, levels, torch.stack([gradient.square().mean(1), torch.ones(len(rows), device=rows.device)], 1)
-        )
-        here = total[:, 1] > 0
+        number = len(self.levels.sides)
+        numbers = torch.bincount(levels, minlength=number)
+        total = torch.bincount(levels, gradient.square().mean(1), minlength=number)
+        here = numbers > 0
         self.level_count += here
-        self.level_square[here] = self.level_square[here].lerp(total[here, 0] / total[here, 1], 1 - BETAS[1])
+        self.level_square[here] = self.level_square[here].lerp((total / numbers)[here], 1 - BETAS[1])
         typical = (self.level_square / (1 - BETAS[1] ** self.level_count).clamp_min(1e-9)).sqrt()
 
-        unbiased = mean / (1 - BETAS[0] ** count)[:, None]
-        scale = (square / (1 - BETAS[1] ** count)[:, None]).sqrt_()
-        scale += (FLOOR * typical + 1e-12)[levels][:, None]
-        rates = rate * FALLOFF ** (levels - level).abs().float()
+        rates = rate * FALLOFF ** (torch.arange(number, device=rows.device) - level).abs().float()
+        rates = rates.index_select(0, levels) / (1 - BETAS[0] ** count)
+        scale = square.div_((1 - BETAS[1] ** count)[:, None]).sqrt_()
+        scale += (FLOOR * typical + 1e-12).index_select(0, levels)[:, None]
         self.rows.requires_grad_(False)
-        self.rows[rows] -= rates[:, None] * unbiased / scale
+        moved = self.rows.index_select(0, rows).addcdiv_(mean.mul_(rates[:, None]), scale, value=-1)
+        self.rows.index_copy_(0, rows, moved)
 
     @torch.no_grad()
-    def texture(self) -> Tensor:
-        """(3, count · size, size): the textures it stands for, sRGB, clamped to 0..1."""
-        size, count = self.levels.size, self.levels.count
-        total = torch.zeros(3, count * size, size, device=self.rows.device)
-        for side, offset in zip(self.levels.sides, self.levels.offsets, strict=True):
-            band = self.rows[offset : offset + count * side * side].T.reshape(3, count * side, side)
-            total += enlarge(band, self.levels.size)
-        return (torch.einsum("ij,jhw->ihw", self.colors, total) + 0.5).clamp_(0, 1)
+    def texture(self, side: int | None = None) -> Tensor:
+        """(3, count · side, side): the textures it stands for, sRGB, in 0..1; small ones lack fine bands."""
+        side, count = side or self.levels.size, self.levels.count
+        total = torch.zeros(3, count * side, side, device=self.rows.device)
+        for level, offset in zip(self.levels.sides, self.levels.offsets, strict=True):
+            if level <= side:
+                rows = self.rows[offset : offset + count * level * level]
+                total += enlarge(rows.T.reshape(3, count * level, level), side)
+        return torch.einsum("ij,jhw->ihw", self.colors, total).add_(0.5).clamp_(0, 1)
 
     def restore(self, rows: Tensor, moved: Tensor) -> None:
         """Show what `rows` (R, 3) stand for, as if those of `moved` (R,) bool had been stepped before."""
@@ -125,10 +128,30 @@ class Pyramid:
         """(R,) bool: rows that some view moved."""
         return (self.touched > 0) | self.moved_before
 
-    def seen(self) -> Tensor:
-        """(count · size, size) bool: texels that a view moved at their own level or the next coarser."""
-        size, height = self.levels.size, self.levels.count * self.levels.size
-        moved = self.moved()
-        fine = moved[: height * size].view(height, size)
-        coarse = moved[height * size :][: height * size // 4].view(height // 2, size // 2)
-        return fine | coarse.repeat_interleave(2, 0).repeat_interleave(2, 1)
+    def seen_at(self, texels: Tensor, level: int) -> Tensor:
+        """(N,) bool: `seen` for some `texels` (N,), given by their place in the textures, row by row."""
+        y, x = texels // self.levels.size, texels % self.levels.size
+        found = torch.zeros(len(texels), dtype=torch.bool, device=self.rows.device)
+        for k, (side, offset) in enumerate(zip(self.levels.sides, self.levels.offsets, strict=True)):
+            if k <= level:
+                rows = offset + (y >> k) * side + (x >> k)
+                found |= (self.touched[rows] > 0) | self.moved_before[rows]
+        return found
+
+    def seen(self, level: int = 1) -> Tensor:
+        """(count · size, size) bool: texels that views moved at `level`, which they resolve, or finer."""
+        size, count = self.levels.size, self.levels.count
+        found = torch.zeros(count * size, size, dtype=torch.bool, device=self.rows.device)
+        for side, offset in list(zip(self.levels.sides, self.levels.offsets, strict=True))[: level + 1]:
+            rows = slice(offset, offset + count * side * side)
+            moved = ((self.touched[rows] > 0) | self.moved_before[rows]).view(count * side, 1, side, 1)
+            found.view(count * side, size // side, side, size // side).logical_or_(moved)
+        return found
+
+
+def _zeros(*shape: int, device: torch.device | str) -> Tensor:
+    """Zeros of which only those that are written to take up memory, on a CPU: most rows of a large
+    texture never are."""
+    if torch.device(device).type == "cpu":
+        return torch.from_numpy(np.zeros(shape, np.float32))
+    return torch.zeros(shape, device=device)

@@ -61,8 +61,12 @@ class Taps:
     @cached_property
     def distinct(self) -> Tensor:
         """The rows that are read at all, each once, in order."""
-        rows: Tensor = self.rows.unique()  # type: ignore[no-untyped-call]
-        return rows
+        if not self.rows.numel():
+            return self.rows.flatten()
+        first = int(self.rows.min())
+        read = torch.zeros(int(self.rows.max()) - first + 1, dtype=torch.bool, device=self.rows.device)
+        read[self.rows.flatten() - first] = True
+        return read.nonzero()[:, 0] + first
 
 
 def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool, tiles: Tensor | None = None) -> Taps:

@@ -14,6 +14,9 @@ from .rasterizer import Rasterizer
 
 TRIES = 8  # directions from which a point that others hide may yet be seen
 
+# A point on the surface: its face, and barycentric (3,) there.
+Aim = tuple[int, NDArray[np.float64]]
+
 
 class ViewMaker:
     """Makes views of `mesh` that between them see all of it, at one scale.
@@ -41,12 +44,12 @@ class ViewMaker:
         by_object = np.bincount(mesh.objects, self._area)
         self._waiting = [k for k in np.argsort(by_object) if by_object[k] > 0]  # the largest comes first
 
-    def __call__(self, window: float, size: int) -> GBuffer:
-        """A new view of `size` pixels a side."""
+    def __call__(self, window: float, size: int, aim: Aim | None = None) -> GBuffer:
+        """A new view of `size` pixels a side, of `aim` if there is one."""
         if self.framing == "bounding_box":
             part = self._waiting[self.random.integers(len(self._waiting))]
             return render(self.mesh, self._rasterizer(part), camera.around(size, self.random), self.device)
-        part, eye = self._surface_camera(window, size)
+        part, eye = self._surface_camera(window, size, aim)
         view = render(self.mesh, self._rasterizer(part), eye, self.device)
         pixels = np.bincount(view.faces.cpu().numpy(), minlength=len(self._seen))
         self._seen += pixels * (window / size) ** 2 / np.maximum(self._area, 1e-12)
@@ -63,11 +66,14 @@ class ViewMaker:
                 self._rasterizers[part] = rasterizer.create(self._name, self.mesh)
         return self._rasterizers[part]
 
-    def _surface_camera(self, window: float, size: int) -> tuple[int, Camera]:
+    def _least_seen(self) -> Aim:
         weights: NDArray[np.float64] = self._area / (1 + self._seen)
         if self._waiting:
             weights = np.where(self.mesh.objects == self._waiting.pop(), weights, 0)
-        face, barycentric = camera.surface_point(weights, self.random)
+        return camera.surface_point(weights, self.random)
+
+    def _surface_camera(self, window: float, size: int, aim: Aim | None) -> tuple[int, Camera]:
+        face, barycentric = aim or self._least_seen()
         target = barycentric @ self.mesh.corners[face].astype(np.float64)
         part, normal = int(self.mesh.objects[face]), self.mesh.face_normals[face].astype(np.float64)
         rasterize = self._rasterizer(part)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
-from backend import canvases, networks, optimize
+from backend import canvases, networks, optimize, protocol
 from backend.imagine import look
 from backend.objectives.objective import Seen
 from backend.objectives.of_job import objective_of
@@ -69,7 +69,18 @@ def test_a_mixture_of_devices_is_noticed():
         torch.zeros(3, device="cuda") + torch.zeros(3)
 
 
-def test_a_step_of_style_transfer(seen):
+class Made:
+    """Gives the views it was made with, one at a time."""
+
+    def __init__(self, views: list[GBuffer]) -> None:
+        self.mesh, self._views = sphere(2), iter(views)
+
+    def __call__(self, window: float, size: int, aim: object = None) -> GBuffer:
+        return next(self._views)
+
+
+@pytest.mark.parametrize("style_loss", protocol.STYLE_LOSSES)
+def test_a_step_of_style_transfer(seen, style_loss):
     real = Pyramid(torch.zeros(3, 64, 64))
     places = [real.taps(view) for view in seen]
     assert all(len(where.distinct) for where in places)  # how many there are depends on the numbers
@@ -78,10 +89,10 @@ def test_a_step_of_style_transfer(seen):
         texture = Pyramid(torch.zeros(3, 64, 64), "cuda")
         texture.taps = lambda view: on_card(places.pop())
         styles = [(torch.zeros(3, 128, 128, device="cuda"), 1.0)]
-        score = optimize._Score(move(network), styles, 0.0)
+        score = optimize._Score(move(network), styles, style_loss, 0.0)
         rows = mipmaps(torch.zeros(3, 64, 64, device="cuda"), texture.levels)
-        views = iter([on_card(view) for view in seen])
-        bank = optimize._Bank(lambda window, size: next(views), 0.01, 64, texture, rows, score)
+        make = Made([on_card(view) for view in seen])
+        bank = optimize._Bank(make, 0.01, 64, texture, rows, score, None)
         batch = bank.draw(np.random.default_rng(0))
         loss = score(texture, batch, np.random.default_rng(0), optimize.Clock())
         texture.step([view.taps for view in batch], 0.1, 1)

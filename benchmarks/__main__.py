@@ -1,0 +1,39 @@
+"""Measure: `python -m benchmarks [PIECE …]`, by default all but the second half of the peer's runs.
+
+Every piece writes its section of docs/benchmarks/results.json as it goes, then the page is put together.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from . import circles, losses, page, step_shares, surfaces, texture_size, time_to_quality
+
+PIECES: dict[str, Callable[[], None]] = {
+    f"time_to_quality:{name}:{style}": lambda name=name, style=style: time_to_quality.measure(name, style)
+    for name, style in time_to_quality.PAIRS
+} | {
+    "texture_size": texture_size.measure,
+    "step_shares": step_shares.measure,
+    "qualities": surfaces.qualities,
+    "surfaces": surfaces.surfaces,
+    "circles": circles.measure,
+    "style_losses": losses.measure,
+}
+LONG = [f"time_to_quality:{name}:{style}" for name, style in time_to_quality.PAIRS[2:]]
+
+
+def main(names: list[str]) -> None:
+    """Run the pieces called `names`; "all" is every one."""
+    chosen = list(PIECES) if names == ["all"] else names or [name for name in PIECES if name not in LONG]
+    if unknown := set(chosen) - {*PIECES, "page"}:
+        sys.exit(f"There is no piece {unknown.pop()}. Pieces: {', '.join(PIECES)}, page.")
+    for name in chosen:
+        if name != "page":
+            PIECES[name]()
+    page.write()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

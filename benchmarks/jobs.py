@@ -1,0 +1,43 @@
+"""Whole jobs, as the add-on starts them, from files to files; each is done once a run of the benchmarks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from backend import stylize
+from backend.images import read_image
+
+from .subjects import SCRATCH, Subject
+
+
+@cache
+def paint(who: Subject, style: Path, **settings: object) -> dict[str, Any]:
+    """The report of the job, which runs in this process; `folder` in it is where its files are.
+
+    `seconds` gets `job`: from the start to the written texture, the report's own measuring left out.
+    """
+    folder = _folder(who, style, settings)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for file in who.folder.iterdir():
+        shutil.copyfile(file, folder / file.name)
+    stylize.run(who.job(style, **settings), folder, lambda event: None, lambda: False)
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    report["seconds"]["job"] = round(report["seconds"]["total"] - report["seconds"]["report"], 2)
+    return report
+
+
+def texture(who: Subject, style: Path, **settings: object) -> Tensor:
+    """(3, S, S): what the last job with these settings painted, in this run or an earlier one."""
+    return read_image(_folder(who, style, settings) / "texture.png", "texture", "texture")
+
+
+def _folder(who: Subject, style: Path, settings: dict[str, object]) -> Path:
+    tag = "_".join([who.name, style.stem, *(f"{key}-{value}" for key, value in sorted(settings.items()))])
+    return SCRATCH / "jobs" / tag

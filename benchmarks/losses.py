@@ -1,0 +1,26 @@
+"""Yardstick 7: the style losses against each other, at equal steps and by the clock."""
+
+from __future__ import annotations
+
+from backend.protocol import STYLE_LOSSES
+
+from . import jobs
+from .pictures import portrait, sheet
+from .results import record
+from .subjects import painting, subject
+
+PAIRS = (("fox", "starry_night"), ("suzanne", "composition_viii"))
+
+
+def measure() -> None:
+    """Draft jobs on two pairs with each loss, and a sheet of pictures."""
+    tiles = []
+    for name, style in PAIRS:
+        for loss in STYLE_LOSSES:
+            done = jobs.paint(subject(name), painting(style), quality="draft", style_loss=loss)
+            numbers = {"style_distance": done["style_distance"], "seconds": done["seconds"]["job"]}
+            record("style_losses", {f"{name} {style} {loss}": numbers})
+            texture = jobs.texture(subject(name), painting(style), quality="draft", style_loss=loss)
+            text = f"{loss}: {done['style_distance']:.2f}, {done['seconds']['job']:.0f} s"
+            tiles.append((text, portrait(subject(name).mesh, texture, 320, name)))
+    sheet("style_losses", tiles, len(STYLE_LOSSES))

@@ -1,0 +1,181 @@
+"""docs/benchmarks.md and its plots, from docs/benchmarks/results.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib
+
+from .results import known
+from .subjects import FIGURES, ROOT
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+INTRO = """# Benchmarks
+
+`make bench` measures all of this on the machine that it runs on (about 45 minutes on two cores; `make
+bench-all` adds two more of the peer's runs) and writes this page; `benchmarks/` says how each number is
+taken, and [results.json](benchmarks/results.json) has them all, each with its machine. Nothing here is
+asserted by a test. The fox in the pictures: model by PixelMannen, rigging by @tomkranis, conversion by
+@AsoboStudio with @scurest, CC-BY 4.0. Style distance, seam ratio and coverage are those of a job's
+report: `backend/report.py`.
+"""
+
+
+def write() -> None:
+    """Write the page and the plots."""
+    sections = known()
+    parts = [INTRO]
+    for name, render in SECTIONS.items():
+        if name in sections:
+            numbers = {k: v for k, v in sections[name].items() if k != "machine"}
+            machine = sections[name]["machine"]
+            parts.append(render(numbers))
+            parts.append(f"*{machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}.*\n")
+    (ROOT / "docs" / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def table(head: list[str], rows: list[list[Any]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
+
+
+def time_to_quality(numbers: dict[str, Any]) -> str:
+    rows = []
+    for pair, n in numbers.items():
+        _plot(pair, n)
+        rows.append(
+            [
+                pair,
+                f"{n['peer_distance']:.3f}",
+                f"{n['peer_seconds']} s",
+                f"{n['reached_by']}: {n['seconds_to_reach']} s" if n["reached_by"] else "not reached",
+                n["times_faster"] or "–",
+            ]
+        )
+    text = """## Time to quality
+
+The peer is the recipe of 2018 (`benchmarks/lucid_recipe.py`): 400 steps of one 512² view on a Fourier
+texture of 1024², in float32, with the network, layers and weights of ours. Ours are whole jobs, from
+files to files. The time of either is without the judging; the peer's is its steps times the seconds of a
+step right beside ours.
+"""
+    text += "\n" + table(["", "peer's final distance", "in", "ours is there with", "times faster"], rows)
+    return text + "\n" + "\n".join(f"![{pair}](benchmarks/{_file(pair)})" for pair in numbers) + "\n"
+
+
+def _file(pair: str) -> str:
+    return "time_to_quality_" + pair.replace(" ", "_") + ".png"
+
+
+def _plot(pair: str, n: dict[str, Any]) -> None:
+    figure, axes = pyplot.subplots(figsize=(6, 3.4), dpi=110)
+    axes.plot(*zip(*n["peer"], strict=True), color="#888", marker=".", label="recipe of 2018, one run")
+    names, seconds, values = zip(*n["ours"], strict=True)
+    axes.plot(seconds, values, color="#1f4e9c", marker="o", label="Patina, whole jobs")
+    for name, x, y in zip(names, seconds, values, strict=True):
+        axes.annotate(name, (x, y), xytext=(5, 5), textcoords="offset points", fontsize=7)
+    axes.axhline(n["peer_distance"], color="#bbb", linestyle=":", linewidth=1)
+    axes.set(xscale="log", xlabel="seconds", ylabel="style distance", title=pair)
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(FIGURES / _file(pair))
+    pyplot.close(figure)
+
+
+def texture_size(n: dict[str, Any]) -> str:
+    text = "## Texture size\n\nThe same views at every size: 160² pixels as fine as a texture of 512².\n\n"
+    steps = n["step_seconds"]
+    text += table(["texture", "seconds a step"], [[f"{size}²", value] for size, value in steps.items()])
+    ratio = n["4096_over_512"], n["8192_over_512"]
+    text += f"\nA step at 4096² takes {ratio[0]:.2f} times one at 512², at 8192² {ratio[1]:.2f} times.\n\n"
+    rows = [
+        [f"{key[4:]}²", *(job[k] for k in ("peak_memory_gb", "set-up", "finish", "report", "coverage"))]
+        for key, job in n.items()
+        if key.startswith("job_")
+    ]
+    head = ["short job", "peak memory, GB", "set-up, s", "finish, s", "report, s", "coverage"]
+    return text + table(head, rows)
+
+
+def step_shares(n: dict[str, Any]) -> str:
+    parts = ", ".join(f"{name} {seconds} s" for name, seconds in n["parts"].items())
+    return f"""## What a step is
+
+The loop of a Standard job on the fox at 1024² takes {n["loop_seconds"]} s; the network's forward and
+backward passes alone, on batches of the same shapes, {n["network_alone_seconds"]} s:
+{n["not_the_network"]:.0%} is not the network. By the job's own clock, where `network` includes the
+statistics and the gradient of the look-ups: {parts}.
+"""
+
+
+def qualities(numbers: dict[str, Any]) -> str:
+    rows = [
+        [name, n["steps"], f"{n['seconds']} s", n["style_distance"], n["content_distance"], n["coverage"]]
+        for name, n in numbers.items()
+    ]
+    head = ["quality", "steps", "time", "style distance", "content distance", "coverage"]
+    text = "## The three qualities\n\nThe fox, Starry Night, 1024².\n\n" + table(head, rows)
+    return text + "\n![Draft, Standard and Final](benchmarks/qualities.jpg)\n"
+
+
+def surfaces(numbers: dict[str, Any]) -> str:
+    rows = [
+        [
+            name,
+            n["seam_ratio"],
+            n["seam_ratio_before"],
+            n["coverage"],
+            n["style_distance"],
+            f"{n['seconds']} s",
+        ]
+        for name, n in numbers.items()
+    ]
+    head = ["Standard, 1024²", "seam ratio", "before", "coverage", "style distance", "seconds"]
+    text = """## Seams and coverage
+
+Seam ratio: the mean jump of colour across UV seams over that across other edges; 1 is seamless. The fox's
+own landmarks lie on its seams, so its ratio is to be held against the original's. Coverage is the share
+of used texels that some view has moved; the rest is filled from what is nearest on the surface.
+"""
+    return text + "\n" + table(head, rows)
+
+
+def circles(numbers: dict[str, Any]) -> str:
+    rows = [
+        [
+            name,
+            n["ellipses"],
+            n["size"],
+            f"{n['size_within_15_percent']:.0%}",
+            n["axis_ratio"],
+            n["axis_ratio_90_percent"],
+        ]
+        for name, n in numbers.items()
+    ]
+    head = ["", "ellipses", "size", "of median size within 15 %", "axis ratio", "90 % below"]
+    text = """## Circles stay circles
+
+A style of equal circles; the blobs on held-out views, measured on the surface, so that perspective is undone.
+Size is the median diameter over the style's; axis ratio the median of longer over shorter axis.
+"""
+    return text + "\n" + table(head, rows) + "\n![Circles](benchmarks/circles.jpg)\n"
+
+
+def style_losses(numbers: dict[str, Any]) -> str:
+    rows = [[name, n["style_distance"], f"{n['seconds']} s"] for name, n in numbers.items()]
+    text = """## Style losses
+
+Draft jobs at 1024², the same steps with each. The judge of the style distance compares Gram matrices (of
+another network), so it leans towards the Gram loss: the pictures count as much.
+"""
+    text += "\n" + table(["", "style distance", "time"], rows)
+    return text + "\n![Style losses](benchmarks/style_losses.jpg)\n"
+
+
+SECTIONS = {
+    f.__name__: f
+    for f in (time_to_quality, texture_size, step_shares, qualities, surfaces, circles, style_losses)
+}

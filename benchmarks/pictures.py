@@ -1,0 +1,55 @@
+"""Views of painted meshes, sheets of them, and plots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor, nn
+
+from backend.images import to_pillow
+from backend.rendering import camera, rasterizer
+from backend.rendering.gbuffer import render
+from backend.rendering.mesh import Mesh
+from backend.rendering.sampling import Levels, gather, mipmaps, taps
+
+from .subjects import FIGURES
+
+LARGEST = 290_000  # bytes of a picture
+CAPTION = 16  # pixels under a picture
+# Towards the camera, and what the picture spans: the side that shows most.
+STANDS = {"fox": ((0.95, 0.35, 0.3), 1.7), "suzanne": ((0.35, -1.0, 0.15), 1.75)}
+
+
+def portrait(mesh: Mesh, texture: Tensor, side: int = 384, name: str = "") -> Tensor:
+    """(3, side, side): `mesh` in `texture` (3, S, S), on a light ground, supersampled."""
+    backward, window = STANDS.get(name, ((0.6, -1.0, 0.4), 1.9))
+    eye = camera.look_at(np.zeros(3), np.array(backward), window, 2 * side)
+    view = render(mesh, rasterizer.create("embree", mesh), eye)
+    levels = Levels(texture.shape[-1])
+    where = taps(view.uv, view.footprint, levels, laplacian=False)
+    light = 0.75 + 0.25 * view.facing[:, None]
+    colors = gather(mipmaps(texture, levels), where) * light
+    return nn.functional.avg_pool2d(view.image(colors, torch.full((3, 2 * side, 2 * side), 0.94)), 2)
+
+
+def sheet(name: str, tiles: list[tuple[str, Tensor]], columns: int) -> Path:
+    """Write docs/benchmarks/name.jpg: captioned tiles (3, H, W) of one size."""
+    pictures = [(text, to_pillow(tile.clamp(0, 1))) for text, tile in tiles]
+    width, height = pictures[0][1].size
+    rows = -(-len(pictures) // columns)
+    page = Image.new("RGB", (columns * (width + 4) - 4, rows * (height + CAPTION + 4) - 4), "white")
+    draw = ImageDraw.Draw(page)
+    for i, (text, picture) in enumerate(pictures):
+        x, y = i % columns * (width + 4), i // columns * (height + CAPTION + 4)
+        page.paste(picture, (x, y))
+        draw.text((x + 3, y + height + 2), text, "black")
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    path = FIGURES / f"{name}.jpg"
+    for quality in (92, 85, 75, 60, 45):
+        page.save(path, quality=quality)
+        if path.stat().st_size < LARGEST:
+            break
+    return path

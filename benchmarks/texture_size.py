@@ -1,0 +1,110 @@
+"""Yardstick 2: what a texture's size costs. Each size is measured in a process of its own.
+
+`python -m benchmarks.texture_size SIZE step|job` is such a process: it prints its numbers as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from functools import partial
+
+import torch
+
+from backend import networks, optimize, report
+from backend.images import read_image
+from backend.optimize import Clock, Progress, Stage
+from backend.parameterizations.pyramid import Pyramid
+from backend.rendering.texels import locate
+from backend.rendering.unseen import Unseen
+
+from . import jobs
+from .results import record
+from .subjects import CPU, ROOT, painting, scales, subject
+
+SIZES = 512, 1024, 4096, 8192
+ROUNDS = 2  # of all sizes in turn; the best counts, since other work only ever slows down
+STEPS, WARM = 60, 30  # of which the first make the bank of views, and do not count
+JOB_STEPS = 12  # of the jobs whose memory is measured
+
+
+def measure() -> None:
+    """Seconds a step at each size on the same views, then whole jobs at the large ones."""
+    steps: dict[int, list[float]] = {size: [] for size in SIZES}
+    for _ in range(ROUNDS):
+        for size in SIZES:
+            steps[size].append(_child(size, "step")["step"])
+    best = {size: min(values) for size, values in steps.items()}
+    numbers = {
+        "step_seconds": best,
+        "4096_over_512": round(best[4096] / best[512], 3),
+        "8192_over_512": round(best[8192] / best[512], 3),
+    }
+    record("texture_size", numbers)
+    for size in (1024, 4096, 8192):
+        record("texture_size", {f"job_{size}": _child(size, "job")})
+
+
+def _child(size: int, what: str) -> dict[str, float]:
+    command = [sys.executable, "-B", "-m", "benchmarks.texture_size", str(size), what]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def step(size: int) -> dict[str, float]:
+    """The median second of a step on views that are as fine as a 512² texture."""
+    who, style = subject("fox"), painting("starry_night")
+    pixel, span = scales(who, style, 512)
+    start = torch.full((3, size, size), 0.5)
+    times: list[float] = []
+    last = time.perf_counter()
+
+    def on_progress(progress: Progress) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        times.append(now - last)
+        last = now
+
+    texels, texture = locate(who.mesh, size), Pyramid(start, CPU)
+    optimize.paint(
+        who.mesh,
+        texture,
+        start,
+        [(read_image(style, "painting", "styles"), 1.0)],
+        networks.load("vgg16", CPU, average_pooling=True),
+        plan=(Stage("refining", 1, 160, STEPS, 0.02),),
+        pixel=pixel,
+        style_span=span,
+        style_loss="gram",
+        content_weight=0.0,
+        framing="surface",
+        rasterizer="embree",
+        seed=0,
+        report=on_progress,
+        tell=print,
+        clock=Clock(),
+        unseen=partial(Unseen, texels, texels.used, texture),
+    )
+    return {"step": round(statistics.median(times[WARM:]), 4)}
+
+
+def job(size: int) -> dict[str, float]:
+    """A whole, short job: its seconds outside the loop, and the most memory it held."""
+    done = jobs.paint(subject("fox"), painting("starry_night"), texture_size=size, steps=JOB_STEPS)
+    seconds = done["seconds"]
+    return {
+        "peak_memory_gb": round(report.peak_memory() / 1e9, 2),
+        "set-up": seconds["set-up"],
+        "finish": seconds["finish"],
+        "report": seconds["report"],
+        "job": seconds["job"],
+        "coverage": done["coverage"],
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps({"step": step, "job": job}[sys.argv[2]](int(sys.argv[1]))))

@@ -1,0 +1,81 @@
+"""Yardstick 1: how soon a job is as good as the recipe of 2018 is in the end.
+
+Ours is timed as whole jobs from files to files, each with more steps than the last, until one reaches
+the peer's final style distance. Right before and after, the peer takes some steps: its run's seconds are
+its steps times the faster of these, so that both sides of the ratio know the same machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from backend import report
+from backend.images import read_image
+from backend.stylize import JUDGED_PIXEL
+
+from . import jobs, lucid_recipe
+from .results import record
+from .subjects import CPU, SCRATCH, Subject, painting, scales, subject
+
+PAIRS = (
+    ("fox", "starry_night"),
+    ("suzanne", "composition_viii"),
+    ("fox", "composition_viii"),
+    ("suzanne", "starry_night"),
+)
+# Settings of ours, cheapest first.
+LADDER: tuple[dict[str, Any], ...] = (
+    {"quality": "draft", "steps": 20},
+    {"quality": "draft", "steps": 45},
+    {"quality": "draft"},
+    {"quality": "standard"},
+)
+PROBE = 5  # steps of the peer beside ours
+
+
+def measure(name: str, style_name: str) -> None:
+    """Run the peer to its end (or find it there), then ours, and record both curves."""
+    who, style = subject(name), painting(style_name)
+    pixel, span = scales(who, style)
+    distance = judge(who, style, pixel, span)
+    folder = SCRATCH / "lucid" / f"{name}_{style_name}"
+    run = lucid_recipe.peer(who, style, span, folder)
+    peer = [(step, distance(read_image(folder / f"{step:03}.png", "", ""))) for step in sorted(run.pictures)]
+    probe = lucid_recipe.Recipe(who, style, span)
+    probe.steps(1)
+    step_seconds = [probe.timed(PROBE)]
+    ours = []
+    for settings in LADDER:
+        done = jobs.paint(who, style, **settings)
+        label = f"{settings['quality']} {done['steps']}"
+        ours.append((label, done["seconds"]["job"], done["style_distance"]))
+    step_seconds.append(probe.timed(PROBE))
+    whole = lucid_recipe.STEPS * min(step_seconds)
+    reached = next((job for job in ours if job[2] <= peer[-1][1]), None)
+    record(
+        "time_to_quality",
+        {
+            f"{name} {style_name}": {
+                "peer": [(round(step * min(step_seconds), 1), round(value, 4)) for step, value in peer],
+                "peer_seconds": round(whole),
+                "peer_seconds_of_its_own_run": round(run.seconds),
+                "peer_step_seconds_beside_ours": [round(seconds, 3) for seconds in step_seconds],
+                "peer_distance": round(peer[-1][1], 4),
+                "ours": ours,
+                "reached_by": reached and reached[0],
+                "seconds_to_reach": reached and reached[1],
+                "times_faster": reached and round(whole / reached[1], 1),
+            }
+        },
+    )
+
+
+def judge(who: Subject, style: Path, pixel: float, span: float) -> Callable[[Tensor], float]:
+    """Style distance of a texture, exactly as a job's report takes it."""
+    picture = read_image(style, "painting", "styles")
+    judged = report.Judge(who.mesh, "embree", [(picture, 1.0)], JUDGED_PIXEL * pixel, span, CPU)
+    return lambda texture: judged.style_distance(judged.look(texture))

@@ -1,0 +1,98 @@
+"""The style losses against closed forms: two Gaussians, two constants, a subset."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import sqrtm
+
+from backend import protocol
+from backend.objectives import style_losses
+from backend.objectives.style import gram, relative_error
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+def weights(features: torch.Tensor) -> torch.Tensor:
+    return torch.ones(features.shape[0], *features.shape[2:])
+
+
+def test_the_jobs_names_are_the_losses():
+    assert set(protocol.STYLE_LOSSES) == set(style_losses.MAKERS)
+
+
+def test_gram_is_the_relative_error_of_the_mixed_targets():
+    a, b, seen = (torch.randn(1, 4, 6, 5) for _ in range(3))
+    loss = style_losses.make("gram", [(a, 0.25), (b, 0.75)])
+    expected = relative_error(gram(seen), 0.25 * gram(a) + 0.75 * gram(b))
+    assert loss(seen, weights(seen)).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_gaussian_is_the_bures_distance():
+    style = torch.randn(1, 5, 40, 40) * torch.rand(5, 1, 1) + torch.rand(5, 1, 1)
+    seen = torch.einsum("ij,bjhw->bihw", torch.randn(5, 5), torch.randn(1, 5, 40, 40)) + 0.3
+    found = style_losses.make("gaussian", [(style, 1.0)])(seen, weights(seen)).item()
+    (m, s), (n, t) = (
+        (f[0].flatten(1).mean(1).numpy(), np.cov(f[0].flatten(1).numpy(), ddof=0)) for f in (seen, style)
+    )
+    root = sqrtm(t)
+    bures = np.trace(s + t - 2 * np.real(sqrtm(root @ s @ root)))
+    expected = (np.sum((m - n) ** 2) + bures) / (np.sum(n**2) + np.trace(t))
+    assert found == pytest.approx(expected, rel=0.02)
+
+
+def test_gaussian_has_the_gradient_of_finite_differences():
+    style = torch.randn(1, 3, 8, 8).double()
+    seen = (2 * torch.randn(1, 3, 6, 6)).double()
+    factor = torch.tensor(1.3, requires_grad=True)
+    style_losses.make("gaussian", [(style.float(), 1.0)])(seen.float() * factor, weights(seen)).backward()
+    values = [
+        style_losses.make("gaussian", [(style.float(), 1.0)])(seen.float() * f, weights(seen)).item()
+        for f in (1.28, 1.32)
+    ]
+    assert factor.grad.item() == pytest.approx((values[1] - values[0]) / 0.04, rel=0.02)
+
+
+def test_sliced_between_constants_is_their_squared_distance():
+    a, b = torch.rand(8), torch.rand(8)
+    style, seen = (c.view(1, 8, 1, 1).expand(1, 8, 16, 16).contiguous() for c in (a, b))
+    loss = style_losses.make("sliced", [(style, 1.0)])
+    found = np.mean([loss(seen, weights(seen)).item() for _ in range(40)])
+    assert found == pytest.approx(((a - b).square().sum() / a.square().sum()).item(), rel=0.1)
+
+
+def test_sliced_tells_distributions_with_one_gram_apart():
+    """Signs and a normal distribution have the same second moments."""
+    normal, signs = torch.randn(1, 4, 64, 64), torch.randn(1, 4, 64, 64).sign()
+    assert style_losses.make("gram", [(normal, 1.0)])(signs, weights(signs)) < 0.01
+    sliced = style_losses.make("sliced", [(normal, 1.0)])
+    assert sliced(signs, weights(signs)) > 5 * sliced(torch.randn(1, 4, 64, 64), weights(signs))
+
+
+def test_nearest_is_zero_for_what_the_style_has():
+    style = torch.eye(6).view(6, 6, 1).permute(1, 0, 2)[None].contiguous()  # six orthogonal features
+    loss = style_losses.make("nearest", [(style, 1.0)])
+    subset = style[:, :, :2]
+    assert loss(subset, weights(subset)).item() == pytest.approx(0, abs=1e-5)
+    assert loss(-subset + 2 / 6, weights(subset)).item() > 0.5  # the opposite, about the centre
+
+
+@pytest.mark.parametrize("kind", protocol.STYLE_LOSSES)
+def test_every_loss_pulls_towards_the_style_and_leaves_out_what_has_no_weight(kind):
+    style = 2 + torch.randn(1, 6, 24, 24)
+    loss = style_losses.make(kind, [(style, 1.0)])
+    seen = torch.randn(2, 6, 16, 16, requires_grad=True)
+    mask = torch.ones(2, 16, 16)
+    mask[:, :8] = 0
+    first = loss(seen, mask)
+    first.backward()
+    assert torch.isfinite(seen.grad).all()
+    assert not seen.grad[:, :, :8].any()
+    assert seen.grad[:, :, 8:].any()
+    moved = seen.detach() - 0.02 * seen.grad / seen.grad.abs().max() * 10
+    assert style_losses.make(kind, [(style, 1.0)])(moved, mask) < first
+    assert torch.isfinite(loss(seen, torch.zeros(2, 16, 16)))
