@@ -31,26 +31,29 @@ def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 class _Gram(torch.autograd.Function):
-    """Fᵀ diag(w) F of F (N, C) and w (N, 1), in the precision that F has; one product back."""
+    """Fᵀ diag(w) F of F (N, C) and w (N, 1), one product back. In bfloat16 where F is, else float32."""
 
     @staticmethod
     def forward(ctx: Any, flat: Tensor, weights: Tensor) -> Tensor:
+        ctx.like = flat.dtype
+        count = len(flat)
         with torch.autocast(flat.device.type, enabled=False):
-            weighted = flat * (weights * len(flat)).to(flat.dtype)  # of the order of F: half floats are small
+            if flat.dtype != torch.bfloat16:
+                flat = flat.float()
+            weighted = flat * (weights * count).to(flat.dtype)  # of the order of F
             ctx.save_for_backward(weighted)
             if flat.dtype == torch.float32:
-                return weighted.T @ flat / len(flat)
-            # Products of half floats add up in float32, and then are rounded: parts keep that error small.
+                return weighted.T @ flat / count
+            # Sums of products are exact enough, but are rounded at the end: parts keep that error small.
             parts = [(a.T @ b).float() for a, b in zip(weighted.chunk(PARTS), flat.chunk(PARTS), strict=True)]
-            return torch.stack(parts).sum(0) / len(flat)
+            return torch.stack(parts).sum(0) / count
 
     @staticmethod
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None]:
         (weighted,) = ctx.saved_tensors
         with torch.autocast(weighted.device.type, enabled=False):
             both = (outputs[0] + outputs[0].T) / len(weighted)
-            scale = both.abs().max().clamp_min(1e-30)
-            return (weighted @ (both / scale).to(weighted.dtype)) * scale.to(weighted.dtype), None
+            return (weighted @ both.to(weighted.dtype)).to(ctx.like), None
 
 
 def relative_error(a: Tensor, b: Tensor) -> Tensor:

@@ -93,7 +93,7 @@ def test_a_step_of_style_transfer(seen, style_loss):
         rows = mipmaps(torch.zeros(3, 64, 64, device="cuda"), texture.levels)
         make = Made([on_card(view) for view in seen])
         bank = optimize._Bank(make, 0.01, 64, texture, rows, score, None)
-        batch = bank.draw(np.random.default_rng(0))
+        batch = bank.draw(2, np.random.default_rng(0))
         loss = score(texture, batch, np.random.default_rng(0), optimize.Clock())
         texture.step([view.taps for view in batch], 0.1, 1)
         features = score.content_features(torch.zeros(1, 3, 64, 64, device="cuda"))
