@@ -12,6 +12,7 @@ import pytest
 from bl_ext.user_default.patina.addon import folders, history, jobs, preview, problems, settings
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
 from bl_ext.user_default.patina.addon.scene import material, split
+from bl_ext.user_default.patina.addon.scene.textures import Texture
 from bl_ext.user_default.patina.backend.protocol import Event, PatinaError, read_job
 from PIL import Image
 
@@ -138,7 +139,7 @@ def preview_of(run: jobs.Run, color: tuple[int, int, int]) -> None:
 
 def test_a_preview_is_shown_and_leaves_nothing_behind(cube, tmp_path):
     before = names()
-    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, (None,))
+    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, (Texture("Cube", (0,)),))
     jobs.submit(run)
     preview_of(run, (255, 0, 51))
     assert preview.shown.pictures[0].shape[:2] == (4, 8)
@@ -153,7 +154,7 @@ def test_a_preview_is_shown_and_leaves_nothing_behind(cube, tmp_path):
 
 
 def test_a_preview_does_not_enter_another_file(cube, tmp_path):
-    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, (None,))
+    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, (Texture("Cube", (0,)),))
     jobs.submit(run)
     preview_of(run, (9, 9, 9))
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
@@ -164,7 +165,7 @@ def test_a_preview_does_not_enter_another_file(cube, tmp_path):
 
 def test_undo_and_save_while_a_preview_is_shown(cube, tmp_path):
     bpy.ops.ed.undo_push(message="Cube")
-    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, (None,))
+    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, (Texture("Cube", (0,)),))
     jobs.submit(run)
     preview_of(run, (9, 9, 9))
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "mid.blend"), copy=True)
