@@ -20,6 +20,7 @@ def _modules() -> tuple:
         queue,
         settings,
         stylize,
+        unwrap,
     )
     from .operators import history as history_operators
     from .ui import advanced, image_editor, panel, presets, progress
@@ -36,6 +37,7 @@ def _modules() -> tuple:
         jobs,
         install,
         make_paintable,
+        unwrap,
         stylize,
         paint_image,
         cancel,

@@ -128,7 +128,9 @@ class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):
         if obj is None or obj.type != "MESH":
             raise PatinaError("No mesh is active.", "Click the object that should wear it.", "selection")
         if not obj.data.uv_layers:
-            raise PatinaError(f"{obj.name} has no UV map.", "Unwrap it first.", obj.name)
+            raise PatinaError(
+                f"{obj.name} has no UV map.", "Unwrap it as the object that this was made for.", obj.name
+            )
         apply.put_on(obj, history.textures_for(obj, entry), entry.folder)
         return {"FINISHED"}
 

@@ -6,6 +6,7 @@ import bpy
 
 from .. import folders, problems
 from ..installation import SET_UP, may_begin
+from ..scene.mesh import UNWRAP
 from .text import wrapped
 
 
@@ -35,6 +36,9 @@ def draw_cure(layout: bpy.types.UILayout, problem: problems.Problem) -> None:
         if not bpy.app.online_access:
             _draw_online(layout)
         layout.operator("patina.choose_weights_file", icon="FILEBROWSER")
+    elif problem.cure == UNWRAP:  # names the object
+        unwrap = layout.operator("patina.unwrap", icon="UV")
+        unwrap.object = problem.field
     elif problem.folder:
         show = layout.operator("wm.path_open", text="Open the Job's Folder", icon="FILE_FOLDER")
         show.filepath = problem.folder

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from bl_ext.user_default.patina.addon import folders, history, jobs, preview, problems, settings
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
-from bl_ext.user_default.patina.addon.scene import material, split
+from bl_ext.user_default.patina.addon.scene import material, mesh, split
 from bl_ext.user_default.patina.addon.scene.textures import Texture
 from bl_ext.user_default.patina.backend.protocol import Event, PatinaError, read_job
 from PIL import Image
@@ -350,3 +350,22 @@ def test_notes_of_a_run_are_shown(cube):
     run = waiting("Cube")
     jobs._take(run, Event("message", message="There is little memory."))
     assert [(p.message, p.is_error) for p in problems.shown] == [("There is little memory.", False)]
+
+
+def test_a_mesh_without_uvs_is_unwrapped_by_the_button_and_painted(panel):
+    panel.unwrap = False
+    bpy.ops.mesh.primitive_cube_add(calc_uvs=False)
+    obj = bpy.context.object
+    with pytest.raises(RuntimeError, match="has no UV map"):
+        bpy.ops.patina.stylize()
+    (problem,) = problems.shown
+    assert (problem.cure, problem.field) == (mesh.UNWRAP, obj.name)  # by which the panel knows the button
+    assert bpy.ops.patina.unwrap(object=problem.field) == {"FINISHED"}
+    assert obj.data.uv_layers.active.name == "Patina"
+    assert material.shows_stylized(obj)
+    assert not [problem for problem in problems.shown if problem.is_error]
+
+
+def test_unwrapping_what_is_gone():
+    with pytest.raises(RuntimeError, match="Gone is not in this scene"):
+        bpy.ops.patina.unwrap(object="Gone")
