@@ -1,0 +1,98 @@
+"""The benchmarks' own machinery on a small scale: runs that are cut off, numbers that are kept, the page."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from backend import report
+from backend.rendering.texels import locate
+from benchmarks import jobs, lucid_recipe, page, pictures, results, subjects, surfaces, time_to_quality
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """Everything small, on one thread, and in a folder that goes away."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    for module in (subjects, lucid_recipe, jobs):
+        monkeypatch.setattr(module, "SIZE", 64, raising=False)
+    for module in (subjects, jobs, time_to_quality):
+        monkeypatch.setattr(module, "SCRATCH", tmp_path / "scratch", raising=False)
+    for module in (results, page, pictures):
+        monkeypatch.setattr(module, "FIGURES", tmp_path / "docs" / "benchmarks")
+    monkeypatch.setattr(results, "PATH", tmp_path / "docs" / "benchmarks" / "results.json")
+    monkeypatch.setattr(page, "ROOT", tmp_path)
+    for name, value in {"VIEW": 48, "STEPS": 4, "PART": 2}.items():
+        monkeypatch.setattr(lucid_recipe, name, value)
+    monkeypatch.setattr(report, "VIEWS", 3)
+    caches = subjects.subject, jobs.paint
+    for cache in caches:
+        cache.cache_clear()
+    yield tmp_path
+    for cache in caches:
+        cache.cache_clear()
+    torch.set_num_threads(threads)
+
+
+def test_the_peer_goes_on_where_it_was_cut_off_as_if_it_had_not_been(small):
+    who, style = subjects.subject("fox"), subjects.painting("starry_night")
+    whole = lucid_recipe.peer(who, style, 1.0, small / "whole")
+    first = lucid_recipe.Recipe(who, style, 1.0)
+    first.steps(2)
+    first.save(small / "cut")
+    run = lucid_recipe.peer(who, style, 1.0, small / "cut")
+    assert sorted(run.pictures) == sorted(whole.pictures) == [2, 4]
+    assert run.seconds > run.pictures[2] > 0
+    one, other = (jobs.read_image(small / name / "004.png", "", "") for name in ("whole", "cut"))
+    assert (one - other).abs().max() <= 2 / 255
+
+
+def test_the_peer_comes_nearer_to_the_style(small, monkeypatch):
+    monkeypatch.setattr(lucid_recipe, "STEPS", 14)
+    monkeypatch.setattr(lucid_recipe, "VIEW", 128)
+    who, style = subjects.subject("fox"), subjects.painting("starry_night")
+    span = subjects.scales(who, style)[1]
+    distance = time_to_quality.judge(who, style, 0.01, span)
+    start = distance(lucid_recipe.Recipe(who, style, span).picture())
+    lucid_recipe.peer(who, style, span, small / "run")
+    assert distance(jobs.read_image(small / "run" / "014.png", "", "")) < start
+
+
+def test_time_to_quality_and_surfaces_end_on_the_page(small, monkeypatch):
+    monkeypatch.setattr(time_to_quality, "LADDER", ({"quality": "draft", "steps": 2},))
+    monkeypatch.setattr(time_to_quality, "PROBE", 1)
+    time_to_quality.measure("fox", "starry_night")
+    monkeypatch.setattr(surfaces, "SURFACES", (("islands", "starry_night"),))
+    paint = jobs.paint
+    monkeypatch.setattr(jobs, "paint", lambda who, style, **options: paint(who, style, steps=2, **options))
+    surfaces.surfaces()
+    found = json.loads(results.PATH.read_text(encoding="utf-8"))
+    pair = found["time_to_quality"]["fox starry_night"]
+    assert [step for step, _ in pair["peer"]][-1] == pytest.approx(pair["peer_seconds"], abs=1)
+    assert pair["ours"][0][0] == "draft 2"
+    assert found["surfaces"]["islands starry_night"]["seam_ratio"] > 0
+    assert found["surfaces"]["machine"]["cores"] > 0
+    page.write()
+    text = (small / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert "## Time to quality" in text
+    assert "islands starry_night" in text
+    assert (small / "docs" / "benchmarks" / "time_to_quality_fox_starry_night.png").exists()
+
+
+def test_results_are_kept_section_by_section(small):
+    results.record("circles", {"a": 1})
+    results.record("circles", {"b": 2})
+    results.record("surfaces", {"c": 3})
+    found = results.known()
+    assert found["circles"].items() >= {"a": 1, "b": 2}.items()
+    assert found["surfaces"]["c"] == 3
+
+
+def test_islands_are_many_and_do_not_overlap(small):
+    mesh = subjects.subject("islands").mesh
+    texels = locate(mesh, 512)
+    assert len(mesh.faces) == 320 * 16
+    assert texels.used.mean() == pytest.approx(mesh.uv_areas.sum(), rel=0.02)  # each texel has one place
