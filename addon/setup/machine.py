@@ -102,6 +102,7 @@ def _build(plan: Plan, report: Report, stop: Stop, fresh: bool) -> str:
     _remember(plan, fingerprint=variants.fingerprint(plan.variant, plan.sets))
     said = _check(plan, report, stop)
     system.remove_tree(packages.downloads(plan))
+    system.settle()  # a power cut must not find it ready and its files half written
     _remember(plan, state=READY)  # the last thing, and in one stroke
     return said
 

@@ -223,6 +223,12 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
+def settle() -> None:
+    """Have the disk hold what was written: a power cut then finds files whole. Windows has no such call."""
+    if hasattr(os, "sync"):
+        os.sync()
+
+
 def remove_tree(folder: Path) -> None:
     """Remove `folder` and all in it, read-only files too (Windows refuses those at first)."""
 
