@@ -263,7 +263,8 @@ def redraw() -> None:
                 for region in area.regions:
                     if region.type == "UI":
                         region.tag_redraw()
-        window.workspace.status_text_set_internal(None)
+        if not window.modal_operators:  # whose own text is not to be wiped
+            window.workspace.status_text_set(None)  # which draws the bar
 
 
 def stop() -> None:
