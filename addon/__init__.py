@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 def _modules() -> tuple:
-    from . import history, installation, jobs, preferences, properties
+    from . import history, installation, jobs, preferences, properties, translations
     from .export import properties as export_properties
     from .operators import (
         apply,
@@ -29,6 +29,7 @@ def _modules() -> tuple:
     from .ui import styles as style_list
 
     return (
+        translations,
         preferences,
         installation,
         properties,

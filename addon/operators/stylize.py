@@ -41,8 +41,8 @@ def prepare(context: bpy.types.Context) -> list[jobs.Run]:
 
 
 class PATINA_OT_stylize(bpy.types.Operator):
-    """Paint the selected meshes in the style of the painting. Each gets a new image, packed into the .blend,
-    in a copy of its material; your own materials and images stay as they are"""
+    """Paint the selected objects as set above. Each gets a new image, packed into the .blend, in a copy of \
+its material; your own materials and images stay as they are"""
 
     bl_idname = "patina.stylize"
     bl_label = "Stylize"

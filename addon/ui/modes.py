@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bpy.app.translations import pgettext_iface as iface
+
 from ...backend.terminal import clock
 from .. import catalogue, timings
 from ..properties import network_for_style
@@ -88,7 +90,9 @@ def draw_quality(layout: Any, settings: Any, mode: str, picture: bool) -> None:
     for quality, label in QUALITIES:
         expected = timings.expected(task.kind(settings, mode, quality, picture))
         guessed = guessed or (expected is not None and not expected.measured)
-        column.prop_enum(settings, "quality", quality, text=label + time_text(expected))
+        column.prop_enum(
+            settings, "quality", quality, text=iface(label) + time_text(expected), translate=False
+        )
     if guessed:
         row = column.row()
         row.active = False

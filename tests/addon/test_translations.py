@@ -1,0 +1,104 @@
+"""The panel in other languages: nothing is left out, nothing is left over."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import bpy
+import pytest
+import recorder
+from bl_ext.user_default.patina import addon as package
+from bl_ext.user_default.patina.addon import properties, styles, translations
+from bl_ext.user_default.patina.addon.ui import advanced, image_editor, panel
+
+ADDON = Path(package.__file__).parent
+LANGUAGES = {path.stem: json.loads(path.read_text()) for path in sorted(translations.FOLDER.glob("*.json"))}
+OPERATORS = (
+    "stylize",
+    "new_seed",
+    "style_add",
+    "style_remove",
+    "style_open",
+    "preset_add",
+    "paint_image",
+)
+# Names, numbers, and what the file holds in no language.
+NAMES = re.compile(r"\d+ px|\d[\d:–]*|[a-z]+\d.*|block\d+|" + "|".join(properties.NETWORK_NAMES.values()))
+
+
+def rna_texts() -> set[str]:
+    """Labels and tooltips of all settings and of the panel's operators."""
+    found = set()
+    for group in (properties.PatinaSettings, properties.PatinaStyle, properties.PatinaTarget):
+        for prop in group.bl_rna.properties:
+            if prop.identifier in ("rna_type", "name"):
+                continue
+            found |= {prop.name, prop.description}
+            if prop.type == "ENUM" and prop.identifier not in ("style", "layers"):
+                found |= {text for item in prop.enum_items for text in (item.name, item.description)}
+    for name in OPERATORS:
+        operator = getattr(bpy.ops.patina, name).get_rna_type()
+        found |= {operator.name, operator.description}
+    return {text for text in found if text}
+
+
+def drawn_texts() -> set[str]:
+    """What the panels say, in every mode."""
+    settings = bpy.context.scene.patina
+    bpy.ops.patina.style_add()
+    found = set()
+    for mode, *_ in properties.MODES:
+        settings.mode = mode
+        for drawn in (panel.PATINA_PT_stylize, advanced.PATINA_PT_advanced):
+            found |= set(recorder.draw(drawn).texts) | {drawn.bl_label}
+    for mode, *_ in properties.PICTURE_MODES:
+        settings.picture_mode = mode
+        for drawn in (image_editor.PATINA_PT_image, image_editor.PATINA_PT_image_advanced):
+            space = type("Space", (), {"image": None})
+            found |= set(recorder.draw(drawn, width=4000, space=space).texts) | {drawn.bl_label}
+    return found
+
+
+def source_texts() -> set[str]:
+    """Every text in the code that draws, decides what to say, or sets."""
+    files = [*(ADDON / "ui").glob("*.py"), *(ADDON / name for name in ("readiness.py", "preferences.py"))]
+    return {
+        node.value
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def test_five_languages():
+    assert set(LANGUAGES) == {"de", "fr", "es", "ja", "zh_HANS"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_label_and_tooltip_has_an_entry(cube, language):
+    texts = LANGUAGES[language]
+    paintings = {text for painting in styles.PAINTINGS.values() for text in painting}
+    said = (drawn_texts() | rna_texts()) - paintings
+    assert not {text for text in said if not NAMES.fullmatch(text)} - set(texts)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_entry_is_used_and_whole(language):
+    known = rna_texts() | source_texts() | {"Presets"}
+    for text, translated in LANGUAGES[language].items():
+        assert text in known, text
+        assert translated.strip() == translated != ""
+        assert translated.count("{}") == text.count("{}"), text
+        if not text.endswith("."):
+            assert not translated.endswith((".", "。")), text
+    assert list(LANGUAGES[language]) == list(LANGUAGES["de"])
+
+
+def test_blender_takes_them_and_gives_them_back():
+    read = translations.read()
+    assert all(("*", "Seed") in texts and ("Operator", "Stylize") in texts for texts in read.values())
+    translations.unregister()
+    translations.register()
