@@ -39,7 +39,7 @@ def _instances(
         for instance in depsgraph.object_instances
         if instance.is_instance
         and instance.parent
-        and instance.parent.original == obj
+        and instance.parent.original == obj != instance.instance_object.original  # not a curve's own faces
         and instance.instance_object.type in ("MESH", *CURVES)
     ]
 
