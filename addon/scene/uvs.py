@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 
-GRID = 512  # points along a side of the map at which overlaps are looked for
+GRID = 256  # points along a side of the map at which overlaps are looked for
 COARSEST = 16
-CANDIDATES = 20_000_000  # pairs of a triangle and a point at most; a coarser grid has fewer
-BATCH = 4_000_000
+CANDIDATES = 8_000_000  # pairs of a triangle and a point at most; a coarser grid has fewer
+BATCH = 1_000_000
 MIN_AREA = 1e-12  # below this a triangle has no place in the texture; as in `backend.rendering.mesh`
 SHARED = 0.01  # of the map: less is not worth a word
 

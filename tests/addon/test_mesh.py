@@ -106,9 +106,9 @@ def test_uv_map_active_for_rendering(cube):
 def test_a_million_triangles():
     bpy.ops.mesh.primitive_grid_add(x_subdivisions=1000, y_subdivisions=500, calc_uvs=True)
     bpy.context.evaluated_depsgraph_get()
-    start = time.perf_counter()
+    start = time.process_time()
     arrays = export(bpy.context.object)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
     assert len(arrays["faces"]) == 1_000_000
 
 

@@ -131,10 +131,10 @@ def test_many_triangles_take_little_time(tmp_path):
     """The export, the plan of textures and the checks of UVs, for 500 000 triangles."""
     bpy.ops.mesh.primitive_grid_add(x_subdivisions=500, y_subdivisions=500, calc_uvs=True)
     obj = bpy.context.object
-    start = time.perf_counter()
+    start = time.process_time()
     arrays = read(obj)
     assert len(arrays["faces"]) == 500_000
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def curve(**settings: object) -> bpy.types.Object:
