@@ -121,7 +121,10 @@ def _shining(
             shining.use_nodes = True
     made.append((bpy.data.materials, shining))
     tree = shining.node_tree
-    made += [(bpy.data.node_groups, group) for group in nodes.unshare(tree, "")]
+    groups = nodes.unshare(tree, "")
+    made += [(bpy.data.node_groups, group) for group in groups]
+    for each in (tree, *groups):
+        nodes.light_fully(each)
     surface = nodes.surface(tree)
     if not (original and material.has_nodes(original)) or not surface or not nodes.color_inputs(surface):
         plain = material.base_color(original).color

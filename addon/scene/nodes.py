@@ -158,6 +158,24 @@ def link(output: bpy.types.NodeSocket, at: Input) -> None:
     at.socket.id_data.links.new(output, at.socket)
 
 
+def light_fully(tree: bpy.types.NodeTree) -> None:
+    """Replace each Shader to RGB of `tree` by the colour of its shader, as it is in full light.
+
+    Cycles, which bakes, does not know that node.
+    """
+    for node in [node for node in tree.nodes if node.type == "SHADERTORGB"]:
+        places = [place for place in color_inputs(Input(node.inputs[0])) if not place.scope]
+        if not places:
+            continue
+        color = places[0].socket
+        if not color.is_linked:
+            plain = tree.nodes.new("ShaderNodeRGB")
+            plain.outputs[0].default_value = color.default_value
+        output = color.links[0].from_socket if color.is_linked else plain.outputs[0]
+        for target in [link.to_socket for link in node.outputs["Color"].links]:
+            tree.links.new(output, target)
+
+
 def to_emission(at: Input) -> None:
     """Make what reaches `at` shine in its colours: each shader becomes an emission, mixed as before.
 

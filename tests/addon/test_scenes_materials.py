@@ -229,6 +229,18 @@ def test_the_result_replaces_all_mixed_colours(plane):
     assert green.inputs["Color"].default_value[:] == GREEN
 
 
+def test_a_cartoon_is_in_full_light(plane, tmp_path):
+    """Shader to RGB, which Cycles does not know, behind a ramp that makes white green."""
+    mat = plane.data.materials[0]
+    diffuse = add(mat.node_tree, "ShaderNodeBsdfDiffuse", Color=WHITE)
+    lit = add(mat.node_tree, "ShaderNodeShaderToRGB", Shader=diffuse.outputs[0])
+    ramp = add(mat.node_tree, "ShaderNodeValToRGB", Fac=lit.outputs["Color"])
+    ramp.color_ramp.elements[0].color, ramp.color_ramp.elements[1].color = RED, GREEN
+    show(mat, add(mat.node_tree, "ShaderNodeEmission", Color=ramp.outputs["Color"]).outputs[0])
+    (picture,) = read(plane, tmp_path)
+    assert (picture == (0, 255, 0)).all()
+
+
 def test_object_coordinates_and_modifiers(plane, tmp_path):
     """The colour goes by the place on the surface as it is seen: the copies of an array share the map."""
     mat = plane.data.materials[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -14,7 +15,7 @@ from bl_ext.user_default.patina.addon import folders, problems
 from bl_ext.user_default.patina.addon.operators import stylize
 from bl_ext.user_default.patina.addon.scene import job, material, result, textures
 from bl_ext.user_default.patina.addon.scene.stage import object_mode
-from bl_ext.user_default.patina.backend.protocol import PatinaError
+from bl_ext.user_default.patina.backend.protocol import PatinaError, read_job, write_job
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +115,7 @@ def test_the_backend_takes_it(what, cube, tmp_path):
     bpy.context.view_layer.update()
     settings, depsgraph = bpy.context.scene.patina, bpy.context.evaluated_depsgraph_get()
     written = job.write(cube, settings, depsgraph, tmp_path)
+    write_job(written.folder, replace(read_job(written.folder), texture_size=64))
     python = folders.backend_python()
     end, start = os.pipe()  # to the backend, the end of its input means that Blender is gone
     command = [python, "-m", "backend", "run", written.folder]
@@ -122,7 +124,7 @@ def test_the_backend_takes_it(what, cube, tmp_path):
     os.close(end)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     (shown,) = result.show(cube, written.textures, [written.folder / "texture.png"])
-    pixels = np.empty(256 * 256 * 4, np.float32)
+    pixels = np.empty(64 * 64 * 4, np.float32)
     shown.pixels.foreach_get(pixels)
     assert pixels.reshape(-1, 4)[:, :3].std() > 0.02
 
