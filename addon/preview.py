@@ -30,8 +30,8 @@ void main() {
 _FRAGMENT = """
 void main() {  // viewports take linear light
   vec3 color = texture(picture, fract(place)).rgb;
-  vec3 linear = mix(color / 12.92, pow((color + 0.055) / 1.055, vec3(2.4)), step(0.04045, color));
-  fragment = vec4(linear * light, 1.0);
+  vec3 decoded = mix(color / 12.92, pow((color + 0.055) / 1.055, vec3(2.4)), step(0.04045, color));
+  fragment = vec4(decoded * light, 1.0);
 }
 """
 

@@ -178,6 +178,23 @@ def test_undo_and_save_while_a_preview_is_shown(cube, tmp_path):
     assert run.find_object().location.x == 0
 
 
+def test_the_main_thread_is_not_held_up(cube, tmp_path):
+    """By the thread's processor time: a progress event within 30 ms, a preview of 512² within 100 ms."""
+    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, (Texture("Cube", (0,)),))
+    run.folder.mkdir()
+    noise = np.random.default_rng(1).integers(0, 256, (512, 512, 3), np.uint8)
+    Image.fromarray(noise).save(run.folder / "preview.png", compress_level=1)
+    jobs.submit(run)
+    for event, limit in (
+        (Event("progress", step=1, steps=2), 0.030),
+        (Event("preview", path="preview.png"), 0.1),
+    ):
+        start = time.thread_time()
+        jobs._take(run, event)
+        assert time.thread_time() - start < limit
+    assert preview.shown.pictures[0].shape == (512, 512, 4)
+
+
 # History
 
 
