@@ -22,9 +22,8 @@ def draw(layout: bpy.types.UILayout) -> None:
     run = jobs.queue[0]
     column = layout.column(align=True)
     column.label(text=run.object_name)
-    row = column.row(align=True)
-    row.progress(factor=run.progress.fraction, text=state(run.progress))
-    row.operator("patina.cancel", text="", icon="CANCEL")
+    column.progress(factor=run.progress.fraction, text=state(run.progress))
+    column.operator("patina.cancel", icon="CANCEL")
     for place, waiting in enumerate(jobs.queue[1:], 1):
         row = layout.row(align=True)
         row.label(text=waiting.object_name, icon="TIME")
