@@ -2,8 +2,8 @@
 
     python tools/check_pins.py [TORCH_INDEX]    needs a network, downloads no package
 
-With the address of one of PyTorch's own indexes, the set that comes from there is looked up too. Run it after
-a change of addon/setup/requirements; the answer depends on the index, so it is no test.
+With the address of one of PyTorch's own indexes, or a command that holds it, the set from there is looked up
+too. Run it after a change of addon/setup/requirements; the answer depends on the index, so it is no test.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pip._vendor.packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+plan = importlib.import_module("addon.setup.plan")
 system = importlib.import_module("addon.setup.system")
 variants = importlib.import_module("addon.setup.variants")
 
@@ -76,7 +77,7 @@ def missing(name: str, on: str, python: str, index: str = "") -> str:
 
 
 def main() -> None:
-    torch_index = sys.argv[1] if len(sys.argv) > 1 else ""
+    torch_index = plan.address_in(" ".join(sys.argv[1:]))
     lacking = 0
     for on in SYSTEMS:
         sets = {variants.PIP, variants.COMMON, *(variant.torch for variant in variants.available(on))}
