@@ -73,10 +73,10 @@ def test_click_through(tab: Story):
     window.click("Show Textures in the Viewport")
     step("textures")
 
-    window.click("Show Original")
+    window.click("Original")
     assert window.ask(MATERIALS) != stylized
     step("original")
-    window.click("Show Stylized")
+    window.click("Stylized")
     assert window.ask(MATERIALS) == stylized
     step("stylized")
 
