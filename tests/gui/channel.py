@@ -1,6 +1,6 @@
 """Runs in Blender (`--python`): answers questions about its data, on a socket beside this file.
 
-A question is Python: an expression, answered with its value as JSON, or statements, answered with null.
+A question is Python: {"ask": an expression}, answered with its value, or {"do": statements}.
 It is answered between two events, by a timer, and so sees what the last click has done.
 """
 
@@ -22,14 +22,11 @@ _server.setblocking(False)
 _names = {"bpy": bpy}
 
 
-def _answer(question: str) -> object:
-    window = bpy.context.window_manager.windows[0]
-    with bpy.context.temp_override(window=window):
-        try:
-            code = compile(question, "question", "eval")
-        except SyntaxError:
-            return exec(question, _names)
-        return eval(code, _names)
+def _answer(question: dict[str, str]) -> object:
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        if "do" in question:
+            return exec(question["do"], _names)
+        return eval(question["ask"], _names)
 
 
 def _listen() -> float:

@@ -15,6 +15,7 @@ from window import Window, lent_paths
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "out" / "gui"
 TRIXIE = ROOT / ".env" / "trixie"
+BACKEND = Path(os.environ.get("PATINA_BACKEND", ROOT / ".env" / "backend")).resolve()
 
 
 class Story:
@@ -27,6 +28,7 @@ class Story:
 
     def step(self, name: str, box: Box | None = None) -> None:
         """Take a picture of the screen, or of `box`. Fails if Blender has complained."""
+        self.window.redraw()
         Story.taken += 1
         path = OUT / f"{Story.taken:02}-{name}.png"
         self.window.screen.picture().crop(box).save(path)
@@ -42,13 +44,13 @@ def pictures() -> None:
 
 @pytest.fixture
 def story(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Story]:
-    """A story in a Blender of its own, with the default scene and the extension's tab open."""
+    """A story in a Blender of its own with the default scene; with another backend as its parameter."""
     (extension,) = (ROOT / "dist").glob("patina-*.zip")
-    backend = Path(os.environ.get("PATINA_BACKEND", ROOT / ".env" / "backend")).resolve()
+    backend = getattr(request, "param", BACKEND)
     desk = tmp_path / "desk"
     desk.mkdir(mode=0o700)
     name = request.node.name.removeprefix("test_")
-    cage = Cage(TRIXIE.resolve(), desk, lent_paths(backend))
+    cage = Cage(TRIXIE.resolve(), desk, lent_paths(BACKEND))
     screen = Screen(cage, OUT / f"{name}-screen.log")
     try:
         window = Window(cage, screen, extension, backend, OUT / f"{name}-blender.log")

@@ -17,7 +17,7 @@ from cage import DESK, Cage
 from screen import SIZE, THRESHOLDS, Box, Screen, Word, wait_for
 
 HERE = Path(__file__).parent
-PATIENCE = 2.0  # seconds that a word may take to appear
+PATIENCE = 4.0  # seconds that a word may take to appear
 TAB_WIDTH = 24  # pixels, at a UI scale of 1
 LIKE = 0.8  # how much of a label must be read as it is written
 
@@ -52,8 +52,15 @@ class Window:
             self._process.kill()
             self._process.wait()
 
-    def ask(self, question: str) -> Any:
-        """The value of an expression in Blender, or None after statements. Raises RuntimeError."""
+    def ask(self, expression: str) -> Any:
+        """The value of an expression in Blender. Raises RuntimeError."""
+        return self._send({"ask": expression})
+
+    def do(self, statements: str) -> None:
+        """Run statements in Blender: what is not a click. Raises RuntimeError."""
+        self._send({"do": statements})
+
+    def _send(self, question: dict[str, str]) -> Any:
         if self._process.poll() is not None:
             raise RuntimeError(f"Blender ended with {self._process.returncode}:\n{self.log.read_text()}")
         with socket.socket(socket.AF_UNIX) as connection:
@@ -66,6 +73,12 @@ class Window:
         if "error" in reply:
             raise RuntimeError(reply["error"])
         return reply["answer"]
+
+    def redraw(self) -> None:
+        """Draw all twice (panels move to their places the second time), and wait until that is done."""
+        for _ in range(2):
+            self.do("for area in bpy.context.screen.areas: area.tag_redraw()")
+            time.sleep(0.4)
 
     def wait(self, question: str, seconds: float = 30.0) -> Any:
         """Ask until the answer is true, and give it."""
@@ -80,34 +93,29 @@ class Window:
         lines = self.log.read_text(errors="replace").splitlines()
         return [line for line in lines if re.search(r"Traceback|Error\b|Exception", line)]
 
-    def find(self, label: str, box: Box | None = None) -> Box | None:
-        """Where `label` is written: in `box`, else in the sidebar; the best match, of equals the lowest."""
+    def find(self, label: str, box: Box | None = None, turned: bool = False) -> Box | None:
+        """Where `label` is written: in `box`, else in the sidebar. See `best_match`."""
         where = box or self.region()
-        found = (best_match(label, self.screen.words(where, threshold)) for threshold in THRESHOLDS)
-        return next(filter(None, found), None)
+        readings = (self.screen.words(where, threshold, turned) for threshold in THRESHOLDS)
+        return next(filter(None, (best_match(label, words) for words in readings)), None)
 
-    def click(self, label: str, box: Box | None = None) -> None:
+    def click(self, label: str, box: Box | None = None, turned: bool = False) -> None:
         """Click on `label`, in `box`, else in the sidebar, which is scrolled if need be."""
-        found = self._await(label, box) or (None if box else self._scroll_to(label))
+        end = time.monotonic() + PATIENCE
+        while not (found := self.find(label, box, turned)) and time.monotonic() < end:
+            time.sleep(0.1)
+        found = found or (None if box else self._scroll_to(label))
         if not found:
-            seen = " ".join(word.text for word in self.screen.words(box or self.region()))
+            seen = " ".join(word.text for word in self.screen.words(box or self.region(), turned=turned))
             raise AssertionError(f"Nowhere is written {label!r}; there is: {seen}")
         self.screen.click(*found.middle)
 
-    def _await(self, label: str, box: Box | None) -> Box | None:
-        end = time.monotonic() + PATIENCE
-        while not (found := self.find(label, box)) and time.monotonic() < end:
-            time.sleep(0.1)
-        return found
-
     def click_tab(self, label: str) -> None:
         """Click on the tab `label` at the sidebar's right edge, and wait until it shows."""
+        self.wait(f"({_REGION.format(area='VIEW_3D', region='UI')})[0] > 1")
         sidebar = self.region()
         width = round(TAB_WIDTH * self.ask("bpy.context.preferences.system.ui_scale"))
-        tabs = self.screen.words(sidebar._replace(left=sidebar.right - width), turned=True)
-        found = best_match(label, tabs)
-        assert found, f"There is no tab {label!r}; there are: {' '.join(word.text for word in tabs)}"
-        self.screen.click(*found.middle)
+        self.click(label, sidebar._replace(left=sidebar.right - width), turned=True)
         sides = "(r for a in bpy.context.screen.areas for r in a.regions if r.type == 'UI')"
         self.wait(f"{label!r} in [r.active_panel_category for r in {sides}]")
 

@@ -1,0 +1,83 @@
+"""The panel in the states and shapes that a scene, a window and the preferences bring it into.
+
+The scene is set from outside here, not by clicks. The pictures are for people to look at; what is tested
+is that drawing complains of nothing, and that the panel says what to do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import Story
+from screen import wait_for
+
+HELPERS = """
+def select(*names):
+    for obj in bpy.context.scene.objects:
+        obj.select_set(obj.name in names)
+    bpy.context.view_layer.objects.active = bpy.data.objects[names[-1]] if names else None
+
+def link():
+    monkey = bpy.data.objects["Suzanne"]
+    bpy.data.libraries.write("/desk/library.blend", {monkey})
+    with bpy.data.libraries.load("/desk/library.blend", link=True) as (_, wanted):
+        wanted.objects = ["Suzanne"]
+    linked = wanted.objects[0]
+    bpy.context.scene.collection.objects.link(linked)
+    select()
+    linked.select_set(True)
+    bpy.context.view_layer.objects.active = linked
+"""
+
+# What is done to the scene, step by step, and what the panel then says.
+STATES = (
+    ("nothing-selected", "select()", "Select a Mesh"),
+    ("camera-selected", "select('Camera')", "Select a Mesh"),
+    ("two-selected", "bpy.ops.mesh.primitive_monkey_add(); select('Cube', 'Suzanne')", "2 Objects"),
+    ("edit-mode", "select('Suzanne'); bpy.ops.object.mode_set(mode='EDIT')", "Edit Mode"),
+    ("linked", "bpy.ops.object.mode_set(mode='OBJECT'); link()", "Stylize"),
+)
+
+LIGHT = """
+theme = next(Path(folder) / "Blender_Light.xml" for folder in bpy.utils.preset_paths("interface_theme"))
+bpy.ops.script.execute_preset(filepath=str(theme), menu_idname="USERPREF_MT_interface_theme_presets")
+"""
+
+
+def test_states(tab: Story):
+    window = tab.window
+    window.do(HELPERS)
+    for name, statements, says in STATES:
+        window.do(statements)
+        tab.step(name, window.region())
+        assert window.find(says), f"{name}: the panel does not say {says!r}"
+
+
+def test_shapes(tab: Story):
+    window, screen = tab.window, tab.window.screen
+    window.do("bpy.context.preferences.view.ui_scale = 2")
+    tab.step("twice-the-size")
+    window.do("bpy.context.preferences.view.ui_scale = 1")
+    window.do("from pathlib import Path" + LIGHT)
+    tab.step("light-theme")
+    window.do("bpy.ops.preferences.reset_default_theme()")
+    left, middle = window.region().left, window.region().middle[1]
+    screen.move(left, middle)
+    screen.press("mousedown", 1, "sleep", 0.2, "mousemove", left + 50, middle, "sleep", 0.2)
+    screen.press("mousemove", left + 110, middle, "sleep", 0.2, "mouseup", 1)
+    assert window.region().left == pytest.approx(left + 110, abs=10)
+    tab.step("narrow")
+
+
+@pytest.mark.parametrize("story", [Path("/nowhere")], indirect=True)
+def test_without_a_backend(tab: Story):
+    window = tab.window
+    window.click("Stylize")
+    wait_for(lambda: window.find("not set up yet"), "what is missing")
+    tab.step("no-backend")
+    window.click("Allow Online Access")
+    assert window.ask("bpy.app.online_access")
+    tab.step("online")
+    window.do("bpy.ops.preferences.addon_show(module='bl_ext.user_default.patina')")
+    tab.step("preferences")
