@@ -28,7 +28,7 @@ class Story:
 
     def step(self, name: str, box: Box | None = None) -> None:
         """Take a picture of the screen, or of `box`. Fails if Blender has complained."""
-        self.window.redraw()
+        self.window.settle()
         Story.taken += 1
         path = OUT / f"{Story.taken:02}-{name}.png"
         self.window.screen.picture().crop(box).save(path)
@@ -49,7 +49,7 @@ def story(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Story]:
     backend = getattr(request, "param", BACKEND)
     desk = tmp_path / "desk"
     desk.mkdir(mode=0o700)
-    name = request.node.name.removeprefix("test_")
+    name = request.function.__name__.removeprefix("test_")
     cage = Cage(TRIXIE.resolve(), desk, lent_paths(BACKEND))
     screen = Screen(cage, OUT / f"{name}-screen.log")
     try:

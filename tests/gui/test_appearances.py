@@ -6,6 +6,7 @@ is that drawing complains of nothing, and that the panel says what to do.
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,14 @@ def link():
     bpy.context.view_layer.objects.active = linked
 """
 
-# What is done to the scene, step by step, and what the panel then says.
+# What is done to the scene, one after the other, and what the panel then says.
 STATES = (
-    ("nothing-selected", "select()", "Select a Mesh"),
-    ("camera-selected", "select('Camera')", "Select a Mesh"),
-    ("two-selected", "bpy.ops.mesh.primitive_monkey_add(); select('Cube', 'Suzanne')", "2 Objects"),
-    ("edit-mode", "select('Suzanne'); bpy.ops.object.mode_set(mode='EDIT')", "Edit Mode"),
-    ("linked", "bpy.ops.object.mode_set(mode='OBJECT'); link()", "Stylize"),
+    ("nothing-selected", "select()", "Select a mesh"),
+    ("camera-selected", "select('Camera')", "Camera"),
+    ("two-selected", "bpy.ops.mesh.primitive_monkey_add(); select('Cube', 'Suzanne')", "2 objects"),
+    ("no-uv-map", "bpy.ops.mesh.primitive_monkey_add(calc_uvs=False); select('Suzanne.001')", "no UV map"),
+    ("edit-mode", "select('Suzanne'); bpy.ops.object.mode_set(mode='EDIT')", "Stylize"),
+    ("linked", "bpy.ops.object.mode_set(mode='OBJECT'); link()", "linked from"),
 )
 
 LIGHT = """
@@ -54,6 +56,20 @@ def test_states(tab: Story):
         assert window.find(says), f"{name}: the panel does not say {says!r}"
 
 
+def test_modes(tab: Story):
+    window = tab.window
+    modes = window.ask(
+        "[item.name for item in bpy.types.PatinaSettings.bl_rna.properties['mode'].enum_items]"
+    )
+    for before, mode in itertools.pairwise([*modes, modes[0]]):
+        window.click(before)
+        window.click(mode, window.screen.popup())
+        assert window.ask("bpy.context.scene.patina.mode")
+        tab.step(f"mode-{mode.lower()}", window.region())
+    window.click("Advanced")
+    tab.step("advanced", window.region())
+
+
 def test_shapes(tab: Story):
     window, screen = tab.window, tab.window.screen
     window.do("bpy.context.preferences.view.ui_scale = 2")
@@ -63,7 +79,7 @@ def test_shapes(tab: Story):
     tab.step("light-theme")
     window.do("bpy.ops.preferences.reset_default_theme()")
     left, middle = window.region().left, window.region().middle[1]
-    screen.move(left, middle)
+    screen.move(left - 1, middle)
     screen.press("mousedown", 1, "sleep", 0.2, "mousemove", left + 50, middle, "sleep", 0.2)
     screen.press("mousemove", left + 110, middle, "sleep", 0.2, "mouseup", 1)
     assert window.region().left == pytest.approx(left + 110, abs=10)
@@ -73,7 +89,7 @@ def test_shapes(tab: Story):
 @pytest.mark.parametrize("story", [Path("/nowhere")], indirect=True)
 def test_without_a_backend(tab: Story):
     window = tab.window
-    window.click("Stylize")
+    window.click("Stylize", window.below("Seed"))
     wait_for(lambda: window.find("not set up yet"), "what is missing")
     tab.step("no-backend")
     window.click("Allow Online Access")

@@ -46,16 +46,16 @@ def test_click_through(tab: Story):
     step("styles")
     window.click("The Great Wave", screen.popup()._replace(left=0))
     assert window.ask("bpy.context.scene.patina.style") == "great_wave"
-    window.click("Standard")
-    step("qualities")
-    window.click("Draft", screen.popup())
+    window.click("Draft")
+    assert window.ask("bpy.context.scene.patina.quality") == "draft"
+    window.click("Advanced")
     window.click("1024 px")
     window.click("256 px", screen.popup())
-    assert window.ask("bpy.context.scene.patina.quality") == "draft"
     assert window.ask("bpy.context.scene.patina.texture_size") == "256"
     step("settings")
+    window.click("Advanced")
 
-    window.click("Stylize")
+    window.click("Stylize", window.below("Seed"))
     window.wait(f"{QUEUE} == 1")
     wait_for(lambda: window.find("left"), "the time left", 60)
     step("progress")
@@ -64,7 +64,7 @@ def test_click_through(tab: Story):
     assert window.ask(MATERIALS) == window.ask(IMAGES) == []
     step("cancelled")
 
-    window.click("Stylize")
+    window.click("Stylize", window.below("Seed"))
     window.wait(f"{QUEUE} == 1")
     window.wait(f"{QUEUE} == 0", 170)
     stylized = window.ask(MATERIALS)

@@ -74,11 +74,16 @@ class Window:
             raise RuntimeError(reply["error"])
         return reply["answer"]
 
-    def redraw(self) -> None:
-        """Draw all twice (panels move to their places the second time), and wait until that is done."""
-        for _ in range(2):
+    def settle(self) -> None:
+        """Draw until nothing moves any more: Blender lets panels glide to their places."""
+        before = None
+        for _ in range(12):
             self.do("for area in bpy.context.screen.areas: area.tag_redraw()")
-            time.sleep(0.4)
+            time.sleep(0.3)
+            picture = self.screen.picture().tobytes()
+            if picture == before:
+                return
+            before = picture
 
     def wait(self, question: str, seconds: float = 30.0) -> Any:
         """Ask until the answer is true, and give it."""
@@ -92,6 +97,11 @@ class Window:
         """Lines of Blender's output that tell of an error in Python."""
         lines = self.log.read_text(errors="replace").splitlines()
         return [line for line in lines if re.search(r"Traceback|Error\b|Exception", line)]
+
+    def below(self, label: str) -> Box:
+        """The sidebar below the place where `label` is written."""
+        found = wait_for(lambda: self.find(label), label, PATIENCE)
+        return self.region()._replace(top=found.bottom)
 
     def find(self, label: str, box: Box | None = None, turned: bool = False) -> Box | None:
         """Where `label` is written: in `box`, else in the sidebar. See `best_match`."""
