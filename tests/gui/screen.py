@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 SIZE = (1600, 1000)
 POPUP = (350, 450)  # how far a menu may reach from the mouse, to each side and up and down
-THRESHOLDS = (1, 0, 2)  # tesseract's ways to tell letters from ground; each fails on something in Blender
+THRESHOLDS = (2, 0, 1)  # tesseract's ways to tell letters from ground; each fails on something in Blender
 ENLARGE = 3  # tesseract reads letters of about 30 pixels best; Blender's have 8
 
 

@@ -64,7 +64,7 @@ def test_modes(tab: Story):
     for before, mode in itertools.pairwise([*modes, modes[0]]):
         window.click(before)
         window.click(mode, window.screen.popup())
-        assert window.ask("bpy.context.scene.patina.mode")
+        assert window.ask(f"{settings}.mode") == mode.lower()
         tab.step(f"mode-{mode.lower()}", window.region())
     window.click("Advanced")
     tab.step("advanced", window.region())

@@ -9,9 +9,9 @@ import shutil
 import socket
 import subprocess
 import time
-from itertools import groupby
+from itertools import combinations, groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cage import DESK, Cage
 from screen import SIZE, THRESHOLDS, Box, Screen, Word, wait_for
@@ -106,8 +106,13 @@ class Window:
     def find(self, label: str, box: Box | None = None, turned: bool = False) -> Box | None:
         """Where `label` is written: in `box`, else in the sidebar. See `best_match`."""
         where = box or self.region()
-        readings = (self.screen.words(where, threshold, turned) for threshold in THRESHOLDS)
-        return next(filter(None, (best_match(label, words) for words in readings)), None)
+        best = None
+        for threshold in THRESHOLDS:
+            found = best_match(label, self.screen.words(where, threshold, turned))
+            best = max(filter(None, (best, found)), default=None)
+            if best and best.alone:
+                break
+        return best and best.box
 
     def click(self, label: str, box: Box | None = None, turned: bool = False) -> None:
         """Click on `label`, in `box`, else in the sidebar, which is scrolled if need be."""
@@ -139,26 +144,30 @@ class Window:
         return None
 
 
-def best_match(label: str, words: list[Word]) -> Box | None:
-    """The box of the words in one line that read most like `label`.
+class Match(NamedTuple):
+    """Some words in a line that read like a label. The larger is the better."""
 
-    Of equals, one that is most of its line (a button, and not a word in a sentence), then the lowest.
-    """
+    likeness: float
+    alone: bool  # they are most of their line: a button, and not words in a sentence
+    bottom: int
+    box: Box
+
+
+def best_match(label: str, words: list[Word]) -> Match | None:
+    """Where `label` is written; of equals, that which stands alone, then the lowest."""
     wanted = letters(label)
-    best: tuple[float, bool, int, Box] | None = None
+    matches = []
     for _, group in groupby(words, key=lambda word: word.line):
         line = list(group)
         length = sum(len(letters(word.text)) for word in line)
-        for start in range(len(line)):
-            for end in range(start + 1, len(line) + 1):
-                text = letters("".join(word.text for word in line[start:end]))
-                likeness = difflib.SequenceMatcher(None, wanted, text).ratio()
+        for start, end in combinations(range(len(line) + 1), 2):
+            text = letters("".join(word.text for word in line[start:end]))
+            likeness = difflib.SequenceMatcher(None, wanted, text).ratio()
+            if likeness >= LIKE:
                 lefts, tops, rights, bottoms = zip(*(word.box for word in line[start:end]), strict=True)
                 box = Box(min(lefts), min(tops), max(rights), max(bottoms))
-                found = (likeness, len(text) > 0.7 * length, box.bottom, box)
-                if likeness >= LIKE and (best is None or found > best):
-                    best = found
-    return best[3] if best else None
+                matches.append(Match(likeness, len(text) > 0.7 * length, box.bottom, box))
+    return max(matches, default=None)
 
 
 def letters(text: str) -> str:
