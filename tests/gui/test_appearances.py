@@ -58,9 +58,8 @@ def test_states(tab: Story):
 
 def test_modes(tab: Story):
     window = tab.window
-    modes = window.ask(
-        "[item.name for item in bpy.types.PatinaSettings.bl_rna.properties['mode'].enum_items]"
-    )
+    settings = "bpy.context.scene.patina"
+    modes = window.ask(f"[item.name for item in {settings}.bl_rna.properties['mode'].enum_items]")
     for before, mode in itertools.pairwise([*modes, modes[0]]):
         window.click(before)
         window.click(mode, window.screen.popup())
@@ -78,10 +77,12 @@ def test_shapes(tab: Story):
     window.do("from pathlib import Path" + LIGHT)
     tab.step("light-theme")
     window.do("bpy.ops.preferences.reset_default_theme()")
-    left, middle = window.region().left, window.region().middle[1]
-    screen.move(left - 1, middle)
-    screen.press("mousedown", 1, "sleep", 0.2, "mousemove", left + 50, middle, "sleep", 0.2)
-    screen.press("mousemove", left + 110, middle, "sleep", 0.2, "mouseup", 1)
+    window.settle()
+    left, top = window.region()[:2]
+    edge, row = left + 8, top + 100  # the panels' edge, which can be dragged
+    screen.move(edge, row)
+    screen.press("mousedown", 1, "sleep", 0.2, "mousemove", edge + 50, row, "sleep", 0.2)
+    screen.press("mousemove", edge + 110, row, "sleep", 0.2, "mouseup", 1, "sleep", 0.3)
     assert window.region().left == pytest.approx(left + 110, abs=10)
     tab.step("narrow")
 
