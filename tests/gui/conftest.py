@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cage import Cage
 from screen import Box, Screen
-from window import Window, lent_paths
+from window import USER, Window, install, lent_paths
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "out" / "gui"
@@ -42,18 +42,26 @@ def pictures() -> None:
     OUT.mkdir(parents=True)
 
 
-@pytest.fixture
-def story(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Story]:
-    """A story in a Blender of its own with the default scene; with another backend as its parameter."""
+@pytest.fixture(scope="session")
+def resources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new artist's folder, after Blender's own command has installed the extension."""
+    desk = tmp_path_factory.mktemp("desk")
     (extension,) = (ROOT / "dist").glob("patina-*.zip")
-    backend = getattr(request, "param", BACKEND)
+    install(Cage(TRIXIE.resolve(), desk), extension)
+    return desk / USER
+
+
+@pytest.fixture
+def story(request: pytest.FixtureRequest, tmp_path: Path, resources: Path) -> Iterator[Story]:
+    """A story in a Blender of its own with the default scene; with another backend as its parameter."""
     desk = tmp_path / "desk"
     desk.mkdir(mode=0o700)
+    shutil.copytree(resources, desk / USER)
     name = request.function.__name__.removeprefix("test_")
     cage = Cage(TRIXIE.resolve(), desk, lent_paths(BACKEND))
     screen = Screen(cage, OUT / f"{name}-screen.log")
     try:
-        window = Window(cage, screen, extension, backend, OUT / f"{name}-blender.log")
+        window = Window(cage, screen, getattr(request, "param", BACKEND), OUT / f"{name}-blender.log")
         try:
             failed_before = request.session.testsfailed
             yield Story(window)

@@ -61,7 +61,8 @@ def test_modes(tab: Story):
     settings = "bpy.context.scene.patina"
     modes = window.ask(f"[item.name for item in {settings}.bl_rna.properties['mode'].enum_items]")
     for before, mode in itertools.pairwise([*modes, modes[0]]):
-        window.click(before)
+        heading = window.find("Presets")
+        window.click(before, window.region()._replace(top=heading.bottom, bottom=heading.bottom + 40))
         window.click(mode, window.screen.popup())
         assert window.ask(f"{settings}.mode") == mode.lower()
         tab.step(f"mode-{mode.lower()}", window.region())

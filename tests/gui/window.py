@@ -17,6 +17,7 @@ from cage import DESK, Cage
 from screen import SIZE, THRESHOLDS, Box, Screen, Word, wait_for
 
 HERE = Path(__file__).parent
+USER = "user"  # Blender's folder for preferences and extensions, on the desk
 PATIENCE = 4.0  # seconds that a word may take to appear
 TAB_WIDTH = 24  # pixels, at a UI scale of 1
 LIKE = 0.8  # how much of a label must be read as it is written
@@ -28,17 +29,22 @@ _REGION = """next(
 )"""
 
 
-class Window:
-    """Blender with the extension, installed as a user would, and an empty set of preferences."""
+def install(cage: Cage, extension: Path) -> None:
+    """Install the extension with Blender's own command, into the folder USER."""
+    shutil.copy(extension, cage.desk / "extension.zip")
+    cage.environment["BLENDER_USER_RESOURCES"] = f"{DESK}/{USER}"
+    options = ("--repo", "user_default", "--enable")
+    cage.run("blender", "--command", "extension", "install-file", *options, f"{DESK}/extension.zip")
 
-    def __init__(self, cage: Cage, screen: Screen, extension: Path, backend: Path, log: Path) -> None:
+
+class Window:
+    """Blender with what the folder USER has installed, and a backend."""
+
+    def __init__(self, cage: Cage, screen: Screen, backend: Path, log: Path) -> None:
         self.screen, self.log = screen, log
         self._channel = cage.desk / "channel"
-        shutil.copy(extension, cage.desk / "extension.zip")
         shutil.copy(HERE / "channel.py", cage.desk)
-        cage.environment |= {"BLENDER_USER_RESOURCES": f"{DESK}/user", "PATINA_BACKEND": str(backend)}
-        install = ("extension", "install-file", "--repo", "user_default", "--enable")
-        cage.run("blender", "--command", *install, f"{DESK}/extension.zip")
+        cage.environment |= {"BLENDER_USER_RESOURCES": f"{DESK}/{USER}", "PATINA_BACKEND": str(backend)}
         with log.open("wb") as output:
             geometry = ("--window-geometry", "0", "0", *map(str, SIZE))
             self._process = cage.start("blender", *geometry, "--python", f"{DESK}/channel.py", output=output)
