@@ -99,9 +99,7 @@ def timed_paint(paint: Callable[..., None]) -> Callable[..., None]:
 
 
 def end(jobs: Any) -> float | None:
-    """Write the numbers once the job is over, and quit."""
-    if jobs.queue:
-        return 0.5
+    """Write the numbers so far; quit once the job is over."""
     found = {
         kind: {
             "count": len(times),
@@ -111,7 +109,7 @@ def end(jobs: Any) -> float | None:
         }
         for kind, times in sorted(taken.items())
     }
-    run = jobs.ended[-1]
+    run = (jobs.queue or jobs.ended)[-1]
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     record = {
         "machine": machine,
@@ -122,6 +120,8 @@ def end(jobs: Any) -> float | None:
         "main_thread": found,
     }
     out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    if jobs.queue:
+        return 2.0
     bpy.ops.wm.quit_blender()
     return None
 
