@@ -46,12 +46,17 @@ class Source:
     notes: list[str]
 
 
-def read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> Source:
-    """The triangles of `obj`, and a plan of its textures. Raises PatinaError where it cannot be painted."""
+def read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, present: bool = False) -> Source:
+    """The triangles of `obj`, and a plan of its textures: of the artist's own, or those that are `present`.
+
+    Raises PatinaError where it cannot be painted.
+    """
     material.check_paintable(obj)
-    colors = [
-        material.base_color(material.original_material(obj, slot)) for slot in range(len(obj.material_slots))
-    ] or [material.BaseColor()]
+    worn_now = [
+        place.material if present else material.original_material(obj, slot)
+        for slot, place in enumerate(obj.material_slots)
+    ]
+    colors = [material.base_color(worn) for worn in worn_now] or [material.BaseColor()]
     arrays = mesh.read(obj, depsgraph, [color.uv_map for color in colors])
     slots = arrays.pop("slots")
     textures: list[Texture] = []
