@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 def _modules() -> tuple:
-    from . import history, installation, jobs, preferences, properties, translations
+    from . import history, installation, jobs, preferences, properties, scope, translations
     from .export import properties as export_properties
     from .operators import (
         apply,
@@ -26,6 +26,7 @@ def _modules() -> tuple:
     from .ui import advanced, image_editor, panel, presets, progress
     from .ui import export as export_panel
     from .ui import history as history_panel
+    from .ui import scope as scope_panel
     from .ui import styles as style_list
 
     return (
@@ -33,6 +34,7 @@ def _modules() -> tuple:
         preferences,
         installation,
         properties,
+        scope,
         export_properties,
         history,
         jobs,
@@ -52,6 +54,7 @@ def _modules() -> tuple:
         style_list,
         presets,
         panel,
+        scope_panel,
         advanced,
         image_editor,
         progress,

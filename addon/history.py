@@ -32,6 +32,7 @@ from ..backend.terminal import clock
 from . import folders, settings
 from .scene import maps
 from .scene.job import new_folder
+from .scene.sets import MEMBERS_FILE
 from .scene.textures import Texture
 
 RECORD_FILE = "panel.json"  # beside job.json: what the add-on must know of the job later
@@ -206,6 +207,8 @@ def go_on(entry: Entry, steps: int) -> Path:
         for name in inputs(earlier):
             _link(entry.folder / name, folder / name)
         _link(entry.folder / CHECKPOINT_FILE, folder / RESUME_FILE)
+        if (entry.folder / MEMBERS_FILE).is_file():
+            _link(entry.folder / MEMBERS_FILE, folder / MEMBERS_FILE)
         record(folder, entry.object_name, entry.textures, entry.world, entry.settings)
         write_job(folder, job)
     return folder

@@ -22,6 +22,7 @@ from ..backend.protocol import REPORT_FILE, Event, PatinaError
 from . import history, preview, problems, settings, timings
 from .folders import EXTENSION, user_file
 from .process import Process, python_command
+from .scene.sets import Member, Set, label
 from .scene.textures import Texture
 
 LOG_FILE = "backend.log"
@@ -40,6 +41,7 @@ class Run:
     object_uid: int  # Blender's session_uid: never given twice, other than names
     textures: tuple[Texture, ...] = ()  # of the object; none for a flat picture
     picture: str = ""  # the image that a flat picture was made from, by name
+    members: tuple[Member, ...] = ()  # where the job is for several objects, or for parts of one
     state: str = WAITING
     progress: Event = field(default_factory=lambda: Event("progress"))
     notes: list[str] = field(default_factory=list)
@@ -76,6 +78,20 @@ class Run:
     def is_at_home(self) -> bool:
         """Whether what the job is for, an object or a picture, is in the file that is open."""
         return self.file == file_number and bool(self.object_uid or not self.textures)
+
+
+def of_set(folder: Path, python: Path, found: Set) -> Run:
+    """The run of a job for several objects, or for parts of one."""
+    textures = {
+        tile: texture
+        for member in found.members
+        for tile, texture in zip(member.tiles, member.textures, strict=True)
+    }
+    first = found.members[0]
+    places = tuple(textures[tile] for tile in range(len(found.tiles)))
+    run = Run(folder, python, label(found.members), first.uid, places, found.members)
+    run.notes += found.notes
+    return run
 
 
 queue: list[Run] = []  # the first one runs

@@ -14,7 +14,6 @@ from .rendering.texels import Texels, each_tile
 from .seam_erasure import erase_seams
 
 NEIGHBOURS = 4
-FAR = 16.0  # between objects; no two points of one are as far apart
 SOURCES = 200_000  # seen texels to fill from; enough for any fill that stays small
 
 
@@ -48,22 +47,22 @@ def fill_unseen(
     known = seen[texels.used]
     if known.all() or not known.any():
         return texture
-    source = np.flatnonzero(known)
-    source = source[:: max(1, len(source) // SOURCES)]
-    points = texels.points
-    if objects is not None:
-        points = np.column_stack([points, FAR * objects.astype(np.float32)])
-    distance, index = cKDTree(points[source]).query(
-        points[~known], k=min(NEIGHBOURS, len(source)), workers=-1
-    )
-    distance, index = distance.reshape(len(distance), -1), index.reshape(len(index), -1)
-    weights = np.where(distance < FAR / 2, 1 / (distance + 1e-6), 0)
-    near = weights.any(1)
-    weights = weights[near] / weights[near].sum(1, keepdims=True)
     pixels = texture.flatten(1).cpu().numpy().copy()
     place = np.flatnonzero(texels.used)
-    mixed = np.einsum("cnk,nk->cn", pixels[:, place[source][index[near]]], weights)
-    pixels[:, place[~known][near]] = mixed
+    objects = np.zeros(len(place), np.int32) if objects is None else objects
+    for part in np.unique(objects[~known]):
+        source = np.flatnonzero(known & (objects == part))
+        if not len(source):
+            continue
+        source = source[:: max(1, len(source) // SOURCES)]
+        empty = np.flatnonzero(~known & (objects == part))
+        distance, index = cKDTree(texels.points[source]).query(
+            texels.points[empty], k=min(NEIGHBOURS, len(source)), workers=-1
+        )
+        distance, index = distance.reshape(len(distance), -1), index.reshape(len(index), -1)
+        weights = 1 / (distance + 1e-6)
+        weights /= weights.sum(1, keepdims=True)
+        pixels[:, place[empty]] = np.einsum("cnk,nk->cn", pixels[:, place[source][index]], weights)
     return torch.from_numpy(pixels).reshape(texture.shape)
 
 

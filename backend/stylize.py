@@ -30,6 +30,9 @@ from .rendering.texels import Texels, each_tile, locate
 from .rendering.unseen import Unseen
 
 PREVIEW_SECONDS = 4.0
+PREVIEW_SHARE = (
+    15.0  # times as long as previews took goes by before the next; those of many textures are slow
+)
 CHECKPOINT_SECONDS = 60.0
 CONTENT_WEIGHT = 0.8  # at strength 0.5
 JUDGED_PIXEL = 1.5  # of a held-out view, in those of the finest stage
@@ -99,19 +102,22 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     small = reduced(outside, side)
     plan = (optimize.more if job.resume else optimize.stages)(job.quality, job.steps)
     previewed = kept = time.perf_counter()
+    pause = PREVIEW_SECONDS
 
     def on_progress(progress: Progress) -> None:
-        nonlocal previewed, kept
+        nonlocal previewed, kept, pause
         check()
         check_loss(progress.loss, progress.step)
         values: dict[str, Any] = asdict(progress)
         values = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
         emit(Event("progress", **values))
-        if time.perf_counter() - previewed > PREVIEW_SECONDS:
+        if time.perf_counter() - previewed > pause:
+            began_preview = time.perf_counter()
             shown = composed(texture.texture(side).cpu(), small)
             for name in tiles.write_previews(shown, side, folder):
                 emit(Event("preview", path=name))
             previewed = time.perf_counter()
+            pause = max(PREVIEW_SECONDS, PREVIEW_SHARE * (previewed - began_preview))
         if time.perf_counter() - kept > CHECKPOINT_SECONDS or progress.step == progress.steps:
             checkpoint.write(folder / CHECKPOINT_FILE, texture, mesh, resumed + progress.step)
             kept = time.perf_counter()

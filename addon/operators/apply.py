@@ -8,14 +8,24 @@ from pathlib import Path
 import bpy
 
 from ...backend.protocol import PatinaError
-from .. import history, jobs
-from ..scene import maps, picture, result
+from .. import history, jobs, problems
+from ..scene import maps, picture, result, sets
 from ..scene.textures import Texture
 
 
 def apply(run: jobs.Run) -> list[bpy.types.Image]:
-    """Show the textures of `run` on its object, in copies of its materials; or its picture, in the editors of
-    the one that it was made from. Raises PatinaError."""
+    """Show the textures of `run` on its objects, in copies of their materials; or its picture, in the editors
+    of the one that it was made from. Raises PatinaError.
+
+    Of several objects, those that cannot show theirs are told of as problems, unless none can.
+    """
+    if run.members:
+        images, failed = sets.show(run.members, run.folder, len(run.textures))
+        for name, error in failed:
+            problems.tell(error, name, str(run.folder))
+        for image in images:
+            history.sign(image, run.folder)
+        return images
     if run.textures:
         return put_on(run.find_object(), run.textures, run.folder)
     image = picture.show(run.texture, run.object_name, bpy.data.images.get(run.picture))

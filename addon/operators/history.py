@@ -8,7 +8,7 @@ import bpy
 
 from ...backend.protocol import PatinaError
 from .. import folders, history, jobs, problems
-from ..scene import picture
+from ..scene import picture, sets
 from . import apply
 
 FOLDER = "The folder of the result's job"
@@ -104,7 +104,7 @@ class PATINA_OT_history_go_on(_OfResult, bpy.types.Operator):
         obj = history.wearer(entry.folder)
         uid = obj.session_uid if obj else 0
         run = jobs.Run(folder, python, obj.name if obj else entry.object_name, uid, entry.textures)
-        run.world = entry.world
+        run.world, run.members = entry.world, sets.read_members(entry.folder)
         jobs.submit(run)
         if bpy.app.background:
             jobs.run_to_end(lambda run: None)
@@ -114,7 +114,8 @@ class PATINA_OT_history_go_on(_OfResult, bpy.types.Operator):
 
 
 class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):
-    """Put this result on the active object, whichever it was made for; a flat picture, into an editor"""
+    """Put this result on the active object, whichever it was made for; that of several objects, on them; a
+    flat picture, into an editor"""
 
     bl_idname = "patina.history_apply"
     bl_label = "Apply to the Active Object"
@@ -122,6 +123,14 @@ class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):
 
     def do(self, context: bpy.types.Context, entry: history.Entry) -> set[str]:
         obj = context.active_object
+        members = sets.read_members(entry.folder)
+        if members:
+            images, failed = sets.show(members, entry.folder, len(entry.textures))
+            for name, error in failed:
+                problems.tell(error, name)
+            for image in images:
+                history.sign(image, entry.folder)
+            return {"FINISHED"}
         if not entry.textures:
             picture.show(history.texture_files(entry.folder, 0)[0], entry.object_name, None)
             return {"FINISHED"}

@@ -7,7 +7,7 @@ import bpy
 from ...backend.protocol import PatinaError
 from ...backend.terminal import ProgressBar
 from .. import folders, jobs, problems
-from ..scene import job, mesh
+from ..scene import job, mesh, sets
 from ..scene.stage import object_mode
 from . import make_paintable
 
@@ -23,6 +23,18 @@ def prepare(context: bpy.types.Context) -> list[jobs.Run]:
     depsgraph = context.evaluated_depsgraph_get()
     runs: list[jobs.Run] = []
     errors: list[tuple[str, PatinaError]] = []
+    settings, scope = context.scene.patina, context.scene.patina_scope
+    if sets.wanted(objects, settings, scope):
+        for group in [objects] if scope.together else [[obj] for obj in objects]:
+            try:
+                folder, found = sets.write(group, settings, scope, depsgraph, folders.jobs())
+            except PatinaError as error:
+                errors.append((group[0].name, error))
+                continue
+            errors += found.failed
+            runs.append(jobs.of_set(folder, python, found))
+            runs[-1].world = group[0].matrix_world.copy()
+        objects = []
     for obj in objects:
         try:
             written = job.write(obj, context.scene.patina, depsgraph, folders.jobs())

@@ -48,9 +48,11 @@ def tangents(corners: np.ndarray, uvs: np.ndarray) -> np.ndarray:
 
 
 def painted(uvs: np.ndarray, picture: bpy.types.Image | None) -> np.ndarray:
-    """(T, 3, 2): the direction map's vectors in UV space at `uvs` (T, 3, 2), of which it shows the nearest."""
+    """(T, 3, 2): the direction map's vectors in UV space at `uvs` (T, 3, 2), of the nearest pixels."""
     if picture is None:
-        raise PatinaError("No direction map is chosen.", "Choose an image, or let strokes run anyhow.", "direction")
+        raise PatinaError(
+            "No direction map is chosen.", "Choose an image, or let strokes run anyhow.", "direction"
+        )
     pixels = image.read_pixels(picture)
     if pixels.shape[2] < 2:
         raise PatinaError(

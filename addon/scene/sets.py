@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import bpy
 import numpy as np
 
-from ...backend.protocol import MASK_FILE, TEXTURE_FILE, PatinaError, Tile, numbered
+from ...backend.protocol import (
+    MASK_FILE,
+    TEXTURE_FILE,
+    Job,
+    PatinaError,
+    Tile,
+    numbered,
+    read_job,
+    write_job,
+)
+from ..properties import PatinaSettings
 from ..scope import PatinaScope
-from . import directions, image, masks, material, result, textures
+from . import directions, image, masks, material, result, task, textures
+from .job import new_folder
 
-SWATCH = 64  # at least so many pixels has a plain colour that a mask leaves in part
+MEMBERS_FILE = "members.json"  # beside job.json, where a job is for several objects or for parts of one
 
 
 @dataclass(frozen=True)
 class Member:
-    """One object of a job: its name, its number in this session, and its textures' places in the job."""
+    """One object of a job: its name, its number in this session (0: go by the name), and its textures, with
+    their places in the job."""
 
     name: str
     uid: int
@@ -38,16 +51,87 @@ class Set:
     failed: list[tuple[str, PatinaError]]  # by the names of the objects that cannot be painted
 
 
+def wanted(objects: Sequence[bpy.types.Object], settings: PatinaSettings, scope: PatinaScope) -> bool:
+    """Whether `objects` are for `write`, not for a job each. Raises PatinaError where that cannot be done."""
+    if settings.mode != "style":
+        return False
+    several = task.paints_several(task.fields(settings, settings.mode))
+    limited = scope.mask != "NONE" or scope.direction != "NONE"
+    if limited and not several:
+        raise PatinaError(
+            "Relief, and what is not painted as Scales, takes no mask and no direction.",
+            "Switch Relief off (Advanced), or paint all, along anything (Selection).",
+            "stylize",
+        )
+    return several and (limited or (scope.together and len(objects) > 1))
+
+
 def write(
+    objects: Sequence[bpy.types.Object],
+    settings: PatinaSettings,
+    scope: PatinaScope,
+    depsgraph: bpy.types.Depsgraph,
+    jobs: Path,
+) -> tuple[Path, Set]:
+    """Write a job for all of `objects` into a new folder under `jobs`.
+
+    Those that cannot be painted are left out. Raises PatinaError if all are, and then leaves no folder.
+    """
+    fields = task.fields(settings, settings.mode)
+    files = task.style_files(settings, settings.mode)
+    with new_folder(objects[0].name, jobs) as folder:
+        found = gather(objects, scope, depsgraph, folder, fields["texture_size"])
+        np.savez(folder / "mesh.npz", **found.arrays)
+        alone = found.tiles[0] if len(found.tiles) == 1 else Tile("")
+        job = Job(
+            name=label(found.members),
+            mesh="mesh.npz",
+            content=alone.content,
+            mask=alone.mask,
+            tiles=() if len(found.tiles) == 1 else found.tiles,
+            occlusion=scope.occlusion,
+            styles=task.copy_styles(files, folder),
+            **fields,
+        )
+        record = json.dumps([asdict(member) for member in found.members], indent=2)
+        (folder / MEMBERS_FILE).write_text(record + "\n", encoding="utf-8")
+        write_job(folder, job)
+    return folder, found
+
+
+def read_members(folder: Path) -> tuple[Member, ...]:
+    """The objects of the job in `folder`, to be found by name; none where it is for one whole object."""
+    try:
+        records = json.loads((folder / MEMBERS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ()
+    return tuple(
+        Member(
+            record["name"],
+            0,
+            tuple(textures.Texture(**(t | {"slots": tuple(t["slots"])})) for t in record["textures"]),
+            tuple(record["tiles"]),
+        )
+        for record in records
+    )
+
+
+def label(members: Sequence[Member]) -> str:
+    """The members in a few words."""
+    return members[0].name + (f" and {len(members) - 1} more" if len(members) > 1 else "")
+
+
+def gather(
     objects: Sequence[bpy.types.Object],
     scope: PatinaScope,
     depsgraph: bpy.types.Depsgraph,
     folder: Path,
     size: int,
 ) -> Set:
-    """Write what `objects` show now into `folder`, for textures of `size`².
+    """Read `objects`, and write what they show now into `folder`, for textures of `size`².
 
-    Those that cannot be painted are left out. Raises PatinaError if all are, OSError if files cannot be written.
+    Those that cannot be painted are left out. Raises PatinaError if all are, OSError if files cannot be
+    written.
     """
     arrays: list[dict[str, np.ndarray]] = []
     tiles: list[Tile] = []
@@ -59,22 +143,21 @@ def write(
         try:
             source = textures.read(obj, depsgraph, present=scope.mask != "NONE")
             _limit(obj, source, scope, depsgraph)
-            own = folder if len(objects) == 1 else Path(tempfile.mkdtemp(prefix="object_", dir=folder))
-            contents = _write_contents(obj, source, scope, depsgraph, own, size)
-            mask = masks.write_picture(scope, own / MASK_FILE.replace("mask", "painted"))
+            with tempfile.TemporaryDirectory(dir=folder) as apart:
+                contents = [
+                    None if name is None else _moved(Path(apart) / name, folder)
+                    for name in _write_contents(obj, source, scope, depsgraph, Path(apart), size)
+                ]
+            mask = masks.write_picture(scope, folder / "paint_only.png")
         except PatinaError as error:
             failed.append((obj.name, error))
             continue
         places = []
         for texture, content in zip(source.textures, contents, strict=True):
             key = _key(obj, texture) if scope.share and scope.mask == "NONE" else None
-            if key is None or key not in shared:
+            if key not in shared or key is None:
                 shared[key] = len(tiles)
-                paths = (
-                    None if name is None else (own / name).relative_to(folder).as_posix()
-                    for name in (content, mask)
-                )
-                tiles.append(Tile(texture.name, *paths))
+                tiles.append(Tile(texture.name, content, mask))
             places.append(shared[key])
         local = source.arrays.pop("tiles", np.zeros(len(source.arrays["faces"]), np.int32))
         arrays.append(source.arrays | {"tiles": np.array(places, np.int32)[local]})
@@ -83,6 +166,13 @@ def write(
     if not members:
         raise failed[0][1]
     return Set(joined(arrays), tuple(tiles), tuple(members), notes, failed)
+
+
+def _moved(picture: Path, folder: Path) -> str:
+    """Give the content `picture` the next free number in `folder`; its name there."""
+    name = f"content_{len(list(folder.glob('content_*.png')))}.png"
+    picture.rename(folder / name)
+    return name
 
 
 def _key(obj: bpy.types.Object, texture: textures.Texture) -> object:
@@ -112,7 +202,7 @@ def _write_contents(
     folder: Path,
     size: int,
 ) -> list[str | None]:
-    """As `textures.write_contents`; where a mask leaves a part, there is always a picture, of the result's size."""
+    """As `textures.write_contents`; where a mask leaves a part, always a picture, of the result's size."""
     names = textures.write_contents(obj, source, depsgraph, folder, size)
     if scope.mask == "NONE":
         return names
@@ -144,11 +234,15 @@ def joined(arrays: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return found
 
 
-def show(members: Sequence[Member], folder: Path, count: int) -> list[tuple[str, PatinaError]]:
-    """Put the `count` textures of the job in `folder` on its members; which could not be painted, and why.
+def show(
+    members: Sequence[Member], folder: Path, count: int
+) -> tuple[list[bpy.types.Image], list[tuple[str, PatinaError]]]:
+    """Put the `count` textures of the job in `folder` on its members: the new images, and those members
+    that cannot show theirs, with why. Raises PatinaError if none can.
 
     Members whose textures are the same ones share the images and the copies of the materials.
     """
+    images: list[bpy.types.Image] = []
     failed: list[tuple[str, PatinaError]] = []
     shown: dict[tuple[int, ...], bpy.types.Object] = {}
     for member in members:
@@ -159,23 +253,29 @@ def show(members: Sequence[Member], folder: Path, count: int) -> list[tuple[str,
             left = [folder / numbered(MASK_FILE, tile, count) for tile in member.tiles]
             if all(path.is_file() for path in left):
                 files, kept = _composed(member, folder, files, left)
-                result.show(obj, member.textures, files, kept)
+                images += result.show(obj, member.textures, files, kept)
             elif first and _same_materials(obj, first):
                 _wear_alike(obj, first)
             else:
-                result.show(obj, member.textures, files)
+                images += result.show(obj, member.textures, files)
             shown.setdefault(member.tiles, obj)
         except PatinaError as error:
             failed.append((member.name, error))
-    return failed
+    if len(failed) == len(members):
+        raise failed[0][1]
+    return images, failed
 
 
 def _find(member: Member, folder: Path) -> bpy.types.Object:
+    if not member.uid and member.name in bpy.data.objects:
+        return bpy.data.objects[member.name]
     for obj in bpy.data.objects:
         if obj.session_uid == member.uid:
             return obj
     raise PatinaError(
-        f"{member.name} is no longer in this file.", f"Its texture is kept in {folder}.", member.name
+        f"{member.name} is no longer in this file.",
+        f"Its texture is kept in History: {folder}.",
+        member.name,
     )
 
 
@@ -194,7 +294,9 @@ def _composed(
         content = contents.get(texture.name)
         if content is None:
             raise PatinaError(
-                f"{member.name}: the image {texture.image or 'of its job'} is gone.", "Stylize again.", member.name
+                f"{member.name}: the image {texture.image or 'of its job'} is gone.",
+                "Stylize again.",
+                member.name,
             )
         before = bpy.data.images.load(str(folder / content), check_existing=False)
         try:
@@ -227,7 +329,5 @@ def _wear_alike(obj: bpy.types.Object, first: bpy.types.Object) -> None:
 
 def read_tiles(folder: Path) -> tuple[Tile, ...]:
     """The tiles of the job in `folder`."""
-    from ...backend.protocol import read_job
-
     job = read_job(folder)
     return job.tiles or (Tile(job.name, job.content, job.mask),)

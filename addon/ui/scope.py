@@ -14,6 +14,10 @@ class PATINA_PT_scope(bpy.types.Panel):
     bl_region_type = "UI"
     bl_options = {"DEFAULT_CLOSED"}
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.scene.patina.mode == "style"
+
     def draw(self, context: bpy.types.Context) -> None:
         layout, scope = self.layout, context.scene.patina_scope
         layout.use_property_split = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import bpy
 import surfaces
@@ -27,10 +28,12 @@ def _room() -> list[bpy.types.Object]:
     wall = _named(bpy.ops.mesh.primitive_grid_add, "Wall", x_subdivisions=8, y_subdivisions=8, size=1)
     wall.scale, wall.location, wall.rotation_euler = (15, 8.5, 1), (0.6, 3.6, 3.2), (math.pi / 2, 0, 0)
     wall.data.materials.append(
-        surfaces.noise("Plaster", [(0.3, (0.045, 0.07, 0.085)), (0.7, (0.13, 0.16, 0.15))], 2.2, roughness=0.95)
+        surfaces.noise(
+            "Plaster", [(0.3, (0.045, 0.07, 0.085)), (0.7, (0.13, 0.16, 0.15))], 2.2, roughness=0.95
+        )
     )
     table = _named(bpy.ops.mesh.primitive_cube_add, "Table", size=1)
-    table.scale, table.location = (13, 5.6, 0.35), (0, 0.6, -0.175)
+    table.scale, table.location = (13, 5.6, 3.4), (0, 0.6, -1.7)
     table.data.materials.append(
         surfaces.waves("Wood", [(0, (0.09, 0.035, 0.015)), (1, (0.24, 0.11, 0.05))], 1.6, 5, (0, 0, 1.45))
     )
@@ -40,7 +43,10 @@ def _room() -> list[bpy.types.Object]:
         vertex.co = _draped(vertex.co.x * 7.4 - 1.0, vertex.co.y * 5.6 - 1.45)
     cloth.data.materials.append(
         surfaces.waves(
-            "Linen", [(0.0, (0.74, 0.71, 0.63)), (0.78, (0.74, 0.71, 0.63)), (0.84, (0.08, 0.13, 0.33))], 0.55, 0.3
+            "Linen",
+            [(0.0, (0.74, 0.71, 0.63)), (0.78, (0.74, 0.71, 0.63)), (0.84, (0.08, 0.13, 0.33))],
+            0.55,
+            0.3,
         )
     )
     return [wall, table, cloth]
@@ -51,10 +57,12 @@ def _draped(x: float, y: float) -> Vector:
     edge = -2.2
     fold = 0.05 * math.sin(2.1 * x + 0.8 * y) + 0.035 * math.sin(3.7 * x - 2.6 * y + 1)
     if y > edge:
-        return Vector((x + 0.05 * math.sin(3 * y), y, 0.075 + fold))
+        return Vector((x + 0.05 * math.sin(3 * y), y, 0.11 + fold))
     down = edge - y
     sway = 0.16 * math.sin(3.3 * x + 0.6) * min(1.0, 1.4 * down)
-    return Vector((x + 0.06 * down * math.sin(2 * x), edge - 0.1 - sway, 0.05 + fold * max(0.0, 1 - down) - down))
+    return Vector(
+        (x + 0.06 * down * math.sin(2 * x), edge - 0.1 - sway, 0.11 + fold * max(0.0, 1 - down) - down)
+    )
 
 
 def _vessels() -> list[bpy.types.Object]:
@@ -84,7 +92,11 @@ def _vessels() -> list[bpy.types.Object]:
     handle = _named(
         bpy.ops.mesh.primitive_torus_add, "Handle", major_radius=0.58, minor_radius=0.095, generate_uvs=True
     )
-    handle.location, handle.rotation_euler, handle.scale = (3.32, 1.25, 1.5), (math.pi / 2, 0, 0), (0.85, 1.25, 1)
+    handle.location, handle.rotation_euler, handle.scale = (
+        (3.32, 1.25, 1.5),
+        (math.pi / 2, 0, 0),
+        (0.85, 1.25, 1),
+    )
     handle.data.materials.append(surfaces.plain("Glaze", (0.05, 0.11, 0.36), roughness=0.2))
     bowl = lathe(
         "Bowl",
@@ -104,22 +116,67 @@ def _vessels() -> list[bpy.types.Object]:
     )
     cup = lathe(
         "Cup",
-        [(0, 0), (0.3, 0), (0.34, 0.06), (0.46, 0.4), (0.5, 0.85), (0.45, 0.85), (0.4, 0.4), (0.2, 0.12), (0, 0.1)],
+        [
+            (0, 0),
+            (0.3, 0),
+            (0.34, 0.06),
+            (0.46, 0.4),
+            (0.5, 0.85),
+            (0.45, 0.85),
+            (0.4, 0.4),
+            (0.2, 0.12),
+            (0, 0.1),
+        ],
         (-2.75, -1.15, 0.1),
     )
     cup.data.materials.append(surfaces.plain("Enamel", (0.62, 0.12, 0.08), roughness=0.25))
     return [bottle, jug, handle, bowl, cup]
 
 
-APPLE = [(0, 0.1), (0.14, 0.02), (0.3, 0.04), (0.5, 0.3), (0.54, 0.6), (0.42, 0.88), (0.2, 0.94), (0.06, 0.86), (0, 0.8)]
-PEAR = [(0, 0.06), (0.14, 0.0), (0.4, 0.12), (0.52, 0.42), (0.42, 0.78), (0.26, 1.08), (0.22, 1.28), (0.12, 1.4), (0, 1.36)]
-LEMON = [(0, -0.1), (0.07, -0.02), (0.26, 0.1), (0.4, 0.42), (0.4, 0.56), (0.26, 0.88), (0.08, 1.0), (0, 1.08)]
+APPLE = [
+    (0, 0.1),
+    (0.14, 0.02),
+    (0.3, 0.04),
+    (0.5, 0.3),
+    (0.54, 0.6),
+    (0.42, 0.88),
+    (0.2, 0.94),
+    (0.06, 0.86),
+    (0, 0.8),
+]
+PEAR = [
+    (0, 0.06),
+    (0.14, 0.0),
+    (0.4, 0.12),
+    (0.52, 0.42),
+    (0.42, 0.78),
+    (0.26, 1.08),
+    (0.22, 1.28),
+    (0.12, 1.4),
+    (0, 1.36),
+]
+LEMON = [
+    (0, -0.1),
+    (0.07, -0.02),
+    (0.26, 0.1),
+    (0.4, 0.42),
+    (0.4, 0.56),
+    (0.26, 0.88),
+    (0.08, 1.0),
+    (0, 1.08),
+]
 
 
 def _fruit() -> list[bpy.types.Object]:
-    red = surfaces.by_height("Red Apple", [(0.1, (0.5, 0.03, 0.02)), (0.9, (0.65, 0.4, 0.05))], 0, 0.95, roughness=0.3)
-    green = surfaces.noise("Green Apple", [(0.35, (0.25, 0.38, 0.04)), (0.7, (0.5, 0.5, 0.08))], 2, roughness=0.3)
-    pear = surfaces.by_height("Pear", [(0.1, (0.5, 0.2, 0.03)), (0.7, (0.42, 0.4, 0.06))], 0, 1.4, roughness=0.5)
+    red = surfaces.by_height(
+        "Red Apple", [(0.35, (0.5, 0.03, 0.02)), (1.0, (0.65, 0.4, 0.05))], 0, 1.15, roughness=0.3
+    )
+    green = surfaces.noise(
+        "Green Apple", [(0.35, (0.25, 0.38, 0.04)), (0.7, (0.5, 0.5, 0.08))], 2, roughness=0.3
+    )
+    pear = surfaces.by_height(
+        "Pear", [(0.1, (0.5, 0.2, 0.03)), (0.7, (0.42, 0.4, 0.06))], 0, 1.4, roughness=0.5
+    )
     lemon = surfaces.noise("Lemon", [(0.3, (0.8, 0.5, 0.02)), (0.7, (0.85, 0.66, 0.06))], 6, roughness=0.4)
     peel = surfaces.cells("Orange", [(0.0, (0.75, 0.16, 0.01)), (0.5, (0.9, 0.28, 0.02))], 12, roughness=0.45)
     plum = surfaces.noise("Plum", [(0.35, (0.05, 0.01, 0.06)), (0.7, (0.2, 0.08, 0.22))], 2.5, roughness=0.5)
@@ -155,7 +212,9 @@ def _rest() -> list[bpy.types.Object]:
     bread = _named(bpy.ops.mesh.primitive_uv_sphere_add, "Bread", radius=1, calc_uvs=True)
     bread.scale, bread.location, bread.rotation_euler = (1.35, 0.62, 0.5), (-4.3, -0.35, 0.42), (0, 0, -0.35)
     bread.data.materials.append(
-        surfaces.noise("Crust", [(0.3, (0.2, 0.08, 0.02)), (0.55, (0.5, 0.25, 0.08)), (0.75, (0.72, 0.5, 0.25))], 3)
+        surfaces.noise(
+            "Crust", [(0.3, (0.2, 0.08, 0.02)), (0.55, (0.5, 0.25, 0.08)), (0.75, (0.72, 0.5, 0.25))], 3
+        )
     )
     _unit_scale(bread)
     stick = lathe(
@@ -179,15 +238,15 @@ def lathe(
         bpy.ops.mesh.primitive_uv_sphere_add, name, segments=48, ring_count=56, radius=1, calc_uvs=True
     )
     points = [Vector(point) for point in profile]
-    lengths = [(b - a).length for a, b in zip(points, points[1:], strict=False)]
+    lengths = [(b - a).length for a, b in pairwise(points)]
     total = sum(lengths)
     for vertex in obj.data.vertices:
         way = (1 - math.acos(max(-1.0, min(1.0, vertex.co.z))) / math.pi) * total
-        for start, end, length in zip(points, points[1:], lengths, strict=False):
-            if way <= length + 1e-9:
-                break
-            way -= length
-        radius, height = start.lerp(end, min(1.0, way / length))
+        piece = 0
+        while piece < len(lengths) - 1 and way > lengths[piece]:
+            way -= lengths[piece]
+            piece += 1
+        radius, height = points[piece].lerp(points[piece + 1], min(1.0, way / lengths[piece]))
         around = math.atan2(vertex.co.y, vertex.co.x)
         vertex.co = (radius * math.cos(around), radius * math.sin(around), height)
     obj.location, obj.rotation_euler = place, turn

@@ -9,12 +9,16 @@ import bpy
 Color = tuple[float, float, float]
 
 
-def noise(name: str, colors: Sequence[tuple[float, Color]], scale: float, **shader: float) -> bpy.types.Material:
+def noise(
+    name: str, colors: Sequence[tuple[float, Color]], scale: float, **shader: float
+) -> bpy.types.Material:
     """Clouds of `colors`, given with their places 0..1 on a ramp."""
     return _of_texture(name, "ShaderNodeTexNoise", {"Scale": scale, "Detail": 4.0}, "Fac", colors, shader)
 
 
-def cells(name: str, colors: Sequence[tuple[float, Color]], scale: float, **shader: float) -> bpy.types.Material:
+def cells(
+    name: str, colors: Sequence[tuple[float, Color]], scale: float, **shader: float
+) -> bpy.types.Material:
     """Round spots: the distance to the nearest of many points."""
     return _of_texture(name, "ShaderNodeTexVoronoi", {"Scale": scale}, "Distance", colors, shader)
 
