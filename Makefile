@@ -20,12 +20,13 @@ BLENDERS := 4.2.23 4.5.15 5.0.1
 # The add-on, run from here, takes this environment instead of the artist's.
 export PATINA_BACKEND := $(CURDIR)/$(BACKEND)
 
-.PHONY: help demo test lint test-backend test-networks test-addon test-blenders test-whole test-export test-gui \
+.PHONY: help demo still-life test lint test-backend test-networks test-addon test-blenders test-whole test-export test-gui \
 	extension repository wheelhouse backend blender doctor pins gallery bench bench-all clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo           stylize the fox inside Blender; results in out/demo/"
+	@echo "make still-life     paint twenty-one objects by one press; results in out/still_life/"
 	@echo "make test           lint, types and every test"
 	@echo "make test-blenders  the add-on's tests on Blender $(BLENDERS)"
 	@echo "make test-networks  every objective on every registered network, not one of each family alone"
@@ -42,6 +43,9 @@ help:
 
 demo: backend blender extension
 	$(IN_BLENDER) tests/end_to_end/demo.py
+
+still-life: backend blender extension
+	$(IN_BLENDER) tests/scenes/still_life.py
 
 test: lint test-backend test-addon
 

@@ -89,7 +89,7 @@ def of_set(folder: Path, python: Path, found: Set) -> Run:
     }
     first = found.members[0]
     places = tuple(textures[tile] for tile in range(len(found.tiles)))
-    run = Run(folder, python, label(found.members), first.uid, places, found.members)
+    run = Run(folder, python, label(found.members), first.uid, places, members=found.members)
     run.notes += found.notes
     return run
 

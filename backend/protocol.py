@@ -407,7 +407,7 @@ class Event:
 
     started    message (device and rasterizer)
     progress   stage, step, steps (of the whole job), fraction 0..1, seconds_left (None while unknown), loss
-    preview    path: a texture so far
+    preview    path: a texture so far; of several, the first, when all are written
     message    message: something the person should know; the job goes on
     finished   path: the texture; report: the report's path
     failed     message, cure, field

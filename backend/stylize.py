@@ -114,8 +114,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         if time.perf_counter() - previewed > pause:
             began_preview = time.perf_counter()
             shown = composed(texture.texture(side).cpu(), small)
-            for name in tiles.write_previews(shown, side, folder):
-                emit(Event("preview", path=name))
+            emit(Event("preview", path=tiles.write_previews(shown, side, folder)[0]))
             previewed = time.perf_counter()
             pause = max(PREVIEW_SECONDS, PREVIEW_SHARE * (previewed - began_preview))
         if time.perf_counter() - kept > CHECKPOINT_SECONDS or progress.step == progress.steps:

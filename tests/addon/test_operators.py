@@ -107,6 +107,7 @@ def test_stylize_undo_redo_compare(fox, settings):
 
 
 def test_every_selected_mesh_gets_its_own(cube):
+    bpy.context.scene.patina_scope.together = False
     bpy.ops.mesh.primitive_monkey_add(calc_uvs=True)
     monkey = bpy.context.object
     cube.select_set(True)

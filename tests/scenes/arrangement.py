@@ -10,6 +10,7 @@ import bpy
 import surfaces
 from mathutils import Vector
 
+EDGE = -2.2  # y at which the table ends
 Profile = Sequence[tuple[float, float]]  # (radius, height) from the bottom's middle round to the top's
 
 
@@ -32,12 +33,14 @@ def _room() -> list[bpy.types.Object]:
             "Plaster", [(0.3, (0.045, 0.07, 0.085)), (0.7, (0.13, 0.16, 0.15))], 2.2, roughness=0.95
         )
     )
-    table = _named(bpy.ops.mesh.primitive_cube_add, "Table", size=1)
-    table.scale, table.location = (13, 5.6, 3.4), (0, 0.6, -1.7)
+    table = _named(bpy.ops.mesh.primitive_grid_add, "Table", x_subdivisions=8, y_subdivisions=90, size=1)
+    for vertex in table.data.vertices:
+        y = vertex.co.y * 9.0 - 1.1
+        vertex.co = (vertex.co.x * 13.5, max(y, EDGE), min(0.0, y - EDGE))
     table.data.materials.append(
         surfaces.waves("Wood", [(0, (0.09, 0.035, 0.015)), (1, (0.24, 0.11, 0.05))], 1.6, 5, (0, 0, 1.45))
     )
-    _unit_scale(wall, table)
+    _unit_scale(wall)
     cloth = _named(bpy.ops.mesh.primitive_grid_add, "Cloth", x_subdivisions=110, y_subdivisions=80, size=1)
     for vertex in cloth.data.vertices:
         vertex.co = _draped(vertex.co.x * 7.4 - 1.0, vertex.co.y * 5.6 - 1.45)
@@ -54,14 +57,13 @@ def _room() -> list[bpy.types.Object]:
 
 def _draped(x: float, y: float) -> Vector:
     """A point of the cloth: over the table, folded a little, and down where the table ends."""
-    edge = -2.2
     fold = 0.05 * math.sin(2.1 * x + 0.8 * y) + 0.035 * math.sin(3.7 * x - 2.6 * y + 1)
-    if y > edge:
+    if y > EDGE:
         return Vector((x + 0.05 * math.sin(3 * y), y, 0.11 + fold))
-    down = edge - y
+    down = EDGE - y
     sway = 0.16 * math.sin(3.3 * x + 0.6) * min(1.0, 1.4 * down)
     return Vector(
-        (x + 0.06 * down * math.sin(2 * x), edge - 0.1 - sway, 0.11 + fold * max(0.0, 1 - down) - down)
+        (x + 0.06 * down * math.sin(2 * x), EDGE - 0.32 - sway, 0.11 + fold * max(0.0, 1 - down) - down)
     )
 
 
