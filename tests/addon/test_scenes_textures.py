@@ -136,6 +136,7 @@ def test_an_untouched_region_comes_back_exactly(kind, packed, tmp_path, painted)
         assert np.array_equal(values[..., 3], before[..., 3])
 
 
+@pytest.mark.skipif(bpy.app.version < (4, 5), reason="Blender 4.2 saves 32 bits")
 def test_half_floats_stay_half_floats(tmp_path, painted):
     own = original("EXR16", tmp_path)
     file, _ = result.composed(own, painted, np.zeros((HEIGHT, WIDTH), np.float32))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.patina.addon.scene import image, material, result, textures, uvs
+from bl_ext.user_default.patina.addon import folders
+from bl_ext.user_default.patina.addon.scene import image, job, material, result, textures, uvs
+from bl_ext.user_default.patina.backend.protocol import read_job, write_job
 from PIL import Image
 
+ROOT = Path(__file__).parents[2]
 SQUARE = np.array([[[0, 0], [1, 0], [1, 1]], [[0, 0], [1, 1], [0, 1]]], np.float32)
 
 
@@ -178,3 +184,31 @@ def test_tiles_come_out(tiled, tmp_path):
     obj = bpy.data.objects["Body"]  # and in again
     obj.patina.slots.clear()
     assert [tuple(picture[0, 0]) for picture in contents(obj, tmp_path)] == painted
+
+
+def test_tiles_are_painted_across_their_border(tmp_path):
+    """One surface over two tiles, from the object to a tiled image by the real backend."""
+    bpy.ops.mesh.primitive_grid_add(x_subdivisions=2, y_subdivisions=1, calc_uvs=True)
+    obj = bpy.context.object
+    corners = np.empty(2 * len(obj.data.loops), np.float32)
+    layer = obj.data.uv_layers[0].uv
+    layer.foreach_get("vector", corners)
+    layer.foreach_set("vector", (corners.reshape(-1, 2) * (2, 1)).astype(np.float32).ravel())
+    settings = bpy.context.scene.patina
+    settings.quality, settings.steps = "draft", 12
+    written = job.write(obj, settings, bpy.context.evaluated_depsgraph_get(), tmp_path)
+    assert [texture.udim for texture in written.textures] == [1001, 1002]
+    write_job(written.folder, replace(read_job(written.folder), texture_size=64))
+    end, start = os.pipe()  # to the backend, the end of its input means that Blender is gone
+    command = [folders.backend_python(), "-m", "backend", "run", written.folder]
+    done = subprocess.run(command, cwd=ROOT, stdin=end, capture_output=True, timeout=200)
+    os.close(start)
+    os.close(end)
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    files = [written.folder / f"texture_{index}.png" for index in (0, 1)]
+    (shown,) = result.show(obj, written.textures, files)
+    assert [tile.number for tile in shown.tiles] == [1001, 1002]
+    left, right = (np.asarray(Image.open(file).convert("RGB")).astype(float) for file in files)
+    across = np.abs(left[:, -1] - right[:, 0]).mean()
+    within = np.abs(np.diff(np.concatenate((left, right), axis=1), axis=1)).mean()
+    assert across < 1.5 * within
