@@ -29,7 +29,7 @@ from backend.rendering.camera import AROUND
 from backend.rendering.gbuffer import render
 from backend.rendering.sampling import Levels, Taps, gather, taps
 
-from .subjects import CPU, SIZE, Subject
+from .subjects import DEVICE, SIZE, Subject, synchronize
 
 STEPS, RATE, VIEW, CONTENT, SEED = 400, 0.05, 512, 100.0, 0
 PART = 20  # steps between two pictures for the judge
@@ -52,30 +52,30 @@ class Recipe:
         began = time.perf_counter()
         torch.manual_seed(SEED)
         self.random = np.random.default_rng(SEED)
-        self.network = networks.load("vgg16", CPU, average_pooling=True)
+        self.network = networks.load("vgg16", DEVICE, average_pooling=True)
         self.layers = list(self.network.style_layers)
         self.mesh, self.rasterize = who.mesh, rasterizer.create("embree", who.mesh)
-        self.texture = Fourier(1, 3, SIZE, SIZE)
+        self.texture = Fourier(1, 3, SIZE, SIZE).to(DEVICE)
         self.adam = torch.optim.Adam(self.texture.parameters(), RATE)
-        picture = resize_shorter(read_image(style, "painting", "styles"), span / (AROUND / VIEW))
+        picture = resize_shorter(read_image(style, "painting", "styles"), span / (AROUND / VIEW)).to(DEVICE)
         with torch.no_grad():
             looks = self.network(picture[None], self.layers)
             self.targets = {name: gram(looks[name]) for name in self.layers}
         self.averages = {name: MovingAverage(0.95) for name in self.layers}
         own = who.content()
-        self.content = None if own is None else own.flatten(1).T.contiguous()
+        self.content = None if own is None else own.flatten(1).T.contiguous().to(DEVICE)
         self.levels = Levels(SIZE, SIZE)
         self.run = Run(0, time.perf_counter() - began, {})
 
     def _view(self) -> tuple[Tensor, Tensor, Taps]:
         """A new view: its pixels (P,), mask (1, H, W), and where it reads the texture, bilinearly."""
-        seen = render(self.mesh, self.rasterize, camera.around(VIEW, self.random))
-        where = taps(seen.uv, torch.zeros(len(seen.uv)), self.levels, laplacian=False)
+        seen = render(self.mesh, self.rasterize, camera.around(VIEW, self.random), DEVICE)
+        where = taps(seen.uv, torch.zeros_like(seen.footprint), self.levels, laplacian=False)
         return seen.pixels, seen.mask.float()[None], where
 
     @staticmethod
     def _image(pixels: Tensor, colors: Tensor) -> Tensor:
-        image = torch.zeros(VIEW * VIEW, 3).index_copy(0, pixels, colors)
+        image = torch.zeros(VIEW * VIEW, 3, device=DEVICE).index_copy(0, pixels, colors)
         return image.T.reshape(1, 3, VIEW, VIEW)
 
     def _loss(self) -> Tensor:
@@ -103,6 +103,7 @@ class Recipe:
             loss = self._loss()
             loss.backward()
             self.adam.step()
+        synchronize()
         self.run.step += count
         self.run.seconds += time.perf_counter() - start
 
@@ -115,7 +116,7 @@ class Recipe:
     @torch.no_grad()
     def picture(self) -> Tensor:
         """(3, SIZE, SIZE): the texture so far."""
-        return self.texture()[0].clamp(0, 1)
+        return self.texture()[0].clamp(0, 1).cpu()
 
     def save(self, folder: Path) -> None:
         """Write the picture so far, and all that changes."""
@@ -135,7 +136,7 @@ class Recipe:
 
     def restore(self, folder: Path) -> None:
         """Go on from where `save` was last called."""
-        state = torch.load(folder / "state.pt", weights_only=True)
+        state = torch.load(folder / "state.pt", weights_only=True, map_location=DEVICE)
         self.texture.load_state_dict(state["texture"])
         self.adam.load_state_dict(state["adam"])
         for name, (weight, total) in state["averages"].items():

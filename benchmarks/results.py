@@ -1,13 +1,16 @@
-"""docs/benchmarks/results.json: written section by section, so that an interrupted run loses nothing."""
+"""docs/benchmarks/results.json, or a graphics card's beside it.
+
+Written section by section, so that an interrupted run loses nothing.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from .subjects import FIGURES, machine
+from .subjects import DEVICE, FIGURES, machine
 
-PATH = FIGURES / "results.json"
+PATH = FIGURES / ("results.json" if DEVICE.type == "cpu" else f"results_{DEVICE.type}.json")
 
 
 def known() -> dict[str, Any]:

@@ -20,14 +20,14 @@ from backend.optimize import BANK, VIEWS_PER_STEP, Stage
 
 from . import jobs
 from .results import record
-from .subjects import CPU, painting, subject
+from .subjects import DEVICE, painting, subject, synchronize
 
 REPEATS = 6
 
 
 def measure() -> None:
     """Compare a Standard job's loop with the passes that it makes through the network."""
-    network = networks.load("vgg16", CPU, average_pooling=True)
+    network = networks.load("vgg16", DEVICE, average_pooling=True)
     plan = optimize.stages("standard", None)
     before = [passes(network, stage) for stage in plan]
     done = jobs.paint(subject("fox"), painting("starry_night"))
@@ -50,19 +50,19 @@ def measure() -> None:
 def passes(network: Network, stage: Stage) -> float:
     """Seconds of a stage's passes: forward and backward each step, forward alone for each view's content."""
     layers = list(dict.fromkeys([*network.style_layers, network.content_layer]))
-    images = torch.rand(VIEWS_PER_STEP, 3, stage.size, stage.size)
+    images = torch.rand(VIEWS_PER_STEP, 3, stage.size, stage.size, device=DEVICE)
     step = _median(lambda: _both(network, images.clone().requires_grad_(), layers))
     content = _median(lambda: _forward(network, images[:1], layers[-1:]))
     return stage.steps * step + min(BANK, VIEWS_PER_STEP * stage.steps) * content
 
 
 def _forward(network: Network, images: Tensor, layers: list[str]) -> dict[str, Tensor]:
-    with torch.no_grad(), mixed_precision(CPU):
+    with torch.no_grad(), mixed_precision(DEVICE):
         return network(images, layers)
 
 
 def _both(network: Network, images: Tensor, layers: list[str]) -> None:
-    with mixed_precision(CPU):
+    with mixed_precision(DEVICE):
         found = network(images, layers)
     torch.autograd.backward(
         [found[name] for name in layers], [torch.ones_like(found[name]) for name in layers]
@@ -74,5 +74,6 @@ def _median(work: Callable[[], object]) -> float:
     for _ in range(REPEATS):
         start = time.perf_counter()
         work()
+        synchronize()
         times.append(time.perf_counter() - start)
     return statistics.median(times)

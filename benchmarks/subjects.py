@@ -25,7 +25,7 @@ FIGURES = ROOT / "docs" / "benchmarks"
 SCRATCH = ROOT / "out" / "benchmarks"
 BLENDER = ROOT / ".env" / "blender" / "bin" / "python"
 SIZE = 1024  # texels along a side, where nothing else is said
-CPU = torch.device("cpu")
+DEVICE = torch.device(os.environ.get("PATINA_DEVICE", "cpu"))  # what is measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Subject:
     def job(self, style: Path, **settings: object) -> Job:
         """The job that paints it like the picture `style`."""
         content = "content.png" if (self.folder / "content.png").exists() else None
-        options = {"texture_size": SIZE, "device": "cpu", "content": content} | settings
+        options = {"texture_size": SIZE, "device": str(DEVICE), "content": content} | settings
         return Job(name=self.name, mesh="mesh.npz", styles=(Style(str(style)),), **options)
 
 
@@ -143,4 +143,11 @@ def machine() -> dict[str, object]:
     if info.exists():
         named = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         model = named[0].split(":", 1)[1].strip() if named else model
-    return {"cpu": model, "cores": os.cpu_count(), "torch": str(torch.__version__)}
+    card = {"card": torch.cuda.get_device_name(DEVICE)} if DEVICE.type == "cuda" else {}
+    return card | {"cpu": model, "cores": os.cpu_count(), "torch": str(torch.__version__)}
+
+
+def synchronize() -> None:
+    """Wait until the card has done what it was given, so that a clock tells the truth."""
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize(DEVICE)

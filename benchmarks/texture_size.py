@@ -23,7 +23,7 @@ from backend.rendering.unseen import Unseen
 
 from . import jobs
 from .results import record
-from .subjects import CPU, ROOT, painting, scales, subject
+from .subjects import DEVICE, ROOT, painting, scales, subject
 
 SIZES = 512, 1024, 4096, 8192
 ROUNDS = 2  # of all sizes in turn; the best counts, since other work only ever slows down
@@ -69,13 +69,13 @@ def step(size: int) -> dict[str, float]:
         times.append(now - last)
         last = now
 
-    texels, texture = locate(who.mesh, size), Pyramid(start, CPU)
+    texels, texture = locate(who.mesh, size), Pyramid(start, DEVICE)
     optimize.paint(
         who.mesh,
         texture,
         start,
         [(read_image(style, "painting", "styles"), 1.0)],
-        networks.load("vgg16", CPU, average_pooling=True),
+        networks.load("vgg16", DEVICE, average_pooling=True),
         plan=(Stage("refining", 1, 160, STEPS, 0.02),),
         pixel=pixel,
         style_span=span,

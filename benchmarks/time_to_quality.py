@@ -19,7 +19,7 @@ from backend.stylize import JUDGED_PIXEL
 
 from . import jobs, lucid_recipe
 from .results import record
-from .subjects import CPU, SCRATCH, Subject, painting, scales, subject
+from .subjects import DEVICE, SCRATCH, Subject, painting, scales, subject
 
 PAIRS = (
     ("fox", "starry_night"),
@@ -77,5 +77,5 @@ def measure(name: str, style_name: str) -> None:
 def judge(who: Subject, style: Path, pixel: float, span: float) -> Callable[[Tensor], float]:
     """Style distance of a texture, exactly as a job's report takes it."""
     picture = read_image(style, "painting", "styles")
-    judged = report.Judge(who.mesh, "embree", [(picture, 1.0)], JUDGED_PIXEL * pixel, span, CPU)
+    judged = report.Judge(who.mesh, "embree", [(picture, 1.0)], JUDGED_PIXEL * pixel, span, DEVICE)
     return lambda texture: judged.style_distance(judged.look(texture))
