@@ -79,6 +79,9 @@ class Recorder:
         assert hasattr(bpy.types, name)
         self._text(kwargs)
 
+    def panel(self, name: str, **kwargs: Any) -> tuple[Recorder, Recorder]:
+        return self._part(), self._part()
+
     def popover(self, panel: str, **kwargs: Any) -> None:
         assert hasattr(bpy.types, panel)
 

@@ -9,10 +9,14 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+import recorder
 from bl_ext.user_default.patina.addon import folders, history, jobs, preview, problems, settings
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
 from bl_ext.user_default.patina.addon.scene import material, mesh, split
 from bl_ext.user_default.patina.addon.scene.textures import Texture
+from bl_ext.user_default.patina.addon.ui import history as history_ui
+from bl_ext.user_default.patina.addon.ui import panel as panel_ui
+from bl_ext.user_default.patina.addon.ui import progress
 from bl_ext.user_default.patina.backend.protocol import Event, PatinaError, read_job
 from PIL import Image
 
@@ -386,3 +390,68 @@ def test_a_mesh_without_uvs_is_unwrapped_by_the_button_and_painted(panel):
 def test_unwrapping_what_is_gone():
     with pytest.raises(RuntimeError, match="Gone is not in this scene"):
         bpy.ops.patina.unwrap(object="Gone")
+
+
+# What is drawn of it all
+
+
+def drawn(panel: type) -> recorder.Recorder:
+    return recorder.draw(panel)
+
+
+def test_the_queue_is_drawn(cube):
+    run, _, _ = (waiting(name, name) for name in "ABC")
+    run.progress = Event("progress", stage="painting", fraction=0.5, seconds_left=75)
+    seen = drawn(panel_ui.PATINA_PT_stylize)
+    assert "Painting, 1:15 left" in seen.texts
+    assert seen.operators.count("patina.queue_move") == 4
+    assert seen.operators.count("patina.queue_remove") == 2
+    assert {"patina.stylize", "patina.cancel"} <= set(seen.operators)
+    bar = type("Bar", (), {"layout": recorder.Recorder()})()
+    progress.draw_status_bar(bar, bpy.context)
+    assert "A: Painting, 1:15 left (+2)" in bar.layout.texts
+
+
+def test_problems_are_drawn_with_their_cures(cube):
+    for number, (cure, field, folder) in enumerate(
+        (
+            ("Set up.", "backend", ""),
+            (mesh.UNWRAP, "Cube", ""),
+            ("Fetch.", "network", ""),
+            ("Try.", "", "/job"),
+        )
+    ):
+        problems._add(problems.Problem("Cube", f"Problem {number}.", cure, field, folder))
+    seen = drawn(panel_ui.PATINA_PT_stylize)
+    assert [f"Problem {number}." for number in (3, 2, 1, 0)] == [
+        t for t in seen.texts if t.startswith("Problem")
+    ]
+    assert seen.operators.count("patina.dismiss") == 4
+    cures = {"patina.set_up", "patina.unwrap", "patina.choose_weights_file", "wm.path_open"}
+    assert cures <= set(seen.operators)
+    assert bpy.app.online_access or ("PreferencesSystem", "use_online_access") in seen.props
+
+
+def test_history_is_drawn_without_reading_the_disk(cube, result, monkeypatch):
+    history.entries[:] = [result] * (history_ui.SHORT + 2)
+    monkeypatch.setattr(history, "selected", str(result.folder))
+    monkeypatch.setattr(history, "read", None)
+    seen = drawn(history_ui.PATINA_PT_history)
+    assert "2 Older" in seen.texts
+    assert result.about in seen.texts
+    assert {
+        "patina.history_apply",
+        "patina.history_use",
+        "patina.history_go_on",
+        "patina.history_remove",
+    } <= set(seen.operators)
+    history.entries.clear()
+    assert "No results yet" in drawn(history_ui.PATINA_PT_history).texts
+
+
+def test_the_comparison_is_drawn(cube):
+    assert "patina.compare" not in drawn(panel_ui.PATINA_PT_stylize).operators
+    material.show_image(cube, bpy.data.images.new("Painted", 4, 4))
+    for show in ("STYLIZED", "SPLIT", "ORIGINAL"):
+        bpy.ops.patina.compare(show=show)
+        assert drawn(panel_ui.PATINA_PT_stylize).operators.count("patina.compare") == 3
