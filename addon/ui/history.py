@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface
 
 from .. import history
 from .panel import PATINA_PT_stylize
@@ -33,7 +34,7 @@ class PATINA_PT_history(bpy.types.Panel):
             draw_entry(column, entry)
         if len(history.entries) > SHORT:
             header, body = layout.panel("PATINA_history_older", default_closed=True)
-            header.label(text=f"{len(history.entries) - SHORT} Older")
+            header.label(text=iface("{} Older").format(len(history.entries) - SHORT), translate=False)
             if body:
                 column = body.column(align=True)
                 for entry in history.entries[SHORT:]:

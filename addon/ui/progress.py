@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface
 
 from ...backend.protocol import Event
 from ...backend.terminal import clock
 from .. import jobs
 
+STAGES = ("Composing", "Painting", "Refining", "Finishing")  # of the backend, for the translations
+
 
 def state(event: Event) -> str:
     """The stage and the time left, in a few words."""
-    text = event.stage.capitalize() or "Starting"
-    return text if event.seconds_left is None else f"{text}, {clock(event.seconds_left)} left"
+    stage = iface(event.stage.capitalize() if event.stage else "Starting")
+    if event.seconds_left is None:
+        return stage
+    return iface("{}, {} left").format(stage, clock(event.seconds_left))
 
 
 def draw(layout: bpy.types.UILayout) -> None:

@@ -64,7 +64,11 @@ def drawn_texts() -> set[str]:
 
 def source_texts() -> set[str]:
     """Every text in the code that draws, decides what to say, or sets."""
-    files = [*(ADDON / "ui").glob("*.py"), *(ADDON / name for name in ("readiness.py", "preferences.py"))]
+    rooms = ("ui", "operators")
+    files = [
+        *(path for room in rooms for path in (ADDON / room).glob("*.py")),
+        *(ADDON / name for name in ("readiness.py", "preferences.py")),
+    ]
     return {
         node.value
         for path in files
