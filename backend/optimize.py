@@ -63,11 +63,15 @@ STAGES: dict[str, tuple[Stage, ...]] = {
 }
 
 
-def stages(quality: str, steps: int | None) -> tuple[Stage, ...]:
-    """The quality's stages; with `steps` in all, shared out in the same proportion."""
+def stages(quality: str, steps: int | None, objects: int = 1) -> tuple[Stage, ...]:
+    """The quality's stages; with `steps` in all, shared out in the same proportion.
+
+    Without, each has at least so many steps that it looks at each of so many objects once.
+    """
     chosen = STAGES[quality]
     if steps is None:
-        return chosen
+        least = -(-objects // VIEWS_PER_STEP)
+        return tuple(replace(stage, steps=max(stage.steps, least)) for stage in chosen)
     total = sum(stage.steps for stage in chosen)
     bounds = np.round(np.cumsum([0, *(stage.steps for stage in chosen)]) * steps / total).astype(int)
     shares = np.diff(bounds)

@@ -100,7 +100,10 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
 
     side = min(tiles.PREVIEW_SIDE, job.texture_size)
     small = reduced(outside, side)
-    plan = (optimize.more if job.resume else optimize.stages)(job.quality, job.steps)
+    if job.resume:
+        plan = optimize.more(job.quality, job.steps)
+    else:
+        plan = optimize.stages(job.quality, job.steps, len(np.unique(mesh.objects)))
     previewed = kept = time.perf_counter()
     pause = PREVIEW_SECONDS
 

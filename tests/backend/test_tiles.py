@@ -9,6 +9,7 @@ from meshes import quad, sphere
 
 from backend import tiles
 from backend.finish import fill_gutters, fill_unseen, grown
+from backend.optimize import VIEWS_PER_STEP, stages
 from backend.parameterizations.pyramid import Pyramid
 from backend.protocol import PatinaError
 from backend.rendering.mesh import Mesh, build_mesh
@@ -141,6 +142,13 @@ def test_views_of_objects_apart_show_one_each_and_begin_with_every_object():
     assert all(len(objects) == 1 for objects in found)
     assert set.union(*found[:4]) == {0, 1, 2, 3}
     assert all((view.tiles.numpy() == balls.tiles[view.faces.numpy()]).all() for view in shown)
+
+
+def test_every_stage_has_steps_enough_to_look_at_each_object():
+    assert stages("draft", None, 20) == stages("draft", None)
+    many = stages("draft", None, 256)
+    assert all(stage.steps * VIEWS_PER_STEP >= 256 for stage in many)
+    assert sum(stage.steps for stage in stages("draft", 30, 256)) == 30
 
 
 def test_neighbours_hide_each_other_when_asked():
