@@ -11,8 +11,9 @@ import bpy
 import pytest
 import recorder
 from bl_ext.user_default.patina import addon as package
-from bl_ext.user_default.patina.addon import properties, styles, translations
+from bl_ext.user_default.patina.addon import properties, scope, styles, translations
 from bl_ext.user_default.patina.addon.ui import advanced, image_editor, panel
+from bl_ext.user_default.patina.addon.ui import scope as scope_panel
 
 ADDON = Path(package.__file__).parent
 LANGUAGES = {path.stem: json.loads(path.read_text()) for path in sorted(translations.FOLDER.glob("*.json"))}
@@ -32,7 +33,8 @@ NAMES = re.compile(r"\d+ px|\d[\d:–]*|[a-z]+\d.*|block\d+|" + "|".join(propert
 def rna_texts() -> set[str]:
     """Labels and tooltips of all settings and of the panel's operators."""
     found = set()
-    for group in (properties.PatinaSettings, properties.PatinaStyle, properties.PatinaTarget):
+    groups = properties.PatinaSettings, properties.PatinaStyle, properties.PatinaTarget, scope.PatinaScope
+    for group in groups:
         for prop in group.bl_rna.properties:
             if prop.identifier in ("rna_type", "name"):
                 continue
@@ -52,7 +54,7 @@ def drawn_texts() -> set[str]:
     found = set()
     for mode, *_ in properties.MODES:
         settings.mode = mode
-        for drawn in (panel.PATINA_PT_stylize, advanced.PATINA_PT_advanced):
+        for drawn in (panel.PATINA_PT_stylize, scope_panel.PATINA_PT_scope, advanced.PATINA_PT_advanced):
             found |= set(recorder.draw(drawn).texts) | {drawn.bl_label}
     for mode, *_ in properties.PICTURE_MODES:
         settings.picture_mode = mode
