@@ -145,7 +145,15 @@ class StyleChoice:
 
 
 class PatinaStyle(StyleChoice, bpy.types.PropertyGroup):
-    """One more style in the mixture, or the end of an animation."""
+    """One more style in the mixture, or the end of an animation: at first another than the first."""
+
+    style: EnumProperty(
+        name="Style",
+        description="The painting whose brush strokes and colours the object gets",
+        items=_style_items,
+        update=_style_chosen,
+        default=1,
+    )
 
 
 class PatinaTarget(bpy.types.PropertyGroup):
@@ -298,6 +306,17 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
         name="Unwrap Automatically",
         description="Give meshes without UVs a UV map of their own, called Patina",
         default=True,
+    )
+    style_loss: EnumProperty(
+        name="Likeness",
+        description="What is compared to tell whether the strokes are the painting's: "
+        "each has a hand of its own",
+        items=(
+            ("gram", "Correlations", "Which features occur together: the classic, and the quickest"),
+            ("gaussian", "Mean and Spread", "The features' mean and covariance: calmer"),
+            ("sliced", "Distribution", "How often each feature occurs: close to the painting's contrasts"),
+            ("nearest", "Patches", "Each place is like some place of the painting: its very motifs"),
+        ),
     )
     steps: IntProperty(
         name="Steps",

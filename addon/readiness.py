@@ -71,6 +71,16 @@ def of_settings(settings: bpy.types.PropertyGroup, mode: str) -> list[Advice]:
         choices = [settings, *settings.mixed] if task.uses_mixture(mode) else [settings, settings.style_to]
         if any(choice.style == styles.OWN_IMAGE and not choice.style_file for choice in choices):
             found.append(Advice("Choose an image file.", stops=True))
+    if mode == "animate" and _ends_alike(settings):
+        found.append(Advice("Both ends are the same: choose another.", stops=True))
     if mode == "style" and settings.strength == 0:
         found.append(Advice("At strength 0 the object stays as it is."))
     return found
+
+
+def _ends_alike(settings: bpy.types.PropertyGroup) -> bool:
+    if settings.between == "styles":
+        first, last, names = settings, settings.style_to, ("style", "style_file")
+    else:
+        first, last, names = settings.target, settings.target_to, ("kind", "class_name", "layer", "channel")
+    return all(getattr(first, name) == getattr(last, name) for name in names)

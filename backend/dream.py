@@ -37,7 +37,15 @@ from .protocol import (
 from .rendering.blending import smooth_noise
 from .rendering.mesh import Mesh, read_mesh
 from .rendering.texels import Texels, locate
-from .stylize import PREVIEW_SECONDS, Cancelled, check_loss, device_name, pick_device, write_report
+from .stylize import (
+    PREVIEW_SECONDS,
+    Cancelled,
+    check_loss,
+    device_name,
+    palette_of,
+    pick_device,
+    write_report,
+)
 from .tiles import write_preview
 
 STEPS = {"stylize": 200, "dream": 200, "synthesize": 200, "interpolate": 150}
@@ -68,6 +76,9 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     painted = canvas_of(job, place, start, content, device)
     texels = place[1] if place is not None else None
     styles = read_styles(job, folder, canvases.VIEW if job.mesh else _shorter(painted))
+    if job.colors == "object" and content is not None and job.task == "stylize":
+        used = texels.used if texels is not None else np.ones(content.shape[2:], bool)
+        styles = [(palette_of(image[0], content[0], used)[None], weight) for image, weight in styles]
     styles = [(image.to(device), weight) for image, weight in styles]
     goal = objective_of(job, network, styles, content is not None and job.task == "stylize")
     steps = job.steps or default_steps(job)
@@ -163,7 +174,8 @@ def size_of(job: Job, content: Tensor | None) -> tuple[int, int]:
 
 def start_of(job: Job, folder: Path, content: Tensor | None) -> Tensor | None:
     """What the canvas begins as, (1, 3, H, W): the content, or clouds, in the styles' colours; or None."""
-    if not job.styles or job.task == "interpolate":
+    keeps = job.colors == "object" and content is not None
+    if not job.styles or job.task == "interpolate" or keeps:
         return content
     if content is None:
         content = smooth_noise(1, *size_of(job, None), torch.Generator().manual_seed(job.seed))

@@ -161,9 +161,9 @@ def fields(settings: properties.PatinaSettings, mode: str, picture: bool = False
     else:
         found |= {"texture_size": int(settings.texture_size), "views": settings.views or None}
     if mode == "style":
-        found["strength"] = round(settings.strength, 4)
+        found |= {"strength": round(settings.strength, 4), "colors": settings.colors}
     if mode == "style" and not picture:
-        found |= {"colors": settings.colors, "style_size": round(settings.style_size, 6) or None}
+        found |= {"style_size": round(settings.style_size, 6) or None, "style_loss": settings.style_loss}
     if mode in ("style", "texture") and not picture:
         found["relief"] = settings.relief
     if mode == "texture":

@@ -39,6 +39,8 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
         column.prop(settings, "texture_size")
         column.prop(settings, "views")
         column.prop(settings, "unwrap")
+    if mode == "style" and not picture:
+        column.prop(settings, "style_loss")
     if task.uses_styles(settings, mode):
         layout.label(text="Layers of the Style")
         grid = layout.grid_flow(row_major=True, columns=0, even_columns=True, align=True)

@@ -32,14 +32,16 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
             styles.draw_mixture(layout, settings)
     else:
         if mode == "dream" and not picture:
-            layout.prop(settings, "present")
+            row = layout.row()
+            row.use_property_split = False
+            row.prop(settings, "present")
         if not task.is_deepdream(settings, mode, picture):
             draw_target(layout, settings.target, settings)
     column = layout.column()
     if mode == "style":
         column.prop(settings, "strength", slider=True)
+        column.prop(settings, "colors")
         if not picture:
-            column.prop(settings, "colors")
             column.prop(settings, "style_size")
     if mode in ("style", "texture") and not picture:
         column.prop(settings, "relief")

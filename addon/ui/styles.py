@@ -22,7 +22,7 @@ class PATINA_UL_styles(bpy.types.UIList):
         active_data: Any,
         active_property: str,
     ) -> None:
-        row = layout.row(align=True)
+        row = layout.split(factor=0.68, align=True)
         row.use_property_split = False
         row.prop(item, "style", text="")
         row.prop(item, "weight", text="")

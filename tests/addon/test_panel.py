@@ -30,7 +30,7 @@ def shown() -> set[str]:
 
 
 SHOWN = {
-    "style": {"style", "strength", "colors", "style_size", "relief", "layers"},
+    "style": {"style", "strength", "colors", "style_size", "relief", "layers", "style_loss"},
     "dream": {"present", "kind", "class_name"},
     "texture": {"style", "relief", "scales", "layers"},
     "transparent": {"kind", "class_name"},
@@ -168,6 +168,17 @@ def test_an_image_that_is_not_chosen_stops_it(cube, settings):
     settings.style_file = "/somewhere/a.png"
     assert not readiness.of_settings(settings, "style")
     assert "style_file" in shown()
+
+
+def test_an_animation_needs_two_ends(settings):
+    assert settings.style != settings.style_to.style
+    assert not readiness.of_settings(settings, "animate")
+    settings.style_to.style = settings.style
+    assert readiness.of_settings(settings, "animate")[0].stops
+    settings.between = "dreams"
+    assert readiness.of_settings(settings, "animate")[0].stops
+    settings.target_to.class_name = "lion"
+    assert not readiness.of_settings(settings, "animate")
 
 
 @pytest.mark.parametrize("width", [0, 80, 160, 400])

@@ -233,3 +233,28 @@ def test_every_verb_explains_itself(verb, capsys):
     text = capsys.readouterr().out
     for option in ("--network", "--parameterization", "--steps", "--seed", "--out"):
         assert option in text
+
+
+def test_a_photo_in_a_style_keeps_its_colours_if_asked_to(tmp_path):
+    """A green photo in a red style: both are reached from the same start, in 6 steps."""
+    means = {}
+    for colors in ("style", "object"):
+        folder = tmp_path / colors
+        folder.mkdir()
+        noise = torch.rand(3, 48, 48, generator=torch.Generator().manual_seed(0))
+        for name, tint in (("content.png", (0.2, 0.8, 0.3)), ("style.png", (0.9, 0.2, 0.2))):
+            picture = (noise * 0.4 + 0.6) * torch.tensor(tint)[:, None, None]
+            Image.fromarray((picture.permute(1, 2, 0) * 255).byte().numpy()).save(folder / name)
+        job = Job(
+            content="content.png",
+            styles=STYLE,
+            parameterization="fourier",
+            image_size=48,
+            steps=6,
+            colors=colors,
+        )
+        write_job(folder, job)
+        dream.run(job, folder, lambda event: None, lambda: False)
+        means[colors] = torch.tensor(list(Image.open(folder / "image.png").resize((1, 1)).getpixel((0, 0))))
+    assert means["style"][0] > means["style"][1]
+    assert means["object"][1] > means["object"][0]
