@@ -41,6 +41,7 @@ from .stylize import (
     PREVIEW_SECONDS,
     Cancelled,
     check_loss,
+    check_texels,
     device_name,
     palette_of,
     pick_device,
@@ -71,7 +72,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     torch.manual_seed(job.seed)
     network = networks.load(job.network, device, style_layers=job.layers)
     content = read_content(job, folder)
-    place = place_of(job, folder)
+    place = place_of(job, folder, emit)
     start = start_of(job, folder, content)
     painted = canvas_of(job, place, start, content, device)
     texels = place[1] if place is not None else None
@@ -150,18 +151,13 @@ def default_steps(job: Job) -> int:
     return round(STEPS[job.task] * QUALITY_STEPS[job.quality])
 
 
-def place_of(job: Job, folder: Path) -> tuple[Mesh, Texels] | None:
+def place_of(job: Job, folder: Path, emit: Callable[[Event], None]) -> tuple[Mesh, Texels] | None:
     """The mesh, and its texels' places on it. Raises PatinaError where it cannot be painted."""
     if job.mesh is None:
         return None
     mesh = read_mesh(folder / job.mesh, job.name)
     texels = locate(mesh, job.texture_size)
-    if not texels.used.any():
-        raise PatinaError(
-            f"{job.name or 'The mesh'}: its UV islands are smaller than a texel of {job.texture_size}².",
-            "Use a larger texture, or unwrap it again.",
-            "mesh",
-        )
+    check_texels(texels, [job.name], job, emit)
     return mesh, texels
 
 
