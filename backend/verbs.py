@@ -163,6 +163,7 @@ def _morph_arguments(parser: argparse.ArgumentParser) -> None:
     count.add_argument("--frames", type=int, default=8, help="how many, ends included (8)")
     count.add_argument("--steps", type=int, help="the same, counted between them: one less than the frames")
     _add_size(parser, 512)
+    _add_device(parser)
     parser.add_argument(
         "--seed", type=int, default=0, help="nothing is drawn at random here; kept with the job"
     )
