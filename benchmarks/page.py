@@ -29,10 +29,14 @@ def write() -> None:
     parts = [INTRO]
     for name, render in SECTIONS.items():
         if name in sections:
-            numbers = {k: v for k, v in sections[name].items() if k != "machine"}
+            numbers = {k: v for k, v in sections[name].items() if k not in ("machine", "note")}
             machine = sections[name]["machine"]
             parts.append(render(numbers))
+            if note := sections[name].get("note"):
+                parts.append(f"{note}\n")
             parts.append(f"*{machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}.*\n")
+    if missing := [name for name in SECTIONS if name not in sections]:
+        parts.append(f"Not measured yet: {', '.join(missing)}.\n")
     (ROOT / "docs" / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
 
 
