@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,24 +13,34 @@ from torch import Tensor
 
 from backend import stylize
 from backend.images import read_image
+from backend.protocol import Event
 
 from .subjects import SCRATCH, Subject
 
 
 @cache
 def paint(who: Subject, style: Path, **settings: object) -> dict[str, Any]:
-    """The report of the job, which runs in this process; `folder` in it is where its files are.
+    """The report of the job, which runs in this process.
 
-    `seconds` gets `job`: from the start to the written texture, the report's own measuring left out.
+    `seconds` gets `job`, from the start to the written texture, the report's own measuring left out; and
+    `processor`, what the process used of all cores until it began to finish: that counts no one else's work.
     """
     folder = _folder(who, style, settings)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for file in who.folder.iterdir():
         shutil.copyfile(file, folder / file.name)
-    stylize.run(who.job(style, **settings), folder, lambda event: None, lambda: False)
+    began = used = time.process_time()
+
+    def watch(event: Event) -> None:
+        nonlocal used
+        if event.stage == "finishing":
+            used = time.process_time() - began
+
+    stylize.run(who.job(style, **settings), folder, watch, lambda: False)
     report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     report["seconds"]["job"] = round(report["seconds"]["total"] - report["seconds"]["report"], 2)
+    report["seconds"]["processor"] = round(used, 2)
     return report
 
 

@@ -18,9 +18,10 @@ def measure() -> None:
     for name, style in PAIRS:
         for loss in STYLE_LOSSES:
             done = jobs.paint(subject(name), painting(style), quality="draft", style_loss=loss)
-            numbers = {"style_distance": done["style_distance"], "seconds": done["seconds"]["job"]}
+            seconds = done["seconds"]["processor"]
+            numbers = {"style_distance": done["style_distance"], "processor_seconds": seconds}
             record("style_losses", {f"{name} {style} {loss}": numbers})
             texture = jobs.texture(subject(name), painting(style), quality="draft", style_loss=loss)
-            text = f"{loss}: {done['style_distance']:.2f}, {done['seconds']['job']:.0f} s"
+            text = f"{loss}: {done['style_distance']:.2f}, {seconds:.0f} s"
             tiles.append((text, portrait(subject(name).mesh, texture, 320, name)))
     sheet("style_losses", tiles, len(STYLE_LOSSES))
