@@ -60,12 +60,13 @@ class Taps:
 
     @cached_property
     def distinct(self) -> Tensor:
-        """The rows that are read at all, each once, in order."""
-        if not self.rows.numel():
-            return self.rows.flatten()
-        first = int(self.rows.min())
-        read = torch.zeros(int(self.rows.max()) - first + 1, dtype=torch.bool, device=self.rows.device)
-        read[self.rows.flatten() - first] = True
+        """The rows that are read with a weight, each once, in order."""
+        rows = self.rows[self.weights > 0]
+        if not len(rows):
+            return rows
+        first = int(rows.min())
+        read = torch.zeros(int(rows.max()) - first + 1, dtype=torch.bool, device=rows.device)
+        read[rows - first] = True
         return read.nonzero()[:, 0] + first
 
 
