@@ -131,6 +131,12 @@ class _View:
             self.weights[layer] = layer_mask(self.mask[None], size, reach) * facing
         return self.weights[layer]
 
+    def covered(self, size: tuple[int, int]) -> Tensor:
+        """(1, h, w): how much of each unit of the content layer shows the surface."""
+        if "content" not in self.weights:
+            self.weights["content"] = layer_mask(self.mask[None], size, 0)
+        return self.weights["content"]
+
 
 def paint(
     mesh: Mesh,
@@ -342,7 +348,8 @@ class _Score:
         if self.content_weight:
             features = seen[self.network.content_layer]
             reference = torch.cat([view.content for view in batch if view.content is not None])
-            weights = layer_mask(mask, (features.shape[2], features.shape[3]), 0)
+            size = (features.shape[2], features.shape[3])
+            weights = torch.cat([view.covered(size) for view in batch])
             loss = loss + self.content_weight * content_error(features, reference, weights)
         return loss
 

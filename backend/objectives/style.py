@@ -45,8 +45,9 @@ class _Gram(torch.autograd.Function):
             if flat.dtype == torch.float32:
                 return weighted.T @ flat / count
             # Sums of products are exact enough, but are rounded at the end: parts keep that error small.
-            parts = [(a.T @ b).float() for a, b in zip(weighted.chunk(PARTS), flat.chunk(PARTS), strict=True)]
-            return torch.stack(parts).sum(0) / count
+            number = max(1, min(PARTS, count // flat.shape[1]))
+            parts = zip(weighted.chunk(number), flat.chunk(number), strict=True)
+            return torch.stack([(a.T @ b).float() for a, b in parts]).sum(0) / count
 
     @staticmethod
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None]:

@@ -6,6 +6,7 @@ look-up is then one weighted sum of rows per pixel, and its gradient touches tho
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -80,17 +81,9 @@ def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool, tiles: 
     a band counts fully while the level of detail is below its own, and fades out over the next
     level; that sum equals the trilinear look-up in the Gaussian pyramid the bands come from.
     """
-    sides = levels.sides
-    detail = (footprint * levels.size).clamp_min(1e-12).log2().clamp(0, len(sides) - 1)
-    first = int(detail.min()) if len(detail) else 0
+    detail = (footprint * levels.size).clamp_min(1e-12).log2().clamp(0, len(levels.sides) - 1)
     rows, weights = [], []
-    for k, (side, offset) in enumerate(zip(sides, levels.offsets, strict=True)):
-        if k < first:
-            continue
-        if laplacian:
-            share = (k + 1 - detail).clamp(0, 1) if k < len(sides) - 1 else torch.ones_like(detail)
-        else:
-            share = (1 - (detail - k).abs()).clamp_min(0)
+    for side, offset, share in (_bands if laplacian else _neighbours)(detail, levels):
         x, y = uv[:, 0] * side - 0.5, (1 - uv[:, 1]) * side - 0.5
         x0, y0 = x.floor(), y.floor()
         fx, fy = x - x0, y - y0
@@ -106,6 +99,23 @@ def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool, tiles: 
             rows.append(start + row * side + column)
             weights.append(weight * share)
     return Taps(torch.stack(rows, 1), torch.stack(weights, 1))
+
+
+def _bands(detail: Tensor, levels: Levels) -> Iterator[tuple[int, int, Tensor]]:
+    """Side, offset and each pixel's share of every level from the finest that a pixel resolves."""
+    last = len(levels.sides) - 1
+    first = int(detail.min()) if len(detail) else 0
+    for k, (side, offset) in enumerate(zip(levels.sides, levels.offsets, strict=True)):
+        if k >= first:
+            yield side, offset, (k + 1 - detail).clamp(0, 1) if k < last else torch.ones_like(detail)
+
+
+def _neighbours(detail: Tensor, levels: Levels) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """The same of the two levels, of each pixel's own, that its level of detail lies between."""
+    sides, offsets = (torch.tensor(values, device=detail.device) for values in (levels.sides, levels.offsets))
+    finer = detail.long().clamp(max=max(len(sides) - 2, 0))
+    for level in (finer, finer + 1)[: len(sides)]:
+        yield sides[level], offsets[level], 1 - (detail - level).abs()
 
 
 class _Gather(torch.autograd.Function):
