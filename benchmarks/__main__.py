@@ -1,4 +1,4 @@
-"""Measure: `python -m benchmarks [PIECE …]`, by default all but the second half of the peer's runs.
+"""Measure: `python -m benchmarks [PIECE …]`, by default all but half of the peer's runs and a job at 8192².
 
 Every piece writes its section of docs/benchmarks/results.json as it goes, then the page is put together.
 """
@@ -15,13 +15,16 @@ PIECES: dict[str, Callable[[], None]] = {
     for name, style in time_to_quality.PAIRS
 } | {
     "texture_size": texture_size.measure,
+    "texture_size:8192": lambda: texture_size.whole_job(8192),
     "step_shares": step_shares.measure,
     "qualities": surfaces.qualities,
     "surfaces": surfaces.surfaces,
     "circles": circles.measure,
     "style_losses": losses.measure,
 }
-LONG = [f"time_to_quality:{name}:{style}" for name, style in time_to_quality.PAIRS[2:]]
+LONG = [f"time_to_quality:{name}:{style}" for name, style in time_to_quality.PAIRS[2:]] + [
+    "texture_size:8192"
+]
 
 
 def main(names: list[str]) -> None:
