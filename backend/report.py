@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import Any
 
 import numpy as np
@@ -32,9 +32,9 @@ FRAME_SIDE = 192  # pixels along the shorter side of frames that are compared
 def held_out_views(
     mesh: Mesh, rasterizer: str, window: float, device: torch.device, grain: float = 0.0
 ) -> list[Any]:
-    """VIEWS G-buffers that depend on the mesh alone."""
+    """VIEWS G-buffers that depend on the mesh alone; of many objects more, one of each."""
     make = ViewMaker(mesh, rasterizer, np.random.default_rng(SEED), device=device, grain=grain)
-    return [make(window, SIZE) for _ in range(VIEWS)]
+    return [make(window, SIZE) for _ in range(max(VIEWS, len(np.unique(mesh.objects))))]
 
 
 class Judge:
@@ -49,12 +49,25 @@ class Judge:
         span: float,
         device: torch.device,
         grain: float = 0.0,
+        painted: Tensor | None = None,
     ) -> None:
         """`pixel`: width of a view's pixel; `span`: of the styles' shorter side, both in the mesh's units.
 
-        `grain`: the angle at which views show the mesh's directions.
+        `grain`: the angle at which views show the mesh's directions. `painted` (1, tiles · S, S): how far
+        each texel counts.
         """
         self.views = held_out_views(mesh, rasterizer, pixel * SIZE, device, grain)
+        self.masks = [view.mask.float() for view in self.views]
+        if painted is not None:
+            levels = levels_of(painted)
+            rows = mipmaps(painted.to(device), levels)
+            self.masks = [
+                view.image(
+                    gather(rows, taps(view.uv, view.footprint, levels, False, view.tiles)), mask[None]
+                )[0]
+                for view, mask in zip(self.views, self.masks, strict=True)
+            ]
+        self.tiles = [int(view.tiles.mode().values) if len(view.tiles) else -1 for view in self.views]
         self.network = networks.load(JUDGE, device)
         scaled = [(resize_shorter(image, span / pixel).to(device), weight) for image, weight in styles]
         self.paper = sum((image.mean((1, 2)) * w for image, w in scaled), torch.zeros(3, device=device))
@@ -76,15 +89,25 @@ class Judge:
             found.append(self.network(view.image(gather(rows, where), paper)[None], LAYERS))
         return found
 
+    def style_distance_of(self, tile: int, looks: list[dict[str, Tensor]]) -> float | None:
+        """The style distance on those views that mostly show the texture `tile`; None where none does."""
+        chosen = [shown == tile for shown in self.tiles]
+        if not any(chosen):
+            return None
+        return self._distance(list(compress(self.masks, chosen)), list(compress(looks, chosen)))
+
     def style_distance(self, looks: list[dict[str, Tensor]]) -> float:
         """Mean over layers of ‖G − G*‖² / ‖G*‖², G pooled over all views, silhouettes left out."""
+        return self._distance(self.masks, looks)
+
+    def _distance(self, masks: list[Tensor], looks: list[dict[str, Tensor]]) -> float:
         errors = []
         for name in LAYERS:
             reach = self.network.layer(name).receptive_field // 10
             total, weight = torch.zeros(()), torch.zeros(())
-            for view, look in zip(self.views, looks, strict=True):
+            for whole, look in zip(masks, looks, strict=True):
                 size = (look[name].shape[2], look[name].shape[3])
-                mask = layer_mask(view.mask.float()[None], size, reach)
+                mask = layer_mask(whole[None], size, reach)
                 total = total + gram(look[name], mask) * mask.sum()
                 weight = weight + mask.sum()
             errors.append(float(relative_error(total / weight.clamp_min(1e-6), self.target[name])))
@@ -93,9 +116,9 @@ class Judge:
     def content_distance(self, looks: list[dict[str, Tensor]], reference: list[dict[str, Tensor]]) -> float:
         """Mean over views of the relative feature error to `reference`."""
         errors = []
-        for view, look, wanted in zip(self.views, looks, reference, strict=True):
+        for whole, look, wanted in zip(self.masks, looks, reference, strict=True):
             features = look[CONTENT_LAYER]
-            mask = layer_mask(view.mask.float()[None], (features.shape[2], features.shape[3]), 0)
+            mask = layer_mask(whole[None], (features.shape[2], features.shape[3]), 0)
             errors.append(float(content_error(features, wanted[CONTENT_LAYER], mask)))
         return float(np.mean(errors))
 

@@ -159,7 +159,9 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     files = tiles.write_textures(result, job.texture_size, folder)
     result = composed(result, outside)
     clock.lap("finish")
-    measured = measure(mesh, job, result, start, original, styles, pixel, span, device, grain)
+    measured = measure(
+        mesh, job, result, start, original, styles, pixel, span, device, grain, outside and outside[0]
+    )
     check()
     clock.lap("report")
     measured |= {
@@ -176,7 +178,8 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         "job": asdict(job),
     }
     if job.tiles:
-        measured["tiles"] = by_tile(names, files, seen, painted)
+        of_each = by_tile(names, files, seen, painted)
+        measured["tiles"] = [a | b for a, b in zip(of_each, measured["tiles"], strict=True)]
     write_report(measured, folder / REPORT_FILE)
     emit(Event("finished", path=files[0], report=REPORT_FILE))
 
@@ -325,20 +328,30 @@ def measure(
     span: float,
     device: torch.device,
     grain: float,
+    painted: Tensor | None,
 ) -> dict[str, Any]:
-    """Style and content distance and seam ratio, with the same of what was there before (see `report`)."""
-    judge = report.Judge(mesh, job.rasterizer, styles, JUDGED_PIXEL * pixel, span, device, grain)
+    """Style and content distance and seam ratio, with the same of what was there before (see `report`).
+
+    Of several textures also the style distance of each. `painted` (1, tiles · S, S): the mask, if any.
+    """
+    judge = report.Judge(mesh, job.rasterizer, styles, JUDGED_PIXEL * pixel, span, device, grain, painted)
     looks = judge.look(result)
     before = original if original is not None else start
     reference = judge.look(before)
     ratio, ratio_before = report.seam_ratio(mesh, result), report.seam_ratio(mesh, before)
-    return {
-        "style_distance": round(judge.style_distance(looks), 4),
-        "style_distance_before": round(judge.style_distance(reference), 4),
-        "content_distance": None if original is None else round(judge.content_distance(looks, reference), 4),
-        "seam_ratio": None if ratio is None else round(ratio, 4),
-        "seam_ratio_before": None if ratio_before is None else round(ratio_before, 4),
+    content = None if original is None else judge.content_distance(looks, reference)
+    found: dict[str, Any] = {
+        "style_distance": judge.style_distance(looks),
+        "style_distance_before": judge.style_distance(reference),
+        "content_distance": content,
+        "seam_ratio": ratio,
+        "seam_ratio_before": ratio_before,
     }
+    found = {name: None if value is None else round(value, 4) for name, value in found.items()}
+    if job.tiles:
+        each = [judge.style_distance_of(tile, looks) for tile in range(len(job.tiles))]
+        found["tiles"] = [{"style_distance": value and round(value, 4)} for value in each]
+    return found
 
 
 def write_report(measured: dict[str, Any], path: Path) -> None:

@@ -57,6 +57,7 @@ def test_a_set_gets_a_texture_each_and_a_report_of_each(tmp_path, monkeypatch):
     assert [each["name"] for each in found] == ["cup", "plate", "plain"]
     assert [each["texture"] for each in found] == [f"texture_{k}.png" for k in range(3)]
     assert all(0.2 < each["coverage"] <= 1 for each in found)
+    assert all(each["style_distance"] > 0 for each in found)
     for texture in textures:  # towards the blue of the style
         assert texture[..., 2].mean() > texture[..., 0].mean()
 

@@ -123,7 +123,7 @@ def tell(path: Path) -> None:
     report = json.loads(path.read_text(encoding="utf-8"))
     print(f"style distance {report['style_distance_before']} → {report['style_distance']}")
     for tile in report["tiles"]:
-        print(f"  {tile['name']:<24}{tile['texture']:<16}coverage {tile['coverage']}")
+        print(f"  {tile['name']:<24}coverage {tile['coverage']}, style distance {tile['style_distance']}")
 
 
 if __name__ == "__main__":
