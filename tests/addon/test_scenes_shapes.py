@@ -119,7 +119,7 @@ def test_the_backend_takes_it(what, cube, tmp_path):
     python = folders.backend_python()
     end, start = os.pipe()  # to the backend, the end of its input means that Blender is gone
     command = [python, "-m", "backend", "run", written.folder]
-    done = subprocess.run(command, cwd=ROOT, stdin=end, capture_output=True, timeout=200)
+    done = subprocess.run(command, cwd=ROOT, stdin=end, capture_output=True, timeout=400)
     os.close(start)
     os.close(end)
     assert done.returncode == 0, done.stderr.decode()[-2000:]

@@ -201,7 +201,7 @@ def test_tiles_are_painted_across_their_border(tmp_path):
     write_job(written.folder, replace(read_job(written.folder), texture_size=64))
     end, start = os.pipe()  # to the backend, the end of its input means that Blender is gone
     command = [folders.backend_python(), "-m", "backend", "run", written.folder]
-    done = subprocess.run(command, cwd=ROOT, stdin=end, capture_output=True, timeout=200)
+    done = subprocess.run(command, cwd=ROOT, stdin=end, capture_output=True, timeout=400)
     os.close(start)
     os.close(end)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
