@@ -38,12 +38,15 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
     if not picture:
         column.prop(settings, "texture_size")
         column.prop(settings, "views")
-        column.prop(settings, "unwrap")
     if mode == "style" and not picture:
         column.prop(settings, "style_loss")
+    if not picture:
+        row = column.row()
+        row.use_property_split = False  # the words need the whole width
+        row.prop(settings, "unwrap")
     if task.uses_styles(settings, mode):
         layout.label(text="Layers of the Style")
-        grid = layout.grid_flow(row_major=True, columns=0, even_columns=True, align=True)
+        grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
         grid.use_property_split = False
         for name in catalogue.style_choices(network_for_style(settings)):
             grid.prop_enum(settings, "layers", name)
