@@ -49,7 +49,6 @@ class Cage:
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
             "LIBGL_ALWAYS_SOFTWARE": "1",
-            "OMP_THREAD_LIMIT": "1",  # for tesseract, which is slower with more
         }
 
     def command(self, arguments: Sequence[str], environment: Mapping[str, str] = {}) -> list[str]:

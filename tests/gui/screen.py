@@ -72,8 +72,9 @@ class Screen:
         crop = crop.resize((crop.width * ENLARGE, crop.height * ENLARGE), Image.Resampling.LANCZOS)
         png = io.BytesIO()
         crop.save(png, "PNG", compress_level=1)
+        one_thread = ("env", "OMP_THREAD_LIMIT=1")  # with more, tesseract is slower
         table = self._cage.run(
-            *("tesseract", "stdin", "stdout", "--psm", "11", "--dpi", "300"),
+            *(*one_thread, "tesseract", "stdin", "stdout", "--psm", "11", "--dpi", "300"),
             *("-c", f"thresholding_method={threshold}", "tsv"),
             given=png.getvalue(),
         ).decode()
