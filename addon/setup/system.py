@@ -79,16 +79,19 @@ def check_path(folder: Path, system: str = SYSTEM) -> None:
         )
 
 
+_REMOVED = ("__PYVENV_LAUNCHER__", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "OMP_THREAD_LIMIT")
+
+
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """`environment` without what would steer another Python, and with what pip must not do.
 
+    A limit of OpenMP's threads goes too: with fewer of them than it counts on, torch computes rubbish.
     Everything else of pip's configuration is left to apply: its files, its index, proxy, certificates.
     """
     kept = {
         name: value
         for name, value in environment.items()
-        if not name.upper().startswith("PYTHON")
-        and name.upper() not in ("__PYVENV_LAUNCHER__", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
+        if not name.upper().startswith("PYTHON") and name.upper() not in _REMOVED
     }
     return kept | {
         "PIP_USER": "0",

@@ -152,6 +152,7 @@ def test_only_what_steers_pip_elsewhere_is_taken_away():
         "PYTHONHOME": "/blender",
         "PYTHONPATH": "/other add-on",
         "VIRTUAL_ENV": "/x",
+        "OMP_THREAD_LIMIT": "1",
         "PIP_TARGET": "/y",
         "PIP_INDEX_URL": "https://studio/simple",
         "HTTPS_PROXY": "http://proxy",
