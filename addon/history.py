@@ -29,7 +29,7 @@ from ..backend.protocol import (
     write_job,
 )
 from ..backend.terminal import clock
-from . import folders, settings
+from . import folders, settings, styles
 from .scene import maps
 from .scene.job import new_folder
 from .scene.sets import MEMBERS_FILE
@@ -50,6 +50,7 @@ class Entry:
     object_name: str
     textures: tuple[Texture, ...]  # none for a flat picture
     ended: float  # seconds since the epoch
+    subject: str  # the style, or what was dreamt of; empty if unknown
     about: str  # quality, size, how long it took
     goes_on: bool  # there is a checkpoint
     world: Matrix
@@ -107,11 +108,22 @@ def read(folder: Path) -> Entry | None:
         known.get("object") or job.get("name") or folder.name,
         textures,
         files[0].stat().st_mtime,
+        _subject(known.get("settings") or {}, bool(textures)),
         ", ".join(part for part in about if part),
         (folder / CHECKPOINT_FILE).is_file(),
         Matrix(known["world"]) if "world" in known else Matrix(),
         known.get("settings") or {},
     )
+
+
+def _subject(panel: dict[str, Any], is_surface: bool) -> str:
+    mode = panel.get("mode" if is_surface else "picture_mode")
+    target = panel.get("target") or {}
+    if mode in ("dream", "transparent"):
+        return target.get("class_name" if target.get("kind") == "class" else "layer", "")
+    style = panel.get("style", "")
+    title, _ = styles.PAINTINGS.get(style, (Path(panel.get("style_file", "")).stem, ""))
+    return title
 
 
 def _texture(record: dict[str, Any]) -> Texture:

@@ -55,7 +55,9 @@ def draw_entry(layout: bpy.types.UILayout, entry: history.Entry) -> None:
     if not is_open:
         return
     box = layout.box().column(align=True)
-    box.label(text=entry.about)
+    if entry.subject:
+        box.label(text=entry.subject)
+    box.label(text=entry.about, translate=False)
     _button(box, "patina.history_apply", entry, "BRUSH_DATA")
     _button(box, "patina.history_use", entry, "SETTINGS")
     row = box.row(align=True)

@@ -205,6 +205,7 @@ def test_the_main_thread_is_not_held_up(cube, tmp_path):
 def test_a_result_and_its_image_remember_the_settings(cube, result, panel):
     assert result.object_name == "Cube"
     assert result.about.startswith("Draft, 256 px, 4 steps")
+    assert result.subject == "The Starry Night"
     assert result.goes_on
     assert bpy.ops.patina.history_apply(folder=str(result.folder)) == {"FINISHED"}
     image = history.signature(cube)
