@@ -121,6 +121,8 @@ def _subject(panel: dict[str, Any], is_surface: bool) -> str:
     target = panel.get("target") or {}
     if mode in ("dream", "transparent"):
         return target.get("class_name" if target.get("kind") == "class" else "layer", "")
+    if mode not in (("style", "texture") if is_surface else ("stylize",)):
+        return ""
     style = panel.get("style", "")
     title, _ = styles.PAINTINGS.get(style, (Path(panel.get("style_file", "")).stem, ""))
     return title
