@@ -97,8 +97,8 @@ def _feed_as_before(
 ) -> None:
     """Feed `into` with what `original` feeds the socket with that `target` is a copy of.
 
-    Copies of materials have nodes of the same names. What `original` has no counterpart of gets the colour
-    that Blender shows where there is no material.
+    Copies of materials have nodes of the same names. Where `original` has no counterpart, its colour being
+    made inside a group, its base colour is taken: an image, or a plain colour (grey if it is neither).
     """
     into.default_value = (*DEFAULT_COLOR, 1)
     if original is None:
@@ -107,12 +107,12 @@ def _feed_as_before(
         into.default_value = (*original.diffuse_color[:3], 1)
         return
     node = original.node_tree.nodes.get(target.node.name)
-    before = (
-        next((socket for socket in node.inputs if socket.identifier == target.identifier), None)
-        if node
-        else None
-    )
+    before = _same(node.inputs, target) if node else None
     if before is None:
+        found = material.base_color(original)
+        into.default_value = (*found.color, 1)
+        if found.image:
+            _feed_image(found, into, mixed)
         return
     if not before.is_linked:
         value = before.default_value
@@ -120,13 +120,20 @@ def _feed_as_before(
         return
     source = before.links[0].from_socket
     feeding = mixed.node_tree.nodes.get(source.node.name)
-    counterpart = (
-        next((out for out in feeding.outputs if out.identifier == source.identifier), None)
-        if feeding
-        else None
-    )
+    counterpart = _same(feeding.outputs, source) if feeding else None
     if counterpart is not None:
         mixed.node_tree.links.new(counterpart, into)
+
+
+def _feed_image(found: material.BaseColor, into: bpy.types.NodeSocket, mixed: bpy.types.Material) -> None:
+    nodes, links = mixed.node_tree.nodes, mixed.node_tree.links
+    picture = nodes.new("ShaderNodeTexImage")
+    picture.image = found.image
+    links.new(picture.outputs["Color"], into)
+    if found.uv_map:
+        place = nodes.new("ShaderNodeUVMap")
+        place.uv_map = found.uv_map
+        links.new(place.outputs["UV"], picture.inputs["Vector"])
 
 
 def _same(

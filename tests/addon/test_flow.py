@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import recorder
 from bl_ext.user_default.patina.addon import folders, history, jobs, preview, problems, settings
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
-from bl_ext.user_default.patina.addon.scene import material, mesh, split
+from bl_ext.user_default.patina.addon.scene import job, material, mesh, split
 from bl_ext.user_default.patina.addon.scene.textures import Texture
 from bl_ext.user_default.patina.addon.ui import history as history_ui
 from bl_ext.user_default.patina.addon.ui import panel as panel_ui
@@ -270,6 +271,19 @@ def test_a_rerun_without_its_checkpoint_is_refused(result):
     assert problems.shown[-1].source == "history"
 
 
+def test_old_results_stay_without_their_checkpoints_and_old_failures_go(cube):
+    week_ago = time.time() - 8 * 86400
+    for name, files in (("result", ("report.json", "checkpoint.npz")), ("failure", ("checkpoint.npz",))):
+        folder = folders.jobs() / name
+        folder.mkdir(parents=True)
+        for file in files:
+            (folder / file).touch()
+        os.utime(folder, (week_ago, week_ago))
+    job.remove_old(folders.jobs())
+    left = sorted(path.relative_to(folders.jobs()).as_posix() for path in folders.jobs().rglob("*"))
+    assert left == ["result", "result/report.json"]
+
+
 def test_a_result_is_removed(result):
     assert bpy.ops.patina.history_remove(folder=str(result.folder)) == {"FINISHED"}
     assert not result.folder.exists()
@@ -322,6 +336,26 @@ def test_a_split_keeps_what_fed_the_colour(cube):
     mix = next(node for node in cube.material_slots[0].material.node_tree.nodes if node.type == "MIX")
     left = next(s for s in mix.inputs if s.name == "A" and s.enabled)
     assert left.links[0].from_node.name == noise.name
+
+
+def test_a_split_of_a_shader_in_a_group(cube):
+    """The group's own colour is on the left; the stylized material has one that the image goes into."""
+    tree = bpy.data.node_groups.new("Shader", "ShaderNodeTree")
+    tree.interface.new_socket("Shader", in_out="OUTPUT", socket_type="NodeSocketShader")
+    inside = tree.nodes.new("ShaderNodeBsdfDiffuse")
+    inside.inputs["Color"].default_value = (1, 0.5, 0.25, 1)
+    tree.links.new(inside.outputs[0], tree.nodes.new("NodeGroupOutput").inputs[0])
+    mat = cube.data.materials[0]
+    group = mat.node_tree.nodes.new("ShaderNodeGroup")
+    group.node_tree = tree
+    output = next(node for node in mat.node_tree.nodes if node.type == "OUTPUT_MATERIAL")
+    mat.node_tree.links.new(group.outputs[0], output.inputs["Surface"])
+    material.show_image(cube, bpy.data.images.new("Painted", 4, 4))
+    bpy.ops.patina.compare(show="SPLIT")
+    mix = next(node for node in cube.material_slots[0].material.node_tree.nodes if node.type == "MIX")
+    left = next(s for s in mix.inputs if s.name == "A" and s.enabled)
+    assert tuple(left.default_value) == (1, 0.5, 0.25, 1)
+    assert mix.outputs[2].links[0].to_node.type == "GROUP"
 
 
 def test_a_split_is_seen_in_a_render(cube):
