@@ -16,7 +16,7 @@ from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, read_j
 @pytest.fixture(autouse=True)
 def settings(_clean_file) -> bpy.types.PropertyGroup:
     settings = bpy.context.scene.patina
-    settings.texture_size, settings.steps = "256", 2
+    settings.texture_size, settings.steps, settings.views = "256", 2, 1
     return settings
 
 
@@ -42,7 +42,7 @@ def test_a_style_with_everything_set(cube, settings):
     settings.style, settings.weight, settings.style_size = "poppies", 2, 0.5
     bpy.ops.patina.style_add()
     settings.mixed[0].style = "great_wave"
-    settings.layers, settings.views, settings.network = {"relu3_1", "relu1_1"}, 3, "vgg16"
+    settings.views, settings.network = 3, "vgg16"
     settings.layers = {"relu3_1", "relu1_1"}
     job = written()
     assert [(style.image, style.weight) for style in job.styles] == [("style.jpg", 2), ("style_1.jpg", 1)]
@@ -196,9 +196,8 @@ def test_an_animation_blends_from_texture_to_texture(cube, settings):
     assert (job["task"], job["frames"], len(job["styles"])) == ("interpolate", 3, 2)
 
 
-@pytest.mark.parametrize("mode", ["style", "texture"])
-def test_relief_catches_the_light(cube, settings, mode):
-    settings.mode, settings.relief = mode, True
+def test_a_texture_with_relief_catches_the_light(cube, settings):
+    settings.mode, settings.relief = "texture", True
     mat = do(cube)
     turn = fed_by(principled(mat).inputs["Normal"]).node
     assert turn.type == "NORMAL_MAP"
