@@ -44,7 +44,7 @@ def mesh_classes() -> Numbers:
     numbers: Numbers = {}
     for name in ("daisy", "monarch"):
         result, measured = on_fox(
-            task="dream", targets=(Target("class", name=name),), network=CLASSIFIER, steps=120
+            task="dream", targets=(Target("class", name=name),), network=CLASSIFIER, steps=200
         )
         skin = fixed(result)
         tiles += [(f"class {name}", portrait(skin)[0]), ("from behind", portrait(skin, BEHIND)[0])]
