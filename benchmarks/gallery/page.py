@@ -114,6 +114,12 @@ def write_page(numbers: dict[str, dict[str, Any]]) -> None:
             f"All rows together took {sum(seconds) / 60:.0f} minutes of processor time: on two cores that "
             "nobody else uses, a little more than half of that.\n"
         )
+    else:
+        parts.append(
+            "Rows without processor seconds are as an earlier state of the program left them: before the "
+            "coarse scales of textures on meshes were grids in space, and before classes were told from "
+            "their rivals. `make gallery` makes them anew.\n"
+        )
     (ROOT / "docs" / "gallery.md").write_text("\n".join(parts), encoding="utf-8")
 
 
