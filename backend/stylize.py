@@ -144,7 +144,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
             report=on_progress,
             tell=lambda message: emit(Event("message", message=message)),
             clock=clock,
-            unseen=partial(Unseen, texels, painted, texture),
+            unseen=partial(Unseen, mesh, texels, painted, texture),
             outside=outside,
             grain=grain,
         )
@@ -153,7 +153,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     seen, result = np.ones_like(texels.used), texture.texture().cpu()
     if job.strength > 0:
         # Where a mask ends, paint is carried on, for who composes at its soft edge.
-        seen = texture.seen(level).cpu().numpy() & (painted | ~texels.used)
+        seen = seen_texels(texture, level, mesh, texels) & (painted | ~texels.used)
         result = finish(result, start, seen, mesh, texels)
     check()
     files = tiles.write_textures(result, job.texture_size, folder)
@@ -182,6 +182,18 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         measured["tiles"] = [a | b for a, b in zip(of_each, measured["tiles"], strict=True)]
     write_report(measured, folder / REPORT_FILE)
     emit(Event("finished", path=files[0], report=REPORT_FILE))
+
+
+def seen_texels(texture: Pyramid, level: int, mesh: Mesh, texels: Texels) -> NDArray[np.bool_]:
+    """(tiles · S, S): the texels that some view moved, as finely as views resolve them.
+
+    `level` is what they resolve on average; where a texture is denser, it is read more coarsely.
+    """
+    seen = texture.seen(level).cpu().numpy()
+    places = torch.from_numpy(np.flatnonzero(texels.used)).to(texture.rows.device)
+    levels = torch.from_numpy(level + mesh.coarser(texels.faces)).to(places.device)
+    seen[texels.used] = texture.seen_at(places, levels).cpu().numpy()
+    return np.asarray(seen)
 
 
 def check_texels(texels: Texels, names: list[str], job: Job, emit: Callable[[Event], None]) -> None:

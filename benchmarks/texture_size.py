@@ -92,7 +92,7 @@ def step(size: int) -> dict[str, float]:
         report=on_progress,
         tell=print,
         clock=Clock(),
-        unseen=partial(Unseen, texels, texels.used, texture),
+        unseen=partial(Unseen, who.mesh, texels, texels.used, texture),
     )
     return {"step": round(statistics.median(times[WARM:]), 4)}
 

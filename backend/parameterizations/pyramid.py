@@ -128,14 +128,17 @@ class Pyramid:
         """(R,) bool: rows that some view moved."""
         return (self.touched > 0) | self.moved_before
 
-    def seen_at(self, texels: Tensor, level: int) -> Tensor:
-        """(N,) bool: `seen` for some `texels` (N,), given by their place in the textures, row by row."""
+    def seen_at(self, texels: Tensor, level: Tensor) -> Tensor:
+        """(N,) bool: `seen` for some `texels` (N,), given by their place in the textures, row by row.
+
+        `level` (N,): what views resolve there.
+        """
         y, x = texels // self.levels.size, texels % self.levels.size
         found = torch.zeros(len(texels), dtype=torch.bool, device=self.rows.device)
         for k, (side, offset) in enumerate(zip(self.levels.sides, self.levels.offsets, strict=True)):
-            if k <= level:
+            if k <= int(level.max() if len(level) else 0):
                 rows = offset + (y >> k) * side + (x >> k)
-                found |= (self.touched[rows] > 0) | self.moved_before[rows]
+                found |= ((self.touched[rows] > 0) | self.moved_before[rows]) & (k <= level)
         return found
 
     def seen(self, level: int = 1) -> Tensor:

@@ -132,6 +132,19 @@ class Mesh:
         return jacobians.astype(np.float32)
 
     @cached_property
+    def stretch(self) -> NDArray[np.float64]:
+        """(F,): the UV length of a unit on the surface, the way it is longest; 0 where nothing is painted."""
+        form = self.uv_jacobians.astype(np.float64) @ self.uv_jacobians.transpose(0, 2, 1)
+        mean, spread = (form[:, 0, 0] + form[:, 1, 1]) / 2, (form[:, 0, 0] - form[:, 1, 1]) / 2
+        return np.asarray(np.sqrt(mean + np.hypot(spread, form[:, 0, 1])))
+
+    def coarser(self, faces: NDArray[np.integer]) -> NDArray[np.int64]:
+        """(N,): by how many levels views read the texture of `faces` (N,) more coarsely than on average,
+        since it is denser there; at least 0."""
+        levels = np.log2(np.maximum(self.stretch[faces] * self.texel, 1))
+        return np.asarray(np.ceil(levels - 1e-3), np.int64)
+
+    @cached_property
     def texel(self) -> float:
         """Length on the surface of a unit of UV, on average: divide by the texture size for a texel's."""
         used = self.painted

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..parameterizations.pyramid import Pyramid
+from .mesh import Mesh
 from .texels import Texels
 from .views import Aim
 
@@ -18,18 +19,22 @@ ENOUGH = 0.0005  # of them may stay unseen
 class Unseen:
     """A sample of the texels to be painted, and which of them no view has moved yet."""
 
-    def __init__(self, texels: Texels, painted: NDArray[np.bool_], texture: Pyramid, level: int) -> None:
-        """`painted` (tiles · S, S): the used texels that count; `level`: what views resolve."""
-        self.texture, self.level = texture, level
+    def __init__(
+        self, mesh: Mesh, texels: Texels, painted: NDArray[np.bool_], texture: Pyramid, level: int
+    ) -> None:
+        """`painted` (tiles · S, S): the used texels that count; `level`: what views resolve on average."""
+        self.texture = texture
         chosen = np.flatnonzero(painted[texels.used])
         chosen = chosen[:: max(1, len(chosen) // SAMPLES)]
         self.faces, self.barycentric = texels.faces[chosen], texels.barycentric[chosen].astype(np.float64)
         places = np.flatnonzero(texels.used)[chosen]
+        levels = level + mesh.coarser(self.faces)
+        self.levels: Tensor = torch.from_numpy(levels).to(texture.rows.device)
         self.places: Tensor = torch.from_numpy(places).to(texture.rows.device)
 
     def draw(self, random: np.random.Generator) -> Aim | None:
         """One of the unseen: large patches come up most. None where hardly any is left."""
-        left = np.flatnonzero(~self.texture.seen_at(self.places, self.level).cpu().numpy())
+        left = np.flatnonzero(~self.texture.seen_at(self.places, self.levels).cpu().numpy())
         if len(left) <= ENOUGH * len(self.places):
             return None
         at = random.choice(left)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -142,6 +144,23 @@ def test_views_of_objects_apart_show_one_each_and_begin_with_every_object():
     assert all(len(objects) == 1 for objects in found)
     assert set.union(*found[:4]) == {0, 1, 2, 3}
     assert all((view.tiles.numpy() == balls.tiles[view.faces.numpy()]).all() for view in shown)
+
+
+def test_denser_textures_are_read_more_coarsely():
+    """Two squares in a texture each, the second a quarter as wide: its texels are four times as dense."""
+    assert np.allclose(quad().stretch, 1 / np.sqrt(2))
+    both = joined([quad(), replace(quad(), vertices=quad().vertices / 4)], np.zeros((2, 3)))
+    # The mean texel is √(17/32) times as wide as the first's: 4 · √(17/32) lies between 2¹ and 2².
+    assert both.coarser(np.arange(4)).tolist() == [0, 0, 2, 2]
+
+
+def test_texels_seen_coarsely_count_where_views_resolve_no_more():
+    pyramid = Pyramid(torch.rand(3, 2 * SIZE, SIZE))
+    row = pyramid.levels.offsets[1] + (SIZE // 2) ** 2  # the second texture's first, one level up
+    pyramid.touched[row] = 1
+    place = torch.tensor([SIZE * SIZE, 0])
+    assert pyramid.seen_at(place, torch.tensor([1, 1])).tolist() == [True, False]
+    assert not pyramid.seen_at(place, torch.tensor([0, 0])).any()
 
 
 def test_every_stage_has_steps_enough_to_look_at_each_object():
