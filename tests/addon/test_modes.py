@@ -240,3 +240,18 @@ def test_modes_have_their_names_and_a_missing_file_is_told(tmp_path):
     assert {mode[0] for mode in properties.MODES} == {"style", "dream", "texture", "transparent", "animate"}
     with pytest.raises(PatinaError):
         result.load_packed(tmp_path / "none.png", "none")
+
+
+def test_frames_are_keyed_evenly_over_the_scene(cube):
+    images = [bpy.data.images.new(f"frame {number}", 8, 8) for number in range(4)]
+    material.show_image(cube, images[0])
+    worn = cube.material_slots[0].material
+    maps.add_frames(worn, images[1:])
+    scene = bpy.context.scene
+    shown = []
+    for share in (0, 1 / 3, 1 / 2, 1):
+        frame = scene.frame_start + share * (scene.frame_end - scene.frame_start)
+        scene.frame_set(int(frame), subframe=frame % 1)
+        tree = worn.evaluated_get(bpy.context.evaluated_depsgraph_get()).node_tree
+        shown.append(tree.nodes[maps.FRAME].outputs[0].default_value)
+    assert shown == pytest.approx([0, 1, 1.5, 3], abs=1e-3)
