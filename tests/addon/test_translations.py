@@ -25,6 +25,17 @@ OPERATORS = (
     "style_open",
     "preset_add",
     "paint_image",
+    "cancel",
+    "compare",
+    "dismiss",
+    "queue_move",
+    "queue_remove",
+    "history_select",
+    "history_use",
+    "history_go_on",
+    "history_remove",
+    "image_settings_use",
+    "unwrap",
 )
 # Names, numbers, and what the file holds in no language.
 NAMES = re.compile(r"\d+ px|\d[\d:–]*|[a-z]+\d.*|block\d+|" + "|".join(properties.NETWORK_NAMES.values()))
