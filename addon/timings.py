@@ -65,10 +65,16 @@ def kind_of(job: dict[str, Any]) -> Record:
 
 
 def learn(folder: Path) -> None:
-    """Keep how long the finished job in `folder` took. A strange report teaches nothing."""
+    """Keep how long the finished job in `folder` took.
+
+    What says little of the next job teaches nothing: one that went on from another or painted several
+    textures, and a strange report.
+    """
     try:
         report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
         record = kind_of(report["job"]) | {"seconds": float(report["seconds"]["total"])}
+        if report["job"].get("tiles") or report["job"].get("resume"):
+            return
     except (OSError, ValueError, KeyError, TypeError):
         return
     _records.append(record)
