@@ -91,6 +91,13 @@ def refresh() -> None:
     entries[:] = sorted((entry for entry in found if entry), key=lambda entry: -entry.ended)
 
 
+def add(folder: Path) -> None:
+    """Take in the result that a job has just left in `folder`."""
+    entry = read(folder)
+    if entry is not None:
+        entries[:] = [entry, *(other for other in entries if other.folder != folder)]
+
+
 def read(folder: Path) -> Entry | None:
     """The result in a job's folder, or None where there is none (yet)."""
     job, report, known = (_json(folder / name) for name in (JOB_FILE, REPORT_FILE, RECORD_FILE))

@@ -221,7 +221,7 @@ def _take(run: Run, event: Event) -> None:
     elif event.kind == "finished":
         _end(run, FINISHED)
         timings.learn(run.folder)
-        history.refresh()
+        history.add(run.folder)
         if not run.is_at_home:
             problems.note(f"{run.object_name} is painted; apply it from History.", run.object_name)
             return
