@@ -15,8 +15,8 @@ from matplotlib import pyplot
 INTRO = """# Benchmarks
 
 `make bench` measures all of this on the machine that it runs on (about 45 minutes on two cores; `make
-bench-all` adds two more of the peer's runs and a job at 8192²) and writes this page; `benchmarks/` says how each number is
-taken, and [results.json](benchmarks/results.json) has them all, each with its machine. Nothing here is
+bench-all` adds two more of the peer's runs and a job at 8192²) and writes this page; `benchmarks/` says how
+each number is taken, and [results.json](benchmarks/results.json) has them all, each with its machine. Nothing here is
 asserted by a test. The fox in the pictures: model by PixelMannen, rigging by @tomkranis, conversion by
 @AsoboStudio with @scurest, CC-BY 4.0. Style distance, seam ratio and coverage are those of a job's
 report: `backend/report.py`.
@@ -57,6 +57,7 @@ def time_to_quality(numbers: dict[str, Any]) -> str:
                 f"{n['peer_seconds']} s",
                 f"{n['reached_by']}: {n['seconds_to_reach']} s" if n["reached_by"] else "not reached",
                 n["times_faster"] or "–",
+                n["times_less_processor_time"] or "–",
             ]
         )
     text = """## Time to quality
@@ -66,7 +67,9 @@ texture of 1024², in float32, with the network, layers and weights of ours. Our
 files to files. The time of either is without the judging; the peer's is its steps times the seconds of a
 step right beside ours.
 """
-    text += "\n" + table(["", "peer's final distance", "in", "ours is there with", "times faster"], rows)
+    text += "\n" + table(
+        ["", "peer's final distance", "in", "ours is there with", "times faster", "by processor time"], rows
+    )
     return text + "\n" + "\n".join(f"![{pair}](benchmarks/{_file(pair)})" for pair in numbers) + "\n"
 
 
@@ -77,7 +80,7 @@ def _file(pair: str) -> str:
 def _plot(pair: str, n: dict[str, Any]) -> None:
     figure, axes = pyplot.subplots(figsize=(6, 3.4), dpi=110)
     axes.plot(*zip(*n["peer"], strict=True), color="#888", marker=".", label="recipe of 2018, one run")
-    names, seconds, values = zip(*n["ours"], strict=True)
+    names, seconds, values, _ = zip(*n["ours"], strict=True)
     axes.plot(seconds, values, color="#1f4e9c", marker="o", label="Patina, whole jobs")
     for name, x, y in zip(names, seconds, values, strict=True):
         axes.annotate(name, (x, y), xytext=(5, 5), textcoords="offset points", fontsize=7)

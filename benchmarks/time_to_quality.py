@@ -47,28 +47,31 @@ def measure(name: str, style_name: str) -> None:
     peer = [(step, distance(read_image(folder / f"{step:03}.png", "", ""))) for step in sorted(run.pictures)]
     probe = lucid_recipe.Recipe(who, style, span)
     probe.steps(1)
-    step_seconds = [probe.timed(PROBE)]
+    beside = [probe.timed(PROBE)]
     ours = []
     for settings in LADDER:
         done = jobs.paint(who, style, **settings)
         label = f"{settings['quality']} {done['steps']}"
-        ours.append((label, done["seconds"]["job"], done["style_distance"]))
-    step_seconds.append(probe.timed(PROBE))
-    whole = lucid_recipe.STEPS * min(step_seconds)
+        ours.append((label, done["seconds"]["job"], done["style_distance"], done["seconds"]["processor"]))
+    beside.append(probe.timed(PROBE))
+    step_seconds = min(clock for clock, _ in beside)
+    whole = lucid_recipe.STEPS * step_seconds
+    processor = lucid_recipe.STEPS * min(used for _, used in beside)
     reached = next((job for job in ours if job[2] <= peer[-1][1]), None)
     record(
         "time_to_quality",
         {
             f"{name} {style_name}": {
-                "peer": [(round(step * min(step_seconds), 1), round(value, 4)) for step, value in peer],
+                "peer": [(round(step * step_seconds, 1), round(value, 4)) for step, value in peer],
                 "peer_seconds": round(whole),
                 "peer_seconds_of_its_own_run": round(run.seconds),
-                "peer_step_seconds_beside_ours": [round(seconds, 3) for seconds in step_seconds],
+                "peer_step_seconds_beside_ours": [[round(s, 3) for s in pair] for pair in beside],
                 "peer_distance": round(peer[-1][1], 4),
                 "ours": ours,
                 "reached_by": reached and reached[0],
                 "seconds_to_reach": reached and reached[1],
                 "times_faster": reached and round(whole / reached[1], 1),
+                "times_less_processor_time": reached and round(processor / reached[3], 1),
             }
         },
     )
