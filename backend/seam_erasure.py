@@ -42,7 +42,7 @@ def erase_seams(texture: Tensor, start: Tensor, mesh: Mesh, used: NDArray[np.boo
     used = each_tile(used)
     sides = [_reads(places, levels_of(texture, size)) for places in points_along(mesh, seams, SPACING / size)]
     differences = sides[0] - sides[1]  # (N points, texels)
-    jumps = np.linalg.norm(differences @ start.flatten(1).numpy().T, axis=1)
+    jumps = np.linalg.norm([differences @ values for values in start.flatten(1).numpy()], axis=0)
     differences = differences[np.flatnonzero(jumps < LANDMARK)]
     if not differences.nnz:
         return texture
@@ -60,13 +60,12 @@ def erase_seams(texture: Tensor, start: Tensor, mesh: Mesh, used: NDArray[np.boo
         AGREE * constraints.T @ constraints + smooth + STAY * diags_array(np.ones(len(unknown)))
     ).tocsr()
     precondition = diags_array(1 / system.diagonal())
-    flat = texture.flatten(1).numpy().astype(np.float64)
-    result = flat.copy()
-    for channel, values in enumerate(flat):
+    result = texture.clone(memory_format=torch.contiguous_format)
+    for values in result.flatten(1).numpy():  # a channel at a time: of large textures, copies are large
         target = -AGREE * (constraints.T @ (differences @ values))
         correction, _ = cg(system, target, rtol=1e-3, maxiter=200, M=precondition)
-        result[channel, unknown] += correction
-    return torch.from_numpy(result.astype(np.float32)).clamp(0, 1).reshape(texture.shape)
+        values[unknown] += correction.astype(np.float32)
+    return result.clamp_(0, 1)
 
 
 def _reads(places: Places, levels: Levels) -> csr_array:

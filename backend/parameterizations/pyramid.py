@@ -35,7 +35,7 @@ class Pyramid:
         bands = []
         for side in reversed(self.levels.sides):
             band = F.interpolate(rest[None], size=(self.levels.count * side, side), mode="area")[0]
-            rest = rest - enlarge(band, self.levels.size)
+            rest -= enlarge(band, self.levels.size)
             bands.append(band.flatten(1).T)
         self.rows = torch.cat(bands[::-1]).contiguous()
         self.gradient = _zeros(3, self.levels.rows, device=device)
