@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from backend.canvases import CLASS_KNEE, CLASS_RATE, RATES, FlatCPPN
-from backend.dream import in_colors_of
 from backend.imagine import look
 from backend.networks import classes
 from backend.objectives import feature_visualization as features
@@ -177,47 +176,48 @@ def _still(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
     return images
 
 
-def spectrum(image: Tensor) -> Tensor:
-    """The log-power of (1, 3, H, W) by colour in six rings up to 1/16 cycle a pixel: its large scales."""
+def large_scales(image: Tensor) -> Tensor:
+    """The log-power of (1, 3, H, W) in three octaves from 1/128 to 1/16 cycle a pixel."""
     window = torch.outer(*(torch.hann_window(n, periodic=False) for n in image.shape[2:]))
     centred = image[0] - image[0].mean((1, 2), keepdim=True)
-    power = torch.fft.fft2(centred * window).abs().square()
+    power = torch.fft.fft2(centred * window).abs().square().sum(0)
     y, x = (torch.fft.fftfreq(n) for n in image.shape[2:])
     radius = torch.hypot(y[:, None], x[None])
-    edges = torch.linspace(1 / 160, 1 / 16, 7).tolist()
-    rings = [power[:, (radius >= a) & (radius < b)].mean(1) for a, b in pairwise(edges)]
-    return torch.stack(rings).log()
+    edges = (1 / 128, 1 / 64, 1 / 32, 1 / 16)
+    return torch.stack([power[(radius >= a) & (radius < b)].mean() for a, b in pairwise(edges)]).log()
 
 
 def texture_synthesis() -> Numbers:
-    """More of a painting: Gatys's method, Snelgrove's pyramid, and a tile."""
-    vgg, exemplar = network("vgg16"), painting("starry_night", 160)[..., :160]
-    tiles, distances, seam = [("exemplar", exemplar[0])], {}, 0.0
-    for what, scales, size in (
-        ("Gram (Gatys)", 1, 160),
-        ("pyramid (Snelgrove)", 4, 160),
-        ("tileable, twice by twice", 3, 112),
-    ):
-        target = statistics([(look(vgg, exemplar, octaves(vgg.style_layers, scales)), 1.0)])
-        torch.manual_seed(SEED)
-        # Hardly more than the exemplar's mean colour: what is large in the result, the objective put there.
-        clouds = in_colors_of(smooth_noise(1, size, size, generator()), [exemplar])
-        start = exemplar.mean((2, 3), keepdim=True).lerp(clouds, 0.15)
-        canvas = Flat(Fourier(1, 3, size, size, start), transforms.rolled)
-        paint(canvas, "vgg16", texture(target), 90, 0.05)
-        picture = canvas.picture()
-        if size == 160:
-            distances[what] = round(float((spectrum(picture) - spectrum(exemplar)).abs().mean()), 3)
-        else:
-            jumps = (picture - picture.roll(1, 3)).abs().mean((0, 1, 2))
-            seam = float(jumps[0] / jumps[1:].mean())
-            picture = picture.tile(1, 1, 2, 2)
-        tiles.append((what, picture[0]))
+    """More of two paintings: Gatys's method, Snelgrove's pyramid; and a tile."""
+    size, tiles = 128, []
+    distances: dict[str, list[float]] = {"Gram (Gatys)": [], "pyramid (Snelgrove)": []}
+    for name in ("starry_night", "great_wave"):
+        exemplar = painting(name, size)[..., :size]
+        tiles.append((name, exemplar[0]))
+        for what, scales in (("Gram (Gatys)", 1), ("pyramid (Snelgrove)", 4)):
+            picture = _more_of(exemplar, scales, size)
+            distance = (large_scales(picture) - large_scales(exemplar)).abs().mean()
+            distances[what].append(round(float(distance), 3))
+            tiles.append((what, picture[0]))
+    tile = _more_of(painting("starry_night", size)[..., :size], 3, 96)
+    jumps = (tile - tile.roll(1, 3)).abs().mean((0, 1, 2))
+    tiles.append(("tileable, twice by twice", tile.tile(1, 1, 2, 2)[0]))
     sheet("texture_synthesis", tiles, 4, 224)
     return {
-        "distance of low-frequency log-spectrum to the exemplar's": distances,
-        "tile: jump across its border, over jump inside": round(seam, 2),
+        "distance of the log-power at large scales to the exemplars'": distances,
+        "tile: jump across its border, over jump inside": round(float(jumps[0] / jumps[1:].mean()), 2),
     }
+
+
+def _more_of(exemplar: Tensor, scales: int, size: int) -> Tensor:
+    """(1, 3, size, size) from the exemplar's mean colour: what is large in it, the objective put there."""
+    vgg = network("vgg16")
+    target = statistics([(look(vgg, exemplar, octaves(vgg.style_layers, scales)), 1.0)])
+    start = exemplar.mean((2, 3), keepdim=True) + 0.01 * torch.randn(1, 3, size, size, generator=generator())
+    torch.manual_seed(SEED)
+    canvas = Flat(Fourier(1, 3, size, size, start), transforms.rolled)
+    paint(canvas, "vgg16", texture(target), 45, 0.08)
+    return canvas.picture()
 
 
 def parameterizations() -> Numbers:

@@ -57,7 +57,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     ),
     "texture_synthesis": (
         "Texture synthesis",
-        "More of The Starry Night.",
+        "More of The Starry Night and The Great Wave, from their mean colours.",
         "Snelgrove's pyramid is closer to the exemplar at large scale than plain Gram matrices.",
     ),
     "mesh_classes": (
