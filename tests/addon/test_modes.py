@@ -255,3 +255,44 @@ def test_frames_are_keyed_evenly_over_the_scene(cube):
         tree = worn.evaluated_get(bpy.context.evaluated_depsgraph_get()).node_tree
         shown.append(tree.nodes[maps.FRAME].outputs[0].default_value)
     assert shown == pytest.approx([0, 1, 1.5, 3], abs=1e-3)
+
+
+def seen_from_above(frame: int, path: str) -> np.ndarray:
+    """The colour (r, g, b, a) in the middle of a tiny render of `frame`."""
+    scene = bpy.context.scene
+    scene.render.engine, scene.cycles.samples, scene.cycles.use_denoising = "CYCLES", 4, False
+    scene.render.resolution_x = scene.render.resolution_y = 8
+    scene.render.film_transparent, scene.render.image_settings.color_mode = True, "RGBA"
+    scene.view_settings.view_transform = "Raw"
+    scene.render.filepath = path
+    scene.frame_set(frame)
+    bpy.ops.render.render(write_still=True)
+    image = bpy.data.images.load(path)
+    pixels = np.array(image.pixels[:]).reshape(8, 8, 4)
+    bpy.data.images.remove(image)
+    return pixels[4, 4]
+
+
+def test_frames_and_holes_are_seen_in_a_render(tmp_path):
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 1, 11
+    bpy.ops.mesh.primitive_plane_add(size=2, calc_uvs=True)
+    plane = bpy.context.object
+    images = [bpy.data.images.new(name, 8, 8) for name in ("red", "blue", "clear")]
+    for image, color in zip(images, ((1, 0, 0, 1), (0, 0, 1, 1), (0, 1, 0, 0)), strict=True):
+        image.generated_color = color
+    bpy.ops.object.light_add(type="SUN", location=(0, 0, 3))
+    bpy.ops.object.camera_add(location=(0, 0, 2))
+    scene.camera = bpy.context.object
+
+    material.show_image(plane, images[0])
+    maps.add_frames(plane.material_slots[0].material, images[1:2])
+    first, middle, last = (seen_from_above(frame, str(tmp_path / "seen.png")) for frame in (1, 6, 11))
+    assert first[0] > 2 * first[2]
+    assert middle[0] == pytest.approx(middle[2], abs=0.05)
+    assert last[2] > 2 * last[0]
+    assert last[3] == 1
+
+    material.show_image(plane, images[2])
+    maps.link_alpha(plane.material_slots[0].material)
+    assert seen_from_above(1, str(tmp_path / "seen.png"))[3] == 0
