@@ -8,7 +8,10 @@ from screen import Box, wait_for
 NAMES = "[obj.name for obj in bpy.context.scene.objects]"
 UV_MAPS = "[layer.name for layer in bpy.data.objects['Suzanne'].data.uv_layers]"
 MATERIALS = "[slot.material.name for slot in bpy.data.objects['Suzanne'].material_slots if slot.material]"
-IMAGES = "[(image.name, *image.size, bool(image.packed_file)) for image in bpy.data.images if image.size[0]]"
+IMAGES = (
+    "[(image.name, *image.size, bool(image.packed_file)) for image in bpy.data.images"
+    " if image.name.startswith('Suzanne')]"
+)
 QUEUE = "len(__import__('sys').modules['bl_ext.user_default.patina.addon.jobs'].queue)"
 
 
