@@ -55,6 +55,11 @@ def test_click_through(tab: Story):
     window.click("1024 px")
     window.click("256 px", screen.popup())
     assert window.ask("bpy.context.scene.patina.texture_size") == "256"
+    steps = window.find("Steps")
+    screen.move(steps.right + 80, steps.middle[1])
+    screen.press("key", "Return", "sleep", 0.3, "key", "ctrl+a", "type", "24")
+    screen.press("key", "Return", "sleep", 0.3)
+    assert window.ask("bpy.context.scene.patina.steps") == 24
     step("settings")
     window.click("Advanced")
 
@@ -63,13 +68,13 @@ def test_click_through(tab: Story):
     wait_for(lambda: window.find("left"), "the time left", 60)
     step("progress")
     window.click("Cancel")
-    window.wait(f"{QUEUE} == 0", 3)
+    window.wait(f"{QUEUE} == 0", 5)
     assert window.ask(MATERIALS) == window.ask(IMAGES) == []
     step("cancelled")
 
     window.click("Stylize", window.below("Seed"))
     window.wait(f"{QUEUE} == 1")
-    window.wait(f"{QUEUE} == 0", 170)
+    window.wait(f"{QUEUE} == 0", 300)
     stylized = window.ask(MATERIALS)
     assert window.ask(IMAGES) == [["Suzanne Stylized", 256, 256, True]]
     step("finished")
@@ -100,3 +105,22 @@ def test_click_through(tab: Story):
     window.wait("bpy.data.filepath")
     step("saved")
     assert window.ask("bpy.data.is_saved and not bpy.data.is_dirty")
+
+
+def test_queue(tab: Story):
+    window, screen = tab.window, tab.window.screen
+    window.click("Stylize", window.below("Seed"))
+    window.wait(f"{QUEUE} == 1")
+    viewport = window.region("WINDOW")
+    screen.move(viewport.left + 500, viewport.top + 200)
+    screen.press("key", "shift+a", "sleep", 0.5)
+    window.click("Mesh", screen.popup())
+    window.click("Monkey", screen.popup())
+    window.click("Stylize", window.below("Seed"))
+    window.wait(f"{QUEUE} == 2")
+    tab.step("queue")
+    window.click("Cancel")
+    window.wait(f"{QUEUE} == 1", 5)
+    tab.step("next-in-the-queue")
+    window.click("Cancel")
+    window.wait(f"{QUEUE} == 0", 5)
