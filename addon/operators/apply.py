@@ -63,7 +63,17 @@ class PATINA_OT_apply(bpy.types.Operator):
             jobs.fail(run, error)
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        if run.textures or run.members:
+            _show_textures(context)
         return {"FINISHED"}
+
+
+def _show_textures(context: bpy.types.Context) -> None:
+    """Have viewports in Solid shading, if it is as at first, show textures: the result would seem lost."""
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D" and area.spaces.active.shading.color_type == "MATERIAL":
+                area.spaces.active.shading.color_type = "TEXTURE"
 
 
 classes = (PATINA_OT_apply,)

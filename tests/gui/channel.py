@@ -16,9 +16,11 @@ bpy.context.preferences.view.show_splash = False
 bpy.context.preferences.view.filebrowser_display_type = "SCREEN"
 
 _server = socket.socket(socket.AF_UNIX)
-_server.bind(str(Path(__file__).with_name("channel")))
+_place = Path(__file__).with_name("channel")
+_server.bind(f"{_place}.new")
 _server.listen()
 _server.setblocking(False)
+Path(f"{_place}.new").rename(_place)  # who finds it is heard
 _names = {"bpy": bpy}
 
 

@@ -77,9 +77,9 @@ def test_click_through(tab: Story):
     window.wait(f"{QUEUE} == 0", 300)
     stylized = window.ask(MATERIALS)
     assert window.ask(IMAGES) == [["Suzanne Stylized", 256, 256, True]]
+    shadings = "[a.spaces[0].shading.color_type for a in bpy.context.screen.areas if a.type == 'VIEW_3D']"
+    assert window.ask(shadings) == ["TEXTURE"]
     step("finished")
-    window.click("Show Textures in the Viewport")
-    step("textures")
 
     window.click("Original")
     assert window.ask(MATERIALS) != stylized
