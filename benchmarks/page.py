@@ -46,6 +46,11 @@ def table(head: list[str], rows: list[list[Any]]) -> str:
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
 
 
+def figure(title: str, name: str) -> str:
+    """A picture in docs/benchmarks/, if it has been made."""
+    return f"\n![{title}](benchmarks/{name})\n" if (FIGURES / name).exists() else ""
+
+
 def time_to_quality(numbers: dict[str, Any]) -> str:
     rows = []
     for pair, n in numbers.items():
@@ -95,16 +100,16 @@ def _plot(pair: str, n: dict[str, Any]) -> None:
 def texture_size(n: dict[str, Any]) -> str:
     text = "## Texture size\n\nThe same views at every size: 160² pixels as fine as a texture of 512².\n\n"
     steps = n["step_seconds"]
-    text += table(["texture", "seconds a step"], [[f"{size}²", value] for size, value in steps.items()])
-    ratio = n["4096_over_512"], n["8192_over_512"]
-    text += f"\nA step at 4096² takes {ratio[0]:.2f} times one at 512², at 8192² {ratio[1]:.2f} times.\n\n"
+    first = steps[min(steps, key=int)]
+    rows = [[f"{size}²", seconds, f"{seconds / first:.2f}"] for size, seconds in steps.items()]
+    text += table(["texture", "processor seconds a step", "over the smallest's"], rows) + "\n"
     rows = [
         [f"{key[4:]}²", *(job[k] for k in ("peak_memory_gb", "set-up", "finish", "report", "coverage"))]
         for key, job in n.items()
         if key.startswith("job_")
     ]
     head = ["short job", "peak memory, GB", "set-up, s", "finish, s", "report, s", "coverage"]
-    return text + table(head, rows)
+    return text + table(head, rows) if rows else text
 
 
 def step_shares(n: dict[str, Any]) -> str:
@@ -113,8 +118,8 @@ def step_shares(n: dict[str, Any]) -> str:
 
 The loop of a Standard job on the fox at 1024² takes {n["loop_seconds"]} s; the network's forward and
 backward passes alone, on batches of the same shapes, {n["network_alone_seconds"]} s:
-{n["not_the_network"]:.0%} is not the network. By the job's own clock, where `network` includes the
-statistics and the gradient of the look-ups: {parts}.
+{n["not_the_network"]:.0%} is not the network. The loop's parts (where a job's own clock says `network`,
+the statistics and the gradient of the look-ups are in it): {parts}.
 """
 
 
@@ -123,7 +128,7 @@ def qualities(numbers: dict[str, Any]) -> str:
     rows = [[name, *(n[key] for key in keys)] for name, n in numbers.items()]
     head = ["quality", "steps", "seconds", "of processor time", "style distance", "content distance"]
     text = "## The three qualities\n\nThe fox, Starry Night, 1024².\n\n" + table(head, rows)
-    return text + "\n![Draft, Standard and Final](benchmarks/qualities.jpg)\n"
+    return text + figure("Draft, Standard and Final", "qualities.jpg")
 
 
 def surfaces(numbers: dict[str, Any]) -> str:
@@ -157,7 +162,7 @@ def circles(numbers: dict[str, Any]) -> str:
 A style of equal circles; the blobs on held-out views, measured on the surface, so that perspective is undone.
 Size is the median diameter over the style's; axis ratio the median of longer over shorter axis.
 """
-    return text + "\n" + table(head, rows) + "\n![Circles](benchmarks/circles.jpg)\n"
+    return text + "\n" + table(head, rows) + figure("Circles", "circles.jpg")
 
 
 def style_losses(numbers: dict[str, Any]) -> str:
@@ -168,7 +173,7 @@ Draft jobs at 1024², the same steps with each. The judge of the style distance 
 another network), so it leans towards the Gram loss: the pictures count as much.
 """
     text += "\n" + table(["", "style distance", "seconds of processor time"], rows)
-    return text + "\n![Style losses](benchmarks/style_losses.jpg)\n"
+    return text + figure("Style losses", "style_losses.jpg")
 
 
 SECTIONS = {

@@ -20,9 +20,10 @@ def known() -> dict[str, Any]:
 
 
 def record(section: str, numbers: dict[str, Any]) -> None:
-    """Put `numbers`, and the machine that they are of, into `section`; other entries of it stay."""
+    """Put `numbers`, and the machine that they are of, into `section`; other entries of it stay, but a note."""
     sections = known()
-    sections[section] = sections.get(section, {}) | numbers | {"machine": machine()}
+    before = {key: value for key, value in sections.get(section, {}).items() if key != "note"}
+    sections[section] = before | numbers | {"machine": machine()}
     FIGURES.mkdir(parents=True, exist_ok=True)
     part = PATH.with_suffix(".part")
     text = json.dumps(dict(sorted(sections.items())), indent=1, ensure_ascii=False)
