@@ -20,7 +20,7 @@ def known() -> dict[str, Any]:
 
 
 def record(section: str, numbers: dict[str, Any]) -> None:
-    """Put `numbers`, and the machine that they are of, into `section`; other entries of it stay, but a note."""
+    """Put `numbers`, and the machine that they are of, into `section`; its other entries stay, but a note."""
     sections = known()
     before = {key: value for key, value in sections.get(section, {}).items() if key != "note"}
     sections[section] = before | numbers | {"machine": machine()}
