@@ -81,10 +81,15 @@ def test_shapes(tab: Story):
     window.settle()
     left, top = window.region()[:2]
     edge, row = left + 8, top + 100  # the panels' edge, which can be dragged
-    screen.move(edge, row)
-    screen.press("mousedown", 1, "sleep", 0.2, "mousemove", edge + 50, row, "sleep", 0.2)
-    screen.press("mousemove", edge + 110, row, "sleep", 0.2, "mouseup", 1, "sleep", 0.3)
-    assert window.region().left == pytest.approx(left + 110, abs=10)
+
+    def drag() -> bool:
+        screen.press("mousemove", edge - 20, row, "sleep", 0.3)
+        screen.move(edge, row)
+        screen.press("mousedown", 1, "sleep", 0.4, "mousemove", edge + 50, row, "sleep", 0.4)
+        screen.press("mousemove", edge + 110, row, "sleep", 0.4, "mouseup", 1, "sleep", 0.5)
+        return window.region().left > left + 90
+
+    wait_for(drag, "a narrower sidebar", 60)
     tab.step("narrow")
 
 
