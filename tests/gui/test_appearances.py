@@ -80,13 +80,14 @@ def test_shapes(tab: Story):
     window.do("bpy.ops.preferences.reset_default_theme()")
     window.settle()
     left, top = window.region()[:2]
-    edge, row = left + 8, top + 100  # the panels' edge, which can be dragged
+    row, goal = top + 100, left + 118
 
     def drag() -> bool:
-        screen.press("mousemove", edge - 20, row, "sleep", 0.3)
+        """Drag the panels' edge to `goal`; a busy Blender may lose hold of it."""
+        edge = window.region().left + 8
         screen.move(edge, row)
-        screen.press("mousedown", 1, "sleep", 0.4, "mousemove", edge + 50, row, "sleep", 0.4)
-        screen.press("mousemove", edge + 110, row, "sleep", 0.4, "mouseup", 1, "sleep", 0.5)
+        screen.press("mousedown", 1, "sleep", 0.4, "mousemove", goal - 10, row, "sleep", 0.4)
+        screen.press("mousemove", goal, row, "sleep", 0.4, "mouseup", 1, "sleep", 0.5)
         return window.region().left > left + 90
 
     wait_for(drag, "a narrower sidebar", 60)
