@@ -134,7 +134,7 @@ def qualities(numbers: dict[str, Any]) -> str:
 def surfaces(numbers: dict[str, Any]) -> str:
     keys = "seam_ratio", "seam_ratio_before", "coverage", "style_distance"
     rows = [[name, *(n[key] for key in keys)] for name, n in numbers.items()]
-    head = ["Standard, 1024²", "seam ratio", "before", "coverage", "style distance"]
+    head = ["1024²", "seam ratio", "before", "coverage", "style distance"]
     text = """## Seams and coverage
 
 Seam ratio: the mean jump of colour across UV seams over that across other edges; 1 is seamless. The fox's
