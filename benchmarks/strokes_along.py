@@ -1,6 +1,6 @@
 """Strokes along a field: a square painted anyhow, and with its strokes asked to run round its middle.
 
-    python -m benchmarks.strokes_along [--out out/strokes_along] [--style village_street_in_auvers] …
+    python -m benchmarks.strokes_along [--out out/strokes_along] [--style summertime] …
 
 Leaves strokes_along.jpg (anyhow, along the field) in --out, and says how far strokes are off the field:
 45 degrees is chance. Angles are those of the structure tensor, weighted by how much direction it shows.
@@ -34,7 +34,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "strokes_along")
-    parser.add_argument("--style", default="village_street_in_auvers", help="a shipped painting")
+    parser.add_argument("--style", default="summertime", help="a shipped painting")
     parser.add_argument("--texture-size", type=int, default=512)
     parser.add_argument("--quality", default="standard")
     parser.add_argument("--steps", type=int)
