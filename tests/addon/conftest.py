@@ -34,10 +34,13 @@ _switch_on()
 
 @pytest.fixture(autouse=True)
 def _clean_file(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every test starts from an empty file, without a job and without an earlier job's folder."""
-    from bl_ext.user_default.patina.addon import folders, jobs, problems
+    """Every test starts from an empty file, without a job and without what earlier ones left or taught."""
+    from bl_ext.user_default.patina.addon import folders, jobs, problems, recent, timings
 
     monkeypatch.setenv("PATINA_BACKEND", str(ROOT / ".env" / "backend"))
+    for module, learnt in ((timings, "_records"), (recent, "files")):
+        monkeypatch.setattr(module, "_path", None)
+        monkeypatch.setattr(module, learnt, [])
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     yield
     jobs.stop()

@@ -312,15 +312,12 @@ def test_what_a_linked_object_can_be_made(cube, tmp_path, way):
 
 
 def test_each_selected_object_is_made_paintable(cube, monkeypatch):
-    """A light is passed over, a curve converted, a mesh without UVs unwrapped: three jobs."""
+    """A light is passed over, a curve converted, a mesh without UVs unwrapped: three to paint."""
     bpy.ops.object.light_add()
     curve(bevel_depth=0.1)
     bpy.ops.mesh.primitive_ico_sphere_add(calc_uvs=False)
     bpy.ops.object.select_all(action="SELECT")
     bpy.context.view_layer.update()
     bpy.ops.patina.make_paintable()
-    assert sorted(run.object_name for run in stylize.prepare(bpy.context)) == [
-        "BézierCircle Mesh",
-        "Cube",
-        "Icosphere",
-    ]
+    (run,) = stylize.prepare(bpy.context)
+    assert sorted(member.name for member in run.members) == ["BézierCircle Mesh", "Cube", "Icosphere"]
