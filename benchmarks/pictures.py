@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 from backend.images import to_pillow
@@ -15,10 +14,9 @@ from backend.rendering.gbuffer import render
 from backend.rendering.mesh import Mesh
 from backend.rendering.sampling import Levels, gather, mipmaps, taps
 
+from .sheet import write
 from .subjects import FIGURES
 
-LARGEST = 290_000  # bytes of a picture
-CAPTION = 16  # pixels under a picture
 # Towards the camera, and what the picture spans: the side that shows most.
 STANDS = {"fox": ((0.95, 0.35, 0.3), 1.7), "suzanne": ((0.35, -1.0, 0.15), 1.75)}
 
@@ -38,18 +36,4 @@ def portrait(mesh: Mesh, texture: Tensor, side: int = 384, name: str = "") -> Te
 def sheet(name: str, tiles: list[tuple[str, Tensor]], columns: int) -> Path:
     """Write docs/benchmarks/name.jpg: captioned tiles (3, H, W) of one size."""
     pictures = [(text, to_pillow(tile.clamp(0, 1))) for text, tile in tiles]
-    width, height = pictures[0][1].size
-    rows = -(-len(pictures) // columns)
-    page = Image.new("RGB", (columns * (width + 4) - 4, rows * (height + CAPTION + 4) - 4), "white")
-    draw = ImageDraw.Draw(page)
-    for i, (text, picture) in enumerate(pictures):
-        x, y = i % columns * (width + 4), i // columns * (height + CAPTION + 4)
-        page.paste(picture, (x, y))
-        draw.text((x + 3, y + height + 2), text, "black")
-    FIGURES.mkdir(parents=True, exist_ok=True)
-    path = FIGURES / f"{name}.jpg"
-    for quality in (92, 85, 75, 60, 45):
-        page.save(path, quality=quality)
-        if path.stat().st_size < LARGEST:
-            break
-    return path
+    return write(FIGURES / f"{name}.jpg", pictures, columns)

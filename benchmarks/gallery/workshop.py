@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor, nn
 
 from backend import dream, networks, stylize
@@ -34,13 +34,13 @@ from backend.rendering.transforms import Transform
 from backend.rendering.view import Canvas
 from backend.rendering.views import ViewMaker
 
+from ..sheet import write
+
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "docs" / "gallery"
 CPU = torch.device("cpu")
 SEED = 0
 SIDE = 512  # texels of a mesh's texture
-CAPTION = 14  # pixels under a picture
-LARGEST = 300_000  # bytes of a figure
 
 
 @cache
@@ -163,16 +163,4 @@ def sheet(name: str, tiles: list[tuple[str, Tensor]], columns: int, side: int = 
         (text, image.resize((round(image.width * side / image.height), side), Image.Resampling.LANCZOS))
         for text, image in pictures
     ]
-    width = max(image.width for _, image in pictures)
-    rows = -(-len(pictures) // columns)
-    page = Image.new("RGB", (columns * (width + 4) - 4, rows * (side + CAPTION + 4) - 4), "white")
-    draw = ImageDraw.Draw(page)
-    for i, (text, image) in enumerate(pictures):
-        x, y = i % columns * (width + 4), i // columns * (side + CAPTION + 4)
-        page.paste(image, (x, y))
-        draw.text((x + 2, y + side + 1), text, "black")
-    FIGURES.mkdir(parents=True, exist_ok=True)
-    for quality in (92, 85, 75, 60):
-        page.save(FIGURES / f"{name}.jpg", quality=quality)
-        if (FIGURES / f"{name}.jpg").stat().st_size < LARGEST:
-            return
+    write(FIGURES / f"{name}.jpg", pictures, columns)

@@ -66,6 +66,11 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--texture-size", default="1024")
     parser.add_argument("--steps", type=int, default=0, help="0: as many as the quality asks for")
     parser.add_argument("--width", type=int, default=1600, help="of before_after.png, in pixels")
+    return parse(parser)
+
+
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The arguments; the newest zip in dist/ where none is named; the folder --out is made."""
     arguments = parser.parse_args()
     if arguments.zip is None:
         built = sorted((ROOT / "dist").glob("patina-*.zip"), key=lambda path: path.stat().st_mtime)

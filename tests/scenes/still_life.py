@@ -60,14 +60,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=960, help="of the pictures, in pixels")
     parser.add_argument("--samples", type=int, default=12, help="of Cycles, for each pixel")
     parser.add_argument("--only-after", action="store_true", help="leave out the picture before")
-    arguments = parser.parse_args()
-    if arguments.zip is None:
-        built = sorted((ROOT / "dist").glob("patina-*.zip"), key=lambda path: path.stat().st_mtime)
-        if not built:
-            parser.error("there is no dist/patina-*.zip: run `make extension` first")
-        arguments.zip = built[-1]
-    arguments.out = arguments.out.resolve()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    arguments: argparse.Namespace = importlib.import_module("demo").parse(parser)
     return arguments
 
 
