@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .parameterizations.alpha import Alpha
 from .parameterizations.cppn import CPPN, grid
 from .parameterizations.fourier import Fourier
-from .parameterizations.laplacian import Laplacian
+from .parameterizations.laplacian import FALLOFF, Laplacian
 from .parameterizations.pixel import Pixel
 from .parameterizations.relief import ReliefSkin
 from .parameterizations.shared import Aligned, AlignedOnSurface
@@ -24,7 +24,7 @@ from .protocol import Job
 from .rendering.flat import Flat
 from .rendering.mesh import Mesh
 from .rendering.sampling import Levels, taps
-from .rendering.surface import WHOLE, WINDOWS, Surface
+from .rendering.surface import Sight, Surface
 from .rendering.texels import Texels
 from .rendering.transforms import Transform, octave, robust, rolled, shifted, zoomed
 from .rendering.view import Canvas
@@ -34,10 +34,13 @@ _PLAIN = {"pixel": Pixel, "fourier": Fourier, "pyramid": Laplacian}
 RATES = {"pixel": 0.05, "fourier": 0.05, "pyramid": 0.06, "cppn": 0.005, "shared": 0.05}
 SURFACE_RATE = 2.0  # of a pyramid on a mesh, where a step sees only a part, relative to a picture's
 CLASS_RATE = 3.0  # of a class as a spectrum, relative to other objectives
+CLASS_SURFACE_RATE = 4.0  # the same on a mesh as a pyramid, relative to a picture's
 CLASS_KNEE = 0.15  # cycles a pixel; finer patterns please a classifier, and nobody else
-VIEW = 176  # pixels along the side of a view of a mesh
-PIXEL = sum(WINDOWS) / 2 / VIEW  # of a typical view, in the mesh's units
-VIEWS = 4  # cameras a step; frames bring pictures enough of their own
+CLASS_FALLOFF = 0.7  # from a level of a mesh's pyramid to the next finer one, for the same reason
+NEAR = Sight(size=176, views=4, windows=(0.5, 1.2), bank=64)
+# What must be recognised from anywhere needs views of many kinds rather than large ones.
+ANYWHERE = Sight(size=144, views=6, windows=(0.6, 2.2), bank=400)
+PIXEL = sum(NEAR.windows) / 2 / NEAR.size  # of a typical view, in the mesh's units
 
 
 class FlatCPPN(nn.Module):
@@ -116,7 +119,7 @@ def rate_of(job: Job) -> float:
     if job.parameterization == "fourier" and of_class(job):
         return rate * CLASS_RATE
     if job.parameterization in ("pyramid", "shared") and job.mesh is not None:
-        return rate * SURFACE_RATE
+        return rate * (CLASS_SURFACE_RATE if of_class(job) else SURFACE_RATE)
     return rate
 
 
@@ -144,12 +147,13 @@ def flat(
 def textures_of(job: Job, mesh: Mesh, texels: Texels, start: Tensor | None) -> nn.Module:
     """The job's parameterization of the mesh's textures (B, C, S, S); it begins as `start` (1, 3, S, S)."""
     texel = mesh.texel / job.texture_size
+    falloff = CLASS_FALLOFF if of_class(job) else FALLOFF
     if job.parameterization == "shared":
-        return AlignedOnSurface(job.frames, texels, texel)
+        return AlignedOnSurface(job.frames, texels, texel, falloff)
     if job.parameterization != "pyramid":
         return pictures_of(job, job.texture_size, job.texture_size, start)
-    colors = SurfacePyramid(1, 3, texels, texel, start)
-    return Alpha(colors, SurfacePyramid(1, 1, texels, texel)) if job.transparent else colors
+    colors = SurfacePyramid(1, 3, texels, texel, start, falloff)
+    return Alpha(colors, SurfacePyramid(1, 1, texels, texel, None, falloff)) if job.transparent else colors
 
 
 def surface(
@@ -178,8 +182,7 @@ def surface(
     else:
         skin = TextureSkin(textures_of(job, mesh, texels, start).to(device))
     before = TextureSkin(Pixel(1, 3, size, size, content).to(device)) if content is not None else None
-    views = job.views or (VIEWS if skin.pictures == 1 else 1)
+    sight = ANYWHERE if of_class(job) else NEAR
+    views = job.views or (sight.views if skin.pictures == 1 else 1)  # frames are pictures enough
     make = ViewMaker(mesh, job.rasterizer, random, job.framing, device)
-    windows = WHOLE if of_class(job) else WINDOWS
-    canvas = Surface(skin, make, VIEW, random, views, before, windows)
-    return Painted(canvas, skin, network)
+    return Painted(Surface(skin, make, replace(sight, views=views), random, before), skin, network)

@@ -51,6 +51,7 @@ from .tiles import write_preview
 
 STEPS = {"stylize": 200, "dream": 200, "synthesize": 200, "interpolate": 150}
 DEEPDREAM_STEPS = 24
+CLASS_STEPS = 500  # on a mesh, where there is much to see
 QUALITY_STEPS = {"draft": 0.4, "standard": 1.0, "final": 2.5}
 
 
@@ -76,7 +77,7 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     start = start_of(job, folder, content)
     painted = canvas_of(job, place, start, content, device)
     texels = place[1] if place is not None else None
-    styles = read_styles(job, folder, canvases.VIEW if job.mesh else _shorter(painted))
+    styles = read_styles(job, folder, canvases.NEAR.size if job.mesh else _shorter(painted))
     if job.colors == "object" and content is not None and job.task == "stylize":
         used = texels.used if texels is not None else np.ones(content.shape[2:], bool)
         styles = [(palette_of(image[0], content[0], used)[None], weight) for image, weight in styles]
@@ -148,6 +149,8 @@ def default_steps(job: Job) -> int:
     """Steps where the job names none."""
     if any(target.kind == "deepdream" for target in job.targets):
         return round(DEEPDREAM_STEPS * QUALITY_STEPS[job.quality])
+    if job.task == "dream" and job.mesh is not None and canvases.of_class(job):
+        return round(CLASS_STEPS * QUALITY_STEPS[job.quality])
     return round(STEPS[job.task] * QUALITY_STEPS[job.quality])
 
 
@@ -206,8 +209,8 @@ def measure(
         "seam_ratio": [None if ratio is None else round(ratio, 4) for ratio in ratios]
     }
     if job.styles:
-        span = canvases.VIEW * canvases.PIXEL
-        styles = [(image[0], weight) for image, weight in read_styles(job, folder, canvases.VIEW)]
+        span = canvases.NEAR.size * canvases.PIXEL
+        styles = [(image[0], weight) for image, weight in read_styles(job, folder, canvases.NEAR.size)]
         whole = sum(weight for _, weight in styles)
         shares = [weight / whole for _, weight in styles]
         found["style_distance"] = []

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..rendering.texels import Texels
 from .fourier import Fourier, recolor
+from .laplacian import FALLOFF
 from .surface_pyramid import SurfacePyramid
 
 # (frames, share of the side) of the common images; two frames are blended along the sequence.
@@ -40,11 +41,11 @@ class Aligned(nn.Module):
 class AlignedOnSurface(nn.Module):
     """N textures of one surface: each a pyramid of its own, plus two in common, blended along the frames."""
 
-    def __init__(self, frames: int, texels: Texels, texel: float) -> None:
+    def __init__(self, frames: int, texels: Texels, texel: float, falloff: float = FALLOFF) -> None:
         """As SurfacePyramid's."""
         super().__init__()
-        self.unique = SurfacePyramid(frames, 3, texels, texel)
-        self.shared = SurfacePyramid(2, 3, texels, texel)
+        self.unique = SurfacePyramid(frames, 3, texels, texel, falloff=falloff)
+        self.shared = SurfacePyramid(2, 3, texels, texel, falloff=falloff)
 
     def forward(self) -> Tensor:
         """(N, 3, S, S) in 0..1."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,19 @@ from .gbuffer import GBuffer
 from .view import View
 from .views import ViewMaker
 
-BANK = 64  # views that are made once and then used again
-WINDOWS = 0.5, 1.2  # what views span on the surface; the bounding box's diagonal is 2
-WHOLE = 0.6, 2.2  # the same for what must be recognised from afar too
+
+@dataclass(frozen=True)
+class Sight:
+    """How a surface is looked at: `views` cameras a step, each `size` pixels a side.
+
+    They span from `windows[0]` to `windows[1]` of the surface, every factor alike (the bounding box's
+    diagonal is 2); `bank` of them are made, and then used again.
+    """
+
+    size: int
+    views: int
+    windows: tuple[float, float]
+    bank: int
 
 
 class Surface:
@@ -26,26 +38,21 @@ class Surface:
         self,
         skin: Skin,
         make: ViewMaker,
-        size: int,
+        sight: Sight,
         random: np.random.Generator,
-        views: int = 1,
         content: Skin | None = None,
-        windows: tuple[float, float] = WINDOWS,
     ) -> None:
-        """size: pixels along a view's side; views: cameras a step; content: the skin before this one.
-
-        windows: the least and the most that views span.
-        """
-        self.skin, self.make, self.size, self.views, self.content = skin, make, size, views, content
-        self.windows = windows
+        """content: the skin before this one."""
+        self.skin, self.make, self.sight, self.content = skin, make, sight, content
         self._random, self._bank = random, list[tuple[GBuffer, Any, Any]]()
 
     def _next(self, random: torch.Generator) -> tuple[GBuffer, Any, Any]:
-        if len(self._bank) == BANK:
-            return self._bank[int(torch.randint(BANK, (), generator=random))]
+        if len(self._bank) == self.sight.bank:
+            return self._bank[int(torch.randint(self.sight.bank, (), generator=random))]
+        nearest, farthest = (math.log(window) for window in self.sight.windows)
         while True:
-            view = self.make(self._random.uniform(*self.windows), self.size)
-            if len(view.pixels) > self.size:  # something to look at
+            view = self.make(math.exp(self._random.uniform(nearest, farthest)), self.sight.size)
+            if len(view.pixels) > self.sight.size:  # something to look at
                 break
         self._bank.append((view, self.skin.look(view), self.content.look(view) if self.content else None))
         return self._bank[-1]
@@ -56,9 +63,9 @@ class Surface:
 
     def draw(self, progress: float, random: torch.Generator) -> View:
         images, masks, contents, opacities = [], [], [], []
-        for _ in range(self.views):
+        for _ in range(self.sight.views):
             view, looked, before = self._next(random)
-            background = ground(self.size, self.size, random).to(view.uv.device)
+            background = ground(self.sight.size, self.sight.size, random).to(view.uv.device)
             values = self.skin.sample(looked)
             for picture in torch.split(values, self.skin.channels, 1):
                 images.append(self._show(view, picture, background))

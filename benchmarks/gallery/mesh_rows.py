@@ -43,9 +43,7 @@ def mesh_classes() -> Numbers:
     tiles: list[tuple[str, Tensor]] = []
     numbers: Numbers = {}
     for name in ("daisy", "monarch"):
-        result, measured = on_fox(
-            task="dream", targets=(Target("class", name=name),), network=CLASSIFIER, steps=200
-        )
+        result, measured = on_fox(task="dream", targets=(Target("class", name=name),), network=CLASSIFIER)
         skin = fixed(result)
         tiles += [(f"class {name}", portrait(skin)[0]), ("from behind", portrait(skin, BEHIND)[0])]
         found: dict[str, object] = {}

@@ -21,7 +21,7 @@ from backend.protocol import Event, Job, PatinaError, Style, Target
 from backend.rendering import camera, rasterizer
 from backend.rendering.gbuffer import GBuffer, render
 from backend.rendering.mesh import Mesh
-from backend.rendering.surface import Surface
+from backend.rendering.surface import Sight, Surface
 from backend.rendering.texels import locate
 from backend.rendering.views import ViewMaker
 
@@ -67,9 +67,8 @@ def test_a_step_reaches_every_parameter_of_what_is_seen():
         TextureSkin(Alpha(Pixel(1, 3, 16, 16), Pixel(1, 1, 16, 16))),
         SpaceSkin(CPPN(3)),
     ):
-        canvas = Surface(
-            skin, ViewMaker(quad(), "embree", np.random.default_rng(0)), 48, np.random.default_rng(1), 2
-        )
+        make = ViewMaker(quad(), "embree", np.random.default_rng(0))
+        canvas = Surface(skin, make, Sight(48, 2, (0.5, 1.2), 64), np.random.default_rng(1))
         view = canvas.draw(0.0, random)
         assert view.images.shape == (2, 3, 48, 48)
         assert view.mask.shape == (2, 48, 48)
@@ -79,6 +78,31 @@ def test_a_step_reaches_every_parameter_of_what_is_seen():
         canvas.step(0.1)
         after = getattr(skin, "textures", getattr(skin, "network", None)).parameters()
         assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_views_span_every_factor_of_the_range_alike():
+    """Half of them are nearer than the geometric mean; after `bank` views, none is new."""
+    widths = []
+
+    class Maker(ViewMaker):
+        def __call__(self, window, size, aim=None):
+            widths.append(window)
+            return super().__call__(window, size, aim)
+
+    canvas = Surface(
+        TextureSkin(Pixel(1, 3, 16, 16)),
+        Maker(quad(), "embree", np.random.default_rng(0)),
+        Sight(16, 4, (0.5, 2.0), 200),
+        np.random.default_rng(1),
+    )
+    random = torch.Generator().manual_seed(0)
+    for _ in range(60):
+        canvas.draw(0.0, random)
+    assert len(canvas.shown()) == 200
+    assert len(widths) >= 200
+    assert 0.5 <= min(widths) < 0.52
+    assert 1.9 < max(widths) <= 2.0
+    assert np.mean(np.array(widths) < 1) == pytest.approx(0.5, abs=0.1)
 
 
 def test_what_views_saw_is_known():

@@ -111,6 +111,20 @@ def test_a_job_survives_its_file(tmp_path):
     assert caught.value.field == "targets"
 
 
+def test_a_class_on_a_mesh_gets_more_steps_than_what_parts_show():
+    whole, part = (
+        dream.default_steps(Job(task="dream", targets=target, mesh="m.npz", parameterization="pyramid"))
+        for target in (CLASS, TWO[:1])
+    )
+    assert (
+        whole
+        > part
+        > dream.default_steps(
+            Job(task="dream", targets=TWO[:1], mesh="m.npz", parameterization="pyramid", quality="draft")
+        )
+    )
+
+
 def run(job: Job, folder, cancelled=lambda: False) -> list[Event]:
     events: list[Event] = []
     dream.run(job, folder, events.append, cancelled)
