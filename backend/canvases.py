@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .finish import fill_gutters
 from .parameterizations.alpha import Alpha
-from .parameterizations.cppn import CPPN, grid
+from .parameterizations.cppn import CPPN, EXTENT, grid
 from .parameterizations.fourier import Fourier
 from .parameterizations.laplacian import FALLOFF, Laplacian
 from .parameterizations.pixel import Pixel
@@ -33,13 +34,13 @@ from .rendering.views import ViewMaker
 _PLAIN = {"pixel": Pixel, "fourier": Fourier, "pyramid": Laplacian}
 RATES = {"pixel": 0.05, "fourier": 0.05, "pyramid": 0.06, "cppn": 0.005, "shared": 0.05}
 SURFACE_RATE = 2.0  # of a pyramid on a mesh, where a step sees only a part, relative to a picture's
-CLASS_RATE = 3.0  # of a class as a spectrum, relative to other objectives
+CLASS_RATE = 2.4  # of a class as a spectrum, relative to other objectives
 CLASS_SURFACE_RATE = 4.0  # the same on a mesh as a pyramid, relative to a picture's
-CLASS_KNEE = 0.15  # cycles a pixel; finer patterns please a classifier, and nobody else
+CLASS_KNEE = 0.3  # cycles a pixel; finer patterns please a classifier, and nobody else
 CLASS_FALLOFF = 0.7  # from a level of a mesh's pyramid to the next finer one, for the same reason
 NEAR = Sight(size=176, views=4, windows=(0.5, 1.2), bank=64)
 # What must be recognised from anywhere needs views of many kinds rather than large ones.
-ANYWHERE = Sight(size=144, views=6, windows=(0.6, 2.2), bank=400)
+ANYWHERE = Sight(size=128, views=8, windows=(0.6, 2.2), bank=400)
 PIXEL = sum(NEAR.windows) / 2 / NEAR.size  # of a typical view, in the mesh's units
 
 
@@ -79,7 +80,8 @@ class Painted:
         points = torch.from_numpy(texels.points).to(next(self.skin.network.parameters()).device)
         texture = torch.zeros(1, self.skin.channels, size * size)
         texture[0][:, torch.from_numpy(texels.used).flatten()] = self.skin.values(points).T.cpu()
-        return texture.reshape(1, self.skin.channels, size, size)
+        # Coarse views read around islands too, where no point of the surface is: what is nearest goes there.
+        return fill_gutters(texture.reshape(self.skin.channels, size, size), texels.used)[None]
 
     def seen(self, size: int) -> NDArray[np.bool_]:
         """(size, size): the texels that some view of the surface read, at whatever level it resolved."""
@@ -170,7 +172,8 @@ def surface(
     skin: TextureSkin | SpaceSkin | ReliefSkin
     random = np.random.default_rng(job.seed)
     if network:
-        skin = SpaceSkin(network.to(device))
+        spread = float(np.sqrt(np.square(texels.points).mean()))
+        skin = SpaceSkin(network.to(device), 1 / (EXTENT * spread))
     elif job.relief:
         heights = (
             SurfacePyramid(1, 1, texels, mesh.texel / size)

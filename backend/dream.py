@@ -51,7 +51,7 @@ from .tiles import write_preview
 
 STEPS = {"stylize": 200, "dream": 200, "synthesize": 200, "interpolate": 150}
 DEEPDREAM_STEPS = 24
-CLASS_STEPS = 500  # on a mesh, where there is much to see
+CLASS_STEPS = 600  # on a mesh, where there is much to see
 QUALITY_STEPS = {"draft": 0.4, "standard": 1.0, "final": 2.5}
 
 
@@ -172,13 +172,21 @@ def size_of(job: Job, content: Tensor | None) -> tuple[int, int]:
 
 
 def start_of(job: Job, folder: Path, content: Tensor | None) -> Tensor | None:
-    """What the canvas begins as, (1, 3, H, W): the content, or clouds, in the styles' colours; or None."""
+    """What the canvas begins as, (1, 3, H, W); or None.
+
+    The content, or clouds, in the styles' colours; on a mesh without content their mean colour, for clouds
+    would be cut at its seams.
+    """
     keeps = job.colors == "object" and content is not None
     if not job.styles or job.task == "interpolate" or keeps:
         return content
+    exemplars = [image for image, _ in read_styles(job, folder, 256)]
+    if content is None and job.mesh is not None:
+        mean = torch.stack([image.mean((0, 2, 3)) for image in exemplars]).mean(0)
+        return mean.view(1, 3, 1, 1).expand(1, 3, *size_of(job, None))
     if content is None:
         content = smooth_noise(1, *size_of(job, None), torch.Generator().manual_seed(job.seed))
-    return in_colors_of(content, [image for image, _ in read_styles(job, folder, 256)])
+    return in_colors_of(content, exemplars)
 
 
 def canvas_of(

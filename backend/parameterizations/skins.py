@@ -77,11 +77,13 @@ class SpaceSkin:
 
     pictures = 1
 
-    def __init__(self, network: CPPN) -> None:
+    def __init__(self, network: CPPN, scale: float = 1.0) -> None:
+        """scale: from the mesh's units to the network's, in which coordinates should have unit variance."""
         self.network, self._step, self.channels = network, Adam(network), network.channels
+        self.scale = scale
 
     def look(self, view: GBuffer) -> Tensor:
-        return view.points
+        return view.points * self.scale
 
     def sample(self, looked: Tensor) -> Tensor:
         values: Tensor = self.network(looked)
@@ -93,4 +95,4 @@ class SpaceSkin:
     @torch.no_grad()
     def values(self, points: Tensor) -> Tensor:
         """(N, C) at surface points (N, 3), a part at a time."""
-        return torch.cat([self.network(part) for part in torch.split(points, 1 << 18)])
+        return torch.cat([self.network(part) for part in torch.split(points * self.scale, 1 << 18)])

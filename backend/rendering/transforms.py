@@ -17,7 +17,7 @@ from torchvision.transforms.functional import InterpolationMode, affine
 
 PAD = 12
 GREY = 0.5
-NOISE = 0.05
+NOISE = 0.15  # of colours in 0..1
 OCTAVES, OCTAVE_RATIO = 4, 1.4  # of DeepDream
 
 # (images (B, C, H, W), progress of the job 0..1, random) → views of them

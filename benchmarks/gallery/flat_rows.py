@@ -31,7 +31,7 @@ from backend.rendering.blending import over, smooth_noise
 from backend.rendering.flat import Flat
 from backend.report import frame_distances
 
-from .workshop import SEED, dreamt, generator, network, paint, painting, sheet, top5, value
+from .workshop import SEED, board, dreamt, generator, network, paint, painting, sheet, top5, value
 
 Numbers = dict[str, object]
 
@@ -63,9 +63,10 @@ def feature_visualization() -> Numbers:
     }
     tiles, numbers = [], {}
     for what, (name, goal, transform) in goals.items():
-        picture = dreamt(name, goal, 160, 90, transform)
+        size, steps = (224, 160) if transform is transforms.zoomed else (160, 120)
+        picture = dreamt(name, goal, size, steps, transform)
         torch.manual_seed(SEED)
-        start = value(name, goal, Fourier(1, 3, 160, 160)().detach())
+        start = value(name, goal, Fourier(1, 3, size, size)().detach())
         numbers[what] = {"start": round(start, 2), "end": round(value(name, goal, picture), 2)}
         tiles.append((what, picture[0]))
     sheet("feature_visualization", tiles, 5, 200)
@@ -87,12 +88,12 @@ def _classes(figure: str, names: Sequence[str]) -> Numbers:
     tiles, own, second = [], [], []
     for name in names:
         goal = features.class_(network(CLASSIFIER), name)
-        picture = dreamt(CLASSIFIER, goal, 192, 80, transforms.zoomed)
+        picture = dreamt(CLASSIFIER, goal, 224, 160, transforms.zoomed)
         index = classes.index(name)
         own += top5(CLASSIFIER, picture, index)
         second += top5(SECOND, picture, index)
         tiles.append((f"{name}{' *' if second[-1] else ''}", picture[0]))
-    sheet(figure, tiles, 5, 192)
+    sheet(figure, tiles, 5, 200)
     return {
         "in the network's top 5": f"{sum(own)} of {len(names)}",
         "in a second network's top 5": f"{sum(second)} of {len(names)}",
@@ -312,12 +313,10 @@ def transparency() -> Numbers:
     color, alpha = rgba[:, :3], rgba[:, 3:]
     grounds = [smooth_noise(1, size, size, generator(1000 + i)) for i in range(16)]
     blended = torch.cat([over(color, alpha, ground) for ground in grounds])
-    squares = (torch.arange(size)[:, None] // 16 + torch.arange(size)[None] // 16) % 2
-    board = (0.65 + 0.2 * squares).expand(1, 3, -1, -1)
     sheet(
         "transparency",
         [
-            ("over a board", over(color, alpha, board)[0]),
+            ("over a board", over(color, alpha, board(size, 0.65, 0.85))[0]),
             ("alpha", alpha[0].expand(3, -1, -1)),
             ("over noise", blended[0]),
             ("over other noise", blended[1]),

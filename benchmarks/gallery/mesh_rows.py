@@ -63,7 +63,7 @@ def mesh_dreams() -> Numbers:
     """A channel, DeepDream, a texture, a CPPN and RGBA on the fox."""
     channel = Target("channel", layer="relu4_3", channel=20)
     jobs = {
-        "channel relu4_3:20": {"task": "dream", "targets": (channel,), "steps": 40},
+        "channel relu4_3:20": {"task": "dream", "targets": (channel,), "steps": 80},
         "DeepDream relu5_1": {
             "task": "dream",
             "targets": (Target("deepdream", layer="relu5_1"),),
@@ -73,19 +73,19 @@ def mesh_dreams() -> Numbers:
             "task": "synthesize",
             "styles": (painting_file("poppies"),),
             "scales": 2,
-            "steps": 40,
+            "steps": 60,
         },
-        "CPPN of space, relu4_3:10": {
+        "CPPN of space, relu4_3:20": {
             "task": "dream",
-            "targets": (Target("channel", layer="relu4_3", channel=10),),
+            "targets": (channel,),
             "parameterization": "cppn",
-            "steps": 90,
+            "steps": 130,
         },
         "channel relu4_3:20, RGBA": {
             "task": "dream",
             "targets": (channel,),
             "transparent": True,
-            "steps": 50,
+            "steps": 80,
         },
     }
     tiles: list[tuple[str, Tensor]] = [("the fox", portrait(fixed(fox()[1]))[0])]
@@ -116,7 +116,7 @@ def mesh_relief() -> Numbers:
     mesh, colors, heights = fox()[0], result[:, :3], result[:, 3:]
     tiles = [
         ("colour alone", portrait(fixed(colors))[0]),
-        ("height alone", portrait(fixed(heights.expand(-1, 3, -1, -1)))[0]),
+        ("height alone", portrait(fixed(stretched(heights).expand(-1, 3, -1, -1)))[0]),
     ]
     heights = heights * measured["relief_depth"] / mesh.unit / DEPTH
     random = np.random.default_rng(SEED)
@@ -126,6 +126,12 @@ def mesh_relief() -> Numbers:
     depth = round(measured["relief_depth"] / mesh.unit / 2, 4)
     kept = {key: measured[key] for key in ("seam_ratio", "coverage", "style_distance")}
     return kept | {"depth of the relief, over the diagonal": depth}
+
+
+def stretched(values: Tensor) -> Tensor:
+    """`values` with all but their extremes spread over 0..1, for the eye."""
+    low, high = torch.quantile(values, torch.tensor([0.02, 0.98]))
+    return ((values - low) / (high - low)).clamp(0, 1)
 
 
 def mesh_style() -> Numbers:

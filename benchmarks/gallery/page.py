@@ -108,18 +108,8 @@ def write_page(numbers: dict[str, dict[str, Any]]) -> None:
             parts.append(f"*Claim:* {claim}\n")
         lines = [line for key, value in numbers[row].items() for line in _lines(key, value, 0)]
         parts.append("\n".join(lines) + "\n")
-    seconds = [row["processor seconds"] for row in numbers.values() if "processor seconds" in row]
-    if len(seconds) == len(TEXTS):
-        parts.append(
-            f"All rows together took {sum(seconds) / 60:.0f} minutes of processor time: on two cores that "
-            "nobody else uses, a little more than half of that.\n"
-        )
-    else:
-        parts.append(
-            "Rows without processor seconds are as an earlier state of the program left them: before the "
-            "coarse scales of textures on meshes were grids in space, and before classes were told from "
-            "their rivals. `make gallery` makes them anew.\n"
-        )
+    seconds = sum(row["processor seconds"] for row in numbers.values())
+    parts.append(f"All rows together took {seconds / 60:.0f} minutes of one processor core.\n")
     (ROOT / "docs" / "gallery.md").write_text("\n".join(parts), encoding="utf-8")
 
 

@@ -140,13 +140,21 @@ def shown(skin: Skin, view: GBuffer, background: Tensor) -> Tensor:
 
 
 def portrait(skin: Skin, turn: float = 0.6, size: int = 256) -> Tensor:
-    """(B, 3, size, size): the fox from the side, `turn` radians round, on a light ground."""
+    """(B, 3, size, size): the fox from the side, `turn` radians round, before a light ground, or a board
+    where it is half transparent."""
     mesh = fox()[0]
     backward = np.array([np.cos(turn), np.sin(turn), 0.25])
     eye = camera.look_at(np.zeros(3), backward, 1.75, 2 * size)
     view = render(mesh, rasterizer.create("embree", mesh), eye)
-    large = shown(skin, view, torch.full((3, 2 * size, 2 * size), 0.93))
+    ground = board(2 * size, 0.55, 0.9) if skin.channels == 4 else torch.full((3, 2 * size, 2 * size), 0.93)
+    large = shown(skin, view, ground)
     return nn.functional.avg_pool2d(large, 2)
+
+
+def board(size: int, dark: float, light: float) -> Tensor:
+    """(3, size, size): squares of 16 pixels, behind what is half transparent."""
+    squares = (torch.arange(size)[:, None] // 16 + torch.arange(size)[None] // 16) % 2
+    return (dark + (light - dark) * squares).expand(3, -1, -1)
 
 
 def top5(name: str, images: Tensor, index: int) -> list[bool]:

@@ -8,12 +8,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from meshes import quad
+from meshes import quad, sphere
 from PIL import Image
 
 from backend import canvases, dream
 from backend.parameterizations.alpha import Alpha
-from backend.parameterizations.cppn import CPPN
+from backend.parameterizations.cppn import CPPN, EXTENT
 from backend.parameterizations.pixel import Pixel
 from backend.parameterizations.relief import DEPTH, ReliefSkin, normal_map, shade
 from backend.parameterizations.skins import SpaceSkin, TextureSkin
@@ -57,6 +57,21 @@ def test_a_space_skin_is_a_function_of_the_point_alone():
     skin, view = SpaceSkin(network), from_above(quad())
     with torch.no_grad():
         assert torch.equal(skin.sample(skin.look(view)), network(view.points))
+        twice = SpaceSkin(network, 2.0)
+        assert torch.equal(twice.sample(twice.look(view)), network(2 * view.points))
+        assert torch.equal(twice.values(view.points), network(2 * view.points))
+
+
+def test_a_baked_cppn_goes_on_around_islands():
+    """Nothing of what lies around them, black before, may come in at a seam."""
+    job = Job(task="dream", mesh="mesh.npz", targets=(CHANNEL,), texture_size=64, parameterization="cppn")
+    mesh = sphere()
+    texels = locate(mesh, 64)
+    painted = canvases.surface(job, mesh, texels, None, None, torch.device("cpu"))
+    assert not texels.used.all()
+    assert torch.allclose(painted.pictures(texels, 64), torch.tensor(0.5))  # what an untrained one gives
+    spread = (texels.points * painted.skin.scale * EXTENT).std()
+    assert spread == pytest.approx(1, abs=0.1)
 
 
 def test_a_step_reaches_every_parameter_of_what_is_seen():
@@ -103,6 +118,16 @@ def test_views_span_every_factor_of_the_range_alike():
     assert 0.5 <= min(widths) < 0.52
     assert 1.9 < max(widths) <= 2.0
     assert np.mean(np.array(widths) < 1) == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_texture_on_a_mesh_starts_without_seams(tmp_path):
+    """Clouds would be cut where the texture is; one colour, the exemplars' mean, is not."""
+    Image.new("RGB", (40, 30), (200, 100, 50)).save(tmp_path / "style.png")
+    job = Job(task="synthesize", mesh="mesh.npz", styles=(Style("style.png"),), texture_size=64)
+    start = dream.start_of(job, tmp_path, None)
+    assert start.shape == (1, 3, 64, 64)
+    mean = torch.tensor([200, 100, 50]) / 255
+    assert torch.allclose(start, mean.view(1, 3, 1, 1), atol=1e-3)
 
 
 def test_what_views_saw_is_known():
