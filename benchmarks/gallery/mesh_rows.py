@@ -63,7 +63,7 @@ def mesh_dreams() -> Numbers:
     """A channel, DeepDream, a texture, a CPPN and RGBA on the fox."""
     channel = Target("channel", layer="relu4_3", channel=20)
     jobs = {
-        "channel relu4_3:20": {"task": "dream", "targets": (channel,), "steps": 80},
+        "channel relu4_3:20": {"task": "dream", "targets": (channel,), "steps": 60},
         "DeepDream relu5_1": {
             "task": "dream",
             "targets": (Target("deepdream", layer="relu5_1"),),
@@ -79,13 +79,13 @@ def mesh_dreams() -> Numbers:
             "task": "dream",
             "targets": (channel,),
             "parameterization": "cppn",
-            "steps": 130,
+            "steps": 100,
         },
         "channel relu4_3:20, RGBA": {
             "task": "dream",
             "targets": (channel,),
             "transparent": True,
-            "steps": 80,
+            "steps": 60,
         },
     }
     tiles: list[tuple[str, Tensor]] = [("the fox", portrait(fixed(fox()[1]))[0])]
