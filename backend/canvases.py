@@ -37,6 +37,7 @@ SURFACE_RATE = 2.0  # of a pyramid on a mesh, where a step sees only a part, rel
 CLASS_RATE = 2.4  # of a class as a spectrum, relative to other objectives
 CLASS_SURFACE_RATE = 4.0  # the same on a mesh as a pyramid, relative to a picture's
 CLASS_KNEE = 0.3  # cycles a pixel; finer patterns please a classifier, and nobody else
+ALPHA_KNEE = 0.1  # the same of its opacity, which is to have shapes, not speckles
 CLASS_FALLOFF = 0.7  # from a level of a mesh's pyramid to the next finer one, for the same reason
 NEAR = Sight(size=176, views=4, windows=(0.5, 1.2), bank=64)
 # What must be recognised from anywhere needs views of many kinds rather than large ones.
@@ -103,10 +104,11 @@ def pictures_of(job: Job, height: int, width: int, start: Tensor | None) -> nn.M
     if job.parameterization == "shared":
         return Aligned(job.frames, height, width)
     make: Callable[..., nn.Module] = _PLAIN[job.parameterization]
+    opacity = make
     if job.parameterization == "fourier" and of_class(job):
-        make = partial(Fourier, knee=CLASS_KNEE)
+        make, opacity = partial(Fourier, knee=CLASS_KNEE), partial(Fourier, knee=ALPHA_KNEE)
     if job.transparent:
-        return Alpha(make(1, 3, height, width, start), make(1, 1, height, width))
+        return Alpha(make(1, 3, height, width, start), opacity(1, 1, height, width))
     return make(1, 3, height, width, start)
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from backend.canvases import CLASS_KNEE, CLASS_RATE, RATES, FlatCPPN
+from backend.canvases import ALPHA_KNEE, CLASS_KNEE, CLASS_RATE, RATES, FlatCPPN
 from backend.imagine import look
 from backend.networks import classes
 from backend.objectives import feature_visualization as features
@@ -306,8 +306,8 @@ def transparency() -> Numbers:
     """A daisy that is opaque only where a daisy must be."""
     size, goal = 192, features.class_(network(CLASSIFIER), "daisy")
     torch.manual_seed(SEED)
-    picture = Alpha(*(Fourier(1, count, size, size, knee=CLASS_KNEE) for count in (3, 1)))
-    paint(Flat(picture, transforms.robust), CLASSIFIER, goal, 200, RATES["fourier"] * CLASS_RATE)
+    picture = Alpha(Fourier(1, 3, size, size, knee=CLASS_KNEE), Fourier(1, 1, size, size, knee=ALPHA_KNEE))
+    paint(Flat(picture, transforms.zoomed), CLASSIFIER, goal, 200, RATES["fourier"] * CLASS_RATE)
     with torch.no_grad():
         rgba = picture()
     color, alpha = rgba[:, :3], rgba[:, 3:]
