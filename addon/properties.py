@@ -312,8 +312,8 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
         description="What is compared to tell whether the strokes are the painting's: "
         "each has a hand of its own",
         items=(
-            ("gram", "Correlations", "Which features occur together: the classic, and the quickest"),
-            ("gaussian", "Mean and Spread", "The features' mean and covariance: calmer"),
+            ("gaussian", "Mean and Spread", "The features' mean and covariance: clean shapes and colours"),
+            ("gram", "Correlations", "Which features occur together: the classic"),
             ("sliced", "Distribution", "How often each feature occurs: close to the painting's contrasts"),
             ("nearest", "Patches", "Each place is like some place of the painting: its very motifs"),
         ),

@@ -61,7 +61,7 @@ FINISHED, FAILED, USAGE, CANCELLED = 0, 1, 2, 3
 
 QUALITIES = ("draft", "standard", "final")
 COLORS = ("style", "object")
-STYLE_LOSSES = ("gram", "gaussian", "sliced", "nearest")  # see backend/objectives/style_losses.py
+STYLE_LOSSES = ("gaussian", "gram", "sliced", "nearest")  # see backend/objectives/style_losses.py
 FRAMINGS = ("surface", "bounding_box")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 RASTERIZERS = ("embree", "nvdiffrast")
@@ -137,7 +137,7 @@ class Job:
     quality: str = "standard"
     strength: float = 0.5  # 0 keeps the content, 1 gives all to the style
     colors: str = "style"  # whose palette the result has
-    style_loss: str = "gram"  # stylize on a mesh: what is compared of the network's features
+    style_loss: str = "gaussian"  # stylize on a mesh: what is compared of the network's features
     style_size: float | None = None  # scene units that the style's shorter side spans; None: by texel density
     seed: int = 0
     network: str = "vgg16"

@@ -34,7 +34,7 @@ PREVIEW_SHARE = (
     15.0  # times as long as previews took goes by before the next; those of many textures are slow
 )
 CHECKPOINT_SECONDS = 60.0
-CONTENT_WEIGHT = 0.8  # at strength 0.5
+CONTENT_WEIGHT = 3.0  # at strength 0.5
 JUDGED_PIXEL = 1.5  # of a held-out view, in those of the finest stage
 
 

@@ -21,6 +21,9 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 DIRECTIONS = 64  # of a sliced distance
 PIXELS = 2048  # that stand for a layer where all would be too many
 EPSILON = 1e-4  # of the mean variance, added to each: roots need it
+GRID = 28  # places along a view that are enough for the moments of its features
+REFRESH = 2  # steps between two looks at how one Gaussian becomes the other
+GAUSSIAN = 8.0  # brings that distance, which is small even for looks far apart, to the others' size
 
 
 def make(kind: str, style: Samples) -> Loss:
@@ -32,26 +35,41 @@ def gram_loss(style: Samples) -> Loss:
     """Relative squared error of Gram matrices (Gatys et al. 2015)."""
     target = _mix([(gram(features), share) for features, share in style])
     average = MovingAverage()
-    return lambda features, weights: relative_error(average(gram(features, weights)), target)
+
+    def loss(features: Tensor, weights: Tensor) -> Tensor:
+        features, weights = _thinned(features, weights)
+        return (
+            relative_error(average(gram(features, weights)), target) if weights.any() else 0 * features.sum()
+        )
+
+    return loss
 
 
 def gaussian_loss(style: Samples) -> Loss:
     """Wasserstein-2 distance of Gaussians with the features' means and covariances, relative to the style's.
 
-    |m − m*|² + tr(S + S* − 2 (S*^½ S S*^½)^½), the Bures metric; 1 for features that are all zero.
+    |m − m*|² + tr(S + S* − 2 (S*^½ S S*^½)^½), the Bures metric, times GAUSSIAN, which it is for features
+    that are all zero. The root is the least of (tr(A S) + tr(A⁻¹ S*)) / 2, where A is the map that carries
+    one Gaussian to the other; the averaged S moves slowly, so that the same A serves REFRESH steps.
     """
     target = _mix([(_moments(features, None), share) for features, share in style])
     mean, covariance = _split(target)
     root = _root(covariance)
-    size = mean.square().sum() + torch.trace(covariance)
+    size = (mean.square().sum() + torch.trace(covariance)).clamp_min(1e-12)
     average = MovingAverage()
+    step, carry, least = 0, root, torch.zeros(())
 
     def loss(features: Tensor, weights: Tensor) -> Tensor:
+        nonlocal step, carry, least
+        features, weights = _thinned(features, weights)
+        if not weights.any():
+            return 0 * features.sum()
         found_mean, found = _split(average(_moments(features, weights)))
-        inner = root @ found @ root
-        cross: Tensor = _TraceOfRoot.apply((inner + inner.T) / 2)  # type: ignore[no-untyped-call]
-        spread = torch.trace(found) + torch.trace(covariance) - 2 * cross
-        return ((found_mean - mean).square().sum() + spread) / size.clamp_min(1e-12)
+        if step < REFRESH or step % REFRESH == 0:
+            carry, least = _transport(found.detach(), root)
+        step += 1
+        spread = torch.trace(found) + torch.trace(covariance) - (carry * found).sum() - least
+        return GAUSSIAN * ((found_mean - mean).square().sum() + spread) / size
 
     return loss
 
@@ -107,6 +125,32 @@ MAKERS: dict[str, Callable[[Samples], Loss]] = {
 }
 
 
+def _thinned(features: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Every second, third, … place, from a random one on: fine layers have far more than moments need."""
+    step = max(1, round(max(features.shape[2:]) / GRID))
+    if step == 1:
+        return features, weights
+    y, x = torch.randint(step, (2,)).tolist()
+    thin: Tensor = _Thin.apply(features, y, x, step)  # type: ignore[no-untyped-call]
+    return thin, weights[:, y::step, x::step]
+
+
+class _Thin(torch.autograd.Function):
+    """features[:, :, y::step, x::step], whose gradient lies in memory as convolutions have theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, y: int, x: int, step: int) -> Tensor:
+        ctx.shape, ctx.at = features.shape, (..., slice(y, None, step), slice(x, None, step))
+        return features[ctx.at]
+
+    @staticmethod
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None, None, None]:
+        (thin,) = outputs
+        whole = thin.new_empty(ctx.shape).to(memory_format=torch.channels_last).zero_()
+        whole[ctx.at] = thin
+        return whole, None, None, None
+
+
 def _mix(values: list[tuple[Tensor, float]]) -> Tensor:
     return torch.stack([value * share for value, share in values]).sum(0)
 
@@ -129,27 +173,30 @@ def _split(moments: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _root(matrix: Tensor) -> Tensor:
-    values, vectors = torch.linalg.eigh(matrix)
+    values, vectors = _eigen(matrix)
     root: Tensor = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
     return root
 
 
-class _TraceOfRoot(torch.autograd.Function):
-    """tr(M^½) of a symmetric matrix, whose gradient is M^-½ / 2: no derivative of eigenvectors needed."""
-
-    @staticmethod
-    def forward(ctx: Any, matrix: Tensor) -> Tensor:
+def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and -vectors, on one thread: more gain nothing, and wait for ever on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
         values, vectors = torch.linalg.eigh(matrix)
-        roots = values.clamp_min(1e-7 * values[-1].clamp_min(1e-30)).sqrt()
-        ctx.save_for_backward(roots, vectors)
-        total: Tensor = roots.sum()
-        return total
+    finally:
+        torch.set_num_threads(threads)
+    return values, vectors
 
-    @staticmethod
-    def backward(ctx: Any, *outputs: Tensor) -> Tensor:
-        roots, vectors = ctx.saved_tensors
-        gradient: Tensor = outputs[0] * ((vectors / (2 * roots)) @ vectors.T)
-        return gradient
+
+def _transport(covariance: Tensor, root: Tensor) -> tuple[Tensor, Tensor]:
+    """The map A (C, C) from a Gaussian of `covariance` to that of `root`², and tr(A⁻¹ root²)."""
+    inner = (root @ covariance @ root).nan_to_num()  # the loss itself will tell of what is no number
+    values, vectors = _eigen((inner + inner.T) / 2)
+    floor = 1e-10 * root.square().sum().square() / len(root)  # of what is flat, the map would be infinite
+    roots = values.clamp_min(max(float(floor), 1e-30)).sqrt()
+    half = root @ vectors
+    return (half / roots) @ half.T, roots.sum()
 
 
 def _columns(features: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ def test_gaussian_is_the_bures_distance():
     root = sqrtm(t)
     bures = np.trace(s + t - 2 * np.real(sqrtm(root @ s @ root)))
     expected = (np.sum((m - n) ** 2) + bures) / (np.sum(n**2) + np.trace(t))
-    assert found == pytest.approx(expected, rel=0.02)
+    assert found == pytest.approx(style_losses.GAUSSIAN * expected, rel=0.02)
 
 
 def test_gaussian_has_the_gradient_of_finite_differences():
@@ -96,3 +96,32 @@ def test_every_loss_pulls_towards_the_style_and_leaves_out_what_has_no_weight(ki
     moved = seen.detach() - 0.02 * seen.grad / seen.grad.abs().max() * 10
     assert style_losses.make(kind, [(style, 1.0)])(moved, mask) < first
     assert torch.isfinite(loss(seen, torch.zeros(2, 16, 16)))
+
+
+def test_thinned_features_and_their_gradient_are_those_of_a_slice():
+    features = torch.randn(2, 3, 57, 60, requires_grad=True)
+    torch.manual_seed(3)
+    thin, seen = style_losses._thinned(features, weights(features))
+    torch.manual_seed(3)
+    y, x = torch.randint(2, (2,)).tolist()
+    expected = features[:, :, y::2, x::2]
+    assert torch.equal(thin, expected)
+    assert seen.shape == (2, *expected.shape[2:])
+    found, wanted = (torch.autograd.grad(f.square().sum(), features)[0] for f in (thin, expected))
+    assert torch.equal(found, wanted)
+
+
+@pytest.mark.parametrize("kind", protocol.STYLE_LOSSES)
+def test_views_that_show_nothing_leave_no_trace(kind):
+    style, seen = torch.rand(1, 4, 40, 40), torch.rand(1, 4, 40, 40, requires_grad=True)
+    torch.manual_seed(1)
+    expected = style_losses.make(kind, [(style, 1.0)])(seen, weights(seen)).item()
+    torch.manual_seed(1)
+    loss = style_losses.make(kind, [(style, 1.0)])
+    state = torch.get_rng_state()
+    nothing = loss(seen, torch.zeros(1, 40, 40))
+    nothing.backward()
+    assert nothing.item() == 0
+    assert not seen.grad.any()
+    torch.set_rng_state(state)
+    assert loss(seen, weights(seen)).item() == pytest.approx(expected, rel=1e-5)
