@@ -114,24 +114,21 @@ def mesh_relief() -> Numbers:
     """Colour and height together, under a random light in every view."""
     result, measured = on_fox(styles=(painting_file("starry_night"),), relief=True, strength=0.9, steps=50)
     mesh, colors, heights = fox()[0], result[:, :3], result[:, 3:]
+    heights = heights * measured["relief_depth"] / mesh.unit / DEPTH
+
+    def lit(paint: Tensor, seed: int) -> Tensor:
+        maps = Pixel(1, 3, SIDE, SIDE, paint), Pixel(1, 1, SIDE, SIDE, heights)
+        return portrait(ReliefSkin(*maps, mesh, np.random.default_rng(seed)))[0]
+
     tiles = [
         ("colour alone", portrait(fixed(colors))[0]),
-        ("height alone", portrait(fixed(stretched(heights).expand(-1, 3, -1, -1)))[0]),
+        ("height alone, light 1", lit(torch.full_like(colors, 0.6), SEED)),
+        *((f"both, light {i}", lit(colors, SEED + i - 1)) for i in (1, 2)),
     ]
-    heights = heights * measured["relief_depth"] / mesh.unit / DEPTH
-    random = np.random.default_rng(SEED)
-    lit = ReliefSkin(Pixel(1, 3, SIDE, SIDE, colors), Pixel(1, 1, SIDE, SIDE, heights), mesh, random)
-    tiles += [(f"both, light {i}", portrait(lit)[0]) for i in (1, 2)]
     sheet("mesh_relief", tiles, 4, 256)
     depth = round(measured["relief_depth"] / mesh.unit / 2, 4)
     kept = {key: measured[key] for key in ("seam_ratio", "coverage", "style_distance")}
     return kept | {"depth of the relief, over the diagonal": depth}
-
-
-def stretched(values: Tensor) -> Tensor:
-    """`values` with all but their extremes spread over 0..1, for the eye."""
-    low, high = torch.quantile(values, torch.tensor([0.02, 0.98]))
-    return ((values - low) / (high - low)).clamp(0, 1)
 
 
 def mesh_style() -> Numbers:
