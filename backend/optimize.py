@@ -50,7 +50,7 @@ class Stage:
 
 # Most steps compose, on small views: what is wrong at large stays wrong, and no finer stage can mend it.
 STAGES: dict[str, tuple[Stage, ...]] = {
-    "draft": (Stage("composing", 4, 128, 90, 0.08), Stage("painting", 2, 160, 50, 0.04)),
+    "draft": (Stage("composing", 4, 128, 90, 0.1), Stage("painting", 2, 160, 60, 0.05)),
     "standard": (
         Stage("composing", 4, 128, 220, 0.06),
         Stage("painting", 2, 160, 110, 0.03),

@@ -21,8 +21,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 DIRECTIONS = 64  # of a sliced distance
 PIXELS = 2048  # that stand for a layer where all would be too many
 EPSILON = 1e-4  # of the mean variance, added to each: roots need it
-GRID = 28  # places along a view that are enough for the moments of its features
-REFRESH = 2  # steps between two looks at how one Gaussian becomes the other
+GRID = 56  # places along a view that are enough for the moments of its features
+FLAT = 1e-6  # of the style's squared covariance: directions with less vary too little to be carried over
 GAUSSIAN = 8.0  # brings that distance, which is small even for looks far apart, to the others' size
 
 
@@ -50,24 +50,20 @@ def gaussian_loss(style: Samples) -> Loss:
 
     |m − m*|² + tr(S + S* − 2 (S*^½ S S*^½)^½), the Bures metric, times GAUSSIAN, which it is for features
     that are all zero. The root is the least of (tr(A S) + tr(A⁻¹ S*)) / 2, where A is the map that carries
-    one Gaussian to the other; the averaged S moves slowly, so that the same A serves REFRESH steps.
+    one Gaussian to the other: with A held, its gradient is exact.
     """
     target = _mix([(_moments(features, None), share) for features, share in style])
     mean, covariance = _split(target)
     root = _root(covariance)
     size = (mean.square().sum() + torch.trace(covariance)).clamp_min(1e-12)
     average = MovingAverage()
-    step, carry, least = 0, root, torch.zeros(())
 
     def loss(features: Tensor, weights: Tensor) -> Tensor:
-        nonlocal step, carry, least
         features, weights = _thinned(features, weights)
         if not weights.any():
             return 0 * features.sum()
         found_mean, found = _split(average(_moments(features, weights)))
-        if step < REFRESH or step % REFRESH == 0:
-            carry, least = _transport(found.detach(), root)
-        step += 1
+        carry, least = _transport(found.detach(), root)
         spread = torch.trace(found) + torch.trace(covariance) - (carry * found).sum() - least
         return GAUSSIAN * ((found_mean - mean).square().sum() + spread) / size
 
@@ -193,7 +189,7 @@ def _transport(covariance: Tensor, root: Tensor) -> tuple[Tensor, Tensor]:
     """The map A (C, C) from a Gaussian of `covariance` to that of `root`², and tr(A⁻¹ root²)."""
     inner = (root @ covariance @ root).nan_to_num()  # the loss itself will tell of what is no number
     values, vectors = _eigen((inner + inner.T) / 2)
-    floor = 1e-10 * root.square().sum().square() / len(root)  # of what is flat, the map would be infinite
+    floor = FLAT * (root @ root).square().sum()
     roots = values.clamp_min(max(float(floor), 1e-30)).sqrt()
     half = root @ vectors
     return (half / roots) @ half.T, roots.sum()
