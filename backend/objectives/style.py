@@ -66,13 +66,15 @@ class MovingAverage:
     """Zero-debiased exponential average whose gradient is that of the newest value (Distill 2018)."""
 
     def __init__(self, decay: float = DECAY) -> None:
-        self.decay, self.weight, self.sum = decay, 0.0, torch.zeros(())
+        self.decay, self.sum = decay, torch.zeros(())
+        self.weight: Tensor | float = 0.0
 
-    def __call__(self, value: Tensor) -> Tensor:
-        """The average with `value` taken in; backward sees `value` alone."""
-        self.weight = self.decay * self.weight + 1 - self.decay
-        self.sum = self.decay * self.sum + (1 - self.decay) * value.detach()
-        return value + (self.sum / self.weight - value).detach()
+    def __call__(self, value: Tensor, shown: Tensor | float = 1.0) -> Tensor:
+        """The average with `value` taken in, unless `shown` is 0; backward sees `value` alone."""
+        share = (1 - self.decay) * shown
+        self.weight = (1 - share) * self.weight + share
+        self.sum = (1 - share) * self.sum + share * value.detach()
+        return value + (self.sum / (self.weight + 1e-12) - value).detach()
 
 
 def layer_mask(mask: Tensor, size: tuple[int, int], reach: int) -> Tensor:

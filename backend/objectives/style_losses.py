@@ -38,9 +38,8 @@ def gram_loss(style: Samples) -> Loss:
 
     def loss(features: Tensor, weights: Tensor) -> Tensor:
         features, weights = _thinned(features, weights)
-        return (
-            relative_error(average(gram(features, weights)), target) if weights.any() else 0 * features.sum()
-        )
+        shown = weights.any().float()
+        return relative_error(average(gram(features, weights), shown), target) * shown
 
     return loss
 
@@ -60,12 +59,11 @@ def gaussian_loss(style: Samples) -> Loss:
 
     def loss(features: Tensor, weights: Tensor) -> Tensor:
         features, weights = _thinned(features, weights)
-        if not weights.any():
-            return 0 * features.sum()
-        found_mean, found = _split(average(_moments(features, weights)))
+        shown = weights.any().float()
+        found_mean, found = _split(average(_moments(features, weights), shown))
         carry, least = _transport(found.detach(), root)
         spread = torch.trace(found) + torch.trace(covariance) - (carry * found).sum() - least
-        return GAUSSIAN * ((found_mean - mean).square().sum() + spread) / size
+        return GAUSSIAN * shown * ((found_mean - mean).square().sum() + spread) / size
 
     return loss
 
@@ -190,7 +188,7 @@ def _transport(covariance: Tensor, root: Tensor) -> tuple[Tensor, Tensor]:
     inner = (root @ covariance @ root).nan_to_num()  # the loss itself will tell of what is no number
     values, vectors = _eigen((inner + inner.T) / 2)
     floor = FLAT * (root @ root).square().sum()
-    roots = values.clamp_min(max(float(floor), 1e-30)).sqrt()
+    roots = values.clamp_min(floor.clamp_min(1e-30)).sqrt()
     half = root @ vectors
     return (half / roots) @ half.T, roots.sum()
 
