@@ -134,7 +134,7 @@ def mesh_relief() -> Numbers:
 def mesh_style() -> Numbers:
     """The Starry Night on the fox through its renderings, against a texture made without any."""
     starry = (painting_file("starry_night"),)
-    ours = on_fox(styles=starry, quality="draft")
+    ours = on_fox(styles=starry, quality="standard")
     other = on_fox(styles=starry, network="squeezenet", parameterization="fourier", strength=0.9, steps=60)
     vgg, style = network("vgg16"), painting("starry_night", 256)
     target = statistics([(look(vgg, style, vgg.style_layers), 1.0)])
