@@ -32,6 +32,7 @@ SMALLEST_VIEW = 32  # pixels a side; less shows a network nothing
 BANK = 40  # views of a stage; more are seldom seen twice, and each is memory
 AIMED = 10  # of those of the last stage, at what no view has seen
 VIEWS_PER_OBJECT = 3  # of a stage, at least
+PALETTE_STRIDE = 3  # of the pixels whose colours are counted
 RANGE_WEIGHT = 10.0  # keeps colours that a screen cannot show from growing
 NOISE = 0.7  # of the style's own band energy, in the start
 SPAN = 1.2  # a painting's shorter side, in square roots of the surface's area
@@ -344,7 +345,8 @@ class _Score:
             size = (seen[name].shape[2], seen[name].shape[3])
             weights = torch.cat([view.weigh(name, size, self.reach[name]) for view in batch])
             loss = loss + self.losses[name](seen[name], weights)
-        colors = moments(stack.permute(0, 2, 3, 1).reshape(-1, 3), (mask * facing).flatten())
+        few = stack[:, :, ::PALETTE_STRIDE, ::PALETTE_STRIDE].permute(0, 2, 3, 1).reshape(-1, 3)
+        colors = moments(few, (mask * facing)[:, ::PALETTE_STRIDE, ::PALETTE_STRIDE].flatten())
         loss = loss + palette_error(self.average(colors), self.palette)
         if self.content_weight:
             features = seen[self.network.content_layer]

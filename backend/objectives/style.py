@@ -6,6 +6,7 @@ Parameterizations", section "Style transfer onto 3-D" (moving averages over view
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,45 +17,86 @@ DECAY = 0.95
 PARTS = 8
 
 
+@dataclass(frozen=True)
+class Moments:
+    """Of weighted features: product (K, K), the mean outer product; mean (C,); square (), of the length.
+
+    The product is of the features along K axes, or of the C channels themselves.
+    """
+
+    product: Tensor
+    mean: Tensor
+    square: Tensor
+
+
 def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
     """(C, C) float32: mean outer product of `features` (B, C, H, W) over pixels.
 
     Pixels are weighted by `mask` (B, H, W), which may be all zero (then so is the result).
     """
-    flat = features.permute(0, 2, 3, 1).flatten(0, 2)  # no copy where channels come last
+    return moments(features, mask).product
+
+
+def moments(
+    features: Tensor, mask: Tensor | None = None, axes: Tensor | None = None, stride: int = 1
+) -> Moments:
+    """The moments of `features` (B, C, H, W), weighted by `mask` (B, H, W), `product` along `axes` (C, K).
+
+    With `stride` only of every second, third, … place, from a random one on. Float32; products are made in
+    bfloat16 where the features are.
+    """
+    y, x = torch.randint(stride, (2,)).tolist() if stride > 1 else (0, 0)
     if mask is None:
-        weights = torch.full_like(flat[:, :1], 1 / len(flat), dtype=torch.float32)
-    else:
-        weights = (mask / mask.sum().clamp_min(1e-6)).reshape(-1, 1)
-    found: Tensor = _Gram.apply(flat, weights.float())  # type: ignore[no-untyped-call]
-    return found
+        mask = features.new_ones(1, 1, 1, dtype=torch.float32).expand(-1, *features.shape[2:])
+        mask = mask.expand(len(features), -1, -1)
+    found: tuple[Tensor, ...] = _Moments.apply(features, mask, axes, (y, x), stride)  # type: ignore[no-untyped-call]
+    return Moments(*found)
 
 
-class _Gram(torch.autograd.Function):
-    """Fᵀ diag(w) F of F (N, C) and w (N, 1), one product back. In bfloat16 where F is, else float32."""
+class _Moments(torch.autograd.Function):
+    """Three sums over the same features with one pass back, whose gradient lies as convolutions have theirs."""
 
     @staticmethod
-    def forward(ctx: Any, flat: Tensor, weights: Tensor) -> Tensor:
-        ctx.like = flat.dtype
-        count = len(flat)
-        with torch.autocast(flat.device.type, enabled=False):
-            if flat.dtype != torch.bfloat16:
-                flat = flat.float()
-            weighted = flat * (weights * count).to(flat.dtype)  # of the order of F
-            ctx.save_for_backward(weighted)
-            if flat.dtype == torch.float32:
-                return weighted.T @ flat / count
+    def forward(
+        ctx: Any, features: Tensor, mask: Tensor, axes: Tensor | None, corner: tuple[int, int], stride: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        kind = torch.bfloat16 if features.dtype == torch.bfloat16 else torch.float32
+        places = (slice(None), slice(corner[0], None, stride), slice(corner[1], None, stride))
+        with torch.autocast(features.device.type, enabled=False):
+            weights = mask[places].float()
+            weights = weights / weights.sum().clamp_min(1e-6)
+            count = weights.numel()
+            root = (weights * count).sqrt().to(kind).reshape(-1, 1)  # so weighted, features keep their size
+            scaled = features.permute(0, 2, 3, 1)[places].to(kind).flatten(0, 2) * root
+            axes = None if axes is None else axes.to(kind)
+            along = scaled if axes is None else scaled @ axes
             # Sums of products are exact enough, but are rounded at the end: parts keep that error small.
-            number = max(1, min(PARTS, count // flat.shape[1]))
-            parts = zip(weighted.chunk(number), flat.chunk(number), strict=True)
-            return torch.stack([(a.T @ b).float() for a, b in parts]).sum(0) / count
+            number = 1 if kind == torch.float32 else max(1, min(PARTS, count // along.shape[1]))
+            product = torch.stack([(part.T @ part).float() for part in along.chunk(number)]).sum(0) / count
+            mean = (scaled * root).sum(0, dtype=torch.float32) / count
+            square = torch.linalg.vector_norm(scaled, dtype=torch.float32).square() / count
+        ctx.save_for_backward(scaled, along, root, axes)
+        ctx.shape, ctx.like, ctx.places, ctx.thin = features.shape, features.dtype, places, weights.shape
+        return product, mean, square
 
     @staticmethod
-    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None]:
-        (weighted,) = ctx.saved_tensors
-        with torch.autocast(weighted.device.type, enabled=False):
-            both = (outputs[0] + outputs[0].T) / len(weighted)
-            return (weighted @ both.to(weighted.dtype)).to(ctx.like), None
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None, None, None, None]:
+        scaled, along, root, axes = ctx.saved_tensors
+        product, mean, square = outputs
+        with torch.autocast(scaled.device.type, enabled=False):
+            both, kind = (product + product.T) / len(scaled), scaled.dtype
+            back = both.to(kind) if axes is None else both.to(kind) @ axes.T
+            found = along @ back
+            found.addcmul_(scaled, (2 * square / len(scaled)).to(kind))
+            found += root * (mean / len(scaled)).to(kind)
+            found *= root
+            found = found.to(ctx.like).view(*ctx.thin, -1)
+            if ctx.places[1].step > 1:
+                batch, channels, height, width = ctx.shape
+                whole = found.new_zeros(batch, height, width, channels)
+                whole[ctx.places] = found
+                found = whole
+        return found.permute(0, 3, 1, 2), None, None, None, None
 
 
 def relative_error(a: Tensor, b: Tensor) -> Tensor:

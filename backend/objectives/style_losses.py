@@ -8,20 +8,19 @@ the statistics agree. Each takes the past views into account where its statistic
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from .style import MovingAverage, gram, relative_error
+from .style import MovingAverage, gram, moments, relative_error
 
 Samples = list[tuple[Tensor, float]]
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 DIRECTIONS = 64  # of a sliced distance
 PIXELS = 2048  # that stand for a layer where all would be too many
-EPSILON = 1e-4  # of the mean variance, added to each: roots need it
-GRID = 56  # places along a view that are enough for the moments of its features
+RANK = 128
+GRID = 32  # places along a view that are enough for the moments of its features
 FLAT = 1e-6  # of the style's squared covariance: directions with less vary too little to be carried over
 GAUSSIAN = 8.0  # brings that distance, which is small even for looks far apart, to the others' size
 
@@ -37,9 +36,9 @@ def gram_loss(style: Samples) -> Loss:
     average = MovingAverage()
 
     def loss(features: Tensor, weights: Tensor) -> Tensor:
-        features, weights = _thinned(features, weights)
         shown = weights.any().float()
-        return relative_error(average(gram(features, weights), shown), target) * shown
+        found = moments(features, weights, stride=_stride(features)).product
+        return relative_error(average(found, shown), target) * shown
 
     return loss
 
@@ -48,22 +47,35 @@ def gaussian_loss(style: Samples) -> Loss:
     """Wasserstein-2 distance of Gaussians with the features' means and covariances, relative to the style's.
 
     |m − m*|² + tr(S + S* − 2 (S*^½ S S*^½)^½), the Bures metric, times GAUSSIAN, which it is for features
-    that are all zero. The root is the least of (tr(A S) + tr(A⁻¹ S*)) / 2, where A is the map that carries
-    one Gaussian to the other: with A held, its gradient is exact.
+    that are all zero. The root is exact in the RANK directions along which the style varies most; of the
+    rest its variance alone counts, as if it were the same in all of them: the eigenvectors of hundreds of
+    channels would take as long as the network.
     """
-    target = _mix([(_moments(features, None), share) for features, share in style])
-    mean, covariance = _split(target)
-    root = _root(covariance)
-    size = (mean.square().sum() + torch.trace(covariance)).clamp_min(1e-12)
+    means = _mix([(features.float().mean((0, 2, 3)), share) for features, share in style])
+    covariance = _mix([(gram(features), share) for features, share in style]) - torch.outer(means, means)
+    values, vectors = _eigen(covariance)
+    values = values.clamp_min(0)
+    size = (means.square().sum() + values.sum()).clamp_min(1e-12)
+    kept, rest = values[-RANK:], values[:-RANK].sum()
+    axes = vectors[:, -RANK:] * kept.sqrt()  # so that the product along them is S*^½ S S*^½
+    least = (FLAT * kept.square().sum()).clamp_min(1e-30)
+    few = len(values) <= RANK
     average = MovingAverage()
 
     def loss(features: Tensor, weights: Tensor) -> Tensor:
-        features, weights = _thinned(features, weights)
         shown = weights.any().float()
-        found_mean, found = _split(average(_moments(features, weights), shown))
-        carry, least = _transport(found.detach(), root)
-        spread = torch.trace(found) + torch.trace(covariance) - (carry * found).sum() - least
-        return GAUSSIAN * shown * ((found_mean - mean).square().sum() + spread) / size
+        found = moments(features, weights, None if few else axes, _stride(features))
+        product = axes.T @ found.product @ axes if few else found.product
+        seen = average(torch.cat([found.square[None], found.mean, product.flatten()]), shown)
+        square, mean, product = seen[0], seen[1 : 1 + len(means)], seen[1 + len(means) :].view(product.shape)
+        along = mean @ axes
+        inner = product - torch.outer(along, along)
+        variance = square - mean.square().sum()
+        spread = variance + values.sum() - _trace_of_root(inner, least) * 2
+        if not few:
+            left = variance - (inner.diagonal() / kept.clamp_min(1e-12 * size)).sum()
+            spread = spread - 2 * (left * rest).clamp_min(1e-12 * size.square()).sqrt()
+        return GAUSSIAN * shown * ((mean - means).square().sum() + spread) / size
 
     return loss
 
@@ -119,57 +131,25 @@ MAKERS: dict[str, Callable[[Samples], Loss]] = {
 }
 
 
-def _thinned(features: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Every second, third, … place, from a random one on: fine layers have far more than moments need."""
-    step = max(1, round(max(features.shape[2:]) / GRID))
-    if step == 1:
-        return features, weights
-    y, x = torch.randint(step, (2,)).tolist()
-    thin: Tensor = _Thin.apply(features, y, x, step)  # type: ignore[no-untyped-call]
-    return thin, weights[:, y::step, x::step]
-
-
-class _Thin(torch.autograd.Function):
-    """features[:, :, y::step, x::step], whose gradient lies in memory as convolutions have theirs."""
-
-    @staticmethod
-    def forward(ctx: Any, features: Tensor, y: int, x: int, step: int) -> Tensor:
-        ctx.shape, ctx.at = features.shape, (..., slice(y, None, step), slice(x, None, step))
-        return features[ctx.at]
-
-    @staticmethod
-    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None, None, None]:
-        (thin,) = outputs
-        whole = thin.new_empty(ctx.shape).to(memory_format=torch.channels_last).zero_()
-        whole[ctx.at] = thin
-        return whole, None, None, None
+def _stride(features: Tensor) -> int:
+    """Fine layers have far more places than moments need."""
+    return max(1, round(max(features.shape[2:]) / GRID))
 
 
 def _mix(values: list[tuple[Tensor, float]]) -> Tensor:
     return torch.stack([value * share for value, share in values]).sum(0)
 
 
-def _moments(features: Tensor, weights: Tensor | None) -> Tensor:
-    """(C, C + 1): the mean outer product, and the mean in the last column; both can be averaged."""
-    flat = features.float().permute(0, 2, 3, 1).flatten(0, 2)
-    if weights is None:
-        weights = torch.ones_like(features[:, 0], dtype=torch.float32)
-    mean = weights.flatten() @ flat / weights.sum().clamp_min(1e-6)
-    return torch.cat([gram(features, weights), mean[:, None]], 1)
+def _trace_of_root(matrix: Tensor, least: Tensor) -> Tensor:
+    """tr(M^½) of a symmetric `matrix` M, whose eigenvalues count as `least` at least.
 
-
-def _split(moments: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (C,) and covariance (C, C)."""
-    mean = moments[:, -1]
-    covariance = moments[:, :-1] - torch.outer(mean, mean)
-    floor = EPSILON * torch.trace(covariance).detach() / len(mean)
-    return mean, covariance + floor * torch.eye(len(mean), device=mean.device)
-
-
-def _root(matrix: Tensor) -> Tensor:
-    values, vectors = _eigen(matrix)
-    root: Tensor = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
-    return root
+    It is the least of (tr(B M) + tr(B⁻¹)) / 2, at B = M^-½: with B held, the gradient is exact.
+    """
+    with torch.no_grad():
+        values, vectors = _eigen(matrix.nan_to_num())  # the loss itself will tell of what is no number
+        roots = values.clamp_min(least).sqrt()
+        inverse = (vectors / roots) @ vectors.T
+    return ((inverse * matrix).sum() + roots.sum()) / 2
 
 
 def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
@@ -181,16 +161,6 @@ def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
     finally:
         torch.set_num_threads(threads)
     return values, vectors
-
-
-def _transport(covariance: Tensor, root: Tensor) -> tuple[Tensor, Tensor]:
-    """The map A (C, C) from a Gaussian of `covariance` to that of `root`², and tr(A⁻¹ root²)."""
-    inner = (root @ covariance @ root).nan_to_num()  # the loss itself will tell of what is no number
-    values, vectors = _eigen((inner + inner.T) / 2)
-    floor = FLAT * (root @ root).square().sum()
-    roots = values.clamp_min(floor.clamp_min(1e-30)).sqrt()
-    half = root @ vectors
-    return (half / roots) @ half.T, roots.sum()
 
 
 def _columns(features: Tensor) -> Tensor:
