@@ -1,4 +1,4 @@
-"""Gram style loss over many views of one surface.
+"""Statistics of features over many views of one surface.
 
 Gatys, Ecker, Bethge 2015 (Gram matrices); Mordvintsev et al. 2018, "Differentiable Image
 Parameterizations", section "Style transfer onto 3-D" (moving averages over views).
@@ -19,9 +19,10 @@ PARTS = 8
 
 @dataclass(frozen=True)
 class Moments:
-    """Of weighted features: product (K, K), the mean outer product; mean (C,); square (), of the length.
+    """Of weighted features, C channels each, all float32.
 
-    The product is of the features along K axes, or of the C channels themselves.
+    product (K, K): the mean outer product along K axes, or of the channels; mean (C,); square (): the mean
+    squared length.
     """
 
     product: Tensor
@@ -47,14 +48,13 @@ def moments(
     """
     y, x = torch.randint(stride, (2,)).tolist() if stride > 1 else (0, 0)
     if mask is None:
-        mask = features.new_ones(1, 1, 1, dtype=torch.float32).expand(-1, *features.shape[2:])
-        mask = mask.expand(len(features), -1, -1)
+        mask = torch.ones_like(features[:, 0], dtype=torch.float32)
     found: tuple[Tensor, ...] = _Moments.apply(features, mask, axes, (y, x), stride)  # type: ignore[no-untyped-call]
     return Moments(*found)
 
 
 class _Moments(torch.autograd.Function):
-    """Three sums over the same features with one pass back, whose gradient lies as convolutions have theirs."""
+    """Three sums over the same features; their gradient is one pass, laid out as convolutions like it."""
 
     @staticmethod
     def forward(

@@ -19,7 +19,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 DIRECTIONS = 64  # of a sliced distance
 PIXELS = 2048  # that stand for a layer where all would be too many
-RANK = 128
+RANK = 128  # directions in which two looks are compared one by one
 GRID = 32  # places along a view that are enough for the moments of its features
 FLAT = 1e-6  # of the style's squared covariance: directions with less vary too little to be carried over
 GAUSSIAN = 8.0  # brings that distance, which is small even for looks far apart, to the others' size

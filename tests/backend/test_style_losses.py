@@ -98,17 +98,31 @@ def test_every_loss_pulls_towards_the_style_and_leaves_out_what_has_no_weight(ki
     assert torch.isfinite(loss(seen, torch.zeros(2, 16, 16)))
 
 
-def test_thinned_features_and_their_gradient_are_those_of_a_slice():
-    features = torch.randn(2, 3, 109, 112, requires_grad=True)
-    torch.manual_seed(3)
-    thin, seen = style_losses._thinned(features, weights(features))
-    torch.manual_seed(3)
-    y, x = torch.randint(2, (2,)).tolist()
-    expected = features[:, :, y::2, x::2]
-    assert torch.equal(thin, expected)
-    assert seen.shape == (2, *expected.shape[2:])
-    found, wanted = (torch.autograd.grad(f.square().sum(), features)[0] for f in (thin, expected))
-    assert torch.equal(found, wanted)
+def test_the_rest_counts_by_its_variance_alone(monkeypatch):
+    """With the style's weak directions all alike, and those of what is seen, nothing is lost."""
+    strong, weak = torch.randn(1, 2, 30, 30) * 3, torch.randn(1, 6, 30, 30) * 0.2
+    style = whitened(torch.cat([strong, weak], 1))
+    seen = whitened(torch.cat([torch.randn(1, 2, 30, 30) * 2, torch.randn(1, 6, 30, 30) * 0.5], 1))
+    scale = (
+        torch.tensor([3, 2.5] + [0.2] * 6).view(1, 8, 1, 1),
+        torch.tensor([2, 1.5] + [0.5] * 6).view(1, 8, 1, 1),
+    )
+    style, seen = style * scale[0], seen * scale[1]
+    whole = style_losses.make("gaussian", [(style, 1.0)])(seen, weights(seen)).item()
+    monkeypatch.setattr(style_losses, "RANK", 2)
+    few = style_losses.make("gaussian", [(style, 1.0)])(seen, weights(seen)).item()
+    assert few == pytest.approx(whole, rel=1e-3)
+    assert style_losses.make("gaussian", [(style, 1.0)])(style, weights(style)).item() == pytest.approx(
+        0, abs=1e-3
+    )
+
+
+def whitened(features: torch.Tensor) -> torch.Tensor:
+    """`features` (1, C, H, W) with mean 0 and covariance 1, exactly."""
+    flat = features[0].flatten(1).double()
+    flat = flat - flat.mean(1, keepdim=True)
+    root = torch.linalg.cholesky(flat @ flat.T / flat.shape[1])
+    return torch.linalg.solve(root, flat).float().view_as(features)
 
 
 @pytest.mark.parametrize("kind", protocol.STYLE_LOSSES)
