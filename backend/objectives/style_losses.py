@@ -19,6 +19,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 DIRECTIONS = 64  # of a sliced distance
 PIXELS = 2048  # that stand for a layer where all would be too many
+LIFT = 1e-4  # of the mean variance
 RANK = 128  # directions in which two looks are compared one by one
 GRID = 32  # places along a view that are enough for the moments of its features
 FLAT = 1e-6  # of the style's squared covariance: directions with less vary too little to be carried over
@@ -146,21 +147,28 @@ def _trace_of_root(matrix: Tensor, least: Tensor) -> Tensor:
     It is the least of (tr(B M) + tr(B⁻¹)) / 2, at B = M^-½: with B held, the gradient is exact.
     """
     with torch.no_grad():
-        values, vectors = _eigen(matrix.nan_to_num())  # the loss itself will tell of what is no number
+        values, vectors = _eigen(
+            matrix.nan_to_num(0.0, 0.0, 0.0)
+        )  # the loss itself will tell of what is no number
         roots = values.clamp_min(least).sqrt()
         inverse = (vectors / roots) @ vectors.T
     return ((inverse * matrix).sum() + roots.sum()) / 2
 
 
 def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues and -vectors, on one thread: more gain nothing, and wait for ever on a busy machine."""
+    """Eigenvalues and -vectors, on one thread: more gain nothing, and wait for ever on a busy machine.
+
+    The diagonal is lifted meanwhile: LAPACK may fail where many channels are dead, and it changes nothing.
+    """
+    lift = (LIFT * matrix.diagonal().abs().mean()).clamp_min(1e-20)
+    lifted = matrix + lift * torch.eye(len(matrix), device=matrix.device)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        values, vectors = torch.linalg.eigh(matrix)
+        values, vectors = torch.linalg.eigh(lifted)
     finally:
         torch.set_num_threads(threads)
-    return values, vectors
+    return values - lift, vectors
 
 
 def _columns(features: Tensor) -> Tensor:

@@ -117,6 +117,17 @@ def test_the_rest_counts_by_its_variance_alone(monkeypatch):
     )
 
 
+def test_dead_channels_and_fewer_places_than_channels_do_no_harm():
+    style, seen = (torch.relu(torch.randn(1, 256, 6, 6)) for _ in range(2))
+    style[:, 10:200] = seen[:, 40:180] = 0
+    seen.requires_grad_()
+    found = style_losses.make("gaussian", [(style, 1.0)])(seen, weights(seen))
+    found.backward()
+    assert found.isfinite()
+    assert seen.grad.isfinite().all()
+    assert style_losses.make("gaussian", [(style, 1.0)])(style, weights(style)).item() < 0.01
+
+
 def whitened(features: torch.Tensor) -> torch.Tensor:
     """`features` (1, C, H, W) with mean 0 and covariance 1, exactly."""
     flat = features[0].flatten(1).double()
