@@ -19,7 +19,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 DIRECTIONS = 64  # of a sliced distance
 PIXELS = 2048  # that stand for a layer where all would be too many
-LIFT = 1e-4  # of the mean variance
+LIFT = 1e-4  # of the mean variance: what the diagonal is lifted by for its eigenvectors
 RANK = 128  # directions in which two looks are compared one by one
 GRID = 32  # places along a view that are enough for the moments of its features
 FLAT = 1e-6  # of the style's squared covariance: directions with less vary too little to be carried over
@@ -147,9 +147,8 @@ def _trace_of_root(matrix: Tensor, least: Tensor) -> Tensor:
     It is the least of (tr(B M) + tr(B⁻¹)) / 2, at B = M^-½: with B held, the gradient is exact.
     """
     with torch.no_grad():
-        values, vectors = _eigen(
-            matrix.nan_to_num(0.0, 0.0, 0.0)
-        )  # the loss itself will tell of what is no number
+        # The loss itself will tell of what is no number.
+        values, vectors = _eigen(matrix.nan_to_num(0.0, 0.0, 0.0))
         roots = values.clamp_min(least).sqrt()
         inverse = (vectors / roots) @ vectors.T
     return ((inverse * matrix).sum() + roots.sum()) / 2
