@@ -72,7 +72,12 @@ class _Moments(torch.autograd.Function):
             along = scaled if axes is None else scaled @ axes
             # Sums of products are exact enough, but are rounded at the end: parts keep that error small.
             number = 1 if kind == torch.float32 else max(1, min(PARTS, count // along.shape[1]))
-            product = torch.stack([(part.T @ part).float() for part in along.chunk(number)]).sum(0) / count
+            even = count // number * number
+            parts, left = along[:even].view(number, -1, along.shape[1]), along[even:]
+            product = (parts.mT @ parts).sum(0, dtype=torch.float32)
+            if len(left):
+                product += left.T @ left
+            product /= count
             mean = (scaled * root).sum(0, dtype=torch.float32) / count
             square = torch.linalg.vector_norm(scaled, dtype=torch.float32).square() / count
         ctx.save_for_backward(scaled, along, root, axes)

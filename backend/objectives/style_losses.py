@@ -22,6 +22,7 @@ PIXELS = 2048  # that stand for a layer where all would be too many
 LIFT = 1e-4  # of the mean variance: what the diagonal is lifted by for its eigenvectors
 RANK = 128  # directions in which two looks are compared one by one
 GRID = 32  # places along a view that are enough for the moments of its features
+LEFT = 1e-4  # of the style's mean square: the least that features are taken to vary in all the rest
 FLAT = 1e-6  # of the style's squared covariance: directions with less vary too little to be carried over
 GAUSSIAN = 8.0  # brings that distance, which is small even for looks far apart, to the others' size
 
@@ -57,26 +58,35 @@ def gaussian_loss(style: Samples) -> Loss:
     values, vectors = _eigen(covariance)
     values = values.clamp_min(0)
     size = (means.square().sum() + values.sum()).clamp_min(1e-12)
-    kept, rest = values[-RANK:], values[:-RANK].sum()
+    kept, rest, total = values[-RANK:].clamp_min(1e-12 * size), values[:-RANK].sum(), values.sum()
     axes = vectors[:, -RANK:] * kept.sqrt()  # so that the product along them is S*^½ S S*^½
     least = (FLAT * kept.square().sum()).clamp_min(1e-30)
     few = len(values) <= RANK
     average = MovingAverage()
 
     def loss(features: Tensor, weights: Tensor) -> Tensor:
-        shown = weights.any().float()
         found = moments(features, weights, None if few else axes, _stride(features))
-        product = axes.T @ found.product @ axes if few else found.product
-        seen = average(torch.cat([found.square[None], found.mean, product.flatten()]), shown)
-        square, mean, product = seen[0], seen[1 : 1 + len(means)], seen[1 + len(means) :].view(product.shape)
-        along = mean @ axes
-        inner = product - torch.outer(along, along)
-        variance = square - mean.square().sum()
-        spread = variance + values.sum() - _trace_of_root(inner, least) * 2
-        if not few:
-            left = variance - (inner.diagonal() / kept.clamp_min(1e-12 * size)).sum()
-            spread = spread - 2 * (left * rest).clamp_min(1e-12 * size.square()).sqrt()
-        return GAUSSIAN * shown * ((mean - means).square().sum() + spread) / size
+        with torch.no_grad():  # the gradient in closed form: autograd's would be a hundred tiny operations
+            shown = weights.any().float()
+            product = axes.T @ found.product @ axes if few else found.product
+            seen = average(torch.cat([found.square[None], found.mean, product.flatten()]), shown)
+            square, mean, flat = seen.tensor_split([1, 1 + len(means)])
+            product, square = flat.view_as(product), square[0]
+            along = mean @ axes
+            inner = product - torch.outer(along, along)
+            inverse, trace = _inverse_root(inner, least)
+            variance = square - mean.square().sum()
+            left = (variance - (inner.diagonal() / kept).sum()).clamp_min(LEFT * size)
+            # tr(M^½) is the least of (tr(B M) + tr(B⁻¹)) / 2, at B = M^-½: with B held, its slope is exact.
+            spread = variance + total - (inverse * inner).sum() - trace - 2 * (left * rest).sqrt()
+            pull = (rest / left).sqrt()
+            by_product = torch.diag(pull / kept) - inverse
+            by_mean = 2 * (pull * mean - means - axes @ (by_product @ along))
+            by_product = axes @ by_product @ axes.T if few else by_product
+            scale = GAUSSIAN * shown / size
+            value = scale * ((mean - means).square().sum() + spread)
+        slope = (by_product * found.product).sum() + by_mean @ found.mean + (1 - pull) * found.square
+        return value + scale * (slope - slope.detach())
 
     return loss
 
@@ -141,17 +151,12 @@ def _mix(values: list[tuple[Tensor, float]]) -> Tensor:
     return torch.stack([value * share for value, share in values]).sum(0)
 
 
-def _trace_of_root(matrix: Tensor, least: Tensor) -> Tensor:
-    """tr(M^½) of a symmetric `matrix` M, whose eigenvalues count as `least` at least.
-
-    It is the least of (tr(B M) + tr(B⁻¹)) / 2, at B = M^-½: with B held, the gradient is exact.
-    """
-    with torch.no_grad():
-        # The loss itself will tell of what is no number.
-        values, vectors = _eigen(matrix.nan_to_num(0.0, 0.0, 0.0))
-        roots = values.clamp_min(least).sqrt()
-        inverse = (vectors / roots) @ vectors.T
-    return ((inverse * matrix).sum() + roots.sum()) / 2
+def _inverse_root(matrix: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
+    """M^-½ of a symmetric `matrix` M, whose eigenvalues count as `least` at least, and the trace of M^½."""
+    # The loss itself will tell of what is no number.
+    values, vectors = _eigen(matrix.nan_to_num(0.0, 0.0, 0.0))
+    roots = values.clamp_min(least).sqrt()
+    return (vectors / roots) @ vectors.T, roots.sum()
 
 
 def _eigen(matrix: Tensor) -> tuple[Tensor, Tensor]:

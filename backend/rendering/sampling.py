@@ -62,13 +62,13 @@ class Taps:
     @cached_property
     def distinct(self) -> Tensor:
         """The rows that are read with a weight, each once, in order."""
-        rows = self.rows[self.weights > 0]
+        rows = self.rows.flatten()
         if not len(rows):
             return rows
         first = int(rows.min())
-        read = torch.zeros(int(rows.max()) - first + 1, dtype=torch.bool, device=rows.device)
-        read[rows - first] = True
-        return read.nonzero()[:, 0] + first
+        read = torch.zeros(int(rows.max()) - first + 2, dtype=torch.bool, device=rows.device)
+        read.index_fill_(0, (rows - first + 1).where(self.weights.flatten() > 0, 0), True)
+        return read[1:].nonzero()[:, 0] + first
 
 
 def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool, tiles: Tensor | None = None) -> Taps:

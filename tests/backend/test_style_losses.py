@@ -150,3 +150,21 @@ def test_views_that_show_nothing_leave_no_trace(kind):
     assert not seen.grad.any()
     torch.set_rng_state(state)
     assert loss(seen, weights(seen)).item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("rank", [3, 8])
+def test_gaussian_has_the_gradient_of_finite_differences_of_each_feature(monkeypatch, rank):
+    monkeypatch.setattr(style_losses, "RANK", rank)
+    style = torch.relu(torch.randn(1, 8, 30, 30) + 0.3)
+    seen = (2 * torch.rand(2, 8, 10, 10)).requires_grad_()
+
+    def value(features):
+        return style_losses.make("gaussian", [(style, 1.0)])(features, weights(features))
+
+    value(seen).backward()
+    for sign in torch.ones(2, 8, 10, 10), torch.randn(2, 8, 10, 10).sign():
+        towards = seen.grad.abs() * sign  # all of them, and about half against the others
+        towards = towards / towards.norm()
+        with torch.no_grad():
+            difference = (value(seen + 0.2 * towards) - value(seen - 0.2 * towards)).item() / 0.4
+        assert (seen.grad * towards).sum().item() == pytest.approx(difference, rel=0.01, abs=1e-4)
