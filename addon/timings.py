@@ -20,7 +20,7 @@ RECENT = 3  # of one kind that count: machines and versions change
 
 # For a guess where a quality was never tried. Of a style on a mesh: the steps, and the pixels that the
 # network looks at relative to Draft (backend/optimize.py, STAGES). Of all else: the steps (backend/dream.py).
-ON_MESH = {"draft": (150, 1.0), "standard": (400, 3.3), "final": (720, 12.9)}
+ON_MESH = {"draft": (140, 1.0), "standard": (380, 3.4), "final": (650, 12.6)}
 OTHER = {"draft": 80, "standard": 200, "final": 500}
 
 Record = dict[str, Any]

@@ -29,8 +29,9 @@ from .rendering.views import ViewMaker
 
 VIEWS_PER_STEP = 2
 SMALLEST_VIEW = 32  # pixels a side; less shows a network nothing
-BANK = 40  # views of a stage; more are seldom seen twice, and each is memory
-AIMED = 10  # of those of the last stage, at what no view has seen
+BANK = 40  # views that a stage keeps, each is memory
+RENEWED = 8  # of so many views drawn from a full bank, one is new and takes the oldest's place
+AIMED = 10  # of those that first fill the last stage's bank, at what no view has seen
 VIEWS_PER_OBJECT = 3  # of a stage, at least
 PALETTE_STRIDE = 3  # of the pixels whose colours are counted
 RANGE_WEIGHT = 10.0  # keeps colours that a screen cannot show from growing
@@ -40,27 +41,36 @@ SPAN = 1.2  # a painting's shorter side, in square roots of the surface's area
 
 @dataclass(frozen=True)
 class Stage:
-    """`steps` steps on views of `size` pixels, each pixel `scale` times as wide as at the finest."""
+    """`steps` steps on views of `size` pixels, each pixel `scale` times as wide as at the finest.
+
+    The network sees each view in so many `octaves`: as it is, at half its size, …
+    """
 
     name: str
     scale: float
     size: int
     steps: int
     rate: float
+    octaves: int = 1
+
+    @property
+    def pixels(self) -> float:
+        """What the network looks at of each view."""
+        return self.size**2 * sum(0.25**octave for octave in range(self.octaves))
 
 
 # Most steps compose, on small views: what is wrong at large stays wrong, and no finer stage can mend it.
 STAGES: dict[str, tuple[Stage, ...]] = {
-    "draft": (Stage("composing", 4, 128, 90, 0.1), Stage("painting", 2, 160, 60, 0.05)),
+    "draft": (Stage("composing", 4, 128, 90, 0.1), Stage("painting", 2, 160, 50, 0.05, 2)),
     "standard": (
         Stage("composing", 4, 128, 220, 0.06),
-        Stage("painting", 2, 160, 110, 0.03),
-        Stage("refining", 1, 224, 70, 0.02),
+        Stage("painting", 2, 160, 100, 0.03, 2),
+        Stage("refining", 1, 224, 60, 0.02, 2),
     ),
     "final": (
         Stage("composing", 4, 160, 320, 0.06),
-        Stage("painting", 2, 224, 200, 0.03),
-        Stage("refining", 1, 320, 200, 0.02),
+        Stage("painting", 2, 224, 180, 0.03, 2),
+        Stage("refining", 1, 320, 150, 0.02, 2),
     ),
 }
 
@@ -77,9 +87,7 @@ def stages(quality: str, steps: int | None, objects: int = 1) -> tuple[Stage, ..
     total = sum(stage.steps for stage in chosen)
     bounds = np.round(np.cumsum([0, *(stage.steps for stage in chosen)]) * steps / total).astype(int)
     shares = np.diff(bounds)
-    return tuple(
-        Stage(s.name, s.scale, s.size, int(n), s.rate) for s, n in zip(chosen, shares, strict=True) if n
-    )
+    return tuple(replace(stage, steps=int(n)) for stage, n in zip(chosen, shares, strict=True) if n)
 
 
 def more(quality: str, steps: int | None) -> tuple[Stage, ...]:
@@ -102,7 +110,7 @@ class Progress:
 
 @dataclass
 class Clock:
-    """Seconds by part: view, texture, network."""
+    """Seconds by part: set-up, views, sampling, network, texture, events."""
 
     parts: dict[str, float] = field(default_factory=dict)
     _since: float = field(default_factory=time.perf_counter)
@@ -124,14 +132,15 @@ class _View:
     facing: Tensor  # (H, W); 0 where nothing is painted
     outside: Tensor  # (P, 4): what shows besides the paint, and the paint's share; (P, 0): all is paint
     content: Tensor | None  # (1, C, h, w)
-    weights: dict[str, Tensor]  # of each layer's units, (1, h, w): filled as they come up
+    weights: dict[str, Tensor]  # of layers' units, (1, h, w): filled as they come up
 
-    def weigh(self, layer: str, size: tuple[int, int], reach: int) -> Tensor:
-        """(1, h, w): how much each unit of `layer` counts; see `layer_mask`."""
-        if layer not in self.weights:
+    def weigh(self, size: tuple[int, int], reach: int) -> Tensor:
+        """(1, h, w): how much each unit of a layer of `size` counts; see `layer_mask`."""
+        key = f"{size} {reach}"
+        if key not in self.weights:
             facing = F.adaptive_avg_pool2d(self.facing[None], size)
-            self.weights[layer] = layer_mask(self.mask[None], size, reach) * facing
-        return self.weights[layer]
+            self.weights[key] = layer_mask(self.mask[None], size, reach) * facing
+        return self.weights[key]
 
     def covered(self, size: tuple[int, int]) -> Tensor:
         """(1, h, w): how much of each unit of the content layer shows the surface."""
@@ -179,7 +188,7 @@ def paint(
     if outside is not None:
         content = torch.cat([content, outside[1] * (1 - outside[0]), outside[0]])
     content_rows = mipmaps(content.to(device), texture.levels)
-    work = [stage.steps * stage.size**2 for stage in plan]
+    work = sum(stage.steps * stage.pixels for stage in plan)
     start, done = time.perf_counter(), 0.0
     steps, step, level = sum(stage.steps for stage in plan), 0, 0
     at_once, shrunk = views_per_step, 1  # until memory runs out
@@ -187,10 +196,11 @@ def paint(
         width = pixel * stage.scale if framing == "surface" else AROUND / stage.size
         level = max(0, round(math.log2(width * texture.levels.size / mesh.texel) + 0.6))
         images = [(resize_shorter(image, style_span / width).to(device), w) for image, w in styles]
-        score = _Score(network, images, style_loss, content_weight)
+        score = _Score(network, images, style_loss, content_weight, stage.octaves)
         rest = unseen(level) if unseen and stage is plan[-1] and framing == "surface" else None
         views = ViewMaker(mesh, rasterizer, random, framing, device, grain)
         bank = _Bank(views, width, stage.size // shrunk, texture, content_rows, score, rest)
+        clock.lap("set-up")
         for k in range(stage.steps):
             loss = None
             while loss is None:
@@ -214,8 +224,8 @@ def paint(
             texture.step([view.taps for view in batch], stage.rate * _cooling(k / stage.steps), level)
             clock.lap("texture")
             step += 1
-            done += stage.size**2
-            fraction = done / sum(work)
+            done += stage.pixels
+            fraction = done / work
             left = (time.perf_counter() - start) * (1 / fraction - 1)
             report(Progress(stage.name, step, steps, fraction, left, loss))
             clock.lap("events")
@@ -228,7 +238,7 @@ def _cooling(done: float) -> float:
 
 
 class _Bank:
-    """The views of a stage, of `size` pixels a side, each `width` wide: made when asked for, then kept."""
+    """Views of a stage, of `size` pixels a side, each `width` wide: made when asked for, kept for a while."""
 
     def __init__(
         self,
@@ -245,18 +255,26 @@ class _Bank:
         self.count = max(BANK, VIEWS_PER_OBJECT * len(np.unique(make.mesh.objects)))
         self.rest = rest  # what the last views aim at
         self.views: list[_View] = []
+        self.drawn = 0  # from the full bank
 
     def draw(self, count: int, random: np.random.Generator) -> list[_View]:
-        """What a step looks at: `count` new views until there are enough, then random ones of those."""
-        batch = []
-        for _ in range(count):
-            if len(self.views) < self.count:
-                aim = self.rest.draw(random) if self.rest and len(self.views) >= self.count - AIMED else None
-                self.views.append(self._prepare(self.make(self.width * self.size, self.size, aim)))
-                batch.append(self.views[-1])
-            else:
-                batch.append(self.views[random.integers(self.count)])
-        return batch
+        """What a step looks at: `count` new views until there are enough, then mostly ones seen before.
+
+        A texture that only ever sees the same views comes to suit these, and no others.
+        """
+        return [self._next(random) for _ in range(count)]
+
+    def _next(self, random: np.random.Generator) -> _View:
+        if len(self.views) < self.count:
+            aim = self.rest.draw(random) if self.rest and len(self.views) >= self.count - AIMED else None
+            self.views.append(self._prepare(self.make(self.width * self.size, self.size, aim)))
+            return self.views[-1]
+        self.drawn += 1
+        if self.drawn % RENEWED:
+            return self.views[random.integers(self.count)]
+        oldest = (self.drawn // RENEWED - 1) % self.count
+        self.views[oldest] = self._prepare(self.make(self.width * self.size, self.size))
+        return self.views[oldest]
 
     def _prepare(self, seen: GBuffer) -> _View:
         reference, outside = None, seen.uv[:, :0]
@@ -293,25 +311,41 @@ def _learn(
 
 
 class _Score:
-    """The loss of one stage: style over the views so far, content view by view."""
+    """The loss of one stage: style over the views so far, in so many octaves; content view by view.
+
+    The octaves are those of Snelgrove 2017, "High-resolution multi-scale neural texture synthesis".
+    """
 
     def __init__(
-        self, network: Network, styles: list[tuple[Tensor, float]], style_loss: str, content_weight: float
+        self,
+        network: Network,
+        styles: list[tuple[Tensor, float]],
+        style_loss: str,
+        content_weight: float,
+        octaves: int,
     ) -> None:
         self.network, self.styles, self.content_weight = network, styles, content_weight
         self.layers = list(network.style_layers)
         self.reach = {name: network.layer(name).receptive_field // 10 for name in self.layers}
-        with torch.no_grad():
-            looks = [(self._look(image[None], self.layers), share) for image, share in styles]
-            self.losses = {
-                name: style_losses.make(style_loss, [(look[name], share) for look, share in looks])
-                for name in self.layers
-            }
+        least = min(min(image.shape[1:]) for image, _ in styles)
+        self.losses = [
+            self._octave(octave, style_loss)
+            for octave in range(octaves)
+            if not octave or least >> octave >= SMALLEST_VIEW
+        ]
         self.palette = torch.stack([moments(image.flatten(1).T) * w for image, w in styles]).sum(0)
         self.average = MovingAverage()
         self.mean = sum(
             (image.mean((1, 2)) * w for image, w in styles), torch.zeros((), device=styles[0][0].device)
         )
+
+    @torch.no_grad()
+    def _octave(self, octave: int, style_loss: str) -> dict[str, style_losses.Loss]:
+        looks = [(self._look(_halved(image[None], octave), self.layers), w) for image, w in self.styles]
+        return {
+            name: style_losses.make(style_loss, [(look[name], share) for look, share in looks])
+            for name in self.layers
+        }
 
     def _look(self, images: Tensor, layers: list[str]) -> dict[str, Tensor]:
         with mixed_precision(images.device):
@@ -341,10 +375,12 @@ class _Score:
         layers = [*self.layers, self.network.content_layer] if self.content_weight else self.layers
         seen = self._look(stack, layers)
         loss = excess * RANGE_WEIGHT
-        for name in self.layers:
-            size = (seen[name].shape[2], seen[name].shape[3])
-            weights = torch.cat([view.weigh(name, size, self.reach[name]) for view in batch])
-            loss = loss + self.losses[name](seen[name], weights)
+        for octave, losses in enumerate(self.losses):
+            found = self._look(_halved(stack, octave), self.layers) if octave else seen
+            for name in self.layers:
+                size = (found[name].shape[2], found[name].shape[3])
+                weights = torch.cat([view.weigh(size, self.reach[name] << octave) for view in batch])
+                loss = loss + losses[name](found[name], weights) / len(self.losses)
         few = stack[:, :, ::PALETTE_STRIDE, ::PALETTE_STRIDE].permute(0, 2, 3, 1).reshape(-1, 3)
         colors = moments(few, (mask * facing)[:, ::PALETTE_STRIDE, ::PALETTE_STRIDE].flatten())
         loss = loss + palette_error(self.average(colors), self.palette)
@@ -366,3 +402,8 @@ class _Score:
             height, width = image.shape[1:]
         y, x = random.integers(height - size + 1), random.integers(width - size + 1)
         return image[:, y : y + size, x : x + size]
+
+
+def _halved(images: Tensor, times: int) -> Tensor:
+    """`images` (B, 3, H, W) with their sides halved so many times."""
+    return F.avg_pool2d(images, 2**times) if times else images

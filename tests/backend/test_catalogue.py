@@ -47,7 +47,7 @@ def test_a_network_with_its_weights_has_the_same_layers(name):
 def test_guessed_times_grow_as_the_work_does():
     """A guess need not be exact, but the next quality must not surprise by a factor of two."""
     timings = of_addon("timings")
-    pixels = {q: sum(stage.steps * stage.size**2 for stage in optimize.STAGES[q]) for q in QUALITIES}
+    pixels = {q: sum(stage.steps * stage.pixels for stage in optimize.STAGES[q]) for q in QUALITIES}
     for quality in QUALITIES:
         steps, work = timings.ON_MESH[quality]
         assert 0.5 < work / (pixels[quality] / pixels["draft"]) < 2

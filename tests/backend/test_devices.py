@@ -89,7 +89,7 @@ def test_a_step_of_style_transfer(seen, style_loss):
         texture = Pyramid(torch.zeros(3, 64, 64), "cuda")
         texture.taps = lambda view: on_card(places.pop())
         styles = [(torch.zeros(3, 128, 128, device="cuda"), 1.0)]
-        score = optimize._Score(move(network), styles, style_loss, 0.0)
+        score = optimize._Score(move(network), styles, style_loss, 0.0, 2)
         rows = mipmaps(torch.zeros(3, 64, 64, device="cuda"), texture.levels)
         make = Made([on_card(view) for view in seen])
         bank = optimize._Bank(make, 0.01, 64, texture, rows, score, None)
