@@ -138,7 +138,8 @@ def qualities(numbers: dict[str, Any]) -> str:
     keys = "steps", "seconds", "processor_seconds", "style_distance", "content_distance"
     rows = [[name, *(n[key] for key in keys)] for name, n in numbers.items()]
     head = ["quality", "steps", "seconds", "of processor time", "style distance", "content distance"]
-    text = "## The three qualities\n\nThe fox, Starry Night, 1024².\n\n" + table(head, rows)
+    text = "## The three qualities\n\nThe fox with Starry Night, Suzanne with Composition VIII, 1024².\n\n"
+    text += table(head, rows)
     return text + figure("Draft, Standard and Final", "qualities.jpg")
 
 

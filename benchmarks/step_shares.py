@@ -16,7 +16,7 @@ from torch import Tensor
 from backend import networks, optimize
 from backend.networks import Network
 from backend.networks.network import mixed_precision
-from backend.optimize import BANK, VIEWS_PER_STEP, Stage
+from backend.optimize import BANK, RENEWED, VIEWS_PER_STEP, Stage
 
 from . import jobs
 from .results import record
@@ -51,9 +51,12 @@ def passes(network: Network, stage: Stage) -> float:
     """Seconds of a stage's passes: forward and backward each step, forward alone for each view's content."""
     layers = list(dict.fromkeys([*network.style_layers, network.content_layer]))
     images = torch.rand(VIEWS_PER_STEP, 3, stage.size, stage.size, device=DEVICE)
-    step = _median(lambda: _both(network, images.clone().requires_grad_(), layers))
+    octaves = [torch.nn.functional.avg_pool2d(images, 2**octave) for octave in range(stage.octaves)]
+    step = sum(_median(lambda i=i: _both(network, i.clone().requires_grad_(), layers)) for i in octaves)
     content = _median(lambda: _forward(network, images[:1], layers[-1:]))
-    return stage.steps * step + min(BANK, VIEWS_PER_STEP * stage.steps) * content
+    drawn = VIEWS_PER_STEP * stage.steps
+    made = min(BANK, drawn) + max(0, drawn - BANK) // RENEWED
+    return stage.steps * step + made * content
 
 
 def _forward(network: Network, images: Tensor, layers: list[str]) -> dict[str, Tensor]:

@@ -11,13 +11,15 @@ from .subjects import painting, subject
 
 MEASURES = ("style_distance", "content_distance", "seam_ratio", "seam_ratio_before", "coverage", "steps")
 SURFACES = (("fox", "starry_night"), ("suzanne", "composition_viii"), ("islands", "starry_night"))
+QUALITIES = ("draft", "standard", "final")
 
 
 def qualities() -> None:
-    """The fox in all three, and pictures of them side by side."""
-    for quality in ("draft", "standard", "final"):
-        done = jobs.paint(subject("fox"), painting("starry_night"), quality=quality)
-        record("qualities", {quality: _seconds(done) | {k: done[k] for k in MEASURES}})
+    """The fox and Suzanne in all three, and pictures of them side by side."""
+    for name, style in SURFACES[:2]:
+        for quality in QUALITIES:
+            done = jobs.paint(subject(name), painting(style), quality=quality)
+            record("qualities", {f"{name} {quality}": _seconds(done) | {k: done[k] for k in MEASURES}})
     pictures()
 
 
@@ -27,12 +29,13 @@ def _seconds(done: dict[str, Any]) -> dict[str, float]:
 
 def pictures() -> None:
     """docs/benchmarks/qualities.jpg, of the textures that the last run left."""
-    who = subject("fox")
     tiles = []
-    for quality in ("draft", "standard", "final"):
-        texture = jobs.texture(who, painting("starry_night"), quality=quality)
-        tiles.append((quality, portrait(who.mesh, texture, 448, "fox")))
-    sheet("qualities", tiles, 3)
+    for name, style in SURFACES[:2]:
+        who = subject(name)
+        for quality in QUALITIES:
+            texture = jobs.texture(who, painting(style), quality=quality)
+            tiles.append((f"{name}, {quality}", portrait(who.mesh, texture, 448, name)))
+    sheet("qualities", tiles, len(QUALITIES))
 
 
 def surfaces() -> None:
