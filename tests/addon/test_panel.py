@@ -303,7 +303,7 @@ def test_times_are_learnt_and_guessed(cube, settings, tmp_path, monkeypatch):
     for odd in ({"tiles": [{"name": "a"}, {"name": "b"}]}, {"resume": "resume.npz"}):
         report(tmp_path / "job", "draft", 900, **odd)
     assert labels()[0] == "Draft   0:20"
-    settings.steps = 40
+    settings.steps = 38
     assert labels()[1] == "Standard   ≈ 0:06"
     settings.mode = "dream"
     assert labels() == ["Draft", "Standard", "Final"]
