@@ -61,16 +61,20 @@ class Stage:
 
 # Most steps compose, on small views: what is wrong at large stays wrong, and no finer stage can mend it.
 STAGES: dict[str, tuple[Stage, ...]] = {
-    "draft": (Stage("composing", 4, 128, 90, 0.1), Stage("painting", 2, 160, 50, 0.05, 2)),
+    "draft": (
+        Stage("composing", 4, 128, 80, 0.08),
+        Stage("painting", 2, 160, 36, 0.04, 2),
+        Stage("refining", 1, 192, 20, 0.03, 2),
+    ),
     "standard": (
         Stage("composing", 4, 128, 220, 0.06),
         Stage("painting", 2, 160, 100, 0.03, 2),
         Stage("refining", 1, 224, 60, 0.02, 2),
     ),
     "final": (
-        Stage("composing", 4, 160, 320, 0.06),
-        Stage("painting", 2, 224, 180, 0.03, 2),
-        Stage("refining", 1, 320, 150, 0.02, 2),
+        Stage("composing", 4, 128, 500, 0.06),
+        Stage("painting", 2, 160, 260, 0.03, 2),
+        Stage("refining", 1, 224, 160, 0.02, 2),
     ),
 }
 
