@@ -32,7 +32,8 @@ LADDER: tuple[dict[str, Any], ...] = (
     {"quality": "draft", "steps": 20},
     {"quality": "draft", "steps": 45},
     {"quality": "draft"},
-    {"quality": "draft", "steps": 180},
+    {"quality": "draft", "steps": 160},
+    {"quality": "draft", "steps": 200},
     {"quality": "standard"},
 )
 PROBE = 5  # steps of the peer beside ours
