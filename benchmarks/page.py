@@ -129,14 +129,14 @@ def step_shares(n: dict[str, Any]) -> str:
 
 The loop of a Standard job on the fox at 1024² takes {n["loop_seconds"]} s; the network's forward and
 backward passes alone, on batches of the same shapes, {n["network_alone_seconds"]} s:
-{n["not_the_network"]:.0%} is not the network. The loop's parts (where a job's own clock says `network`,
+{n["not_the_network"]:.1%} is not the network. The loop's parts (where a job's own clock says `network`,
 the statistics and the gradient of the look-ups are in it): {parts}.
 """
 
 
 def qualities(numbers: dict[str, Any]) -> str:
     keys = "steps", "seconds", "processor_seconds", "style_distance", "content_distance"
-    rows = [[name, *(n[key] for key in keys)] for name, n in numbers.items()]
+    rows = [[name, *("–" if n[key] is None else n[key] for key in keys)] for name, n in numbers.items()]
     head = ["quality", "steps", "seconds", "of processor time", "style distance", "content distance"]
     text = "## The three qualities\n\nThe fox with Starry Night, Suzanne with Composition VIII, 1024².\n\n"
     text += table(head, rows)
