@@ -1,4 +1,4 @@
-"""Measure: `python -m benchmarks [PIECE …]`, by default all but half of the peer's runs and a job at 8192².
+"""Measure: `python -m benchmarks [PIECE …]`, by default all but what LONG names.
 
 Every piece writes its section of docs/benchmarks/results.json as it goes, then the page is put together.
 """
@@ -17,12 +17,18 @@ PIECES: dict[str, Callable[[], None]] = {
     "texture_size": texture_size.measure,
     "texture_size:8192": lambda: texture_size.whole_job(8192),
     "step_shares": step_shares.measure,
-    "qualities": surfaces.qualities,
+    "qualities:fox": lambda: surfaces.qualities("fox", "starry_night"),
+    "qualities:suzanne": lambda: surfaces.qualities("suzanne", "composition_viii"),
     "surfaces": surfaces.surfaces,
     "circles": circles.measure,
     "style_losses": losses.measure,
 }
-LONG = ["texture_size:8192", *(f"time_to_quality:{a}:{b}" for a, b in time_to_quality.PAIRS[2:])]
+LONG = [
+    "texture_size:8192",
+    "qualities:suzanne",
+    "style_losses",
+    *(f"time_to_quality:{a}:{b}" for a, b in time_to_quality.PAIRS[2:]),
+]
 
 
 def main(names: list[str]) -> None:

@@ -14,8 +14,9 @@ from matplotlib import pyplot
 
 INTRO = """# Benchmarks
 
-`make bench` measures all of this on the machine that it runs on (about 45 minutes on two cores; `make
-bench-all` adds two more of the peer's runs and a job at 8192²) and writes this page; `benchmarks/` says
+`make bench` measures this on the machine that it runs on (about 45 minutes on two cores; `make bench-all`
+adds two more of the peer's runs, a job at 8192², Suzanne in the three qualities and the losses against each
+other) and writes this page; `benchmarks/` says
 how each number is taken, and [results.json](benchmarks/results.json) has them all, each with its machine.
 Nothing here is asserted by a test. The fox in the pictures: model by PixelMannen, rigging by @tomkranis,
 conversion by @AsoboStudio with @scurest, CC-BY 4.0. Style distance, seam ratio and coverage are those of
@@ -140,7 +141,9 @@ def qualities(numbers: dict[str, Any]) -> str:
     head = ["quality", "steps", "seconds", "of processor time", "style distance", "content distance"]
     text = "## The three qualities\n\nThe fox with Starry Night, Suzanne with Composition VIII, 1024².\n\n"
     text += table(head, rows)
-    return text + figure("Draft, Standard and Final", "qualities.jpg")
+    return text + "".join(
+        figure(f"Draft, Standard and Final, {name}", f"qualities_{name}.jpg") for name in ("fox", "suzanne")
+    )
 
 
 def surfaces(numbers: dict[str, Any]) -> str:

@@ -14,28 +14,19 @@ SURFACES = (("fox", "starry_night"), ("suzanne", "composition_viii"), ("islands"
 QUALITIES = ("draft", "standard", "final")
 
 
-def qualities() -> None:
-    """The fox and Suzanne in all three, and pictures of them side by side."""
-    for name, style in SURFACES[:2]:
-        for quality in QUALITIES:
-            done = jobs.paint(subject(name), painting(style), quality=quality)
-            record("qualities", {f"{name} {quality}": _seconds(done) | {k: done[k] for k in MEASURES}})
-    pictures()
+def qualities(name: str, style: str) -> None:
+    """A mesh in all three, and a picture of them side by side: docs/benchmarks/qualities_NAME.jpg."""
+    who, tiles = subject(name), []
+    for quality in QUALITIES:
+        done = jobs.paint(who, painting(style), quality=quality)
+        record("qualities", {f"{name} {quality}": _seconds(done) | {k: done[k] for k in MEASURES}})
+        texture = jobs.texture(who, painting(style), quality=quality)
+        tiles.append((quality, portrait(who.mesh, texture, 448, name)))
+    sheet(f"qualities_{name}", tiles, len(QUALITIES))
 
 
 def _seconds(done: dict[str, Any]) -> dict[str, float]:
     return {"seconds": done["seconds"]["job"], "processor_seconds": done["seconds"]["processor"]}
-
-
-def pictures() -> None:
-    """docs/benchmarks/qualities.jpg, of the textures that the last run left."""
-    tiles = []
-    for name, style in SURFACES[:2]:
-        who = subject(name)
-        for quality in QUALITIES:
-            texture = jobs.texture(who, painting(style), quality=quality)
-            tiles.append((f"{name}, {quality}", portrait(who.mesh, texture, 448, name)))
-    sheet("qualities", tiles, len(QUALITIES))
 
 
 def surfaces() -> None:

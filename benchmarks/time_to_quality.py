@@ -33,7 +33,6 @@ LADDER: tuple[dict[str, Any], ...] = (
     {"quality": "draft", "steps": 45},
     {"quality": "draft"},
     {"quality": "draft", "steps": 160},
-    {"quality": "draft", "steps": 200},
     {"quality": "standard"},
 )
 PROBE = 5  # steps of the peer beside ours
