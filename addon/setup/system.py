@@ -15,6 +15,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,10 @@ OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 LONGEST_WINDOWS_PATH = 259
 DEEPEST_FILE = 150
 
-NO_WINDOW = getattr(subprocess, "CREATENO_WINDOW", 0)
+
+NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 _SHORT_SECONDS = 120
+PATIENCE = 3.0  # seconds
 
 
 def python_in(folder: Path, system: str = SYSTEM) -> Path:
@@ -246,10 +249,12 @@ def remove_tree(folder: Path) -> None:
 
 @contextlib.contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, or raise SetupError at once if another process does.
+    """Hold the lock file `path`, or raise SetupError if another process does, for PATIENCE seconds from now.
 
-    The system frees it when the holder ends, however it ends.
+    The system frees it when the holder ends, however it ends; but a program that the holder was just
+    starting as it was killed has it too, until it runs: on a busy machine for most of a second.
     """
+    until = time.monotonic() + PATIENCE
     while True:
         try:
             handle = path.open("a")
@@ -262,6 +267,9 @@ def lock(path: Path) -> Iterator[None]:
             _take(handle.fileno())
         except OSError:
             handle.close()
+            if time.monotonic() < until:
+                time.sleep(0.05)
+                continue
             raise SetupError(
                 "Another Blender or terminal is setting up this environment.",
                 "Wait until it has finished, then try again.",

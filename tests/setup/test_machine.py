@@ -43,19 +43,6 @@ def state(plan: Plan) -> environment.Record:
     )
 
 
-def wait_for_the_lock(plan: Plan) -> None:
-    """A process killed while it starts another leaves it the lock, until that one has come into its own."""
-    until = time.monotonic() + 20
-    while True:
-        try:
-            with system.lock(environment.lock_of(plan.folder)):
-                return
-        except SetupError:
-            if time.monotonic() > until:
-                raise
-        time.sleep(0.05)
-
-
 def site_packages(plan: Plan) -> Path:
     return next(plan.folder.glob("**/site-packages"))
 
@@ -109,7 +96,6 @@ def test_killed_at_any_state_it_resumes(plan: Plan, cut_at: str):
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     driver.stdout.close()
-    wait_for_the_lock(plan)
 
     record = state(plan)
     assert record.state == environment.BROKEN
