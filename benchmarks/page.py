@@ -17,9 +17,9 @@ INTRO = """# Benchmarks
 `make bench` measures this on the machine that it runs on (about 45 minutes on two cores; `make bench-all`
 adds two more of the peer's runs, a job at 8192², Suzanne in the three qualities and the losses against each
 other) and writes this page; `benchmarks/` says how each number is taken, and
-[results.json](benchmarks/results.json) has them all, each with its machine. Nothing here is asserted by a test. The fox in the pictures: model by PixelMannen, rigging by @tomkranis,
-conversion by @AsoboStudio with @scurest, CC-BY 4.0. Style distance, seam ratio and coverage are those of
-a job's report: `backend/report.py`.
+[results.json](benchmarks/results.json) has them all, each with its machine. Nothing here is asserted by a
+test. The fox in the pictures: model by PixelMannen, rigging by @tomkranis, conversion by @AsoboStudio with
+@scurest, CC-BY 4.0. Style distance, seam ratio and coverage are those of a job's report: `backend/report.py`.
 """
 
 
