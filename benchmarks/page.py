@@ -129,8 +129,8 @@ def step_shares(n: dict[str, Any]) -> str:
 
 The loop of a Standard job on the fox at 1024² takes {n["loop_seconds"]} s; the network's forward and
 backward passes alone, on batches of the same shapes, {n["network_alone_seconds"]} s:
-{n["not_the_network"]:.1%} is not the network. The loop's parts (where a job's own clock says `network`,
-the statistics and the gradient of the look-ups are in it): {parts}.
+{n["not_the_network"]:.1%} is not the network. The loop's parts (`score` is the network with all around it:
+look-ups, statistics, gradients): {parts}.
 """
 
 

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from backend import networks, optimize
+from backend.bank import BANK, RENEWED
 from backend.networks import Network
 from backend.networks.network import mixed_precision
-from backend.optimize import BANK, RENEWED, VIEWS_PER_STEP, Stage
+from backend.optimize import VIEWS_PER_STEP, Stage
 
 from . import jobs
 from .results import record
@@ -33,7 +34,7 @@ def measure() -> None:
     done = jobs.paint(subject("fox"), painting("starry_night"))
     after = [passes(network, stage) for stage in plan]
     alone = sum((a + b) / 2 for a, b in zip(before, after, strict=True))
-    parts = {part: done["seconds"][part] for part in ("views", "sampling", "network", "texture", "events")}
+    parts = {part: done["seconds"][part] for part in ("views", "score", "texture", "events")}
     loop = sum(parts.values())
     record(
         "step_shares",
@@ -54,8 +55,8 @@ def passes(network: Network, stage: Stage) -> float:
     octaves = [torch.nn.functional.avg_pool2d(images, 2**octave) for octave in range(stage.octaves)]
     step = sum(_median(lambda i=i: _both(network, i.clone().requires_grad_(), layers)) for i in octaves)
     content = _median(lambda: _forward(network, images[:1], layers[-1:]))
-    drawn = VIEWS_PER_STEP * stage.steps
-    made = min(BANK, drawn) + max(0, drawn - BANK) // RENEWED
+    filling = min(stage.steps, -(-BANK // VIEWS_PER_STEP))
+    made = VIEWS_PER_STEP * (filling + (stage.steps - filling) // RENEWED)
     return stage.steps * step + made * content
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .style import relative_error
+from .style import MovingAverage, relative_error
+from .style_losses import Loss
 
 
 def moments(colors: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -21,3 +22,18 @@ def palette_error(found: Tensor, wanted: Tensor) -> Tensor:
     covariances = [m[1:, 1:] - torch.outer(m[0, 1:], m[0, 1:]) for m in (found, wanted)]
     shift = (found[0, 1:] - wanted[0, 1:]).square().sum()
     return relative_error(*covariances) + shift / torch.trace(covariances[1]).clamp_min(1e-4)
+
+
+def palette_loss(styles: list[tuple[Tensor, float]]) -> Loss:
+    """The `palette_error` of views' colours so far, for images (3, H, W) with their shares.
+
+    It takes colors (B, 3, h, w) and weights (B, h, w) as if they were the features of an only layer.
+    """
+    wanted = torch.stack([moments(image.flatten(1).T) * share for image, share in styles]).sum(0)
+    average = MovingAverage()
+
+    def loss(colors: list[Tensor], weights: list[Tensor]) -> Tensor:
+        found = moments(colors[0].permute(0, 2, 3, 1).flatten(0, 2), weights[0].flatten())
+        return palette_error(average(found), wanted)
+
+    return loss

@@ -38,70 +38,93 @@ def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
     return moments(features, mask).product
 
 
-def moments(
-    features: Tensor, mask: Tensor | None = None, axes: Tensor | None = None, stride: int = 1
-) -> Moments:
+def moments(features: Tensor, mask: Tensor | None = None, axes: Tensor | None = None) -> Moments:
     """The moments of `features` (B, C, H, W), weighted by `mask` (B, H, W), `product` along `axes` (C, K).
 
-    With `stride` only of every second, third, … place, from a random one on. Float32; products are made in
-    bfloat16 where the features are.
+    Float32; products are made in bfloat16 where the features are.
     """
-    y, x = torch.randint(stride, (2,)).tolist() if stride > 1 else (0, 0)
     if mask is None:
         mask = torch.ones_like(features[:, 0], dtype=torch.float32)
-    found: tuple[Tensor, ...] = _Moments.apply(features, mask, axes, (y, x), stride)  # type: ignore[no-untyped-call]
+    found: tuple[Tensor, ...] = _Moments.apply(features, mask, axes)  # type: ignore[no-untyped-call]
     return Moments(*found)
 
 
 class _Moments(torch.autograd.Function):
-    """Three sums over the same features; their gradient is one pass, laid out as convolutions like it."""
+    """Three weighted sums over the same features; their gradient is one product and one sum."""
 
     @staticmethod
     def forward(
-        ctx: Any, features: Tensor, mask: Tensor, axes: Tensor | None, corner: tuple[int, int], stride: int
+        ctx: Any, features: Tensor, mask: Tensor, axes: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         kind = torch.bfloat16 if features.dtype == torch.bfloat16 else torch.float32
-        places = (slice(None), slice(corner[0], None, stride), slice(corner[1], None, stride))
         with torch.autocast(features.device.type, enabled=False):
-            weights = mask[places].float()
-            weights = weights / weights.sum().clamp_min(1e-6)
-            count = weights.numel()
-            root = (weights * count).sqrt().to(kind).reshape(-1, 1)  # so weighted, features keep their size
-            scaled = features.permute(0, 2, 3, 1)[places].to(kind).flatten(0, 2) * root
+            weights = mask.float().flatten()
+            weights = weights * (len(weights) / weights.sum().clamp_min(1e-6))  # so features keep their size
+            flat, light = features.permute(0, 2, 3, 1).to(kind).flatten(0, 2), weights.to(kind)[:, None]
             axes = None if axes is None else axes.to(kind)
-            along = scaled if axes is None else scaled @ axes
-            # Sums of products are exact enough, but are rounded at the end: parts keep that error small.
-            number = 1 if kind == torch.float32 else max(1, min(PARTS, count // along.shape[1]))
-            even = count // number * number
-            parts, left = along[:even].view(number, -1, along.shape[1]), along[even:]
-            product = (parts.mT @ parts).sum(0, dtype=torch.float32)
-            if len(left):
-                product += left.T @ left
-            product /= count
-            mean = (scaled * root).sum(0, dtype=torch.float32) / count
-            square = torch.linalg.vector_norm(scaled, dtype=torch.float32).square() / count
-        ctx.save_for_backward(scaled, along, root, axes)
-        ctx.shape, ctx.like, ctx.places, ctx.thin = features.shape, features.dtype, places, weights.shape
+            along = flat if axes is None else flat @ axes
+            heavy = torch.cat([along * light, light], 1)
+            product = _mean_product(along, heavy[:, :-1])
+            mean = _mean_product(light, flat)[0]
+            square = torch.linalg.vector_norm(flat, dim=1).float().square() @ weights / len(weights)
+        ctx.save_for_backward(flat, heavy, axes)
+        ctx.shape, ctx.like = features.shape, features.dtype
         return product, mean, square
 
     @staticmethod
-    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None, None, None, None]:
-        scaled, along, root, axes = ctx.saved_tensors
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None, None]:
+        flat, heavy, axes = ctx.saved_tensors
         product, mean, square = outputs
-        with torch.autocast(scaled.device.type, enabled=False):
-            both, kind = (product + product.T) / len(scaled), scaled.dtype
-            back = both.to(kind) if axes is None else both.to(kind) @ axes.T
-            found = along @ back
-            found.addcmul_(scaled, (2 * square / len(scaled)).to(kind))
-            found += root * (mean / len(scaled)).to(kind)
-            found *= root
-            found = found.to(ctx.like).view(*ctx.thin, -1)
-            if ctx.places[1].step > 1:
-                batch, channels, height, width = ctx.shape
-                whole = found.new_zeros(batch, height, width, channels)
-                whole[ctx.places] = found
-                found = whole
-        return found.permute(0, 3, 1, 2), None, None, None, None
+        with torch.autocast(flat.device.type, enabled=False):
+            kind = flat.dtype
+            both = (product + product.T).to(kind)
+            along = both if axes is None else both @ axes.T
+            found = heavy @ (torch.cat([along, mean.to(kind)[None]]) / len(flat))
+            found.addcmul_(flat, heavy[:, -1:] * (2 * square / len(flat)).to(kind))
+        batch, channels, height, width = ctx.shape
+        return found.to(ctx.like).view(batch, height, width, channels).permute(0, 3, 1, 2), None, None
+
+
+def _mean_product(a: Tensor, b: Tensor) -> Tensor:
+    """(I, J) float32: the mean outer product of rows of `a` (N, I) and `b` (N, J).
+
+    Its sums are exact enough in bfloat16, but are rounded at the end: parts keep that error small.
+    """
+    count = len(a)
+    number = 1 if a.dtype == torch.float32 else max(1, min(PARTS, count // max(a.shape[1], 1)))
+    even = count // number * number
+    parts = (values[:even].view(number, -1, values.shape[1]) for values in (a, b))
+    first, second = parts
+    total = (first.mT @ second).sum(0, dtype=torch.float32)
+    if even < count:
+        total += a[even:].T @ b[even:]
+    return total / count
+
+
+def thinned(features: Tensor, stride: int, corner: tuple[int, int]) -> Tensor:
+    """Of `features` (B, C, H, W) every so many-th row and column, from `corner` on."""
+    if stride == 1:
+        return features
+    found: Tensor = _Thinned.apply(features, stride, corner)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _Thinned(torch.autograd.Function):
+    """A slice whose gradient is laid out as convolutions like it, in memory that autograd may add to."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, stride: int, corner: tuple[int, int]) -> Tensor:
+        ctx.shape, ctx.places = features.shape, (..., *(slice(start, None, stride) for start in corner))
+        return features[ctx.places].contiguous(memory_format=torch.channels_last)
+
+    @staticmethod
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None, None]:
+        (found,) = outputs
+        whole = torch.empty(
+            ctx.shape, dtype=found.dtype, device=found.device, memory_format=torch.channels_last
+        ).zero_()
+        whole[ctx.places] = found
+        return whole, None, None
 
 
 def relative_error(a: Tensor, b: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from backend import canvases, networks, optimize, protocol
 from backend.imagine import look
+from backend.lanes import in_turn
 from backend.objectives.objective import Seen
 from backend.objectives.of_job import objective_of
 from backend.parameterizations.pyramid import Pyramid
@@ -27,6 +28,7 @@ from backend.rendering.gbuffer import GBuffer
 from backend.rendering.sampling import Taps, mipmaps
 from backend.rendering.texels import locate
 from backend.rendering.views import ViewMaker
+from backend.score import _loss
 
 CPU = torch.device("cpu")
 
@@ -89,15 +91,17 @@ def test_a_step_of_style_transfer(seen, style_loss):
         texture = Pyramid(torch.zeros(3, 64, 64), "cuda")
         texture.taps = lambda view: on_card(places.pop())
         styles = [(torch.zeros(3, 128, 128, device="cuda"), 1.0)]
-        score = optimize._Score(move(network), styles, style_loss, 0.0, 2)
+        score = optimize.Score(move(network), styles, style_loss, 0.0, 2)
         rows = mipmaps(torch.zeros(3, 64, 64, device="cuda"), texture.levels)
         make = Made([on_card(view) for view in seen])
-        bank = optimize._Bank(make, 0.01, 64, texture, rows, score, None)
-        batch = bank.draw(2, np.random.default_rng(0))
-        loss = score(texture, batch, np.random.default_rng(0), optimize.Clock())
+        bank = optimize.Bank(make, 0.01, 64, texture, rows, score, None)
+        batch = bank.draw(2, np.random.default_rng(0), in_turn)
+        papers = [score._paper(view.seen.size, np.random.default_rng(0)) for view in batch]
+        look = score._look(texture, list(zip(batch, papers, strict=True)), (0.3, 0.6), 0.5)
+        losses = [_loss(part, [look])[0] for part in score.losses]  # no gradients without a card
         texture.step([view.taps for view in batch], 0.1, 1)
         features = score.content_features(torch.zeros(1, 3, 64, 64, device="cuda"))
-        for result in (loss, features, texture.rows, texture.texture(), texture.seen()):
+        for result in (*losses, look.own, features, texture.rows, texture.texture(), texture.seen()):
             assert result.device.type == "cuda"
 
 

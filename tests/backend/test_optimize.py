@@ -7,10 +7,14 @@ import pytest
 import torch
 from meshes import sphere
 
-from backend import networks, optimize
+from backend import bank, networks, optimize
+from backend.lanes import in_turn, lanes
+from backend.objectives import style_losses
 from backend.parameterizations.pyramid import Pyramid
+from backend.protocol import STYLE_LOSSES
 from backend.rendering.sampling import mipmaps
 from backend.rendering.views import ViewMaker
+from backend.score import Score, _halved
 
 CPU = torch.device("cpu")
 
@@ -20,9 +24,9 @@ def network():
     return networks.load("alexnet", CPU, average_pooling=True)
 
 
-def score_of(network, side: int, octaves: int) -> optimize._Score:
+def score_of(network, side: int, octaves: int) -> Score:
     torch.manual_seed(0)
-    return optimize._Score(network, [(torch.rand(3, side, side), 1.0)], "gaussian", 0.0, octaves)
+    return Score(network, [(torch.rand(3, side, side), 1.0)], "gaussian", 0.0, octaves)
 
 
 def test_steps_are_shared_out_and_nothing_else_changes():
@@ -39,15 +43,38 @@ def test_a_full_bank_is_renewed_little_by_little(network):
     texture = Pyramid(torch.zeros(3, 64, 64))
     views = ViewMaker(mesh, "embree", random)
     rows = mipmaps(torch.zeros(3, 64, 64), texture.levels)
-    bank = optimize._Bank(views, 0.02, 32, texture, rows, score_of(network, 64, 1), None)
-    drawn = [view for _ in range(optimize.BANK) for view in bank.draw(3, random)]
-    first = drawn[: optimize.BANK]
-    assert len({id(view) for view in first}) == optimize.BANK
-    later = len(drawn) - optimize.BANK
-    assert len({id(view) for view in drawn}) == optimize.BANK + later // optimize.RENEWED
-    assert len(bank.views) == optimize.BANK
-    replaced = [view for view in first if all(view is not kept for kept in bank.views)]
-    assert [id(view) for view in replaced] == [id(view) for view in first[: len(replaced)]]
+    kept = bank.Bank(views, 0.02, 32, texture, rows, score_of(network, 64, 1), None)
+    filling, later = bank.BANK // 2, 3 * bank.RENEWED + 1
+    drawn = [kept.draw(2, random, in_turn) for _ in range(filling + later)]
+    first = [view for batch in drawn[:filling] for view in batch]
+    assert len({id(view) for view in first}) == bank.BANK
+    new = [batch for batch in drawn[filling:] if not any(view is old for old in first for view in batch)]
+    later_on = [*first[6:], *(view for batch in new[:3] for view in batch)]
+    assert [id(view) for view in kept.views] == [id(view) for view in later_on]
+    assert len({id(view) for batch in drawn for view in batch}) == bank.BANK + 3 * 2
+
+
+@pytest.mark.parametrize("style_loss", STYLE_LOSSES)
+def test_views_side_by_side_teach_what_they_teach_in_turn(network, style_loss):
+    mesh = sphere(2)
+    style = torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(1))
+    gradients, values = [], []
+    for side_by_side in (1, 2, 2):
+        torch.manual_seed(0)
+        random = np.random.default_rng(0)
+        texture = Pyramid(torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(2)))
+        score = Score(network, [(style, 1.0)], style_loss, 1.0, 2)
+        rows = mipmaps(texture.texture(), texture.levels)
+        kept = bank.Bank(ViewMaker(mesh, "embree", random), 0.02, 64, texture, rows, score, None)
+        with lanes(side_by_side) as each:
+            batch = kept.draw(2, random, each)
+            values.append(score.learn(texture, batch, 1.0, random, each).item())
+        gradients.append(texture.gradient)
+    alone, together, again = gradients
+    assert torch.equal(together, again)
+    assert values[0] == pytest.approx(values[1], rel=1e-3)
+    assert alone.any()
+    assert (alone - together).norm() < 0.02 * alone.norm()  # products are rounded on other threads' borders
 
 
 def test_octaves_compare_what_is_large(network):
@@ -56,16 +83,17 @@ def test_octaves_compare_what_is_large(network):
     blocks = (
         torch.nn.functional.avg_pool2d(score.styles[0][0], 2).repeat_interleave(2, 1).repeat_interleave(2, 2)
     )
-    far, near = (
-        sum(
-            float(losses[name](features, torch.ones(1, *features.shape[2:])))
-            for name, features in network(optimize._halved(blocks[None], octave), score.layers).items()
-        )
-        for octave, losses in reversed(list(enumerate(score.losses)))
-    )
-    assert far < 0.01 * near
+
+    def distance(octave: int) -> float:
+        samples = score._samples(octave)
+        features = network(_halved(blocks[None], octave), score.layers)
+        seen = [features[name] for name, _ in samples]
+        loss = style_losses.make("gaussian", list(samples.values()))
+        return float(loss(seen, [torch.ones(1, *found.shape[2:]) for found in seen]))
+
+    assert distance(1) < 0.01 * distance(0)
 
 
 def test_a_painting_too_small_to_halve_is_compared_as_it_is(network):
-    assert len(score_of(network, 96, 2).losses) == 2
-    assert len(score_of(network, 40, 2).losses) == 1
+    assert score_of(network, 96, 2).octaves == [0, 1]
+    assert score_of(network, 40, 2).octaves == [0]

@@ -8,7 +8,7 @@ import torch
 
 from backend.objectives.content import content_error
 from backend.objectives.palette import moments, palette_error
-from backend.objectives.style import DECAY, MovingAverage, gram, layer_mask, relative_error
+from backend.objectives.style import DECAY, MovingAverage, gram, layer_mask, relative_error, thinned
 from backend.objectives.style import moments as feature_moments
 
 
@@ -59,20 +59,15 @@ def test_a_masked_gram_is_that_of_the_pixels_left():
     assert not gram(features, torch.zeros(1, 4, 4)).any()
 
 
-@pytest.mark.parametrize("stride", [1, 3])
 @pytest.mark.parametrize("count", [None, 2])
-def test_moments_of_features_and_their_gradient_are_those_of_a_slice(stride, count):
+def test_moments_of_features_and_their_gradient_are_those_of_plain_sums(count):
     features = torch.randn(2, 5, 13, 11, requires_grad=True)
     mask, axes = torch.rand(2, 13, 11), None if count is None else torch.randn(5, count)
-    torch.manual_seed(3)
-    found = feature_moments(features, mask, axes, stride)
-    torch.manual_seed(3)
-    y, x = torch.randint(stride, (2,)).tolist()
-    thin = features[:, :, y::stride, x::stride].permute(0, 2, 3, 1).reshape(-1, 5)
-    share = mask[:, y::stride, x::stride].reshape(-1, 1)
-    share = share / share.sum()
-    along = thin if axes is None else thin @ axes
-    wanted = (share * along).T @ along, (share * thin).sum(0), (share * thin.square()).sum()
+    found = feature_moments(features, mask, axes)
+    flat = features.permute(0, 2, 3, 1).reshape(-1, 5)
+    share = mask.reshape(-1, 1) / mask.sum()
+    along = flat if axes is None else flat @ axes
+    wanted = (share * along).T @ along, (share * flat).sum(0), (share * flat.square()).sum()
     pulls = [torch.randn_like(value) for value in wanted]
     gradients = []
     for values in ((found.product, found.mean, found.square), wanted):
@@ -81,6 +76,21 @@ def test_moments_of_features_and_their_gradient_are_those_of_a_slice(stride, cou
         pulled = sum((value * pull).sum() for value, pull in zip(values, pulls, strict=True))
         gradients.append(torch.autograd.grad(pulled, features)[0])
     assert torch.allclose(*gradients, atol=1e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_thinned_features_and_their_gradient_are_those_of_a_slice(stride):
+    features = torch.randn(2, 5, 13, 11, requires_grad=True)
+    pull = torch.randn_like(features)
+    found, wanted = thinned(features, stride, (1, 2)), features[:, :, 1::stride, 2::stride]
+    if stride == 1:
+        wanted = features
+    assert torch.equal(found, wanted)
+    gradients = [
+        torch.autograd.grad((values * values).sum() + (features * pull).sum(), features)[0]
+        for values in (found, wanted)
+    ]
+    assert torch.allclose(*gradients)
 
 
 def test_relative_error_is_that():

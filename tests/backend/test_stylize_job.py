@@ -401,18 +401,18 @@ def test_a_picture_that_is_none_is_refused_by_name(what, name, run, tmp_path):
 
 def test_layers_and_views_are_those_of_the_job(tmp_path, monkeypatch):
     drawn, seen = [], []
-    draw, look = optimize._Bank.draw, optimize._Score.__init__
+    draw, look = optimize.Bank.draw, optimize.Score.__init__
 
-    def count(self, views, random):
+    def count(self, views, random, each):
         drawn.append(views)
-        return draw(self, views, random)
+        return draw(self, views, random, each)
 
     def note(self, *arguments):
         look(self, *arguments)
         seen.append(self.layers)
 
-    monkeypatch.setattr(optimize._Bank, "draw", count)
-    monkeypatch.setattr(optimize._Score, "__init__", note)
+    monkeypatch.setattr(optimize.Bank, "draw", count)
+    monkeypatch.setattr(optimize.Score, "__init__", note)
     do(folder_of(tmp_path), replace(JOB, layers=("relu1_1", "relu3_1"), views=3))
     assert set(drawn) == {3}
     assert {tuple(layers) for layers in seen} == {("relu1_1", "relu3_1")}

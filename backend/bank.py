@@ -1,0 +1,76 @@
+"""The views of a stage: made when asked for, kept for a while, with all about them that does not change."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .lanes import Each
+from .parameterizations.pyramid import Pyramid
+from .rendering.gbuffer import GBuffer
+from .rendering.sampling import gather, taps
+from .rendering.unseen import Unseen
+from .rendering.views import ViewMaker
+from .score import Score, View
+
+BANK = 40  # views that a stage keeps, each is memory
+RENEWED = 8  # of so many steps with a full bank, one looks at new views, which take the oldest's place
+AIMED = 10  # of those that first fill the last stage's bank, at what no view has seen
+VIEWS_PER_OBJECT = 3  # of a stage, at least
+
+
+class Bank:
+    """Views of a stage, of `size` pixels a side, each `width` wide: made when asked for, kept for a while."""
+
+    def __init__(
+        self,
+        make: ViewMaker,
+        width: float,
+        size: int,
+        texture: Pyramid,
+        content_rows: Tensor,
+        score: Score,
+        rest: Unseen | None,
+    ) -> None:
+        self.make, self.width, self.size = make, width, size
+        self.texture, self.content_rows, self.score = texture, content_rows, score
+        self.count = max(BANK, VIEWS_PER_OBJECT * len(np.unique(make.mesh.objects)))
+        self.rest = rest  # what the last views aim at
+        self.views: list[View] = []
+        self.steps = 0  # with a full bank
+
+    def draw(self, count: int, random: np.random.Generator, each: Each) -> list[View]:
+        """What a step looks at: `count` new views until there are enough, then mostly ones seen before.
+
+        A texture that only ever sees the same views comes to suit these, and no others.
+        """
+        if len(self.views) < self.count:
+            new = self._made(count, random, each)
+            self.views += new
+            return new
+        self.steps += 1
+        if self.steps % RENEWED:
+            return [self.views[i] for i in random.integers(len(self.views), size=count)]
+        self.views = [*self.views[count:], *self._made(count, random, each)]
+        return self.views[-count:]
+
+    def _made(self, count: int, random: np.random.Generator, each: Each) -> list[View]:
+        size = self.size
+        left = self.count - len(self.views)
+        aims = [self.rest.draw(random) if self.rest and 0 < left - i <= AIMED else None for i in range(count)]
+        return each(self._prepare, [self.make(self.width * size, size, aim) for aim in aims])
+
+    def _prepare(self, seen: GBuffer) -> View:
+        reference, outside = None, seen.uv[:, :0]
+        weights = seen.facing[:, None]
+        if self.score.content_weight or self.content_rows.shape[1] > 3:
+            where = taps(seen.uv, seen.footprint, self.texture.levels, False, seen.tiles)
+            content, outside = gather(self.content_rows, where).tensor_split([3], dim=1)
+        if self.score.content_weight:
+            paper = self.score.mean[:, None, None].expand(3, seen.size, seen.size)
+            reference = self.score.content_features(seen.image(content, paper)[None])
+        if outside.shape[1]:
+            weights = weights * outside[:, 3:]
+        facing = seen.image(weights, torch.zeros(1, seen.size, seen.size, device=seen.uv.device))[0]
+        return View(seen, self.texture.taps(seen), seen.mask.float(), facing, outside, reference, {})
