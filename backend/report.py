@@ -30,11 +30,16 @@ FRAME_SIDE = 192  # pixels along the shorter side of frames that are compared
 
 
 def held_out_views(
-    mesh: Mesh, rasterizer: str, window: float, device: torch.device, grain: float = 0.0
+    mesh: Mesh,
+    rasterizer: str,
+    window: float,
+    device: torch.device,
+    grain: float = 0.0,
+    count: int | None = None,
 ) -> list[Any]:
-    """VIEWS G-buffers that depend on the mesh alone; of many objects more, one of each."""
+    """`count` (VIEWS) G-buffers that depend on the mesh alone; of many objects more, one of each."""
     make = ViewMaker(mesh, rasterizer, np.random.default_rng(SEED), device=device, grain=grain)
-    return [make(window, SIZE) for _ in range(max(VIEWS, len(np.unique(mesh.objects))))]
+    return [make(window, SIZE) for _ in range(max(count or VIEWS, len(np.unique(mesh.objects))))]
 
 
 class Judge:
@@ -50,13 +55,14 @@ class Judge:
         device: torch.device,
         grain: float = 0.0,
         painted: Tensor | None = None,
+        views: int | None = None,
     ) -> None:
         """`pixel`: width of a view's pixel; `span`: of the styles' shorter side, both in the mesh's units.
 
         `grain`: the angle at which views show the mesh's directions. `painted` (1, tiles · S, S): how far
         each texel counts.
         """
-        self.views = held_out_views(mesh, rasterizer, pixel * SIZE, device, grain)
+        self.views = held_out_views(mesh, rasterizer, pixel * SIZE, device, grain, views)
         self.masks = [view.mask.float() for view in self.views]
         if painted is not None:
             levels = levels_of(painted)

@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib
 
+from .judging import AWAY, VIEWS
 from .results import known
 from .subjects import FIGURES, ROOT
 
@@ -145,6 +146,21 @@ def qualities(numbers: dict[str, Any]) -> str:
     )
 
 
+def near_and_far(numbers: dict[str, Any]) -> str:
+    def shown(value: float | list[float]) -> str:
+        return f"{value[0]} ± {value[1]}" if isinstance(value, list) else f"{value}"
+
+    ways = ", ".join(f"{away}: {pixels:g}" for away, pixels in AWAY.items())
+    text = f"""### From near and far
+
+The style distance again, on {VIEWS} views whose pixels are so many times as wide as those of the finest stage
+({ways}); a report has 16 of 1.5. "Painting" is what pieces of the painting itself get on the same views, with
+the deviation from draw to draw: what differs by less may be no different.
+"""
+    rows = [[name, *(shown(n[away]) for away in AWAY)] for name, n in numbers.items()]
+    return text + "\n" + table(["", *AWAY], rows)
+
+
 def surfaces(numbers: dict[str, Any]) -> str:
     keys = "seam_ratio", "seam_ratio_before", "coverage", "style_distance"
     rows = [[name, *(n[key] for key in keys)] for name, n in numbers.items()]
@@ -192,5 +208,14 @@ another network), so it leans towards the Gram loss: the pictures count as much.
 
 SECTIONS = {
     f.__name__: f
-    for f in (time_to_quality, texture_size, step_shares, qualities, surfaces, circles, style_losses)
+    for f in (
+        time_to_quality,
+        texture_size,
+        step_shares,
+        qualities,
+        near_and_far,
+        surfaces,
+        circles,
+        style_losses,
+    )
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import jobs
+from .judging import near_and_far
 from .pictures import portrait, sheet
 from .results import record
 from .subjects import painting, subject
@@ -16,12 +17,14 @@ QUALITIES = ("draft", "standard", "final")
 
 def qualities(name: str, style: str) -> None:
     """A mesh in all three, and a picture of them side by side: docs/benchmarks/qualities_NAME.jpg."""
-    who, tiles = subject(name), []
+    who, textures = subject(name), {}
     for quality in QUALITIES:
         done = jobs.paint(who, painting(style), quality=quality)
         record("qualities", {f"{name} {quality}": _seconds(done) | {k: done[k] for k in MEASURES}})
-        texture = jobs.texture(who, painting(style), quality=quality)
-        tiles.append((quality, portrait(who.mesh, texture, 448, name)))
+        textures[quality] = jobs.texture(who, painting(style), quality=quality)
+    for looked, numbers in near_and_far(who, painting(style), textures).items():
+        record("near_and_far", {f"{name} {looked}": numbers})
+    tiles = [(quality, portrait(who.mesh, texture, 448, name)) for quality, texture in textures.items()]
     sheet(f"qualities_{name}", tiles, len(QUALITIES))
 
 

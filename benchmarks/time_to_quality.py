@@ -7,19 +7,14 @@ its steps times the faster of these, so that both sides of the ratio know the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
-from backend import report
 from backend.images import read_image
-from backend.stylize import JUDGED_PIXEL
 
 from . import jobs, lucid_recipe
+from .judging import judge, style_distance
 from .results import record
-from .subjects import DEVICE, SCRATCH, Subject, painting, scales, subject
+from .subjects import SCRATCH, painting, scales, subject
 
 PAIRS = (
     ("fox", "starry_night"),
@@ -32,7 +27,7 @@ LADDER: tuple[dict[str, Any], ...] = (
     {"quality": "draft", "steps": 20},
     {"quality": "draft", "steps": 45},
     {"quality": "draft"},
-    {"quality": "draft", "steps": 160},
+    {"quality": "draft", "steps": 200},
     {"quality": "standard"},
 )
 PROBE = 5  # steps of the peer beside ours
@@ -41,11 +36,14 @@ PROBE = 5  # steps of the peer beside ours
 def measure(name: str, style_name: str) -> None:
     """Run the peer to its end (or find it there), then ours, and record both curves."""
     who, style = subject(name), painting(style_name)
-    pixel, span = scales(who, style)
-    distance = judge(who, style, pixel, span)
+    _, span = scales(who, style)
+    judged = judge(who, style)
     folder = SCRATCH / "lucid" / f"{name}_{style_name}"
     run = lucid_recipe.peer(who, style, span, folder)
-    peer = [(step, distance(read_image(folder / f"{step:03}.png", "", ""))) for step in sorted(run.pictures)]
+    peer = [
+        (step, style_distance(judged, read_image(folder / f"{step:03}.png", "", "")))
+        for step in sorted(run.pictures)
+    ]
     probe = lucid_recipe.Recipe(who, style, span)
     probe.steps(1)
     beside = [probe.timed(PROBE)]
@@ -76,10 +74,3 @@ def measure(name: str, style_name: str) -> None:
             }
         },
     )
-
-
-def judge(who: Subject, style: Path, pixel: float, span: float) -> Callable[[Tensor], float]:
-    """Style distance of a texture, exactly as a job's report takes it."""
-    picture = read_image(style, "painting", "styles")
-    judged = report.Judge(who.mesh, "embree", [(picture, 1.0)], JUDGED_PIXEL * pixel, span, DEVICE)
-    return lambda texture: judged.style_distance(judged.look(texture))

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 import torch
 
 from backend import report
 from backend.rendering.texels import locate
-from benchmarks import jobs, lucid_recipe, page, pictures, results, subjects, surfaces, time_to_quality
+from benchmarks import (
+    jobs,
+    judging,
+    lucid_recipe,
+    page,
+    pictures,
+    results,
+    subjects,
+    surfaces,
+    time_to_quality,
+)
 
 
 @pytest.fixture
@@ -55,10 +66,37 @@ def test_the_peer_comes_nearer_to_the_style(small, monkeypatch):
     monkeypatch.setattr(lucid_recipe, "VIEW", 128)
     who, style = subjects.subject("fox"), subjects.painting("starry_night")
     span = subjects.scales(who, style)[1]
-    distance = time_to_quality.judge(who, style, 0.01, span)
-    start = distance(lucid_recipe.Recipe(who, style, span).picture())
+    picture = jobs.read_image(style, "", "")
+    judged = report.Judge(who.mesh, "embree", [(picture, 1.0)], 0.015, span, torch.device("cpu"))
+    start = judging.style_distance(judged, lucid_recipe.Recipe(who, style, span).picture())
     lucid_recipe.peer(who, style, span, small / "run")
-    assert distance(jobs.read_image(small / "run" / "014.png", "", "")) < start
+    assert judging.style_distance(judged, jobs.read_image(small / "run" / "014.png", "", "")) < start
+
+
+def test_pieces_of_what_is_even_are_all_alike(small):
+    who = subjects.subject("fox")
+    judged = judging.judge(who, subjects.painting("starry_night"), views=3)
+    even, no_deviation = judging.of_pieces(judged, torch.full((3, 40, 300), 0.5))
+    assert no_deviation < 1e-6
+    picture = jobs.read_image(subjects.painting("starry_night"), "", "")
+    own, deviation = judging.of_pieces(judged, picture)
+    assert deviation > 0.001
+    assert own < even
+
+
+def test_the_qualities_are_judged_from_near_and_far(small, monkeypatch):
+    monkeypatch.setattr(judging, "VIEWS", 3)
+    monkeypatch.setattr(jobs, "paint", partial(jobs.paint, steps=2))
+    monkeypatch.setattr(jobs, "texture", partial(jobs.texture, steps=2))
+    surfaces.qualities("fox", "starry_night")
+    found = json.loads(results.PATH.read_text(encoding="utf-8"))["near_and_far"]
+    for looked in (*surfaces.QUALITIES, "painting"):
+        assert list(found[f"fox {looked}"]) == list(judging.AWAY)
+    assert all(found[f"fox {quality}"]["near"] > 0 for quality in surfaces.QUALITIES)
+    page.write()
+    text = (small / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert "From near and far" in text
+    assert (small / "docs" / "benchmarks" / "qualities_fox.jpg").stat().st_size < 300_000
 
 
 def test_time_to_quality_and_surfaces_end_on_the_page(small, monkeypatch):
