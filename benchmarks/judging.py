@@ -14,7 +14,7 @@ from backend.stylize import JUDGED_PIXEL
 
 from .subjects import DEVICE, Subject, scales
 
-AWAY = {"near": 1.0, "middle": 2.0, "far": 4.0}  # widths of a view's pixel, in those of the finest stage
+AWAY = {"near": 1.0, "far": 2.0}  # widths of a view's pixel, in those of the finest stage
 VIEWS = 48  # of each; chance is felt in the few of a report
 TRIES = 4
 
@@ -37,16 +37,16 @@ def of_pieces(judged: report.Judge, painting: Tensor) -> tuple[float, float]:
 
     Mean and deviation of TRIES draws. It is not 0, as pieces do not hold all, and end at the silhouette.
     """
-    whole = torch.cat([painting, painting.flip(2)], 2)  # tiled without edges, where it is too small
+    whole = torch.cat([painting, painting.flip(2)], 2)  # goes on without edges, where it is too small
     whole = torch.cat([whole, whole.flip(1)], 1)
-    whole = whole.repeat(1, *(-(-report.SIZE // side) for side in whole.shape[1:]))
-    limits = [max(side, report.SIZE) for side in painting.shape[1:]]
+    whole = whole.repeat(1, *(2 + report.SIZE // side for side in whole.shape[1:]))
+    starts = [side - report.SIZE + 1 if side >= report.SIZE else side for side in painting.shape[1:]]
     paper = judged.paper[:, None, None]
     found = []
     for seed in range(TRIES):
         random, looks = np.random.default_rng(seed), []
         for mask in judged.masks:
-            y, x = (random.integers(limit - report.SIZE + 1) for limit in limits)
+            y, x = (random.integers(start) for start in starts)
             piece = whole[:, y : y + report.SIZE, x : x + report.SIZE]
             looks.append(judged.network((piece * mask + paper * (1 - mask))[None], report.LAYERS))
         found.append(judged.style_distance(looks))
