@@ -30,22 +30,21 @@ def lanes(count: int) -> Iterator[Each]:
 
     A large convolution gains as much from a second core within it as beside it; the hundreds of small
     operations around it gain only beside it. Waits for all, and raises the first thing's error. Meanwhile
-    the caller too has one lane's threads: those of more would wait for its next operation, spinning.
+    the caller has one thread: more would wait for its next operation, spinning, where lanes want to work.
     """
     threads = torch.get_num_threads()
     count = min(count, threads)
     if count < 2:
         yield in_turn
         return
-    share = threads // count
-    with ThreadPoolExecutor(count, "lane", torch.set_num_threads, (share,)) as pool:
+    with ThreadPoolExecutor(count, "lane", torch.set_num_threads, (threads // count,)) as pool:
 
         def each(work: Callable[[Thing], Result], things: Iterable[Thing]) -> list[Result]:
             futures = [pool.submit(work, thing) for thing in things]
             wait(futures)
             return [future.result() for future in futures]
 
-        torch.set_num_threads(share)
+        torch.set_num_threads(1)
         try:
             yield each
         finally:
