@@ -126,13 +126,21 @@ def texture_size(n: dict[str, Any]) -> str:
 
 def step_shares(n: dict[str, Any]) -> str:
     parts = ", ".join(f"{name} {seconds} s" for name, seconds in n["parts"].items())
-    return f"""## What a step is
+    rows = [
+        [way, n[f"loop_{key}"], n[f"network_alone_{key}"], f"{n[share]:.1%}"]
+        for way, key, share in (
+            ("by the clock", "seconds", "not_the_network"),
+            ("of processor time", "processor_seconds", "not_the_network_by_processor_time"),
+        )
+    ]
+    text = """## What a step is
 
-The loop of a Standard job on the fox at 1024² takes {n["loop_seconds"]} s; the network's forward and
-backward passes alone, on batches of the same shapes, {n["network_alone_seconds"]} s:
-{n["not_the_network"]:.1%} is not the network. The loop's parts (`score` is the network with all around it:
-look-ups, statistics, gradients): {parts}.
+The loop of a Standard job on the fox at 1024², and the network's forward and backward passes alone, on batches
+of the same shapes. What the clock says beyond processor time is a core that waits for the other.
+
 """
+    text += table(["", "the loop, s", "the network, s", "not the network"], rows)
+    return text + f"\nThe loop's parts (`score` is the network with all around it): {parts}.\n"
 
 
 def qualities(numbers: dict[str, Any]) -> str:
