@@ -135,8 +135,8 @@ def step_shares(n: dict[str, Any]) -> str:
     ]
     text = """## What a step is
 
-The loop of a Standard job on the fox at 1024², and the network's forward and backward passes alone, on batches
-of the same shapes. What the clock says beyond processor time is a core that waits for the other.
+The loop of a Standard job on the fox at 1024², and the network's forward and backward passes alone, on
+batches of the same shapes. What the clock says beyond processor time is a core that waits for the other.
 
 """
     text += table(["", "the loop, s", "the network, s", "not the network"], rows)
