@@ -1,6 +1,6 @@
 """How long jobs take on this machine, learnt from those that were done. No bpy here.
 
-A record is {device, task, flat, quality, steps, size, seconds}, taken from a finished job's report.
+A record is {device, task, target, flat, quality, steps, size, seconds}, taken from a finished job's report.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ RECENT = 3  # of one kind that count: machines and versions change
 # network looks at relative to Draft (backend/optimize.py, STAGES). Of all else: the steps (backend/dream.py).
 ON_MESH = {"draft": (136, 1.0), "standard": (380, 3.1), "final": (920, 7.8)}
 OTHER = {"draft": 80, "standard": 200, "final": 500}
+DEEPDREAM = 0.12  # of those steps
+CLASS_ON_MESH = 3.0
+
+KEYS = ("device", "task", "target", "flat", "quality", "steps", "size")
 
 Record = dict[str, Any]
 _records: list[Record] = []
@@ -40,7 +44,7 @@ def load(path: Path) -> None:
     """Read what was learnt in earlier sessions; later jobs are added to that file."""
     global _path
     _path = path
-    keys = {"device", "task", "flat", "quality", "steps", "size", "seconds"}
+    keys = {*KEYS, "seconds"}
     _records[:] = [
         record
         for record in user_files.read(path)
@@ -54,14 +58,21 @@ def load(path: Path) -> None:
 def kind_of(job: dict[str, Any]) -> Record:
     """What the time depends on: `job` as in job.json."""
     flat = job["mesh"] is None
+    targets = job.get("targets") or [{}]
     return {
         "device": job["device"],
         "task": job["task"],
+        "target": target_of(targets[0].get("kind")),
         "flat": flat,
         "quality": job["quality"],
         "steps": job["steps"] or 0,
         "size": job["image_size"] if flat else job["texture_size"],
     }
+
+
+def target_of(kind: str | None) -> str:
+    """What of a target's kind its time depends on."""
+    return kind if kind in ("class", "deepdream") else ""
 
 
 def learn(folder: Path) -> None:
@@ -75,7 +86,7 @@ def learn(folder: Path) -> None:
         record = kind_of(report["job"]) | {"seconds": float(report["seconds"]["total"])}
         if report["job"].get("tiles") or report["job"].get("resume"):
             return
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return
     _records.append(record)
     del _records[:-KEPT]
@@ -100,5 +111,13 @@ def _work(kind: Record) -> float:
     if kind["task"] == "stylize" and not kind["flat"]:
         usual, work = ON_MESH[kind["quality"]]
         return work * (kind["steps"] or usual) / usual
-    steps: int = kind["steps"] or OTHER[kind["quality"]]
+    steps = kind["steps"] or OTHER[kind["quality"]] * _share(kind)
     return float(steps * kind["size"] ** 2 if kind["flat"] else steps)
+
+
+def _share(kind: Record) -> float:
+    """Of the usual steps."""
+    if kind["target"] == "deepdream":
+        return DEEPDREAM
+    whole = kind["target"] == "class" and kind["task"] == "dream" and not kind["flat"]
+    return CLASS_ON_MESH if whole else 1.0

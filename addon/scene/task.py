@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 
 from ...backend.protocol import PatinaError, Style, Target
-from .. import catalogue, folders, properties, recent, styles
+from .. import catalogue, folders, properties, recent, styles, timings
 
 CLASSIFIER = "efficientnet_lite0"  # its classes make the best dreams
 OTHERWISE = "vgg16"
@@ -198,9 +198,13 @@ def kind(
 ) -> dict[str, Any]:
     """What the time of such a job depends on, as `timings.kind_of` has it. For drawing: raises nothing."""
     task = {"style": "stylize", "texture": "synthesize", "animate": "interpolate"}.get(mode, "dream")
+    chosen = None if uses_styles(settings, mode) else settings.target.kind
+    if is_deepdream(settings, mode, picture):
+        chosen = "deepdream"
     return {
         "device": device(),
         "task": task,
+        "target": timings.target_of(chosen),
         "flat": picture,
         "quality": quality,
         "steps": settings.steps,

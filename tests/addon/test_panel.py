@@ -316,4 +316,24 @@ def test_times_are_learnt_and_guessed(cube, settings, tmp_path, monkeypatch):
     (tmp_path / "job" / "report.json").write_text("[]")
     timings.learn(tmp_path / "job")
     assert labels()[0] == "Draft"
-    assert timings.expected(dict.fromkeys(("device", "task", "flat", "quality", "steps", "size"))) is None
+    assert timings.expected(dict.fromkeys(timings.KEYS)) is None
+
+
+def test_a_dream_of_one_kind_says_little_of_another(cube, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(timings, "_path", None)
+    timings.load(tmp_path / "timings.json")
+
+    def standard() -> str:
+        return next(text for text in drawn().texts if text.startswith("Standard"))
+
+    settings.mode, settings.target.kind = "dream", "channel"
+    report(tmp_path / "job", "standard", 100, task="dream", targets=[{"kind": "channel"}])
+    assert standard() == "Standard   1:40"
+    settings.target.kind = "class"
+    assert standard() == "Standard   ≈ 5:00"
+    settings.present = True
+    assert standard() == "Standard   ≈ 0:12"
+    report(tmp_path / "job", "standard", 15, task="dream", targets=[{"kind": "deepdream"}])
+    assert standard() == "Standard   0:15"
+    settings.present, settings.target.kind = False, "channel"
+    assert standard() == "Standard   1:40"

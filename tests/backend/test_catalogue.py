@@ -53,3 +53,5 @@ def test_guessed_times_grow_as_the_work_does():
         assert 0.5 < work / (pixels[quality] / pixels["draft"]) < 2
         assert 0.5 < steps / sum(stage.steps for stage in optimize.STAGES[quality]) < 2
         assert timings.OTHER[quality] == round(dream.STEPS["dream"] * dream.QUALITY_STEPS[quality])
+    assert dream.STEPS["dream"] * timings.DEEPDREAM == dream.DEEPDREAM_STEPS
+    assert dream.STEPS["dream"] * timings.CLASS_ON_MESH == dream.CLASS_STEPS
