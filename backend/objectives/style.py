@@ -91,10 +91,9 @@ def _mean_product(a: Tensor, b: Tensor) -> Tensor:
     Its sums are exact enough in bfloat16, but are rounded at the end: parts keep that error small.
     """
     count = len(a)
-    number = 1 if a.dtype == torch.float32 else max(1, min(PARTS, count // max(a.shape[1], 1)))
+    number = 1 if a.dtype == torch.float32 else max(1, min(PARTS, count // a.shape[1]))
     even = count // number * number
-    parts = (values[:even].view(number, -1, values.shape[1]) for values in (a, b))
-    first, second = parts
+    first, second = (values[:even].view(number, -1, values.shape[1]) for values in (a, b))
     total = (first.mT @ second).sum(0, dtype=torch.float32)
     if even < count:
         total += a[even:].T @ b[even:]
