@@ -33,10 +33,14 @@ class Bank:
         score: Score,
         rest: Unseen | None,
     ) -> None:
+        """content_rows (rows, 3), or (rows, 7) with what shows outside the paint, and the paint's share.
+
+        width is in the mesh's units; rest: what the last views aim at, if any.
+        """
         self.make, self.width, self.size = make, width, size
         self.texture, self.content_rows, self.score = texture, content_rows, score
         self.count = max(BANK, VIEWS_PER_OBJECT * len(np.unique(make.mesh.objects)))
-        self.rest = rest  # what the last views aim at
+        self.rest = rest
         self.views: list[View] = []
         self.steps = 0  # with a full bank
 
@@ -56,10 +60,9 @@ class Bank:
         return self.views[-count:]
 
     def _made(self, count: int, random: np.random.Generator, each: Each) -> list[View]:
-        size = self.size
         left = self.count - len(self.views)
         aims = [self.rest.draw(random) if self.rest and 0 < left - i <= AIMED else None for i in range(count)]
-        return each(self._prepare, [self.make(self.width * size, size, aim) for aim in aims])
+        return each(self._prepare, [self.make(self.width * self.size, self.size, aim) for aim in aims])
 
     def _prepare(self, seen: GBuffer) -> View:
         reference, outside = None, seen.uv[:, :0]

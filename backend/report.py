@@ -60,7 +60,7 @@ class Judge:
         """`pixel`: width of a view's pixel; `span`: of the styles' shorter side, both in the mesh's units.
 
         `grain`: the angle at which views show the mesh's directions. `painted` (1, tiles · S, S): how far
-        each texel counts.
+        each texel counts. `views`: how many, in place of VIEWS.
         """
         self.views = held_out_views(mesh, rasterizer, pixel * SIZE, device, grain, views)
         self.masks = [view.mask.float() for view in self.views]

@@ -89,6 +89,10 @@ class Score:
         content_weight: float,
         octaves: int,
     ) -> None:
+        """styles: images (3, H, W) at the scale of the views, with shares that sum to 1.
+
+        style_loss: one of protocol.STYLE_LOSSES; content_weight: of the content error, relative to it.
+        """
         self.network, self.styles, self.content_weight = network, styles, content_weight
         self.layers = list(network.style_layers)
         self.reach = {name: network.layer(name).receptive_field // 10 for name in self.layers}
@@ -118,7 +122,7 @@ class Score:
 
     @torch.no_grad()
     def content_features(self, images: Tensor) -> Tensor:
-        """The content layer's activations, gradient-free."""
+        """The content layer's activations (B, C, h, w) of `images` (B, 3, H, W), gradient-free."""
         layer = self.network.content_layer
         return self._features(images, [layer])[layer]
 
@@ -165,9 +169,9 @@ class Score:
                 shown = view.outside[:, :3] + view.outside[:, 3:] * shown
             images.append(view.seen.image(shown, paper))
         stack = torch.stack(images)
-        few = (slice(None), slice(None, None, PALETTE_STRIDE), slice(None, None, PALETTE_STRIDE))
-        samples = {PALETTE: stack[(slice(None), *few)]}
-        weights = {PALETTE: torch.stack([view.mask * view.facing for view, _ in views])[few]}
+        counts = torch.stack([view.mask * view.facing for view, _ in views])
+        samples = {PALETTE: stack[..., ::PALETTE_STRIDE, ::PALETTE_STRIDE]}
+        weights = {PALETTE: counts[..., ::PALETTE_STRIDE, ::PALETTE_STRIDE]}
         for octave in self.octaves:
             content = [self.network.content_layer] if self.content_weight and not octave else []
             layers = [*self.layers, *content]

@@ -54,7 +54,7 @@ def of_pieces(judged: report.Judge, painting: Tensor) -> tuple[float, float]:
 
 
 def near_and_far(who: Subject, style: Path, textures: dict[str, Tensor]) -> dict[str, dict[str, object]]:
-    """Of each texture, from each of AWAY; and of pieces of the painting, with their deviation."""
+    """Of each texture (3, S, S), from each of AWAY; and of pieces of the painting, with their deviation."""
     found: dict[str, dict[str, object]] = {name: {} for name in (*textures, "painting")}
     pixel, span = scales(who, style)
     picture = read_image(style, "painting", "styles").to(DEVICE)

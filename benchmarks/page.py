@@ -6,6 +6,9 @@ from typing import Any
 
 import matplotlib
 
+from backend.report import VIEWS as FEW
+from backend.stylize import JUDGED_PIXEL
+
 from .judging import AWAY, VIEWS
 from .results import known
 from .subjects import FIGURES, ROOT
@@ -99,8 +102,10 @@ def _plot(pair: str, n: dict[str, Any]) -> None:
     axes.plot(*zip(*n["peer"], strict=True), color="#888", marker=".", label="recipe of 2018, one run")
     names, seconds, values, _ = zip(*n["ours"], strict=True)
     axes.plot(seconds, values, color="#1f4e9c", marker="o", label="Patina, whole jobs")
-    for name, x, y in zip(names, seconds, values, strict=True):
-        axes.annotate(name, (x, y), xytext=(5, 5), textcoords="offset points", fontsize=7)
+    for i, (name, x, y) in enumerate(zip(names, seconds, values, strict=True)):
+        place = (0, -13 if i % 2 else 7)  # neighbours may be near
+        axes.annotate(name, (x, y), xytext=place, textcoords="offset points", fontsize=7, ha="center")
+    axes.margins(0.12)
     axes.axhline(n["peer_distance"], color="#bbb", linestyle=":", linewidth=1)
     axes.set(xscale="log", xlabel="seconds", ylabel="style distance", title=pair)
     axes.legend(fontsize=8)
@@ -162,8 +167,8 @@ def near_and_far(numbers: dict[str, Any]) -> str:
     text = f"""### From near and far
 
 The style distance again, on {VIEWS} views whose pixels are so many times as wide as those of the finest stage
-({ways}); a report has 16 of 1.5. "Painting" is what pieces of the painting itself get on the same views, with
-the deviation from draw to draw: what differs by less may be no different.
+({ways}); a report has {FEW} of {JUDGED_PIXEL}. "Painting" is what pieces of the painting itself get on the
+same views, with the deviation from draw to draw: what differs by less may be no different.
 """
     rows = [[name, *(shown(n[away]) for away in AWAY)] for name, n in numbers.items()]
     return text + "\n" + table(["", *AWAY], rows)

@@ -32,10 +32,9 @@ OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 LONGEST_WINDOWS_PATH = 259
 DEEPEST_FILE = 150
 
-
 NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 _SHORT_SECONDS = 120
-PATIENCE = 3.0  # seconds
+PATIENCE = 3.0  # seconds that a lock is waited for
 
 
 def python_in(folder: Path, system: str = SYSTEM) -> Path:

@@ -101,7 +101,7 @@ def _mean_product(a: Tensor, b: Tensor) -> Tensor:
 
 
 def thinned(features: Tensor, stride: int, corner: tuple[int, int]) -> Tensor:
-    """Of `features` (B, C, H, W) every so many-th row and column, from `corner` on."""
+    """(B, C, h, w): of `features` (B, C, H, W) every `stride`-th row and column, from `corner` on."""
     if stride == 1:
         return features
     found: Tensor = _Thinned.apply(features, stride, corner)  # type: ignore[no-untyped-call]
