@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
@@ -29,22 +29,33 @@ def lanes(count: int) -> Iterator[Each]:
     """A map that does `count` things at a time, each with as many of torch's threads as fall to it.
 
     A large convolution gains as much from a second core within it as beside it; the hundreds of small
-    operations around it gain only beside it. Waits for all, and raises the first thing's error. Meanwhile
-    the caller has one thread: more would wait for its next operation, spinning, where lanes want to work.
+    operations around it gain only beside it. The caller's thread is one of the lanes. Waits for all, and
+    raises the first thing's error.
     """
     threads = torch.get_num_threads()
     count = min(count, threads)
     if count < 2:
         yield in_turn
         return
-    with ThreadPoolExecutor(count, "lane", torch.set_num_threads, (threads // count,)) as pool:
+    with ThreadPoolExecutor(count - 1, "lane", torch.set_num_threads, (threads // count,)) as pool:
 
         def each(work: Callable[[Thing], Result], things: Iterable[Thing]) -> list[Result]:
-            futures = [pool.submit(work, thing) for thing in things]
-            wait(futures)
-            return [future.result() for future in futures]
+            tasks: list[tuple[Thing, Future[Result]]] = [(thing, Future()) for thing in things]
+            left = iter(tasks)
 
-        torch.set_num_threads(1)
+            def lane() -> None:
+                for thing, future in left:
+                    try:
+                        future.set_result(work(thing))
+                    except BaseException as error:
+                        future.set_exception(error)
+
+            others = [pool.submit(lane) for _ in range(count - 1)]
+            lane()
+            wait(others)
+            return [future.result() for _, future in tasks]
+
+        torch.set_num_threads(threads // count)
         try:
             yield each
         finally:
