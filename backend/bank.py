@@ -8,10 +8,9 @@ from torch import Tensor
 
 from .lanes import Each
 from .parameterizations.pyramid import Pyramid
-from .rendering.gbuffer import GBuffer
 from .rendering.sampling import gather, taps
 from .rendering.unseen import Unseen
-from .rendering.views import ViewMaker
+from .rendering.views import Place, ViewMaker
 from .score import Score, View
 
 BANK = 40  # views that a stage keeps, each is memory
@@ -49,22 +48,23 @@ class Bank:
 
         A texture that only ever sees the same views comes to suit these, and no others.
         """
-        if len(self.views) < self.count:
-            new = self._made(count, random, each)
-            self.views += new
-            return new
-        self.steps += 1
-        if self.steps % RENEWED:
+        full = len(self.views) >= self.count
+        self.steps += full
+        if full and self.steps % RENEWED:
             return [self.views[i] for i in random.integers(len(self.views), size=count)]
-        self.views = [*self.views[count:], *self._made(count, random, each)]
-        return self.views[-count:]
+        new = each(self._made, self._places(count, random))
+        for view in new:
+            self.make.count(view.seen, self.width)
+        self.views = [*self.views[count if full else 0 :], *new]
+        return new
 
-    def _made(self, count: int, random: np.random.Generator, each: Each) -> list[View]:
+    def _places(self, count: int, random: np.random.Generator) -> list[Place]:
         left = self.count - len(self.views)
         aims = [self.rest.draw(random) if self.rest and 0 < left - i <= AIMED else None for i in range(count)]
-        return each(self._prepare, [self.make(self.width * self.size, self.size, aim) for aim in aims])
+        return [self.make.place(self.width * self.size, self.size, aim) for aim in aims]
 
-    def _prepare(self, seen: GBuffer) -> View:
+    def _made(self, place: Place) -> View:
+        seen = self.make.look(place)
         reference, outside = None, seen.uv[:, :0]
         weights = seen.facing[:, None]
         if self.score.content_weight or self.content_rows.shape[1] > 3:
@@ -76,4 +76,4 @@ class Bank:
         if outside.shape[1]:
             weights = weights * outside[:, 3:]
         facing = seen.image(weights, torch.zeros(1, seen.size, seen.size, device=seen.uv.device))[0]
-        return View(seen, self.texture.taps(seen), seen.mask.float(), facing, outside, reference, {})
+        return View(seen, self.texture.patch(seen), seen.mask.float(), facing, outside, reference, {})

@@ -191,7 +191,8 @@ def paint(
                             bank = Bank(views, width, size, texture, content_rows, score, rest)
                         texture.gradient.zero_()
                         memory.release()
-                texture.step([view.taps for view in batch], stage.rate * _cooling(k / stage.steps), level)
+                rate = stage.rate * _cooling(k / stage.steps)
+                texture.step([view.patch for view in batch], rate, level, each)
                 clock.lap("texture")
                 step += 1
                 done += stage.pixels

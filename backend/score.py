@@ -18,7 +18,7 @@ from .objectives.palette import palette_loss
 from .objectives.style import layer_mask, thinned
 from .parameterizations.pyramid import Pyramid
 from .rendering.gbuffer import GBuffer
-from .rendering.sampling import Taps
+from .rendering.sampling import Patch
 
 SMALLEST_VIEW = 32  # pixels a side; less shows a network nothing
 GRID = 32  # places along a view that are enough for the statistics of its features
@@ -31,10 +31,10 @@ PALETTE: Key = ("palette", 0)
 
 @dataclass(frozen=True)
 class View:
-    """A view with all that does not change: where it reads the texture, how the content looks."""
+    """A view with all that does not change: what it reads of the texture, how the content looks."""
 
     seen: GBuffer
-    taps: Taps
+    patch: Patch
     mask: Tensor  # (H, W)
     facing: Tensor  # (H, W); 0 where nothing is painted
     outside: Tensor  # (P, 4): what shows besides the paint, and the paint's share; (P, 0): all is paint
@@ -69,7 +69,7 @@ class _Part:
 class _Look:
     """What the network makes of some of a step's views."""
 
-    colors: list[tuple[Tensor, Tensor]]  # of each view: (P, 3) as sampled, and the leaf that was shown
+    colors: list[Tensor]  # of each view: (P, 3), the leaf that was shown
     samples: dict[Key, Tensor]  # (B, C, h, w): what is compared with the style's
     weights: dict[Key, Tensor]  # (B, h, w)
     own: Tensor  # the loss of these views that has to do with no others
@@ -142,16 +142,16 @@ class Score:
         found = each(lambda part: _compare(part, looks), self.losses)
         pulls = {key: pull for _, gradients in found for key, pull in gradients.items()}
 
-        def back(index: int) -> None:
+        def back(index: int) -> list[Tensor]:
             look = looks[index]
             own = torch.full_like(look.own, share)
             gradients = [share * pulls[key][index] for key in look.samples]
-            torch.autograd.backward([*look.samples.values(), look.own], [*gradients, own])
+            wanted = torch.autograd.grad([*look.samples.values(), look.own], look.colors, [*gradients, own])
+            return [texture.slope(view.patch, w) for (view, _), w in zip(groups[index], wanted, strict=True)]
 
-        each(back, range(len(looks)))
-        for look in looks:  # in this order, so that sums are the same each time
-            for sampled, shown in look.colors:
-                sampled.backward(shown.grad)  # type: ignore[no-untyped-call]
+        slopes = [slope for some in each(back, range(len(looks))) for slope in some]
+        for view, slope in zip(batch, slopes, strict=True):  # in this order, so sums are the same each time
+            texture.collect(view.patch, slope)
         own = torch.stack([look.own.detach() for look in looks]).sum()
         return own + torch.stack([loss for loss, _ in found]).sum()
 
@@ -161,9 +161,8 @@ class Score:
         colors, images = [], []
         own = torch.zeros((), device=texture.rows.device)
         for view, paper in views:
-            sampled = texture.sample(view.taps)
-            shown = sampled.detach().requires_grad_()
-            colors.append((sampled, shown))
+            shown = texture.sample(view.patch).requires_grad_()
+            colors.append(shown)
             own = own + RANGE_WEIGHT * (shown - shown.detach().clamp(0, 1)).square().mean()
             if view.outside.shape[1]:
                 shown = view.outside[:, :3] + view.outside[:, 3:] * shown

@@ -7,13 +7,16 @@ A step costs what its views cost, whatever the texture's size.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..lanes import Each, in_turn
 from ..rendering.gbuffer import GBuffer
-from ..rendering.sampling import Taps, enlarge, gather, levels_of, taps
+from ..rendering.sampling import Patch, enlarge, levels_of, patch, read, spread, taps
 
 # Colour directions of natural images with their spread (Lucid's color_correlation_svd_sqrt, scaled to
 # unit norm): equal steps in these coordinates change luminance most, as painters do.
@@ -22,6 +25,22 @@ DECORRELATED = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.
 BETAS = (0.9, 0.99)
 FALLOFF = 0.5
 FLOOR = 0.1
+
+
+@dataclass(frozen=True)
+class _Due:
+    """Of D rows: where they are, what they hold, Adam's moments and counts with the newest gradient.
+
+    And of each of L levels, how many of them it has, and the sum of their gradients' mean squares.
+    """
+
+    rows: Tensor  # (D,)
+    values: Tensor  # (D, 3)
+    moments: Tensor  # (D, 2, 3)
+    count: Tensor  # (D,)
+    levels: Tensor  # (D,)
+    numbers: Tensor  # (L,)
+    total: Tensor  # (L,)
 
 
 class Pyramid:
@@ -38,22 +57,28 @@ class Pyramid:
             rest -= enlarge(band, self.levels.size)
             bands.append(band.flatten(1).T)
         self.rows = torch.cat(bands[::-1]).contiguous()
-        self.gradient = _zeros(3, self.levels.rows, device=device)
-        self.mean = _zeros(self.levels.rows, 3, device=device)
-        self.square = _zeros(self.levels.rows, 3, device=device)
+        self.gradient = _zeros(self.levels.rows, 3, device=device)
+        self.moments = _zeros(self.levels.rows, 2, 3, device=device)
         self.touched = _zeros(self.levels.rows, device=device)
         self.moved_before = torch.zeros(self.levels.rows, dtype=torch.bool, device=device)
         self.level_square = torch.zeros(len(self.levels.sides), device=device)
         self.level_count = torch.zeros(len(self.levels.sides), device=device)
 
-    def taps(self, view: GBuffer) -> Taps:
-        """Where `view` reads the pyramid; worth keeping when a view is used again."""
-        return taps(view.uv, view.footprint, self.levels, True, view.tiles)
+    def patch(self, view: GBuffer) -> Patch:
+        """What `view` reads of the pyramid; worth keeping when a view is used again."""
+        return patch(taps(view.uv, view.footprint, self.levels, True, view.tiles))
 
-    def sample(self, view: Taps) -> Tensor:
-        """(P, 3): sRGB at the view's pixels, not clamped; backward collects `gradient`."""
-        rows = self.rows.requires_grad_()
-        return gather(rows, view, self.gradient) @ self.colors.T + 0.5
+    def sample(self, view: Patch) -> Tensor:
+        """(P, 3): sRGB at the view's pixels, not clamped."""
+        return read(self.rows, view) @ self.colors.T + 0.5
+
+    def slope(self, view: Patch, wanted: Tensor) -> Tensor:
+        """(D, 3): the gradient on the rows of a view whose samples' gradient is `wanted` (P, 3)."""
+        return spread(wanted @ self.colors, view)
+
+    def collect(self, view: Patch, slope: Tensor) -> None:
+        """Add a view's `slope` to the gradient of the next step."""
+        self.gradient.index_add_(0, view.rows, slope)
 
     @torch.no_grad()
     def roughen(self, exemplar: Tensor, amount: float, random: torch.Generator) -> None:
@@ -72,41 +97,51 @@ class Pyramid:
             self.rows[offset : offset + rows] += amount * spread * noise
             exemplar = half[0]
 
-    @torch.no_grad()
-    def step(self, views: list[Taps], rate: float, level: int) -> None:
+    def step(self, views: list[Patch], rate: float, level: int, each: Each = in_turn) -> None:
         """One step of Adam (Kingma 2015) on the rows that `views` read; the others rest, moments and all.
 
         `level` is the one that the views resolve; its rows move by `rate`, those of other levels by
         FALLOFF less for each level between. The bias correction counts each row's own steps. Part
         of a level's typical gradient is added to each row's own, so that rows which hardly matter to
         any view (hidden, or half faded out) do not wander: plain Adam makes salt and pepper of them.
+        Rows of two views are set twice, to the same: nothing is written before all is read.
         """
-        rows = torch.cat([view.distinct for view in views])  # rows of two views are set twice to the same
-        gradient = self.gradient.index_select(1, rows).T.contiguous()
-        self.gradient.index_fill_(1, rows, 0)
-        levels = torch.bucketize(rows, torch.tensor(self.levels.offsets[1:], device=rows.device), right=True)
-        count = self.touched.index_select(0, rows).add_(1)
-        mean = self.mean.index_select(0, rows).lerp_(gradient, 1 - BETAS[0])
-        square = self.square.index_select(0, rows).mul_(BETAS[1])
-        square.addcmul_(gradient, gradient, value=1 - BETAS[1])
-        for kept, values in ((self.mean, mean), (self.square, square), (self.touched, count)):
-            kept.index_copy_(0, rows, values)
-
-        number = len(self.levels.sides)
-        numbers = torch.bincount(levels, minlength=number)
-        total = torch.bincount(levels, gradient.square().mean(1), minlength=number)
+        due = each(self._due, [view.rows for view in views])
+        numbers = torch.stack([one.numbers for one in due]).sum(0)
+        total = torch.stack([one.total for one in due]).sum(0)
         here = numbers > 0
         self.level_count += here
-        self.level_square[here] = self.level_square[here].lerp((total / numbers)[here], 1 - BETAS[1])
+        newest = (total / numbers)[here].to(self.level_square)
+        self.level_square[here] = self.level_square[here].lerp(newest, 1 - BETAS[1])
         typical = (self.level_square / (1 - BETAS[1] ** self.level_count).clamp_min(1e-9)).sqrt()
+        rates = rate * FALLOFF ** (torch.arange(len(numbers), device=numbers.device) - level).abs().float()
+        least = FLOOR * typical + 1e-12
+        each(lambda one: self._move(one, rates, least), due)
 
-        rates = rate * FALLOFF ** (torch.arange(number, device=rows.device) - level).abs().float()
-        rates = rates.index_select(0, levels) / (1 - BETAS[0] ** count)
-        scale = square.div_((1 - BETAS[1] ** count)[:, None]).sqrt_()
-        scale += (FLOOR * typical + 1e-12).index_select(0, levels)[:, None]
-        self.rows.requires_grad_(False)
-        moved = self.rows.index_select(0, rows).addcdiv_(mean.mul_(rates[:, None]), scale, value=-1)
-        self.rows.index_copy_(0, rows, moved)
+    def _due(self, rows: Tensor) -> _Due:
+        """What the gradient at `rows` (D,) leads to."""
+        gradient = self.gradient.index_select(0, rows)
+        squared = gradient.square()
+        moments = self.moments.index_select(0, rows)
+        moments[:, 0].lerp_(gradient, 1 - BETAS[0])
+        moments[:, 1].lerp_(squared, 1 - BETAS[1])
+        count = self.touched.index_select(0, rows).add_(1)
+        levels = torch.bucketize(rows, torch.tensor(self.levels.offsets[1:], device=rows.device), right=True)
+        number = len(self.levels.sides)
+        numbers = torch.bincount(levels, minlength=number)
+        total = torch.bincount(levels, squared.mean(1), minlength=number)
+        return _Due(rows, self.rows.index_select(0, rows), moments, count, levels, numbers, total)
+
+    def _move(self, due: _Due, rates: Tensor, least: Tensor) -> None:
+        """Step by `rates` (L,) of the rows' levels; `least` (L,) is added to the root below."""
+        rows, (mean, square) = due.rows, due.moments.unbind(1)
+        self.moments.index_copy_(0, rows, due.moments)
+        self.touched.index_copy_(0, rows, due.count)
+        self.gradient.index_fill_(0, rows, 0)
+        rates = rates.index_select(0, due.levels) / (1 - BETAS[0] ** due.count)
+        scale = (square / (1 - BETAS[1] ** due.count)[:, None]).sqrt_()
+        scale += least.index_select(0, due.levels)[:, None]
+        self.rows.index_copy_(0, rows, due.values.addcdiv_(mean * rates[:, None], scale, value=-1))
 
     @torch.no_grad()
     def texture(self, side: int | None = None) -> Tensor:

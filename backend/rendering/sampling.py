@@ -6,10 +6,7 @@ look-up is then one weighted sum of rows per pixel, and its gradient touches tho
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -59,16 +56,34 @@ class Taps:
     rows: Tensor
     weights: Tensor
 
-    @cached_property
-    def distinct(self) -> Tensor:
-        """The rows that are read with a weight, each once, in order."""
-        rows = self.rows.flatten()
-        if not len(rows):
-            return rows
-        first = int(rows.min())
-        read = torch.zeros(int(rows.max()) - first + 2, dtype=torch.bool, device=rows.device)
-        read.index_fill_(0, (rows - first + 1).where(self.weights.flatten() > 0, 0), True)
-        return read[1:].nonzero()[:, 0] + first
+
+@dataclass(frozen=True)
+class Patch:
+    """The part of the rows that a view reads: `rows` (D,), in order, each once.
+
+    Its P pixels take of them, by `places` (P, K) int32, with `weights` (P, K): a gradient on a patch is
+    as small as the patch.
+    """
+
+    rows: Tensor
+    places: Tensor
+    weights: Tensor
+
+
+def patch(view: Taps) -> Patch:
+    """What `view` reads with a weight."""
+    if not view.rows.numel():
+        return Patch(view.rows.flatten(), view.rows.int(), view.weights)
+    first = int(view.rows.min()) - 1  # as what has no weight is taken to read
+    rows = (view.rows - first).where(view.weights > 0, 0).flatten()
+    read = torch.zeros(int(rows.max()) + 1, dtype=torch.bool, device=rows.device)
+    read.index_fill_(0, rows, True)
+    read[0] = False
+    distinct = read.nonzero()[:, 0]
+    order = torch.empty(len(read), dtype=torch.int32, device=rows.device)  # only what is read is written
+    order[0] = 0
+    order[distinct] = torch.arange(len(distinct), dtype=torch.int32, device=rows.device)
+    return Patch(distinct + first, order.index_select(0, rows).view_as(view.rows), view.weights)
 
 
 def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool, tiles: Tensor | None = None) -> Taps:
@@ -82,70 +97,63 @@ def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool, tiles: 
     level; that sum equals the trilinear look-up in the Gaussian pyramid the bands come from.
     """
     detail = (footprint * levels.size).clamp_min(1e-12).log2().clamp(0, len(levels.sides) - 1)
-    rows, weights = [], []
-    for side, offset, share in (_bands if laplacian else _neighbours)(detail, levels):
-        x, y = uv[:, 0] * side - 0.5, (1 - uv[:, 1]) * side - 0.5
-        x0, y0 = x.floor(), y.floor()
-        fx, fy = x - x0, y - y0
-        left, top = x0.long() % side, y0.long() % side
-        right, bottom = (left + 1) % side, (top + 1) % side
-        start = offset if tiles is None else offset + tiles * (side * side)
-        for column, row, weight in (
-            (left, top, (1 - fx) * (1 - fy)),
-            (right, top, fx * (1 - fy)),
-            (left, bottom, (1 - fx) * fy),
-            (right, bottom, fx * fy),
-        ):
-            rows.append(start + row * side + column)
-            weights.append(weight * share)
-    return Taps(torch.stack(rows, 1), torch.stack(weights, 1))
+    sides, offsets, shares = (_bands if laplacian else _neighbours)(detail, levels)
+    if tiles is not None:
+        offsets = offsets + tiles * sides.square()
+    corners, parts = [], []
+    for along in (1 - uv[:, 1], uv[:, 0]):
+        place = along * sides - 0.5
+        before = place.floor()
+        beyond = place - before
+        first = before.long() % sides
+        corners.append(torch.stack([first, (first + 1) % sides], 1))
+        parts.append(torch.stack([1 - beyond, beyond], 1))
+    (row, column), (down, across) = corners, parts
+    rows = (offsets[:, None] + row * sides[:, None])[:, :, None] + column[:, None]
+    weights = (shares[:, None] * down)[:, :, None] * across[:, None]
+    return Taps(*(found.flatten(0, 2).T.contiguous() for found in (rows, weights)))
 
 
-def _bands(detail: Tensor, levels: Levels) -> Iterator[tuple[int, int, Tensor]]:
-    """Side, offset and each pixel's share of every level from the finest that a pixel resolves."""
-    last = len(levels.sides) - 1
+def _bands(detail: Tensor, levels: Levels) -> tuple[Tensor, Tensor, Tensor]:
+    """Sides and offsets (L, 1) of all levels from the finest that a pixel resolves, and shares (L, P)."""
     first = int(detail.min()) if len(detail) else 0
-    for k, (side, offset) in enumerate(zip(levels.sides, levels.offsets, strict=True)):
-        if k >= first:
-            yield side, offset, (k + 1 - detail).clamp(0, 1) if k < last else torch.ones_like(detail)
+    sides, offsets = (
+        torch.tensor(values[first:], device=detail.device)[:, None]
+        for values in (levels.sides, levels.offsets)
+    )
+    number = torch.arange(first, len(levels.sides), device=detail.device)[:, None]
+    shares = (number + 1 - detail).clamp(0, 1)
+    shares[-1] = 1
+    return sides, offsets, shares
 
 
-def _neighbours(detail: Tensor, levels: Levels) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """The same of the two levels, of each pixel's own, that its level of detail lies between."""
+def _neighbours(detail: Tensor, levels: Levels) -> tuple[Tensor, Tensor, Tensor]:
+    """Sides, offsets and shares (2, P) of the two levels that each pixel's level of detail lies between."""
     sides, offsets = (torch.tensor(values, device=detail.device) for values in (levels.sides, levels.offsets))
     finer = detail.long().clamp(max=max(len(sides) - 2, 0))
-    for level in (finer, finer + 1)[: len(sides)]:
-        yield sides[level], offsets[level], 1 - (detail - level).abs()
+    both = torch.stack([finer, finer + 1][: len(sides)])
+    return sides[both], offsets[both], 1 - (detail - both).abs()
 
 
-class _Gather(torch.autograd.Function):
-    """Weighted row sums. Backward adds to `gradient` (C, rows), so that a step need not touch all rows."""
-
-    @staticmethod
-    def forward(ctx: Any, matrix: Tensor, rows: Tensor, weights: Tensor, gradient: Tensor) -> Tensor:
-        ctx.save_for_backward(rows, weights)
-        ctx.gradient = gradient
-        return F.embedding_bag(rows, matrix, per_sample_weights=weights, mode="sum")
-
-    @staticmethod
-    def backward(ctx: Any, *outputs: Tensor) -> tuple[None, None, None, None]:
-        rows, weights = ctx.saved_tensors
-        flat = rows.reshape(-1)
-        for channel, values in zip(ctx.gradient, outputs[0].T, strict=True):
-            channel.index_add_(0, flat, (values[:, None] * weights).reshape(-1))
-        return None, None, None, None
+def gather(matrix: Tensor, view: Taps) -> Tensor:
+    """(P, C): each pixel's weighted sum of the rows of `matrix` (rows, C)."""
+    return F.embedding_bag(view.rows, matrix, per_sample_weights=view.weights, mode="sum")
 
 
-def gather(matrix: Tensor, view: Taps, gradient: Tensor | None = None) -> Tensor:
-    """(P, C): each pixel's weighted sum of the rows of `matrix` (rows, C).
+def read(matrix: Tensor, view: Patch) -> Tensor:
+    """(P, C): the same, of a patch."""
+    return F.embedding_bag(
+        view.places, matrix.index_select(0, view.rows), per_sample_weights=view.weights, mode="sum"
+    )
 
-    With `gradient` (C, rows), backward adds into it, at the rows read, and `matrix` must require
-    grad only to make the graph; without it, nothing is differentiated.
-    """
-    if gradient is None:
-        return F.embedding_bag(view.rows, matrix, per_sample_weights=view.weights, mode="sum")
-    out: Tensor = _Gather.apply(matrix, view.rows, view.weights, gradient)  # type: ignore[no-untyped-call]
-    return out
+
+def spread(values: Tensor, view: Patch) -> Tensor:
+    """(D, C): what `values` (P, C) put on the patch's rows, each with its weight: `read`, transposed."""
+    places = view.places.flatten()
+    found = torch.zeros(values.shape[1], len(view.rows), dtype=values.dtype, device=values.device)
+    for channel, column in zip(found, values.T, strict=True):
+        channel.index_add_(0, places, (column[:, None] * view.weights).flatten())
+    return found.T.contiguous()
 
 
 def mipmaps(texture: Tensor, levels: Levels) -> Tensor:

@@ -16,6 +16,7 @@ TRIES = 8  # directions from which a point that others hide may yet be seen
 
 # A point on the surface: its face, and barycentric (3,) there.
 Aim = tuple[int, NDArray[np.float64]]
+Place = tuple[Rasterizer, Camera]
 
 
 class ViewMaker:
@@ -46,14 +47,26 @@ class ViewMaker:
 
     def __call__(self, window: float, size: int, aim: Aim | None = None) -> GBuffer:
         """A new view of `size` pixels a side, of `aim` if there is one."""
+        view = self.look(self.place(window, size, aim))
+        self.count(view, window / size)
+        return view
+
+    def place(self, window: float, size: int, aim: Aim | None = None) -> Place:
+        """From where to look next."""
         if self.framing == "bounding_box":
             part = self._waiting[self.random.integers(len(self._waiting))]
-            return render(self.mesh, self._rasterizer(part), camera.around(size, self.random), self.device)
+            return self._rasterizer(part), camera.around(size, self.random)
         part, eye = self._surface_camera(window, size, aim)
-        view = render(self.mesh, self._rasterizer(part), eye, self.device)
+        return self._rasterizer(part), eye
+
+    def look(self, place: Place) -> GBuffer:
+        """What is seen from there; changes nothing, so that several can look at once."""
+        return render(self.mesh, *place, self.device)
+
+    def count(self, view: GBuffer, pixel: float) -> None:
+        """Take what `view` sees, by pixels so wide, as seen: others come first."""
         pixels = np.bincount(view.faces.cpu().numpy(), minlength=len(self._seen))
-        self._seen += pixels * (window / size) ** 2 / np.maximum(self._area, 1e-12)
-        return view
+        self._seen += pixels * pixel**2 / np.maximum(self._area, 1e-12)
 
     def _rasterizer(self, part: int) -> Rasterizer:
         """What sees the object `part`: it alone where objects are apart, else all of them."""

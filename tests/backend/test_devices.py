@@ -25,7 +25,7 @@ from backend.objectives.of_job import objective_of
 from backend.parameterizations.pyramid import Pyramid
 from backend.protocol import Job, Style, Target
 from backend.rendering.gbuffer import GBuffer
-from backend.rendering.sampling import Taps, mipmaps
+from backend.rendering.sampling import mipmaps
 from backend.rendering.texels import locate
 from backend.rendering.views import ViewMaker
 from backend.score import _loss
@@ -43,10 +43,7 @@ def on_card(thing: Any) -> Any:
         return torch.empty(thing.shape, dtype=thing.dtype, device="cuda")
     if not is_dataclass(thing):
         return thing
-    fake = replace(thing, **{field.name: on_card(getattr(thing, field.name)) for field in fields(thing)})
-    if isinstance(thing, Taps) and "distinct" in vars(thing):
-        fake.__dict__["distinct"] = on_card(thing.distinct)
-    return fake
+    return replace(thing, **{field.name: on_card(getattr(thing, field.name)) for field in fields(thing)})
 
 
 def move(module: nn.Module) -> nn.Module:
@@ -77,19 +74,25 @@ class Made:
     def __init__(self, views: list[GBuffer]) -> None:
         self.mesh, self._views = sphere(2), iter(views)
 
-    def __call__(self, window: float, size: int, aim: object = None) -> GBuffer:
+    def place(self, window: float, size: int, aim: object = None) -> None:
+        pass
+
+    def look(self, place: None) -> GBuffer:
         return next(self._views)
+
+    def count(self, view: GBuffer, pixel: float) -> None:
+        pass
 
 
 @pytest.mark.parametrize("style_loss", protocol.STYLE_LOSSES)
 def test_a_step_of_style_transfer(seen, style_loss):
     real = Pyramid(torch.zeros(3, 64, 64))
-    places = [real.taps(view) for view in seen]
-    assert all(len(where.distinct) for where in places)  # how many there are depends on the numbers
+    places = [real.patch(view) for view in seen]
+    assert all(len(where.rows) for where in places)  # how many there are depends on the numbers
     network = networks.load("alexnet", CPU, average_pooling=True)
     with card():
         texture = Pyramid(torch.zeros(3, 64, 64), "cuda")
-        texture.taps = lambda view: on_card(places.pop())
+        texture.patch = lambda view: on_card(places.pop())
         styles = [(torch.zeros(3, 128, 128, device="cuda"), 1.0)]
         score = optimize.Score(move(network), styles, style_loss, 0.0, 2)
         rows = mipmaps(torch.zeros(3, 64, 64, device="cuda"), texture.levels)
@@ -99,7 +102,9 @@ def test_a_step_of_style_transfer(seen, style_loss):
         papers = [score._paper(view.seen.size, np.random.default_rng(0)) for view in batch]
         look = score._look(texture, list(zip(batch, papers, strict=True)), (0.3, 0.6), 0.5)
         losses = [_loss(part, [look])[0] for part in score.losses]  # no gradients without a card
-        texture.step([view.taps for view in batch], 0.1, 1)
+        for view, colors in zip(batch, look.colors, strict=True):
+            texture.collect(view.patch, texture.slope(view.patch, colors.detach()))
+        texture.step([view.patch for view in batch], 0.1, 1)
         features = score.content_features(torch.zeros(1, 3, 64, 64, device="cuda"))
         for result in (*losses, look.own, features, texture.rows, texture.texture(), texture.seen()):
             assert result.device.type == "cuda"

@@ -9,8 +9,10 @@ import pytest
 import torch
 from meshes import quad, sphere
 
+from backend.lanes import lanes
+from backend.parameterizations import pyramid as pyramid_module
 from backend.parameterizations.pyramid import Pyramid
-from backend.rendering.sampling import gather, mipmaps, taps
+from backend.rendering.sampling import gather, mipmaps, patch, taps
 from backend.rendering.texels import locate
 from backend.rendering.views import ViewMaker
 
@@ -41,36 +43,62 @@ def test_bands_are_separate_scales():
 def test_a_step_touches_only_what_was_read():
     mesh = quad()
     pyramid = Pyramid(smooth(64))
-    view = pyramid.taps(ViewMaker(mesh, "embree", np.random.default_rng(1))(0.3, 24))
+    seen = ViewMaker(mesh, "embree", np.random.default_rng(1))(0.3, 24)
+    view = pyramid.patch(seen)
     before = pyramid.rows.clone()
-    (pyramid.sample(view) - 0.2).square().sum().backward()
+    pyramid.collect(view, pyramid.slope(view, 2 * (pyramid.sample(view) - 0.2)))
     assert pyramid.gradient.any()
     pyramid.step([view], 0.05, 0)
     read = torch.zeros(len(before), dtype=torch.bool)
-    read[view.rows[view.weights > 0]] = True
+    looked = taps(seen.uv, seen.footprint, pyramid.levels, laplacian=True)
+    read[looked.rows[looked.weights > 0]] = True
     assert torch.equal(pyramid.rows[~read], before[~read])
     assert not torch.equal(pyramid.rows[read], before[read])
     assert (pyramid.touched > 0).equal(read)
-    assert not pyramid.mean[~read].any()
+    assert not pyramid.moments[~read].any()
     assert not pyramid.gradient.any()  # ready for the next
 
 
 def test_the_first_step_is_adams():
     """Against one gradient g Adam goes by rate · g / |g|, less by what is added to |g|; away by halves."""
     pyramid = Pyramid(torch.full((3, 32, 32), 0.5))
-    view = taps(torch.tensor([[0.5 + 1 / 64, 0.5 + 1 / 64]]), torch.tensor([1e-3]), pyramid.levels, True)
+    looked = taps(torch.tensor([[0.5 + 1 / 64, 0.5 + 1 / 64]]), torch.tensor([1e-3]), pyramid.levels, True)
     weights = torch.zeros(pyramid.levels.rows)
-    weights.index_add_(0, view.rows.flatten(), view.weights.flatten())
+    weights.index_add_(0, looked.rows.flatten(), looked.weights.flatten())
     before = pyramid.rows.clone()
-    pyramid.sample(view).sum().backward()
+    view = patch(looked)
+    pyramid.collect(view, pyramid.slope(view, torch.ones(1, 3)))
     pulled = torch.outer(weights, pyramid.colors.sum(0))
-    assert torch.allclose(pyramid.gradient.T, pulled, atol=1e-6)
+    assert torch.allclose(pyramid.gradient, pulled, atol=1e-6)
     pyramid.step([view], 0.1, 0)
     moved = (before - pyramid.rows)[weights > 1e-6]
     level = torch.bucketize(torch.nonzero(weights > 1e-6)[:, 0], torch.tensor([32 * 32]), right=True)
     assert (moved.sign() == pulled[weights > 1e-6].sign()).all()
     assert (moved.abs() <= 0.1 * 0.5 ** level.float()[:, None] + 1e-6).all()
     assert moved.abs().max() > 0.08
+
+
+def test_views_that_share_rows_step_as_one(monkeypatch):
+    """Two halves of a view, in turn or side by side, and all of it: the same step, however it is cut."""
+    monkeypatch.setattr(pyramid_module, "FLOOR", 0.0)  # rows of both halves count twice in a level's gradient
+    seen = ViewMaker(sphere(2), "embree", np.random.default_rng(1))(0.5, 24)
+    half = len(seen.uv) // 2
+    parts = [(seen.uv[k], seen.footprint[k]) for k in (slice(None), slice(half), slice(half, None))]
+    whole, *halves = (patch(taps(*part, Pyramid(smooth(64)).levels, True)) for part in parts)
+    assert len(whole.rows) < len(halves[0].rows) + len(halves[1].rows)
+    found = []
+    for views, side_by_side in (([whole], 1), (halves, 1), (halves, 2)):
+        pyramid = Pyramid(smooth(64))
+        with lanes(side_by_side) as each:
+            for _ in range(3):
+                for view in views:
+                    pyramid.collect(view, pyramid.slope(view, pyramid.sample(view) ** 3))
+                pyramid.step(views, 0.05, 0, each)
+        found.append((pyramid.rows, pyramid.touched))
+    for rows, touched in found[1:]:
+        assert torch.allclose(rows, found[0][0], atol=1e-4)
+        assert torch.equal(touched, found[0][1])
+    assert torch.equal(found[1][0], found[2][0])
 
 
 def test_noise_is_as_strong_as_the_exemplars_bands():
@@ -105,12 +133,13 @@ def test_a_known_texture_is_found_again_from_its_renders():
     for _ in range(32):
         view = make(1.2, 48)
         where = taps(view.uv, view.footprint, pyramid.levels, laplacian=False)
-        bank.append((pyramid.taps(view), gather(wanted, where)))
+        bank.append((pyramid.patch(view), gather(wanted, where)))
     steps = 60
     for level in (2, 1, 0):  # coarse to fine
         for k in range(steps):
             batch = [bank[(8 * k + i) % len(bank)] for i in range(8)]
-            sum((pyramid.sample(view) - colors).square().sum() for view, colors in batch).backward()
+            for view, colors in batch:
+                pyramid.collect(view, pyramid.slope(view, 2 * (pyramid.sample(view) - colors)))
             rate = 0.05 * (0.02 + 0.5 * (1 + math.cos(math.pi * k / steps)))
             pyramid.step([view for view, _ in batch], rate, level)
     texels = locate(mesh, 64)

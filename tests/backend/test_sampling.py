@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from backend.rendering.sampling import Levels, enlarge, gather, mipmaps, taps
+from backend.rendering.sampling import Levels, enlarge, gather, mipmaps, patch, read, spread, taps
 
 LEVELS = Levels(64, 8)
 
@@ -31,45 +31,36 @@ def test_levels_follow_one_another():
 
 
 @pytest.mark.parametrize("laplacian", [True, False])
+def test_a_patch_is_read_as_the_rows_are(laplacian):
+    where = taps(*random_places(60), LEVELS, laplacian)
+    view = patch(where)
+    read_at_all = where.rows[where.weights > 0].unique()
+    assert torch.equal(view.rows, read_at_all)  # each once, in order, and only those that count
+    matrix = torch.randn(LEVELS.rows, 3, dtype=torch.double)
+    assert torch.allclose(read(matrix, view), gather(matrix, where))
+
+
+@pytest.mark.parametrize("laplacian", [True, False])
 def test_the_gradient_is_that_of_finite_differences(laplacian):
-    uv, footprint = random_places(40)
-    view = taps(uv, footprint, LEVELS, laplacian)
-    rows = torch.randn(LEVELS.rows, 3, dtype=torch.double)
+    view = patch(taps(*random_places(40), LEVELS, laplacian))
+    matrix = torch.randn(LEVELS.rows, 3, dtype=torch.double)
     pull = torch.randn(40, 3, dtype=torch.double)
 
-    def loss(matrix: torch.Tensor, gradient: torch.Tensor | None = None) -> torch.Tensor:
-        return ((gather(matrix, view, gradient) - 0.3).pow(3) * pull).sum()
+    def loss(matrix: torch.Tensor) -> torch.Tensor:
+        return ((read(matrix, view) - 0.3).pow(3) * pull).sum()
 
-    gradient = torch.zeros(3, LEVELS.rows, dtype=torch.double)
-    loss(rows.clone().requires_grad_(), gradient).backward()
+    gradient = spread(3 * (read(matrix, view) - 0.3).square() * pull, view)
     step = 1e-5
-    for row in view.distinct[:: max(1, len(view.distinct) // 25)].tolist():
+    for place, row in list(enumerate(view.rows.tolist()))[:: max(1, len(view.rows) // 25)]:
         for channel in range(3):
-            there, here = rows.clone(), rows.clone()
+            there, here = matrix.clone(), matrix.clone()
             there[row, channel] += step
             here[row, channel] -= step
             difference = (loss(there) - loss(here)) / (2 * step)
-            assert gradient[channel, row].item() == pytest.approx(difference.item(), rel=1e-6, abs=1e-8)
-    unread = torch.ones(LEVELS.rows, dtype=torch.bool)
-    unread[view.distinct] = False
-    assert not gradient[:, unread].any()
+            assert gradient[place, channel].item() == pytest.approx(difference.item(), rel=1e-6, abs=1e-8)
 
 
-def test_gradients_of_several_views_add_up():
-    rows = torch.randn(LEVELS.rows, 3, dtype=torch.double).requires_grad_()
-    views = [taps(*random_places(20, seed), LEVELS, True) for seed in (1, 2)]
-    alone = []
-    for view in views:
-        gradient = torch.zeros(3, LEVELS.rows, dtype=torch.double)
-        gather(rows, view, gradient).square().sum().backward()
-        alone.append(gradient)
-    together = torch.zeros(3, LEVELS.rows, dtype=torch.double)
-    sum(gather(rows, view, together).square().sum() for view in views).backward()
-    assert torch.allclose(together, alone[0] + alone[1])
-    assert rows.grad is None  # no gradient of the size of the texture
-
-
-def test_without_a_gradient_a_gather_is_the_weighted_sum():
+def test_a_gather_is_the_weighted_sum():
     view = taps(*random_places(30), LEVELS, True)
     rows = torch.randn(LEVELS.rows, 4, dtype=torch.double)
     expected = (rows[view.rows] * view.weights[..., None]).sum(1)
@@ -148,4 +139,5 @@ def test_an_enlarged_level_is_what_taps_read_at_the_centres():
 def test_a_view_of_nothing_reads_nothing():
     view = taps(torch.zeros(0, 2), torch.zeros(0), LEVELS, True)
     assert gather(torch.randn(LEVELS.rows, 3), view).shape == (0, 3)
-    assert not len(view.distinct)
+    assert read(torch.randn(LEVELS.rows, 3), patch(view)).shape == (0, 3)
+    assert spread(torch.zeros(0, 3), patch(view)).shape == (0, 3)

@@ -19,6 +19,7 @@ class Embree:
     def __init__(self, mesh: Mesh) -> None:
         self._scene = EmbreeScene()
         self._triangles = TriangleMesh(self._scene, mesh.vertices, mesh.faces)
+        self.free_distance(np.zeros(3), np.ones(3))  # the first ray builds it, which no two at once may do
 
     def __call__(self, camera: Camera) -> tuple[Tensor, Tensor]:
         rays = camera.directions()
