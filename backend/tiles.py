@@ -132,5 +132,6 @@ def write_previews(texture: Tensor, size: int, folder: Path) -> list[str]:
 
 def write_preview(texture: Tensor, path: Path) -> None:
     """Write a small, quickly compressed picture of `texture` (3, S, S)."""
-    side = min(PREVIEW_SIDE, texture.shape[-1])
-    write_image(F.adaptive_avg_pool2d(texture, side), path, compress_level=1)
+    if texture.shape[-1] > PREVIEW_SIDE:
+        texture = F.adaptive_avg_pool2d(texture, PREVIEW_SIDE)
+    write_image(texture, path, compress_level=1)

@@ -25,6 +25,7 @@ DECORRELATED = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.
 BETAS = (0.9, 0.99)
 FALLOFF = 0.5
 FLOOR = 0.1
+SOME = 64  # rows for one that is looked at where they are cut
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Pyramid:
         self.gradient = _zeros(self.levels.rows, 3, device=device)
         self.moments = _zeros(self.levels.rows, 2, 3, device=device)
         self.touched = _zeros(self.levels.rows, device=device)
-        self.moved_before = torch.zeros(self.levels.rows, dtype=torch.bool, device=device)
+        self.taken, self.moved_before = torch.zeros(2, self.levels.rows, dtype=torch.bool, device=device)
         self.level_square = torch.zeros(len(self.levels.sides), device=device)
         self.level_count = torch.zeros(len(self.levels.sides), device=device)
 
@@ -104,9 +105,9 @@ class Pyramid:
         FALLOFF less for each level between. The bias correction counts each row's own steps. Part
         of a level's typical gradient is added to each row's own, so that rows which hardly matter to
         any view (hidden, or half faded out) do not wander: plain Adam makes salt and pepper of them.
-        Rows of two views are set twice, to the same: nothing is written before all is read.
         """
-        due = each(self._due, [view.rows for view in views])
+        pieces = _pieces([view.rows for view in views], 1 if each is in_turn else len(views))
+        due = each(lambda piece: self._due(self._distinct(piece)), pieces)
         numbers = torch.stack([one.numbers for one in due]).sum(0)
         total = torch.stack([one.total for one in due]).sum(0)
         here = numbers > 0
@@ -117,6 +118,18 @@ class Pyramid:
         rates = rate * FALLOFF ** (torch.arange(len(numbers), device=numbers.device) - level).abs().float()
         least = FLOOR * typical + 1e-12
         each(lambda one: self._move(one, rates, least), due)
+
+    def _distinct(self, several: list[Tensor]) -> Tensor:
+        """The rows that are in any of `several`, each once."""
+        if len(several) == 1:
+            return several[0]
+        kept = []
+        for rows in several:
+            kept.append(rows[~self.taken.index_select(0, rows)])
+            self.taken.index_fill_(0, rows, True)
+        distinct = torch.cat(kept)
+        self.taken.index_fill_(0, distinct, False)
+        return distinct
 
     def _due(self, rows: Tensor) -> _Due:
         """What the gradient at `rows` (D,) leads to."""
@@ -185,6 +198,16 @@ class Pyramid:
             moved = ((self.touched[rows] > 0) | self.moved_before[rows]).view(count * side, 1, side, 1)
             found.view(count * side, size // side, side, size // side).logical_or_(moved)
         return found
+
+
+def _pieces(rows: list[Tensor], count: int) -> list[list[Tensor]]:
+    """`rows`, each (D,) and in order, cut alike into `count` ranges of about as many."""
+    some = torch.cat([one[::SOME] for one in rows]).sort().values
+    if count == 1 or not len(some):
+        return [rows]
+    places = [len(some) * k // count for k in range(1, count)]
+    cut = [torch.tensor_split(one, torch.searchsorted(one, some[places]).tolist()) for one in rows]
+    return [list(piece) for piece in zip(*cut, strict=True)]
 
 
 def _zeros(*shape: int, device: torch.device | str) -> Tensor:
