@@ -61,7 +61,8 @@ class Pyramid:
         self.gradient = _zeros(self.levels.rows, 3, device=device)
         self.moments = _zeros(self.levels.rows, 2, 3, device=device)
         self.touched = _zeros(self.levels.rows, device=device)
-        self.taken, self.moved_before = torch.zeros(2, self.levels.rows, dtype=torch.bool, device=device)
+        self.taken = torch.zeros(self.levels.rows, dtype=torch.bool, device=device)  # in `_distinct`
+        self.moved_before = torch.zeros(self.levels.rows, dtype=torch.bool, device=device)
         self.level_square = torch.zeros(len(self.levels.sides), device=device)
         self.level_count = torch.zeros(len(self.levels.sides), device=device)
 
@@ -123,7 +124,7 @@ class Pyramid:
         """The rows that are in any of `several`, each once."""
         if len(several) == 1:
             return several[0]
-        kept = []
+        kept: list[Tensor] = []
         for rows in several:
             kept.append(rows[~self.taken.index_select(0, rows)])
             self.taken.index_fill_(0, rows, True)
