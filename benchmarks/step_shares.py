@@ -25,7 +25,7 @@ from . import jobs
 from .results import record
 from .subjects import DEVICE, painting, subject, synchronize
 
-REPEATS = 6
+REPEATS = 12
 LOOP = ("views", "score", "texture", "events")
 
 
