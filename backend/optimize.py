@@ -50,7 +50,6 @@ class Stage:
 
 
 # Most steps compose, on small views: what is wrong at large stays wrong, and no finer stage can mend it.
-# Standard's are a little larger and fewer, since what a step costs beside the network is the same for all.
 STAGES: dict[str, tuple[Stage, ...]] = {
     "draft": (
         Stage("composing", 4, 128, 80, 0.08),
@@ -58,9 +57,9 @@ STAGES: dict[str, tuple[Stage, ...]] = {
         Stage("refining", 1, 192, 20, 0.03, 2),
     ),
     "standard": (
-        Stage("composing", 4, 144, 176, 0.06),
-        Stage("painting", 2, 176, 84, 0.03, 2),
-        Stage("refining", 1, 240, 53, 0.02, 2),
+        Stage("composing", 4, 128, 220, 0.06),
+        Stage("painting", 2, 160, 100, 0.03, 2),
+        Stage("refining", 1, 224, 60, 0.02, 2),
     ),
     "final": (
         Stage("composing", 4, 128, 500, 0.06),

@@ -63,11 +63,11 @@ class _Moments(torch.autograd.Function):
             flat, light = features.permute(0, 2, 3, 1).to(kind).flatten(0, 2), weights.to(kind)[:, None]
             axes = None if axes is None else axes.to(kind)
             along = flat if axes is None else flat @ axes
-            heavy = torch.cat([along * light, light], 1)
-            product = _mean_product(along, heavy[:, :-1])
+            weighted = along * light
+            product = _mean_product(along, weighted)
             mean = _mean_product(light, flat)[0]
             square = torch.linalg.vector_norm(flat, dim=1).float().square() @ weights / len(weights)
-        ctx.save_for_backward(flat, heavy, axes)
+        ctx.save_for_backward(flat, torch.cat([weighted, light], 1), axes)
         ctx.shape, ctx.like = features.shape, features.dtype
         return product, mean, square
 

@@ -64,12 +64,13 @@ def gaussian_loss(layers: list[Samples]) -> Loss:
     size, total, rest, least = (
         torch.stack([getattr(look, name) for look in looks]) for name in ("size", "total", "rest", "least")
     )
+    axes = [look.axes.to(style[0][0].dtype) for look, style in zip(looks, layers, strict=True)]
     spare = torch.tensor([kept.shape[1] - len(look.kept) for look in looks], device=kept.device)
     none = spare * least.sqrt()  # what directions that only fill up add to the trace of the root
     average = MovingAverage()
 
     def loss(features: list[Tensor], weights: list[Tensor]) -> Tensor:
-        found = [moments(f, w, look.axes) for f, w, look in zip(features, weights, looks, strict=True)]
+        found = [moments(f, w, along) for f, w, along in zip(features, weights, axes, strict=True)]
         products, seen = _stacked([f.product for f in found]), _stacked([f.mean for f in found])
         squares = torch.stack([f.square for f in found])
         with torch.no_grad():  # the gradient in closed form: autograd's would be a hundred tiny operations

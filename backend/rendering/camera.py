@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ class Camera:
         """A pixel's side at distance 1."""
         return 2 * math.tan(self.fov / 2) / self.size
 
+    @cached_property
     def directions(self) -> NDArray[np.float64]:
         """(size * size, 3): rays through the pixels' centres, row by row from the top, of axial length 1."""
         x = (np.arange(self.size) + 0.5 - self.size / 2) * self.pixel

@@ -48,14 +48,16 @@ def render(mesh: Mesh, rasterize: Rasterizer, camera: Camera, device: torch.devi
     """Look at `mesh` through `camera`. Back faces and triangles without UV area count as background."""
     faces, barycentric = (found.to(device) for found in rasterize(camera))
     surface = mesh.on(device)
-    rays = torch.from_numpy(camera.directions()).to(device, torch.float32)
-    facing = -(surface.normals[faces] * rays).sum(1) / rays.norm(dim=1)  # face -1 reads one that counts not
-    pixels = ((faces >= 0) & (facing > 1e-3) & surface.painted[faces]).nonzero()[:, 0]
-    faces, rays, facing = faces[pixels], rays[pixels], facing[pixels]
-    b1, b2 = barycentric[pixels].T
+    rays = torch.from_numpy(camera.directions).to(device, torch.float32)
+    hit = (faces >= 0).nonzero()[:, 0]
+    faces, rays = faces[hit], rays.index_select(0, hit)
+    facing = -(surface.normals.index_select(0, faces) * rays).sum(1) / rays.norm(dim=1)
+    seen = ((facing > 1e-3) & surface.painted[faces]).nonzero()[:, 0]
+    pixels, faces, rays, facing = (values.index_select(0, seen) for values in (hit, faces, rays, facing))
+    b1, b2 = barycentric.index_select(0, pixels).T
     weights = torch.stack([1 - b1 - b2, b1, b2], 1)[:, None]
-    points = (weights @ surface.corners[faces])[:, 0]
-    uv = (weights @ surface.uvs[faces])[:, 0]
+    points = (weights @ surface.corners.index_select(0, faces))[:, 0]
+    uv = (weights @ surface.uvs.index_select(0, faces))[:, 0]
     footprint = _footprint(surface, camera, faces, rays, points)
     return GBuffer(camera.size, pixels, faces, points, uv, footprint, facing, surface.tiles[faces])
 
@@ -66,7 +68,7 @@ def _footprint(surface: Faces, camera: Camera, faces: Tensor, rays: Tensor, poin
     A step of one pixel moves the point by the camera's axis, slid along the ray back onto the plane.
     """
     position, axes = (torch.from_numpy(a).to(points) for a in (camera.position, camera.axes))
-    normals, jacobians = surface.normals[faces], surface.jacobians[faces]
+    normals, jacobians = (of.index_select(0, faces) for of in (surface.normals, surface.jacobians))
     depth = (position - points) @ axes[2]
     cosine = (normals * rays).sum(1)
     slid = axes[:2, None] - rays * ((axes[:2] @ normals.T) / cosine)[..., None]  # (2, P, 3)

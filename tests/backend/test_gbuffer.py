@@ -36,7 +36,7 @@ def grid(view: GBuffer, values: torch.Tensor) -> np.ndarray:
 def test_a_quad_is_a_plane_under_every_ray():
     eye = camera.look_at(np.array([0.1, -0.2, 0.0]), BELOW, 2.5, 64)
     view = look(quad(), eye)
-    rays = eye.directions()
+    rays = eye.directions
     points = eye.position + rays * (-eye.position[2] / rays[:, 2])[:, None]
     half = math.sqrt(0.5)
     inside = (np.abs(points[:, :2]) < half).all(1)
@@ -64,7 +64,7 @@ def test_a_sphere_is_a_disc_of_round_points():
     distance = 1.2 / (2 * math.tan(FOV_Y / 2))
     eye = camera.look_at(np.zeros(3), np.array([0.4, -0.7, 0.5]), 1.2, 96)
     view = look(sphere(), eye)
-    rays = eye.directions() / np.linalg.norm(eye.directions(), axis=1, keepdims=True)
+    rays = eye.directions / np.linalg.norm(eye.directions, axis=1, keepdims=True)
     along = -(rays @ eye.position)
     miss = np.sqrt(np.maximum(distance**2 - along**2, 0))  # how far each ray passes the centre
     clear = np.abs(miss - RADIUS) > 0.01

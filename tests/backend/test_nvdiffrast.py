@@ -30,7 +30,7 @@ def test_the_projection_puts_every_rays_points_on_its_pixel(size: int, side: int
     eye = camera.look_at(np.array([0.3, -0.2, 0.1]), np.array([0.5, -0.7, 0.4]), 0.8, size)
     near, far = 1.0, 9.0
     depth = np.random.default_rng(0).uniform(near, far, (size * size, 1))
-    points = np.concatenate([eye.position + depth * eye.directions(), np.ones((size * size, 1))], 1)
+    points = np.concatenate([eye.position + depth * eye.directions, np.ones((size * size, 1))], 1)
     clip = points @ projection(eye, side, near, far).T
     assert np.allclose(clip[:, 3], depth[:, 0])
     ndc = clip[:, :3] / clip[:, 3:]

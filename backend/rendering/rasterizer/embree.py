@@ -22,7 +22,7 @@ class Embree:
         self.free_distance(np.zeros(3), np.ones(3))  # the first ray builds it, which no two at once may do
 
     def __call__(self, camera: Camera) -> tuple[Tensor, Tensor]:
-        rays = camera.directions()
+        rays = camera.directions
         hits = self._scene.run(
             (camera.position + camera.near * rays).astype(np.float32), rays.astype(np.float32), output=True
         )
