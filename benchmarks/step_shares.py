@@ -1,14 +1,15 @@
 """Yardstick 3: how much of a step is the network's forward and backward pass, and nothing else.
 
 The loop of a Standard job is timed as it is; the network alone is timed on batches of the same shapes,
-before and after the loop.
+right before and after each of its stages: a borrowed machine's speed changes within a minute.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from unittest.mock import patch
 
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from backend import networks, optimize, stylize
 from backend.bank import BANK, RENEWED
+from backend.lanes import Each, lanes
 from backend.networks import Network
 from backend.networks.network import mixed_precision
 from backend.optimize import VIEWS_PER_STEP, Clock, Stage
@@ -46,24 +48,33 @@ class _BothClocks(Clock):
 def measure() -> None:
     """Compare a Standard job's loop with the passes that it makes through the network."""
     network = networks.load("vgg16", DEVICE, average_pooling=True)
-    plan = optimize.stages("standard", None)
-    before = [passes(network, stage) for stage in plan]
+    left = iter(optimize.stages("standard", None))
     clock = _BothClocks()
-    with patch.object(stylize, "Clock", lambda: clock):
+    alone: list[list[float]] = []
+
+    @contextmanager
+    def between(count: int) -> Iterator[Each]:
+        stage = next(left)
+        before = passes(network, stage)
+        clock.lap("aside")
+        with lanes(count) as each:
+            yield each
+        alone.append([(a + b) / 2 for a, b in zip(before, passes(network, stage), strict=True)])
+
+    with patch.object(stylize, "Clock", lambda: clock), patch.object(optimize, "lanes", between):
         done = jobs.paint(subject("fox"), painting("starry_night"))
-    after = [passes(network, stage) for stage in plan]
-    alone, alone_used = (sum((a[k] + b[k]) / 2 for a, b in zip(before, after, strict=True)) for k in range(2))
+    network_seconds, network_used = (sum(values) for values in zip(*alone, strict=True))
     parts = {part: done["seconds"][part] for part in LOOP}
     loop, used = sum(parts.values()), sum(clock.processor[part] for part in LOOP)
     record(
         "step_shares",
         {
             "loop_seconds": round(loop, 2),
-            "network_alone_seconds": round(alone, 2),
-            "not_the_network": round(1 - alone / loop, 3),
+            "network_alone_seconds": round(network_seconds, 2),
+            "not_the_network": round(1 - network_seconds / loop, 3),
             "loop_processor_seconds": round(used, 2),
-            "network_alone_processor_seconds": round(alone_used, 2),
-            "not_the_network_by_processor_time": round(1 - alone_used / used, 3),
+            "network_alone_processor_seconds": round(network_used, 2),
+            "not_the_network_by_processor_time": round(1 - network_used / used, 3),
             "parts": parts,
             "steps": done["steps"],
         },
