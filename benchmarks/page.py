@@ -76,8 +76,9 @@ The peer is the recipe of 2018 (`benchmarks/lucid_recipe.py`): 400 steps of one 
 texture of 1024², in float32, with the network, layers and weights of ours. Ours are whole jobs, from
 files to files. The time of either is without the judging; the peer's is its steps times the seconds of a
 step right beside ours. The judge's views are nearer than the recipe's, which show the whole object: what
-the recipe does to the finer scales, no view of its own corrects. One seed each: an earlier version's Draft missed the peer on Suzanne with Composition VIII, with
-.579, .576 and .561 for three seeds.
+the recipe does to the finer scales, no view of its own corrects. One seed
+each: an earlier version's Draft missed the peer on Suzanne with Composition VIII, with .579, .576 and .561
+for three seeds.
 """
     text += "\n" + table(
         [
