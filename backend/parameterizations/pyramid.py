@@ -106,6 +106,7 @@ class Pyramid:
         FALLOFF less for each level between. The bias correction counts each row's own steps. Part
         of a level's typical gradient is added to each row's own, so that rows which hardly matter to
         any view (hidden, or half faded out) do not wander: plain Adam makes salt and pepper of them.
+        Ranges of rows step side by side; one that several views read belongs to one range, and steps once.
         """
         pieces = _pieces([view.rows for view in views], 1 if each is in_turn else len(views))
         due = each(lambda piece: self._due(self._distinct(piece)), pieces)

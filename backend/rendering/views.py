@@ -16,6 +16,7 @@ TRIES = 8  # directions from which a point that others hide may yet be seen
 
 # A point on the surface: its face, and barycentric (3,) there.
 Aim = tuple[int, NDArray[np.float64]]
+# What is looked at, and from where.
 Place = tuple[Rasterizer, Camera]
 
 
