@@ -79,7 +79,7 @@ class Pyramid:
         return spread(wanted @ self.colors, view)
 
     def collect(self, view: Patch, slope: Tensor) -> None:
-        """Add a view's `slope` to the gradient of the next step."""
+        """Add a view's `slope` (D, 3) to the gradient of the next step."""
         self.gradient.index_add_(0, view.rows, slope)
 
     @torch.no_grad()
@@ -93,10 +93,10 @@ class Pyramid:
                 return
             half = F.avg_pool2d(exemplar[None], 2)
             band = exemplar - F.interpolate(half, size=exemplar.shape[1:], mode="bilinear")[0]
-            spread = (torch.linalg.inv(self.colors) @ band.to(self.rows.device).flatten(1)).std(1)
+            deviation = (torch.linalg.inv(self.colors) @ band.to(self.rows.device).flatten(1)).std(1)
             rows = self.levels.count * side * side
             noise = torch.randn(rows, 3, generator=random).to(self.rows.device)
-            self.rows[offset : offset + rows] += amount * spread * noise
+            self.rows[offset : offset + rows] += amount * deviation * noise
             exemplar = half[0]
 
     def step(self, views: list[Patch], rate: float, level: int, each: Each = in_turn) -> None:

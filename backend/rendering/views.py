@@ -65,7 +65,7 @@ class ViewMaker:
         return render(self.mesh, *place, self.device)
 
     def count(self, view: GBuffer, pixel: float) -> None:
-        """Take what `view` sees, by pixels so wide, as seen: others come first."""
+        """Take what `view` sees, by pixels so wide (the mesh's units), as seen: others come first."""
         pixels = np.bincount(view.faces.cpu().numpy(), minlength=len(self._seen))
         self._seen += pixels * pixel**2 / np.maximum(self._area, 1e-12)
 
