@@ -65,15 +65,15 @@ class Bank:
 
     def _made(self, place: Place) -> View:
         seen = self.make.look(place)
-        reference, outside = None, seen.uv[:, :0]
-        weights = seen.facing[:, None]
+        kept, outside = None, seen.uv[:, :0]
+        weights, mask = seen.facing[:, None], seen.mask.float()
         if self.score.content_weight or self.content_rows.shape[1] > 3:
             where = taps(seen.uv, seen.footprint, self.texture.levels, False, seen.tiles)
             content, outside = gather(self.content_rows, where).tensor_split([3], dim=1)
         if self.score.content_weight:
             paper = self.score.mean[:, None, None].expand(3, seen.size, seen.size)
-            reference = self.score.content_features(seen.image(content, paper)[None])
+            kept = self.score.content(seen.image(content, paper), mask)
         if outside.shape[1]:
             weights = weights * outside[:, 3:]
         facing = seen.image(weights, torch.zeros(1, seen.size, seen.size, device=seen.uv.device))[0]
-        return View(seen, self.texture.patch(seen), seen.mask.float(), facing, outside, reference, {})
+        return View(seen, self.texture.patch(seen), mask, facing, outside, kept, {})

@@ -14,7 +14,7 @@ from torch import Tensor
 from . import networks
 from .images import resize_shorter
 from .networks import Network
-from .objectives.content import content_error
+from .objectives.content import content_error, content_of
 from .objectives.style import gram, layer_mask, relative_error
 from .rendering.mesh import Mesh
 from .rendering.sampling import gather, levels_of, mipmaps, taps
@@ -125,7 +125,7 @@ class Judge:
         for whole, look, wanted in zip(self.masks, looks, reference, strict=True):
             features = look[CONTENT_LAYER]
             mask = layer_mask(whole[None], (features.shape[2], features.shape[3]), 0)
-            errors.append(float(content_error(features, wanted[CONTENT_LAYER], mask)))
+            errors.append(float(content_error(features, content_of(wanted[CONTENT_LAYER], mask))))
         return float(np.mean(errors))
 
 

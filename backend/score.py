@@ -13,9 +13,9 @@ from torch import Tensor
 from .lanes import Each
 from .networks import Network, mixed_precision
 from .objectives import style_losses
-from .objectives.content import content_error
+from .objectives.content import Content, content_error, content_of
 from .objectives.palette import palette_loss
-from .objectives.style import layer_mask, thinned
+from .objectives.style import Loss, Samples, layer_mask, thinned
 from .parameterizations.pyramid import Pyramid
 from .rendering.gbuffer import GBuffer
 from .rendering.sampling import Patch
@@ -38,7 +38,7 @@ class View:
     mask: Tensor  # (H, W)
     facing: Tensor  # (H, W); 0 where nothing is painted
     outside: Tensor  # (P, 4): what shows besides the paint, and the paint's share; (P, 0): all is paint
-    content: Tensor | None  # (1, C, h, w)
+    content: Content | None  # of the content layer
     weights: dict[str, Tensor]  # of layers' units, (1, h, w): filled as they come up
 
     def weigh(self, size: tuple[int, int], reach: int) -> Tensor:
@@ -49,19 +49,13 @@ class View:
             self.weights[key] = layer_mask(self.mask[None], size, reach) * facing
         return self.weights[key]
 
-    def covered(self, size: tuple[int, int]) -> Tensor:
-        """(1, h, w): how much of each unit of the content layer shows the surface."""
-        if "content" not in self.weights:
-            self.weights["content"] = layer_mask(self.mask[None], size, 0)
-        return self.weights["content"]
-
 
 @dataclass(frozen=True)
 class _Part:
     """Of the losses: what it is of, and what it counts."""
 
     keys: list[Key]
-    loss: style_losses.Loss
+    loss: Loss
     weight: float
 
 
@@ -111,7 +105,7 @@ class Score:
         )
 
     @torch.no_grad()
-    def _samples(self, octave: int) -> dict[Key, style_losses.Samples]:
+    def _samples(self, octave: int) -> dict[Key, Samples]:
         looks = [(self._features(_halved(image[None], octave), self.layers), w) for image, w in self.styles]
         return {(name, octave): [(look[name], share) for look, share in looks] for name in self.layers}
 
@@ -121,10 +115,11 @@ class Score:
         return found
 
     @torch.no_grad()
-    def content_features(self, images: Tensor) -> Tensor:
-        """The content layer's activations (B, C, h, w) of `images` (B, 3, H, W), gradient-free."""
+    def content(self, image: Tensor, mask: Tensor) -> Content:
+        """What is to be kept of `image` (3, H, W) where `mask` (H, W) is."""
         layer = self.network.content_layer
-        return self._features(images, [layer])[layer]
+        features = self._features(image[None], [layer])[layer]
+        return content_of(features, layer_mask(mask[None], (features.shape[2], features.shape[3]), 0))
 
     def learn(
         self, texture: Pyramid, batch: list[View], share: float, random: np.random.Generator, each: Each
@@ -139,13 +134,13 @@ class Score:
         views = list(zip(batch, papers, strict=True))
         groups = [[view] for view in views] if texture.rows.device.type == "cpu" else [views]
         looks = each(lambda group: self._look(texture, group, shift, 1 / len(batch)), groups)
-        found = each(lambda part: _compare(part, looks), self.losses)
+        found = each(lambda part: _compare(part, looks, share), self.losses)
         pulls = {key: pull for _, gradients in found for key, pull in gradients.items()}
 
         def back(index: int) -> list[Tensor]:
             look = looks[index]
             own = torch.full_like(look.own, share)
-            gradients = [share * pulls[key][index] for key in look.samples]
+            gradients = [pulls[key][index] for key in look.samples]
             wanted = torch.autograd.grad([*look.samples.values(), look.own], look.colors, [*gradients, own])
             return [texture.slope(view.patch, w) for (view, _), w in zip(groups[index], wanted, strict=True)]
 
@@ -163,7 +158,7 @@ class Score:
         for view, paper in views:
             shown = texture.sample(view.patch).requires_grad_()
             colors.append(shown)
-            own = own + RANGE_WEIGHT * (shown - shown.detach().clamp(0, 1)).square().mean()
+            own = own + RANGE_WEIGHT * F.mse_loss(shown, shown.detach().clamp(0, 1))
             if view.outside.shape[1]:
                 shown = view.outside[:, :3] + view.outside[:, 3:] * shown
             images.append(view.seen.image(shown, paper))
@@ -202,18 +197,18 @@ class Score:
 def _content_error(features: Tensor, views: list[tuple[View, Tensor]]) -> Tensor:
     """The sum over views."""
     errors = [
-        content_error(features[i : i + 1], view.content, view.covered((features.shape[2], features.shape[3])))
+        content_error(features[i : i + 1], view.content)
         for i, (view, _) in enumerate(views)
         if view.content is not None
     ]
     return torch.stack(errors).sum()
 
 
-def _compare(part: _Part, looks: list[_Look]) -> tuple[Tensor, dict[Key, tuple[Tensor, ...]]]:
-    """A part of the loss, of all views together, and by key its gradient on each look's samples."""
+def _compare(part: _Part, looks: list[_Look], share: float) -> tuple[Tensor, dict[Key, tuple[Tensor, ...]]]:
+    """A part of the loss, of all views together, and by key its gradient, times `share`, by look."""
     value, leaves = _loss(part, looks)
     bounds = list(accumulate(len(look.colors) for look in looks))[:-1]
-    gradients = torch.autograd.grad(value, leaves)
+    gradients = torch.autograd.grad(value, leaves, torch.full_like(value, share))
     split = [gradient.tensor_split(bounds) for gradient in gradients]
     return value.detach(), dict(zip(part.keys, split, strict=True))
 

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
-def content_error(features: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
-    """Relative squared error of `features` to `reference`, both (B, C, H, W), over `mask` (B, H, W).
+@dataclass(frozen=True)
+class Content:
+    """Features to keep, so weighted that the sum of squared differences to them is the error."""
+
+    features: Tensor  # (B, C, H, W)
+    weights: Tensor  # (B, 1, H, W)
+
+
+def content_of(reference: Tensor, mask: Tensor) -> Content:
+    """What is to be kept of `reference` (B, C, H, W) over `mask` (B, H, W)."""
+    reference = reference.float()
+    whole = (torch.linalg.vector_norm(reference, dim=1).square() * mask).sum()
+    weights = (mask / whole.clamp_min(1e-6)).sqrt()[:, None]
+    return Content(reference * weights, weights)
+
+
+def content_error(features: Tensor, content: Content) -> Tensor:
+    """Relative squared error () of `features` (B, C, H, W) to those to be kept.
 
     Gatys, Ecker, Bethge 2016, section 2.1, scaled so that it compares between layers.
     """
-    weights = mask[:, None]
-    reference = reference.float()
-    error = ((features.float() - reference).square() * weights).sum()
-    return error / (reference.square() * weights).sum().clamp_min(1e-6)
+    return F.mse_loss(features * content.weights, content.features, reduction="sum")

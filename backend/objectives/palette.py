@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .style import MovingAverage, relative_error
-from .style_losses import Loss
+from .style import Loss, MovingAverage, relative_error
 
 
 def moments(colors: Tensor, weights: Tensor | None = None) -> Tensor:

@@ -6,7 +6,7 @@ Parameterizations", section "Style transfer onto 3-D" (moving averages over view
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,77 +16,29 @@ from torch import Tensor
 DECAY = 0.95
 PARTS = 8
 
-
-@dataclass(frozen=True)
-class Moments:
-    """Of weighted features, C channels each, all float32.
-
-    product (K, K): the mean outer product along K axes, or of the channels; mean (C,); square (): the mean
-    squared length.
-    """
-
-    product: Tensor
-    mean: Tensor
-    square: Tensor
+# Of a layer: features (1, C, H, W) of each image, with shares that sum to 1.
+Samples = list[tuple[Tensor, float]]
+# Features (B, C, h, w) and weights (B, h, w) of some layers → the sum of their losses ().
+Loss = Callable[[list[Tensor], list[Tensor]], Tensor]
 
 
 def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
     """(C, C) float32: mean outer product of `features` (B, C, H, W) over pixels.
 
-    Pixels are weighted by `mask` (B, H, W), which may be all zero (then so is the result).
+    Pixels are weighted by `mask` (B, H, W), which may be all zero (then so is the result). Products are
+    made in bfloat16 where the features are.
     """
-    return moments(features, mask).product
+    kind = torch.bfloat16 if features.dtype == torch.bfloat16 else torch.float32
+    with torch.autocast(features.device.type, enabled=False):
+        flat = features.permute(0, 2, 3, 1).to(kind).flatten(0, 2)
+        if mask is None:
+            return summed_product(flat, flat) / len(flat)
+        light = mask.to(kind).reshape(-1, 1)
+        return summed_product(flat, flat * light) / light.sum(dtype=torch.float32).clamp_min(1e-6)
 
 
-def moments(features: Tensor, mask: Tensor | None = None, axes: Tensor | None = None) -> Moments:
-    """The moments of `features` (B, C, H, W), weighted by `mask` (B, H, W), `product` along `axes` (C, K).
-
-    Float32; products are made in bfloat16 where the features are.
-    """
-    if mask is None:
-        mask = torch.ones_like(features[:, 0], dtype=torch.float32)
-    found: tuple[Tensor, ...] = _Moments.apply(features, mask, axes)  # type: ignore[no-untyped-call]
-    return Moments(*found)
-
-
-class _Moments(torch.autograd.Function):
-    """Three weighted sums over the same features; their gradient is one product and one sum."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, features: Tensor, mask: Tensor, axes: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        kind = torch.bfloat16 if features.dtype == torch.bfloat16 else torch.float32
-        with torch.autocast(features.device.type, enabled=False):
-            weights = mask.float().flatten()
-            weights = weights * (len(weights) / weights.sum().clamp_min(1e-6))  # so features keep their size
-            flat, light = features.permute(0, 2, 3, 1).to(kind).flatten(0, 2), weights.to(kind)[:, None]
-            axes = None if axes is None else axes.to(kind)
-            along = flat if axes is None else flat @ axes
-            weighted = along * light
-            product = _mean_product(along, weighted)
-            mean = _mean_product(light, flat)[0]
-            square = torch.linalg.vector_norm(flat, dim=1).float().square() @ weights / len(weights)
-        ctx.save_for_backward(flat, torch.cat([weighted, light], 1), axes)
-        ctx.shape, ctx.like = features.shape, features.dtype
-        return product, mean, square
-
-    @staticmethod
-    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None, None]:
-        flat, heavy, axes = ctx.saved_tensors
-        product, mean, square = outputs
-        with torch.autocast(flat.device.type, enabled=False):
-            kind = flat.dtype
-            both = (product + product.T).to(kind)
-            along = both if axes is None else both @ axes.T
-            found = heavy @ (torch.cat([along, mean.to(kind)[None]]) / len(flat))
-            found.addcmul_(flat, heavy[:, -1:] * (2 * square / len(flat)).to(kind))
-        batch, channels, height, width = ctx.shape
-        return found.to(ctx.like).view(batch, height, width, channels).permute(0, 3, 1, 2), None, None
-
-
-def _mean_product(a: Tensor, b: Tensor) -> Tensor:
-    """(I, J) float32: the mean outer product of rows of `a` (N, I) and `b` (N, J).
+def summed_product(a: Tensor, b: Tensor) -> Tensor:
+    """(I, J) float32: the sum of outer products of rows of `a` (N, I) and `b` (N, J).
 
     Its sums are exact enough in bfloat16, but are rounded at the end: parts keep that error small.
     """
@@ -95,9 +47,12 @@ def _mean_product(a: Tensor, b: Tensor) -> Tensor:
     even = count // number * number
     first, second = (values[:even].view(number, -1, values.shape[1]) for values in (a, b))
     total = (first.mT @ second).sum(0, dtype=torch.float32)
-    if even < count:
-        total += a[even:].T @ b[even:]
-    return total / count
+    return total + a[even:].T @ b[even:] if even < count else total
+
+
+def mixed(values: list[tuple[Tensor, float]]) -> Tensor:
+    """Their sum, each times its share."""
+    return torch.stack([value * share for value, share in values]).sum(0)
 
 
 def thinned(features: Tensor, stride: int, corner: tuple[int, int]) -> Tensor:

@@ -105,8 +105,9 @@ def test_a_step_of_style_transfer(seen, style_loss):
         for view, colors in zip(batch, look.colors, strict=True):
             texture.collect(view.patch, texture.slope(view.patch, colors.detach()))
         texture.step([view.patch for view in batch], 0.1, 1)
-        features = score.content_features(torch.zeros(1, 3, 64, 64, device="cuda"))
-        for result in (*losses, look.own, features, texture.rows, texture.texture(), texture.seen()):
+        kept = score.content(torch.zeros(3, 64, 64, device="cuda"), torch.ones(64, 64, device="cuda"))
+        found = [*losses, look.own, kept.features, kept.weights]
+        for result in (*found, texture.rows, texture.texture(), texture.seen()):
             assert result.device.type == "cuda"
 
 

@@ -8,7 +8,7 @@ import torch
 from scipy.linalg import sqrtm
 
 from backend import protocol
-from backend.objectives import style_losses
+from backend.objectives import gaussian, style_losses
 from backend.objectives.style import gram, relative_error
 
 
@@ -48,7 +48,7 @@ def test_gaussian_is_the_bures_distance():
     root = sqrtm(t)
     bures = np.trace(s + t - 2 * np.real(sqrtm(root @ s @ root)))
     expected = (np.sum((m - n) ** 2) + bures) / (np.sum(n**2) + np.trace(t))
-    assert found == pytest.approx(style_losses.GAUSSIAN * expected, rel=0.02)
+    assert found == pytest.approx(gaussian.SCALE * expected, rel=0.02)
 
 
 def test_gaussian_has_the_gradient_of_finite_differences():
@@ -115,7 +115,7 @@ def test_the_rest_counts_by_its_variance_alone(monkeypatch):
     )
     style, seen = style * scale[0], seen * scale[1]
     whole = loss_of("gaussian", [(style, 1.0)])(seen, weights(seen)).item()
-    monkeypatch.setattr(style_losses, "RANK", 2)
+    monkeypatch.setattr(gaussian, "RANK", 2)
     few = loss_of("gaussian", [(style, 1.0)])(seen, weights(seen)).item()
     assert few == pytest.approx(whole, rel=1e-3)
     assert loss_of("gaussian", [(style, 1.0)])(style, weights(style)).item() == pytest.approx(0, abs=1e-3)
@@ -158,7 +158,7 @@ def test_views_that_show_nothing_leave_no_trace(kind):
 
 @pytest.mark.parametrize("rank", [3, 8])
 def test_gaussian_has_the_gradient_of_finite_differences_of_each_feature(monkeypatch, rank):
-    monkeypatch.setattr(style_losses, "RANK", rank)
+    monkeypatch.setattr(gaussian, "RANK", rank)
     style = torch.relu(torch.randn(1, 8, 30, 30) + 0.3)
     seen = (2 * torch.rand(2, 8, 10, 10)).requires_grad_()
 
@@ -174,10 +174,24 @@ def test_gaussian_has_the_gradient_of_finite_differences_of_each_feature(monkeyp
         assert (seen.grad * towards).sum().item() == pytest.approx(difference, rel=0.01, abs=1e-4)
 
 
+def test_gaussian_of_rounded_features_is_near_that_of_exact_ones():
+    style, seen = (torch.relu(torch.randn(2, 32, 30, 30) + shift) for shift in (0.5, 0.2))
+    shown = torch.rand(2, 30, 30)
+    values, gradients = [], []
+    for kind in (torch.float32, torch.bfloat16):
+        leaf = seen.to(kind).requires_grad_()
+        value = loss_of("gaussian", [(style.to(kind), 1.0)])(leaf, shown)
+        (gradient,) = torch.autograd.grad(value, leaf)
+        values.append(value.item())
+        gradients.append(gradient.float())
+    assert values[1] == pytest.approx(values[0], rel=0.02)
+    assert (gradients[1] - gradients[0]).norm() < 0.03 * gradients[0].norm()
+
+
 @pytest.mark.parametrize("kind", protocol.STYLE_LOSSES)
 def test_layers_of_any_width_count_each_for_itself(kind, monkeypatch):
     """Filled up to a common size, they are what they are alone; so are their gradients."""
-    monkeypatch.setattr(style_losses, "RANK", 6)
+    monkeypatch.setattr(gaussian, "RANK", 6)
     monkeypatch.setattr(style_losses, "PIXELS", 4096)  # for those that draw
     shapes = ((3, 64), (6, 40), (12, 20))
     styles = [torch.relu(torch.randn(1, channels, side, side)) for channels, side in shapes]
