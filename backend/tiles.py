@@ -122,7 +122,7 @@ def write_textures(texture: Tensor, size: int, folder: Path) -> list[str]:
 
 
 def write_previews(texture: Tensor, size: int, folder: Path) -> list[str]:
-    """Write quickly compressed pictures of (3, N · size, size), already small, and give their names."""
+    """Write pictures of (3, N · size, size), already small, and give their names."""
     tiles = torch.split(texture, size, 1)
     names = [numbered(PREVIEW_FILE, k, len(tiles)) for k in range(len(tiles))]
     for tile, name in zip(tiles, names, strict=True):
@@ -131,7 +131,7 @@ def write_previews(texture: Tensor, size: int, folder: Path) -> list[str]:
 
 
 def write_preview(texture: Tensor, path: Path) -> None:
-    """Write a small, quickly compressed picture of `texture` (3, S, S)."""
+    """Write a small picture of `texture` (3, S, S), uncompressed: that would take as long as the rest."""
     if texture.shape[-1] > PREVIEW_SIDE:
         texture = F.adaptive_avg_pool2d(texture, PREVIEW_SIDE)
-    write_image(texture, path, compress_level=1)
+    write_image(texture, path, compress_level=0)

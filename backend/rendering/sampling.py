@@ -75,7 +75,7 @@ def patch(view: Taps) -> Patch:
     if not view.rows.numel():
         return Patch(view.rows.flatten(), view.rows.int(), view.weights)
     first = int(view.rows.min()) - 1  # as what has no weight is taken to read
-    rows = (view.rows - first).where(view.weights > 0, 0).flatten()
+    rows = ((view.rows - first) * (view.weights > 0)).flatten()
     read = torch.zeros(int(rows.max()) + 1, dtype=torch.bool, device=rows.device)
     read.index_fill_(0, rows, True)
     read[0] = False
