@@ -142,9 +142,9 @@ def step_shares(n: dict[str, Any]) -> str:
     ]
     text = """## What a step is
 
-The loop of a Standard job on the fox at 1024², and the network's forward and backward passes alone, on
-batches of the same shapes. What the clock says beyond processor time is a core that waits for the other.
-One run: by the clock, others of the same code on the same machine differed by .03.
+The loop of a Standard job on the fox at 1024², and the network's forward and backward passes alone, timed
+after every fifth step on views of the same size, as the loop has them: on a processor view by view, side by
+side. What the clock says beyond processor time is a core that waits for the other.
 
 """
     text += table(["", "the loop, s", "the network, s", "not the network"], rows)

@@ -1,20 +1,22 @@
 """Yardstick 3: how much of a step is the network's forward and backward pass, and nothing else.
 
-The loop of a Standard job is timed as it is; the network alone is timed on batches of the same shapes,
-right before and after each of its stages: a borrowed machine's speed changes within a minute.
+The loop of a Standard job is timed as it is. Between its steps, every now and then, the network alone is
+timed on views of the same size: a borrowed machine's speed changes within a minute.
 """
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from unittest.mock import patch
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from backend import networks, optimize, stylize
 from backend.bank import BANK, RENEWED
@@ -27,15 +29,19 @@ from . import jobs
 from .results import record
 from .subjects import DEVICE, painting, subject, synchronize
 
-REPEATS = 12
+EVERY = 5  # steps, after which the network alone is timed
 LOOP = ("views", "score", "texture", "events")
+
+Work = Callable[[], object]
 
 
 @dataclass
 class _BothClocks(Clock):
-    """Counts the time of all cores, too."""
+    """Counts the time of all cores, too; after every EVERY-th step it does `between`, aside."""
 
     processor: dict[str, float] = field(default_factory=dict)
+    between: Work = lambda: None
+    steps: int = 0
     _used: float = field(default_factory=time.process_time)
 
     def lap(self, part: str) -> None:
@@ -43,6 +49,11 @@ class _BothClocks(Clock):
         now = time.process_time()
         self.processor[part] = self.processor.get(part, 0.0) + now - self._used
         self._used = now
+        if part == LOOP[-1]:
+            self.steps += 1
+            if self.steps % EVERY == 0:
+                self.between()
+                self.lap("aside")
 
 
 def measure() -> None:
@@ -50,71 +61,75 @@ def measure() -> None:
     network = networks.load("vgg16", DEVICE, average_pooling=True)
     left = iter(optimize.stages("standard", None))
     clock = _BothClocks()
-    alone: list[list[float]] = []
+    alone = np.zeros(2)  # seconds by the clock, and of all cores
 
     @contextmanager
-    def between(count: int) -> Iterator[Each]:
-        stage = next(left)
-        before = passes(network, stage)
-        clock.lap("aside")
+    def watched(count: int) -> Iterator[Each]:
+        stage, samples = next(left), []
         with lanes(count) as each:
+            works = passes(network, stage, each)
+            for work in works:  # what is met for the first time takes longer
+                work()
+            clock.between = lambda: samples.append([_seconds(work) for work in works])
+            clock.lap("aside")
             yield each
-        alone.append([(a + b) / 2 for a, b in zip(before, passes(network, stage), strict=True)])
+        nonlocal alone
+        alone += np.array([stage.steps, _draws(stage)]) @ np.mean(samples, 0)
 
-    with patch.object(stylize, "Clock", lambda: clock), patch.object(optimize, "lanes", between):
+    with patch.object(stylize, "Clock", lambda: clock), patch.object(optimize, "lanes", watched):
         done = jobs.paint(subject("fox"), painting("starry_night"))
-    network_seconds, network_used = (sum(values) for values in zip(*alone, strict=True))
     parts = {part: done["seconds"][part] for part in LOOP}
-    loop, used = sum(parts.values()), sum(clock.processor[part] for part in LOOP)
+    loop = np.array([sum(parts.values()), sum(clock.processor[part] for part in LOOP)])
+    (loop_seconds, loop_used), (seconds, used) = loop.round(2).tolist(), alone.round(2).tolist()
+    by_clock, by_use = (1 - alone / loop).round(3).tolist()
     record(
         "step_shares",
         {
-            "loop_seconds": round(loop, 2),
-            "network_alone_seconds": round(network_seconds, 2),
-            "not_the_network": round(1 - network_seconds / loop, 3),
-            "loop_processor_seconds": round(used, 2),
-            "network_alone_processor_seconds": round(network_used, 2),
-            "not_the_network_by_processor_time": round(1 - network_used / used, 3),
+            "loop_seconds": loop_seconds,
+            "network_alone_seconds": seconds,
+            "not_the_network": by_clock,
+            "loop_processor_seconds": loop_used,
+            "network_alone_processor_seconds": used,
+            "not_the_network_by_processor_time": by_use,
             "parts": parts,
             "steps": done["steps"],
         },
     )
 
 
-def passes(network: Network, stage: Stage) -> list[float]:
-    """Seconds of a stage's passes: forward and backward each step, forward alone for each view's content.
+def passes(network: Network, stage: Stage, each: Each) -> tuple[Work, Work]:
+    """A step's passes, forward and back, and those that look at new views' content.
 
-    By the clock, and of processor time.
+    As the loop has them: on a processor view by view, side by side; on a card all views at once.
     """
     layers = list(dict.fromkeys([*network.style_layers, network.content_layer]))
     images = torch.rand(VIEWS_PER_STEP, 3, stage.size, stage.size, device=DEVICE)
-    octaves = [torch.nn.functional.avg_pool2d(images, 2**octave) for octave in range(stage.octaves)]
-    steps = [_medians(lambda i=i: _both(network, i.clone().requires_grad_(), layers)) for i in octaves]
-    content = _medians(lambda: _forward(network, images[:1], layers[-1:]))
+    groups = images.split(1 if DEVICE.type == "cpu" else VIEWS_PER_STEP)
+
+    def both(images: Tensor) -> None:
+        for octave in range(stage.octaves):
+            leaf = avg_pool2d(images, 2**octave).requires_grad_()
+            with mixed_precision(DEVICE):
+                found = network(leaf, layers)
+            torch.autograd.backward(list(found.values()), [torch.ones_like(one) for one in found.values()])
+
+    def forward(images: Tensor) -> None:
+        with torch.no_grad(), mixed_precision(DEVICE):
+            network(images, [network.content_layer])
+
+    return partial(each, both, groups), partial(each, forward, groups)
+
+
+def _draws(stage: Stage) -> int:
+    """How many of its steps look at new views."""
     filling = min(stage.steps, -(-BANK // VIEWS_PER_STEP))
-    made = VIEWS_PER_STEP * (filling + (stage.steps - filling) // RENEWED)
-    return [stage.steps * sum(step[k] for step in steps) + made * content[k] for k in range(2)]
+    return filling + (stage.steps - filling) // RENEWED
 
 
-def _forward(network: Network, images: Tensor, layers: list[str]) -> dict[str, Tensor]:
-    with torch.no_grad(), mixed_precision(DEVICE):
-        return network(images, layers)
-
-
-def _both(network: Network, images: Tensor, layers: list[str]) -> None:
-    with mixed_precision(DEVICE):
-        found = network(images, layers)
-    torch.autograd.backward(
-        [found[name] for name in layers], [torch.ones_like(found[name]) for name in layers]
-    )
-
-
-def _medians(work: Callable[[], object]) -> tuple[float, float]:
-    clock, processor = [], []
-    for _ in range(REPEATS):
-        start, used = time.perf_counter(), time.process_time()
-        work()
-        synchronize()
-        clock.append(time.perf_counter() - start)
-        processor.append(time.process_time() - used)
-    return statistics.median(clock), statistics.median(processor)
+def _seconds(work: Work) -> tuple[float, float]:
+    """By the clock, and of all cores."""
+    synchronize()
+    start, used = time.perf_counter(), time.process_time()
+    work()
+    synchronize()
+    return time.perf_counter() - start, time.process_time() - used

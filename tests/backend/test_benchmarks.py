@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 import torch
 
-from backend import report
+from backend import optimize, report
 from backend.rendering.texels import locate
 from benchmarks import (
     jobs,
@@ -17,6 +17,7 @@ from benchmarks import (
     page,
     pictures,
     results,
+    step_shares,
     subjects,
     surfaces,
     time_to_quality,
@@ -135,3 +136,20 @@ def test_islands_are_many_and_do_not_overlap(small):
     texels = locate(mesh, 512)
     assert len(mesh.faces) == 320 * 16
     assert texels.used.mean() == pytest.approx(mesh.uv_areas.sum(), rel=0.02)  # each texel has one place
+
+
+def test_the_networks_passes_are_counted_as_the_loop_makes_them(small, monkeypatch):
+    monkeypatch.setitem(optimize.STAGES, "standard", (optimize.Stage("composing", 2, 48, 6, 0.05, 2),))
+    monkeypatch.setattr(step_shares, "EVERY", 2)
+    timed = []
+    monkeypatch.setattr(step_shares, "_seconds", lambda work: timed.append(work()) or (2.0, 3.0))
+    step_shares.measure()
+    found = results.known()["step_shares"]
+    assert len(timed) == 2 * 3  # after every other of six steps, a step's passes and those of new views
+    steps, draws = 6, 6  # the bank is never full
+    assert found["steps"] == steps
+    assert found["network_alone_seconds"] == 2.0 * (steps + draws)
+    assert found["network_alone_processor_seconds"] == 3.0 * (steps + draws)
+    loop = found["loop_seconds"]
+    assert loop == pytest.approx(sum(found["parts"].values()), abs=0.02)
+    assert found["not_the_network"] == pytest.approx(1 - 24 / loop, rel=0.05)
