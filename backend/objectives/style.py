@@ -28,13 +28,34 @@ def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
     Pixels are weighted by `mask` (B, H, W), which may be all zero (then so is the result). Products are
     made in bfloat16 where the features are.
     """
-    kind = torch.bfloat16 if features.dtype == torch.bfloat16 else torch.float32
-    with torch.autocast(features.device.type, enabled=False):
-        flat = features.permute(0, 2, 3, 1).to(kind).flatten(0, 2)
-        if mask is None:
-            return summed_product(flat, flat) / len(flat)
-        light = mask.to(kind).reshape(-1, 1)
-        return summed_product(flat, flat * light) / light.sum(dtype=torch.float32).clamp_min(1e-6)
+    if mask is None:
+        mask = torch.ones_like(features[:, 0])
+    found: Tensor = _Gram.apply(features, mask)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _Gram(torch.autograd.Function):
+    """A weighted product of features with themselves; its gradient is one product, autograd has two."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, mask: Tensor) -> Tensor:
+        kind = torch.bfloat16 if features.dtype == torch.bfloat16 else torch.float32
+        with torch.autocast(features.device.type, enabled=False):
+            flat = features.permute(0, 2, 3, 1).to(kind).flatten(0, 2)
+            light = mask.to(kind).reshape(-1, 1)
+            heavy, weight = flat * light, light.sum(dtype=torch.float32).clamp_min(1e-6)
+            product = summed_product(flat, heavy) / weight
+        ctx.save_for_backward(heavy, weight)
+        ctx.shape, ctx.like = features.shape, features.dtype
+        return product
+
+    @staticmethod
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None]:
+        heavy, weight = ctx.saved_tensors
+        batch, _, height, width = ctx.shape
+        with torch.autocast(heavy.device.type, enabled=False):
+            found = heavy @ ((outputs[0] + outputs[0].T) / weight).to(heavy.dtype)
+        return found.to(ctx.like).view(batch, height, width, -1).permute(0, 3, 1, 2), None
 
 
 def summed_product(a: Tensor, b: Tensor) -> Tensor:
