@@ -123,9 +123,8 @@ class Judge:
         """Mean over views of the relative feature error to `reference`."""
         errors = []
         for whole, look, wanted in zip(self.masks, looks, reference, strict=True):
-            features = look[CONTENT_LAYER]
-            mask = layer_mask(whole[None], (features.shape[2], features.shape[3]), 0)
-            errors.append(float(content_error(features, content_of(wanted[CONTENT_LAYER], mask))))
+            kept = content_of(wanted[CONTENT_LAYER], whole[None])
+            errors.append(float(content_error(look[CONTENT_LAYER], kept)))
         return float(np.mean(errors))
 
 

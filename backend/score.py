@@ -118,8 +118,7 @@ class Score:
     def content(self, image: Tensor, mask: Tensor) -> Content:
         """What is to be kept of `image` (3, H, W) where `mask` (H, W) is."""
         layer = self.network.content_layer
-        features = self._features(image[None], [layer])[layer]
-        return content_of(features, layer_mask(mask[None], (features.shape[2], features.shape[3]), 0))
+        return content_of(self._features(image[None], [layer])[layer], mask[None])
 
     def learn(
         self, texture: Pyramid, batch: list[View], share: float, random: np.random.Generator, each: Each

@@ -131,7 +131,7 @@ def write_previews(texture: Tensor, size: int, folder: Path) -> list[str]:
 
 
 def write_preview(texture: Tensor, path: Path) -> None:
-    """Write a small picture of `texture` (3, S, S), uncompressed: that would take as long as the rest."""
+    """Write a small picture of `texture` (3, S, S), uncompressed: to compress it takes as long again."""
     if texture.shape[-1] > PREVIEW_SIDE:
         texture = F.adaptive_avg_pool2d(texture, PREVIEW_SIDE)
     write_image(texture, path, compress_level=0)

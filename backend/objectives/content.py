@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .style import layer_mask
+
 
 @dataclass(frozen=True)
 class Content:
@@ -18,8 +20,8 @@ class Content:
 
 
 def content_of(reference: Tensor, mask: Tensor) -> Content:
-    """What is to be kept of `reference` (B, C, H, W) over `mask` (B, H, W)."""
-    reference = reference.float()
+    """What is to be kept of `reference` (B, C, H, W) where `mask` is, (B, H, W) or larger."""
+    reference, mask = reference.float(), layer_mask(mask, (reference.shape[2], reference.shape[3]), 0)
     whole = (torch.linalg.vector_norm(reference, dim=1).square() * mask).sum()
     weights = (mask / whole.clamp_min(1e-6)).sqrt()[:, None]
     return Content(reference * weights, weights)
