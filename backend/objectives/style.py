@@ -127,7 +127,19 @@ def layer_mask(mask: Tensor, size: tuple[int, int], reach: int) -> Tensor:
 
     Features that see across the silhouette must not count; `reach` is about half the receptive field.
     """
-    holes, side = 1 - mask[:, None], 2 * reach + 1
-    if reach:  # the largest along columns, then along rows: the same as in the square, and far cheaper
-        holes = F.max_pool2d(F.max_pool2d(holes, (side, 1), 1, (reach, 0)), (1, side), 1, (0, reach))
-    return F.adaptive_avg_pool2d(1 - holes, size)[:, 0]
+    holes = 1 - mask
+    if reach:
+        holes = _widened(_widened(holes, reach, 1), reach, 2)
+    return F.adaptive_avg_pool2d(1 - holes, size)
+
+
+def _widened(image: Tensor, reach: int, along: int) -> Tensor:
+    """The largest of `image` (B, H, W), not negative, within `reach` along an axis; doubled step by step."""
+    margins = [reach, reach] if along == 2 else [0, 0, reach, reach]
+    image, width = F.pad(image, margins), 1
+    while width < 2 * reach + 1:
+        step = min(width, 2 * reach + 1 - width)
+        rest = image.shape[along] - step
+        image = torch.maximum(image.narrow(along, 0, rest), image.narrow(along, step, rest))
+        width += step
+    return image

@@ -51,7 +51,7 @@ def levels_of(texture: Tensor, coarsest: int = 16) -> Levels:
 
 @dataclass(frozen=True)
 class Taps:
-    """Which rows a view's P pixels read, and with what weight: both (P, K)."""
+    """Which rows a view's P pixels read, int32 if that can count them, and with what weight: both (P, K)."""
 
     rows: Tensor
     weights: Tensor
@@ -73,17 +73,25 @@ class Patch:
 def patch(view: Taps) -> Patch:
     """What `view` reads with a weight."""
     if not view.rows.numel():
-        return Patch(view.rows.flatten(), view.rows.int(), view.weights)
+        return Patch(view.rows.flatten().long(), view.rows.int(), view.weights)
     first = int(view.rows.min()) - 1  # as what has no weight is taken to read
     rows = ((view.rows - first) * (view.weights > 0)).flatten()
-    read = torch.zeros(int(rows.max()) + 1, dtype=torch.bool, device=rows.device)
-    read.index_fill_(0, rows, True)
+    read = torch.zeros(8 * (int(rows.max()) // 8 + 1), dtype=torch.bool, device=rows.device)
+    read.index_fill_(0, rows.long(), True)
     read[0] = False
-    distinct = read.nonzero()[:, 0]
+    distinct = _places(read)
     order = torch.empty(len(read), dtype=torch.int32, device=rows.device)  # only what is read is written
     order[0] = 0
     order[distinct] = torch.arange(len(distinct), dtype=torch.int32, device=rows.device)
     return Patch(distinct + first, order.index_select(0, rows).view_as(view.rows), view.weights)
+
+
+def _places(mask: Tensor) -> Tensor:
+    """Where `mask` (8 N,) bool is true: few places of many, so that eight at a time are passed over."""
+    words = mask.view(torch.int64)
+    some = words.nonzero()[:, 0]
+    word, place = words.index_select(0, some).view(torch.bool).view(-1, 8).nonzero().T
+    return some.index_select(0, word) * 8 + place
 
 
 def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool, tiles: Tensor | None = None) -> Taps:
@@ -99,14 +107,16 @@ def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool, tiles: 
     detail = (footprint * levels.size).clamp_min(1e-12).log2().clamp(0, len(levels.sides) - 1)
     sides, offsets, shares = (_bands if laplacian else _neighbours)(detail, levels)
     if tiles is not None:
-        offsets = offsets + tiles * sides.square()
+        offsets = offsets + tiles.to(sides) * sides.square()
+    wide = sides.to(uv.dtype)
     corners, parts = [], []
     for along in (1 - uv[:, 1], uv[:, 0]):
-        place = along * sides - 0.5
+        place = along * wide - 0.5
         before = place.floor()
         beyond = place - before
-        first = before.long() % sides
-        corners.append(torch.stack([first, (first + 1) % sides], 1))
+        both = torch.stack([before, before + 1], 1)
+        both -= wide[:, None] * (both / wide[:, None]).floor_()  # many times sooner than % of integers
+        corners.append(both.to(sides.dtype))
         parts.append(torch.stack([1 - beyond, beyond], 1))
     (row, column), (down, across) = corners, parts
     rows = (offsets[:, None] + row * sides[:, None])[:, :, None] + column[:, None]
@@ -117,10 +127,7 @@ def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool, tiles: 
 def _bands(detail: Tensor, levels: Levels) -> tuple[Tensor, Tensor, Tensor]:
     """Sides and offsets (L, 1) of all levels from the finest that a pixel resolves, and shares (L, P)."""
     first = int(detail.min()) if len(detail) else 0
-    sides, offsets = (
-        torch.tensor(values[first:], device=detail.device)[:, None]
-        for values in (levels.sides, levels.offsets)
-    )
+    sides, offsets = (each[first:, None] for each in _layout(levels, detail.device))
     number = torch.arange(first, len(levels.sides), device=detail.device)[:, None]
     shares = (number + 1 - detail).clamp(0, 1)
     shares[-1] = 1
@@ -129,10 +136,19 @@ def _bands(detail: Tensor, levels: Levels) -> tuple[Tensor, Tensor, Tensor]:
 
 def _neighbours(detail: Tensor, levels: Levels) -> tuple[Tensor, Tensor, Tensor]:
     """Sides, offsets and shares (2, P) of the two levels that each pixel's level of detail lies between."""
-    sides, offsets = (torch.tensor(values, device=detail.device) for values in (levels.sides, levels.offsets))
+    sides, offsets = _layout(levels, detail.device)
     finer = detail.long().clamp(max=max(len(sides) - 2, 0))
     both = torch.stack([finer, finer + 1][: len(sides)])
     return sides[both], offsets[both], 1 - (detail - both).abs()
+
+
+def _layout(levels: Levels, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Sides and offsets (L,), in integers as small as all rows can be counted with."""
+    kind = torch.int32 if levels.rows < 2**31 else torch.int64
+    return (
+        torch.tensor(levels.sides, dtype=kind, device=device),
+        torch.tensor(levels.offsets, dtype=kind, device=device),
+    )
 
 
 def gather(matrix: Tensor, view: Taps) -> Tensor:

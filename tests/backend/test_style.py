@@ -108,6 +108,14 @@ def test_a_layers_mask_leaves_out_what_sees_the_silhouette():
     assert torch.equal(layer_mask(torch.ones(1, 32, 32), (4, 4), 5), torch.ones(1, 4, 4))  # no silhouette
 
 
+@pytest.mark.parametrize("reach", [1, 2, 5, 9, 40])
+def test_a_layers_mask_is_shrunk_as_by_the_least_in_a_square(reach):
+    mask = torch.rand(2, 30, 41).round(decimals=1)
+    wide = torch.nn.functional.pad(mask, [reach] * 4, value=1.0)
+    least = wide.unfold(1, 2 * reach + 1, 1).unfold(2, 2 * reach + 1, 1).amin((3, 4))
+    assert torch.allclose(layer_mask(mask, (30, 41), reach), least, atol=1e-6)
+
+
 def test_content_error_is_relative_and_masked():
     features, reference = torch.randn(2, 5, 4, 4), torch.randn(2, 5, 4, 4)
     mask = (torch.rand(2, 4, 4) > 0.5).float()
