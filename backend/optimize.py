@@ -52,9 +52,9 @@ class Stage:
 # Most steps compose, on small views: what is wrong at large stays wrong, and no finer stage can mend it.
 STAGES: dict[str, tuple[Stage, ...]] = {
     "draft": (
-        Stage("composing", 4, 128, 80, 0.08),
-        Stage("painting", 2, 160, 36, 0.04, 2),
-        Stage("refining", 1, 192, 20, 0.03, 2),
+        Stage("composing", 4, 128, 60, 0.1),
+        Stage("painting", 2, 160, 28, 0.06, 2),
+        Stage("refining", 1, 192, 20, 0.045, 2),
     ),
     "standard": (
         Stage("composing", 4, 128, 220, 0.06),

@@ -26,8 +26,8 @@ PAIRS = (
 LADDER: tuple[dict[str, Any], ...] = (
     {"quality": "draft", "steps": 20},
     {"quality": "draft", "steps": 45},
+    {"quality": "draft", "steps": 75},
     {"quality": "draft"},
-    {"quality": "draft", "steps": 200},
     {"quality": "standard"},
 )
 PROBE = 5  # steps of the peer beside ours

@@ -91,7 +91,8 @@ def _places(mask: Tensor) -> Tensor:
     words = mask.view(torch.int64)
     some = words.nonzero()[:, 0]
     word, place = words.index_select(0, some).view(torch.bool).view(-1, 8).nonzero().T
-    return some.index_select(0, word) * 8 + place
+    found: Tensor = some.index_select(0, word) * 8 + place
+    return found
 
 
 def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool, tiles: Tensor | None = None) -> Taps:
