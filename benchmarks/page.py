@@ -38,7 +38,8 @@ def write() -> None:
             parts.append(render(numbers))
             if note := sections[name].get("note"):
                 parts.append(f"{note}\n")
-            parts.append(f"*{machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}.*\n")
+            of = f"{machine['cpu']}, {machine['cores']} cores, networks in {machine['networks']}"
+            parts.append(f"*{of}, torch {machine['torch']}.*\n")
     if missing := [name for name in SECTIONS if name not in sections]:
         parts.append(f"Not measured yet: {', '.join(missing)}.\n")
     (ROOT / "docs" / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")

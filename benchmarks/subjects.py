@@ -17,6 +17,7 @@ from torch import Tensor
 from backend import stylize
 from backend.export.model import read_model
 from backend.images import read_image, resize, write_image
+from backend.networks import mixed_precision
 from backend.protocol import Job, Style
 from backend.rendering.mesh import Mesh, build_mesh, read_mesh
 
@@ -144,7 +145,10 @@ def machine() -> dict[str, object]:
         named = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         model = named[0].split(":", 1)[1].strip() if named else model
     card = {"card": torch.cuda.get_device_name(DEVICE)} if DEVICE.type == "cuda" else {}
-    return card | {"cpu": model, "cores": os.cpu_count(), "torch": str(torch.__version__)}
+    with mixed_precision(DEVICE):
+        one = torch.ones(1, 1, device=DEVICE)
+        kind = str((one @ one).dtype).removeprefix("torch.")
+    return card | {"cpu": model, "cores": os.cpu_count(), "networks": kind, "torch": str(torch.__version__)}
 
 
 def synchronize() -> None:

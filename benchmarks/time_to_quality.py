@@ -27,6 +27,7 @@ LADDER: tuple[dict[str, Any], ...] = (
     {"quality": "draft", "steps": 20},
     {"quality": "draft", "steps": 45},
     {"quality": "draft", "steps": 75},
+    {"quality": "draft", "steps": 90},
     {"quality": "draft"},
     {"quality": "standard"},
 )

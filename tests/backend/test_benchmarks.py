@@ -118,6 +118,7 @@ def test_time_to_quality_and_surfaces_end_on_the_page(small, monkeypatch):
     text = (small / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     assert "## Time to quality" in text
     assert "islands starry_night" in text
+    assert f"networks in {found['surfaces']['machine']['networks']}" in text
     assert "Not measured yet: texture_size" in text
     assert (small / "docs" / "benchmarks" / "time_to_quality_fox_starry_night.png").exists()
 
