@@ -78,7 +78,8 @@ texture of 1024², in float32, with the network, layers and weights of ours. Our
 files to files. The time of either is without the judging; the peer's is its steps times the seconds of a
 step right beside ours. The judge's views are nearer than the recipe's, which show the whole object: what
 the recipe does to the finer scales, no view of its own corrects. One seed
-each: on Suzanne with Composition VIII three seeds of Draft ended at .48, .64 and .50.
+each: on Suzanne with Composition VIII three seeds of Draft, each on one core of a Xeon, ended at .48, .64
+and .50.
 """
     text += "\n" + table(
         [
