@@ -25,7 +25,6 @@ from .rendering.views import ViewMaker
 from .score import SMALLEST_VIEW, Score, View
 
 VIEWS_PER_STEP = 2
-NOISE = 0.7  # of the style's own band energy, in the start
 SPAN = 1.2  # a painting's shorter side, in square roots of the surface's area
 
 
@@ -52,17 +51,17 @@ class Stage:
 # Most steps compose, on small views: what is wrong at large stays wrong, and no finer stage can mend it.
 STAGES: dict[str, tuple[Stage, ...]] = {
     "draft": (
-        Stage("composing", 4, 128, 60, 0.1),
-        Stage("painting", 2, 160, 28, 0.06, 2),
-        Stage("refining", 1, 192, 20, 0.045, 2),
+        Stage("composing", 4, 128, 30, 0.04),
+        Stage("painting", 2, 160, 24, 0.03, 2),
+        Stage("refining", 1, 192, 16, 0.02, 2),
     ),
     "standard": (
-        Stage("composing", 4, 128, 220, 0.06),
+        Stage("composing", 4, 128, 220, 0.04),
         Stage("painting", 2, 160, 100, 0.03, 2),
         Stage("refining", 1, 224, 60, 0.02, 2),
     ),
     "final": (
-        Stage("composing", 4, 128, 500, 0.06),
+        Stage("composing", 4, 128, 500, 0.04),
         Stage("painting", 2, 160, 260, 0.03, 2),
         Stage("refining", 1, 224, 160, 0.02, 2),
     ),

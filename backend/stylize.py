@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from . import checkpoint, colors, networks, optimize, report, tiles
+from .collage import collage
 from .finish import fill_gutters, finish, mean_texel
 from .images import cannot_write, read_image, resize_shorter
 from .optimize import Clock, Progress
@@ -26,6 +27,7 @@ from .orientation import grain_of
 from .parameterizations.pyramid import Pyramid
 from .protocol import CHECKPOINT_FILE, REPORT_FILE, Event, Job, PatinaError
 from .rendering.mesh import Mesh, read_mesh
+from .rendering.sampling import enlarge
 from .rendering.texels import Texels, each_tile, locate
 from .rendering.unseen import Unseen
 
@@ -35,6 +37,7 @@ PREVIEW_SHARE = (
 )
 CHECKPOINT_SECONDS = 60.0
 CONTENT_WEIGHT = 3.0  # at strength 0.5
+SMALLEST_START = 256  # texels along a side of what a job starts from
 JUDGED_PIXEL = 1.5  # of a held-out view, in those of the finest stage
 
 
@@ -84,18 +87,12 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     if base is None:
         base = tiles.stacked(contents, job.texture_size, mean_color(styles))
     start = start_of(base, styles, painted, job) if job.colors == "style" else base
-    texture = Pyramid(start, device)
     outside = None if mask is None else (torch.from_numpy(mask)[None], base)
     pixel, span = scales(mesh, styles, job)
-    resumed = 0
-    if job.resume:
-        resumed = checkpoint.read(folder / job.resume, texture, mesh)
-    elif job.strength > 0:
-        texels_across = span / (mesh.texel / job.texture_size)
-        largest = max(styles, key=lambda style: style[1])[0]
-        exemplar = scaled_style(largest, texels_across)
-        texture.roughen(exemplar, optimize.NOISE * min(1.0, 2 * job.strength), generator(job.seed))
     grain = 0.0 if mesh.directions is None else grain_of(styles)
+    fresh = job.strength > 0 and not job.resume
+    texture = Pyramid(begun(start, mesh, texels, styles, pixel, span, grain, job) if fresh else start, device)
+    resumed = checkpoint.read(folder / job.resume, texture, mesh) if job.resume else 0
     clock.lap("set-up")
 
     side = min(tiles.PREVIEW_SIDE, job.texture_size)
@@ -318,6 +315,32 @@ def start_of(
     )
     moved = colors.snap(moved, palette[:4096])
     return content.lerp(moved, min(1.0, 2 * job.strength))
+
+
+def begun(
+    start: Tensor,
+    mesh: Mesh,
+    texels: Texels,
+    styles: list[tuple[Tensor, float]],
+    pixel: float,
+    span: float,
+    grain: float,
+    job: Job,
+) -> Tensor:
+    """`start` with what pieces of the styles have more than their mean colour: something to make strokes of.
+
+    As fine as the finest view's `pixel` shows. Below strength 0.5 only part of it.
+    """
+    size = job.texture_size
+    side = min(size, max(SMALLEST_START, size >> max(0, int(math.log2(pixel / mesh.texel * size)))))
+    if side < size:
+        texels = locate(mesh, side, start.shape[1] // size)
+    if not texels.used.any():
+        return start
+    scaled = [(scaled_style(image, span / mesh.texel * side), share) for image, share in styles]
+    pieces = collage(mesh, texels, scaled, span, grain, np.random.default_rng(job.seed))
+    pieces -= mean_color(styles)[:, None, None]
+    return start + min(1.0, 2 * job.strength) * enlarge(pieces, size)
 
 
 def palette_of(style: Tensor, content: Tensor, painted: NDArray[np.bool_]) -> Tensor:

@@ -82,23 +82,6 @@ class Pyramid:
         """Add a view's `slope` (D, 3) to the gradient of the next step."""
         self.gradient.index_add_(0, view.rows, slope)
 
-    @torch.no_grad()
-    def roughen(self, exemplar: Tensor, amount: float, random: torch.Generator) -> None:
-        """Add noise to each level, `amount` times as strong as the same band of `exemplar` (3, H, W).
-
-        `exemplar` is an image at the texture's own scale. Flat regions get something to make strokes of.
-        """
-        for side, offset in zip(self.levels.sides, self.levels.offsets, strict=True):
-            if min(exemplar.shape[1:]) < 8:
-                return
-            half = F.avg_pool2d(exemplar[None], 2)
-            band = exemplar - F.interpolate(half, size=exemplar.shape[1:], mode="bilinear")[0]
-            deviation = (torch.linalg.inv(self.colors) @ band.to(self.rows.device).flatten(1)).std(1)
-            rows = self.levels.count * side * side
-            noise = torch.randn(rows, 3, generator=random).to(self.rows.device)
-            self.rows[offset : offset + rows] += amount * deviation * noise
-            exemplar = half[0]
-
     def step(self, views: list[Patch], rate: float, level: int, each: Each = in_turn) -> None:
         """One step of Adam (Kingma 2015) on the rows that `views` read; the others rest, moments and all.
 
