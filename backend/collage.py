@@ -7,6 +7,8 @@ colours before the first step; the optimisation makes one painting of the pieces
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -20,13 +22,17 @@ from .rendering.texels import Texels, interpolate
 
 REACH = 0.3  # of a piece from its middle, in what the painting's shorter side spans
 BEND = 1.0  # of the unit normal, the length of its change within a piece
-BLEND = 0.3  # of a piece's reach: how broadly it runs into the next
+BLEND = 0.1  # of a piece's reach: how broadly it runs into the next
 MOST = 400  # pieces
-SOME = 4000  # texels, among which their middles are chosen
-ROWS = 1 << 17  # texels at a time
+SOME = 4000  # texels, among which their middles are chosen, and by which neighbours are fitted
+TRIES, ASIDE = 32, 0.15  # places in the painting that a piece may be from, and how far around the first
 STEP = np.array([0.7548776662, 0.5698402910])  # evenly all over the painting: the R2 sequence (Roberts 2018)
+ROWS = 1 << 17  # texels at a time
 
 Floats = NDArray[np.float32]
+Indices = NDArray[np.int64]
+# Texels (N,), the piece (N,) that each is to show, and its shift (N, 2) → colours (3, N).
+Show = Callable[[Indices, Indices, NDArray[np.float64]], Tensor]
 
 
 def collage(
@@ -48,15 +54,24 @@ def collage(
     middles = _apart(places, np.concatenate([one_of_each, random.integers(len(places), size=SOME)]))
     axes = np.stack([_axes(mesh, texels, middle, grain) for middle in middles])
     which = random.choice(len(styles), len(middles), p=[share for _, share in styles])
-    shifts = (random.random(2) + np.arange(len(middles))[:, None] * STEP) % 1
-    colors = torch.zeros(3, len(places))
-    for nearest, weights in _nearest(places, places[middles]):
+
+    def show(here: Indices, piece: Indices, shift: NDArray[np.float64]) -> Tensor:
+        flat = _flattened(texels.points[here] - texels.points[middles][piece], axes[piece]) / span
+        colors = torch.empty(3, len(here))
         for k, (image, _) in enumerate(styles):
-            here = np.flatnonzero((which[nearest] == k) & (weights > 0))
-            piece = nearest[here]
-            flat = _flattened(texels.points[here] - texels.points[middles][piece], axes[piece]) / span
-            share = torch.from_numpy(weights[here])
-            colors[:, torch.from_numpy(here)] += share * _read(image, flat, shifts[piece])
+            some = np.flatnonzero(which[piece] == k)
+            colors[:, torch.from_numpy(some)] = _read(image, flat[some], shift[some])
+        return colors
+
+    nearest, second, rest = _nearest(places, places[middles])
+    border = np.flatnonzero(rest)
+    some = random.permutation(border)[:SOME]
+    shifts = (random.random(2) + np.arange(len(middles))[:, None] * STEP) % 1
+    _fit(shifts, some, nearest[some], second[some], show, random)
+    colors = show(np.arange(len(places)), nearest, shifts[nearest])
+    other = show(border, second[border], shifts[second[border]])
+    at = torch.from_numpy(border)
+    colors[:, at] = colors[:, at].lerp(other, torch.from_numpy(rest[border]))
     found = torch.zeros(3, *texels.used.shape)
     found[:, torch.from_numpy(texels.used)] = colors
     return fill_gutters(found, texels.used)
@@ -73,7 +88,7 @@ def _places(mesh: Mesh, texels: Texels, reach: float) -> Floats:
     return np.concatenate(parts, 1, dtype=np.float32)
 
 
-def _apart(places: Floats, some: NDArray[np.intp]) -> NDArray[np.intp]:
+def _apart(places: Floats, some: Indices) -> Indices:
     """(M,): of `some`, indices of `places` (U, 7), as many as lie within 1 of none that was taken before.
 
     Each is the farthest from those before it (Gonzalez 1985).
@@ -99,20 +114,46 @@ def _axes(mesh: Mesh, texels: Texels, middle: int, grain: float) -> NDArray[np.f
     return np.stack([right, -up])
 
 
-def _nearest(places: Floats, middles: Floats) -> list[tuple[NDArray[np.int64], Floats]]:
-    """For each of `places` (U, 7) the nearest of `middles` (M, 7), then the second, with what each counts.
+def _nearest(places: Floats, middles: Floats) -> tuple[Indices, Indices, Floats]:
+    """For each of `places` (U, 7) the nearest of `middles` (M, 7), the second, and how far that counts.
 
-    Both (U,). The second counts only where it is hardly farther.
+    All (U,). From 0.5 where both are as near, it goes down to 0 within half of BLEND.
     """
     ends = torch.from_numpy(middles)
     half = ends.square().sum(1) / 2
-    near, first = [], []
+    near, share = [], []
     for some in torch.split(torch.from_numpy(places), ROWS):
         away, index = (half - some @ ends.T).topk(min(2, len(ends)), largest=False)
         near.append(index[:, [0, -1]])
-        first.append(((away[:, -1] - away[:, 0]) / BLEND + 0.5).clamp(max=1))
-    (nearest, second), weight = torch.cat(near).T.numpy(), torch.cat(first).numpy()
-    return [(nearest, weight), (second, 1 - weight)]
+        share.append((0.5 - (away[:, -1] - away[:, 0]) / BLEND).clamp(min=0))
+    nearest, second = torch.cat(near).T.numpy()
+    return nearest, second, torch.cat(share).numpy()
+
+
+def _fit(
+    shifts: NDArray[np.float64],
+    here: Indices,
+    nearest: Indices,
+    second: Indices,
+    show: Show,
+    random: np.random.Generator,
+) -> None:
+    """Move each piece's `shifts` (M, 2) a little, so that it goes on as the pieces before it end.
+
+    Where two meet, at texels `here` (B,), both are shown, and the piece is taken from where they differ
+    least ("Image Quilting", Efros and Freeman 2001, section 2.1).
+    """
+    for piece in range(1, len(shifts)):
+        other = np.where(nearest == piece, second, nearest)
+        meets = ((nearest == piece) | (second == piece)) & (other < piece)
+        if not meets.any():
+            continue
+        texels, other = here[meets], other[meets]
+        wanted = show(texels, other, shifts[other])
+        tries = (shifts[piece] + random.uniform(-ASIDE, ASIDE, (TRIES, 2))).clip(0, 1)
+        each = np.repeat(tries, len(texels), 0)
+        found = show(np.tile(texels, TRIES), np.full(len(each), piece), each).view(3, TRIES, -1)
+        shifts[piece] = tries[int((found - wanted[:, None]).square().mean((0, 2)).argmin())]
 
 
 def _flattened(offset: Floats, axes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,10 +12,12 @@ from typing import Any
 from torch import Tensor
 
 from backend import stylize
+from backend.finish import fill_gutters
 from backend.images import read_image
 from backend.protocol import Event
+from backend.rendering.texels import locate
 
-from .subjects import SCRATCH, Subject
+from .subjects import SCRATCH, SIZE, Subject, scales
 
 
 @cache
@@ -42,6 +44,17 @@ def paint(who: Subject, style: Path, **settings: object) -> dict[str, Any]:
     report["seconds"]["job"] = round(report["seconds"]["total"] - report["seconds"]["report"], 2)
     report["seconds"]["processor"] = round(used, 2)
     return report
+
+
+def start(who: Subject, style: Path) -> Tensor:
+    """(3, S, S): what a job begins with, before its first step."""
+    job, styles = who.job(style), [(read_image(style, "painting", "styles"), 1.0)]
+    texels = locate(who.mesh, SIZE)
+    content = who.content(SIZE)
+    if content is None:
+        content = stylize.mean_color(styles)[:, None, None].expand(3, SIZE, SIZE)
+    moved = stylize.start_of(fill_gutters(content, texels.used), styles, texels.used, job)
+    return stylize.begun(moved, who.mesh, texels, styles, *scales(who, style, SIZE), 0.0, job)
 
 
 def texture(who: Subject, style: Path, **settings: object) -> Tensor:

@@ -66,6 +66,7 @@ def time_to_quality(numbers: dict[str, Any]) -> str:
                 f"{n['peer_distance']:.3f}",
                 f"{min(value for _, value in n['peer']):.3f}",
                 f"{n['peer_seconds']} s",
+                f"{n['start']:.3f}",
                 f"{n['reached_by']}: {n['seconds_to_reach']} s" if n["reached_by"] else "not reached",
                 n["times_faster"] or "–",
                 n["times_less_processor_time"] or "–",
@@ -77,9 +78,9 @@ The peer is the recipe of 2018 (`benchmarks/lucid_recipe.py`): 400 steps of one 
 texture of 1024², in float32, with the network, layers and weights of ours. Ours are whole jobs, from
 files to files. The time of either is without the judging; the peer's is its steps times the seconds of a
 step right beside ours. The judge's views are nearer than the recipe's, which show the whole object: what
-the recipe does to the finer scales, no view of its own corrects. One seed
-each: on Suzanne with Composition VIII three seeds of Draft, each on one core of a Xeon, ended at .48, .64
-and .50.
+the recipe does to the finer scales, no view of its own corrects. Ours begins with pieces of the painting
+laid on the surface (`backend/collage.py`), which are near it in style before the first step; the recipe
+begins with the grey of a Fourier texture. One seed each.
 """
     text += "\n" + table(
         [
@@ -87,7 +88,8 @@ and .50.
             "peer's final distance",
             "its best",
             "in",
-            "ours is at the final with",
+            "ours starts from",
+            "is at the final with",
             "times faster",
             "by processor time",
         ],

@@ -26,8 +26,6 @@ PAIRS = (
 LADDER: tuple[dict[str, Any], ...] = (
     {"quality": "draft", "steps": 20},
     {"quality": "draft", "steps": 45},
-    {"quality": "draft", "steps": 75},
-    {"quality": "draft", "steps": 90},
     {"quality": "draft"},
     {"quality": "standard"},
 )
@@ -67,6 +65,7 @@ def measure(name: str, style_name: str) -> None:
                 "peer_seconds_of_its_own_run": round(run.seconds),
                 "peer_step_seconds_beside_ours": [[round(s, 3) for s in pair] for pair in beside],
                 "peer_distance": round(peer[-1][1], 4),
+                "start": round(style_distance(judged, jobs.start(who, style)), 4),
                 "ours": ours,
                 "reached_by": reached and reached[0],
                 "seconds_to_reach": reached and reached[1],
