@@ -56,14 +56,14 @@ STAGES: dict[str, tuple[Stage, ...]] = {
         Stage("refining", 1, 192, 16, 0.02, 2),
     ),
     "standard": (
-        Stage("composing", 4, 128, 220, 0.04),
-        Stage("painting", 2, 160, 100, 0.03, 2),
-        Stage("refining", 1, 224, 60, 0.02, 2),
+        Stage("composing", 4, 128, 220, 0.02),
+        Stage("painting", 2, 160, 100, 0.015, 2),
+        Stage("refining", 1, 224, 60, 0.01, 2),
     ),
     "final": (
-        Stage("composing", 4, 128, 500, 0.04),
-        Stage("painting", 2, 160, 260, 0.03, 2),
-        Stage("refining", 1, 224, 160, 0.02, 2),
+        Stage("composing", 4, 128, 500, 0.02),
+        Stage("painting", 2, 160, 260, 0.015, 2),
+        Stage("refining", 1, 224, 160, 0.01, 2),
     ),
 }
 
