@@ -7,7 +7,7 @@ colours before the first step; the optimisation makes one painting of the pieces
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -54,9 +54,10 @@ def collage(
     middles = _apart(places, np.concatenate([one_of_each, random.integers(len(places), size=SOME)]))
     axes = np.stack([_axes(mesh, texels, middle, grain) for middle in middles])
     which = random.choice(len(styles), len(middles), p=[share for _, share in styles])
+    centers = texels.points[middles]
 
     def show(here: Indices, piece: Indices, shift: NDArray[np.float64]) -> Tensor:
-        flat = _flattened(texels.points[here] - texels.points[middles][piece], axes[piece]) / span
+        flat = _flattened(texels.points[here] - centers[piece], axes[piece]) / span
         colors = torch.empty(3, len(here))
         for k, (image, _) in enumerate(styles):
             some = np.flatnonzero(which[piece] == k)
@@ -68,10 +69,13 @@ def collage(
     some = random.permutation(border)[:SOME]
     shifts = (random.random(2) + np.arange(len(middles))[:, None] * STEP) % 1
     _fit(shifts, some, nearest[some], second[some], show, random)
-    colors = show(np.arange(len(places)), nearest, shifts[nearest])
-    other = show(border, second[border], shifts[second[border]])
-    at = torch.from_numpy(border)
-    colors[:, at] = colors[:, at].lerp(other, torch.from_numpy(rest[border]))
+    colors = torch.empty(3, len(places))
+    for rows in _parts(len(places)):
+        colors[:, rows] = show(np.arange(rows.start, rows.stop), nearest[rows], shifts[nearest[rows]])
+    for rows in _parts(len(border)):
+        here = border[rows]
+        other, at = show(here, second[here], shifts[second[here]]), torch.from_numpy(here)
+        colors[:, at] = colors[:, at].lerp(other, torch.from_numpy(rest[here]))
     found = torch.zeros(3, *texels.used.shape)
     found[:, torch.from_numpy(texels.used)] = colors
     return fill_gutters(found, texels.used)
@@ -82,10 +86,20 @@ def _places(mesh: Mesh, texels: Texels, reach: float) -> Floats:
     corners = np.zeros_like(mesh.vertices, np.float64)
     for corner in mesh.faces.T:
         np.add.at(corners, corner, mesh.cross)
-    normals = interpolate(corners[mesh.faces[texels.faces]], texels.barycentric)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    parts = texels.points / reach, normals / BEND, 2 * mesh.objects[texels.faces, None]
-    return np.concatenate(parts, 1, dtype=np.float32)
+    places = np.empty((len(texels.faces), 7), np.float32)
+    for rows in _parts(len(places)):
+        faces = texels.faces[rows]
+        normals = interpolate(corners[mesh.faces[faces]], texels.barycentric[rows])
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        places[rows, :3] = texels.points[rows] / reach
+        places[rows, 3:6] = normals / BEND
+        places[rows, 6] = 2 * mesh.objects[faces]
+    return places
+
+
+def _parts(count: int) -> Iterator[slice]:
+    """What `count` texels are gone through in, so that many take no more memory than few."""
+    return (slice(start, min(start + ROWS, count)) for start in range(0, count, ROWS))
 
 
 def _apart(places: Floats, some: Indices) -> Indices:
@@ -93,10 +107,10 @@ def _apart(places: Floats, some: Indices) -> Indices:
 
     Each is the farthest from those before it (Gonzalez 1985).
     """
-    found = [0]
+    found, chosen = [0], places[some]
     distance = np.full(len(some), np.inf, np.float32)
     while len(found) < MOST:
-        distance = np.minimum(distance, np.square(places[some] - places[some[found[-1]]]).sum(1))
+        distance = np.minimum(distance, np.square(chosen - chosen[found[-1]]).sum(1))
         if distance.max() <= 1:
             break
         found.append(int(distance.argmax()))
@@ -121,13 +135,13 @@ def _nearest(places: Floats, middles: Floats) -> tuple[Indices, Indices, Floats]
     """
     ends = torch.from_numpy(middles)
     half = ends.square().sum(1) / 2
-    near, share = [], []
-    for some in torch.split(torch.from_numpy(places), ROWS):
+    near, share = np.empty((2, len(places)), np.int64), np.empty(len(places), np.float32)
+    for rows in _parts(len(places)):
+        some = torch.from_numpy(places[rows])
         away, index = (half - some @ ends.T).topk(min(2, len(ends)), largest=False)
-        near.append(index[:, [0, -1]])
-        share.append((0.5 - (away[:, -1] - away[:, 0]) / BLEND).clamp(min=0))
-    nearest, second = torch.cat(near).T.numpy()
-    return nearest, second, torch.cat(share).numpy()
+        near[:, rows] = index[:, [0, -1]].T
+        share[rows] = (0.5 - (away[:, -1] - away[:, 0]) / BLEND).clamp(min=0)
+    return near[0], near[1], share
 
 
 def _fit(
