@@ -37,6 +37,7 @@ PREVIEW_SHARE = (
 )
 CHECKPOINT_SECONDS = 60.0
 CONTENT_WEIGHT = 3.0  # at strength 0.5
+BORDER = 8  # texels along the borders of several textures, in which what a job starts from fades out
 SMALLEST_START = 256  # texels along a side of what a job starts from
 JUDGED_PIXEL = 1.5  # of a held-out view, in those of the finest stage
 
@@ -340,7 +341,18 @@ def begun(
     scaled = [(scaled_style(image, span / mesh.texel * side), share) for image, share in styles]
     pieces = collage(mesh, texels, scaled, span, grain, np.random.default_rng(job.seed))
     pieces -= mean_color(styles)[:, None, None]
+    if job.tiles:
+        pieces *= _inside(side).repeat(len(pieces[0]) // side, 1)
     return start + min(1.0, 2 * job.strength) * enlarge(pieces, size)
+
+
+def _inside(side: int) -> Tensor:
+    """(side, side): 1 within a texture, down to 0 at its border.
+
+    Views read across that to the other side of the same texture, which there must not look too different.
+    """
+    away = (torch.minimum(torch.arange(side), torch.arange(side).flip(0)) / BORDER).clamp(max=1)
+    return torch.minimum(away[:, None], away)
 
 
 def palette_of(style: Tensor, content: Tensor, painted: NDArray[np.bool_]) -> Tensor:
