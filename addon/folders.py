@@ -38,7 +38,7 @@ def backend() -> Path:
         return _own_backend()
     chosen = Path(bpy.path.abspath(settings.folder))
     # A folder of its own in the artist's, unless that already is one.
-    return chosen if (chosen / environment.RECORD).is_file() else chosen / "patina-backend"
+    return chosen if environment.is_ours(chosen) else chosen / "patina-backend"
 
 
 def _own_backend() -> Path:
@@ -57,7 +57,7 @@ def other_backends() -> list[Path]:
         return []
     inside = own.relative_to(version)
     found = (place / inside for place in version.parent.glob("[0-9]*") if place != version)
-    return sorted((place for place in found if (place / environment.RECORD).is_file()), reverse=True)
+    return sorted((place for place in found if environment.is_ours(place)), reverse=True)
 
 
 def backend_python() -> Path:

@@ -1,16 +1,20 @@
 """What is on disk: an environment's folder, the record of its set-up, and its removal.
 
-FOLDER/setup.json    the record: which state the set-up has reached; says "ready" only when it is
-FOLDER/downloads/    wheels on their way in; gone when ready
-FOLDER/weights/      what the backend fetched later (backend/weights.py); outlives repairs
-FOLDER/...           the virtual environment itself
-FOLDER.lock          held while somebody sets up or removes
+FOLDER/patina-setup.json   the record: which state the set-up has reached; says "ready" only when it is
+FOLDER/downloads/          wheels on their way in; gone when ready
+FOLDER/weights/            what the backend fetched later (backend/weights.py); outlives repairs
+FOLDER/...                 the virtual environment itself
+FOLDER.lock                held while somebody sets up or removes
+
+An artist may name any folder, one full of work for instance. So a folder counts as ours only by a record that
+says so, with a virtual environment beside it, and nothing is removed but what a set-up puts at its top.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import os
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from . import system
@@ -20,7 +24,10 @@ ABSENT, CHOOSING, DOWNLOADING, INSTALLING = "absent", "choosing", "downloading",
 FETCHING, VERIFYING, READY, BROKEN = "fetching weights", "verifying", "ready", "broken"
 STATES = (ABSENT, CHOOSING, DOWNLOADING, INSTALLING, FETCHING, VERIFYING, READY, BROKEN)
 
-RECORD, DOWNLOADS, WEIGHTS = "setup.json", "downloads", "weights"
+RECORD, DOWNLOADS, WEIGHTS = "patina-setup.json", "downloads", "weights"
+_MARK = {"made_by": "Patina, for its backend"}  # in every record
+_CONFIGURATION = "pyvenv.cfg"  # what makes a folder a virtual environment
+_OF_VENV = ("bin", "include", "lib", "lib64", "share", "etc", "Include", "Lib", "Scripts", ".gitignore")
 
 
 @dataclass(frozen=True)
@@ -41,21 +48,56 @@ def lock_of(folder: Path) -> Path:
 
 
 def read(folder: Path) -> Record:
-    """The record in `folder`; absent if there is none. An unreadable one counts as interrupted."""
+    """The record in `folder`: absent if there is none of ours, broken if it cannot be read."""
+    return _load(folder) or Record(
+        BROKEN,
+        reason=f"The record of the set-up in {folder} cannot be read.",
+        cure=f"Choose another folder; or, if that holds nothing of yours, remove it by hand ({RECORD}).",
+    )
+
+
+def _load(folder: Path) -> Record | None:
+    """The record in `folder`, absent if it is somebody else's; None if it cannot be read."""
     try:
         raw = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        return Record(**raw)
-    except FileNotFoundError:
+        if not isinstance(raw, dict) or any(raw.pop(name, None) != value for name, value in _MARK.items()):
+            return Record()
+        record = Record(**raw)
+    except (FileNotFoundError, NotADirectoryError):
         return Record()
-    except (OSError, ValueError, TypeError):
-        return Record(CHOOSING)
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    sound = all(type(getattr(record, f.name)) is type(f.default) for f in fields(record))
+    return record if sound and record.state in STATES else None
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a set-up made `folder`: its record says so, beside a virtual environment or before it."""
+    record = _load(folder)
+    if record is None or record.state == ABSENT:
+        return False
+    return (folder / _CONFIGURATION).is_file() or not _has_files(folder)
+
+
+def _has_files(folder: Path) -> bool:
+    """Whether there is a file beside our own. A `venv` that was cut off at once leaves only folders."""
+    entries = [
+        entry
+        for entry in folder.iterdir()
+        if entry.name not in (RECORD, DOWNLOADS, WEIGHTS) and not _is_part(entry.name)
+    ]
+    return any(not entry.is_dir() or any(names for _, _, names in os.walk(entry)) for entry in entries)
+
+
+def _is_part(name: str) -> bool:
+    """Whether it is a record that was cut off on its way to the disk."""
+    return name.startswith(f"{RECORD}.") and name.endswith(".part")
 
 
 def write(folder: Path, record: Record) -> None:
-    """Write the record, whole or not at all."""
-    beside = folder / (RECORD + ".new")
-    beside.write_text(json.dumps(asdict(record), indent=2) + "\n", encoding="utf-8")
-    beside.replace(folder / RECORD)
+    """Write the record, whole or not at all. Raises OSError."""
+    text = json.dumps(_MARK | asdict(record), indent=2) + "\n"
+    system.replace_text(folder / RECORD, text)
 
 
 def inspect(folder: Path, fingerprints: dict[str, str]) -> Record:
@@ -101,12 +143,13 @@ def claim(folder: Path) -> None:
     """Make `folder`, or refuse one that holds anything but an environment of ours, or cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / RECORD).exists() and any(folder.iterdir()):
-            raise SetupError(
-                f"{folder} already holds other files.",
-                "Choose an empty folder, or one that does not exist yet.",
-            )
-        write(folder, read(folder))
+        if not is_ours(folder):
+            if any(folder.iterdir()):
+                raise SetupError(
+                    f"{folder} already holds other files.",
+                    "Choose an empty folder, or one that does not exist yet.",
+                )
+            write(folder, Record(CHOOSING))
     except OSError as error:
         raise SetupError(
             f"{folder} cannot be written to: {error.strerror}.",
@@ -115,29 +158,63 @@ def claim(folder: Path) -> None:
 
 
 def empty(folder: Path) -> None:
-    """Remove the virtual environment from `folder`; the record, packages on their way and weights stay."""
-    for entry in folder.iterdir():
-        if entry.name not in (RECORD, DOWNLOADS, WEIGHTS):
-            system.remove_tree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    """Remove the virtual environment from `folder`; the record, packages on their way and weights stay.
+
+    Raises SetupError, and leaves all, where something lies there that no set-up made.
+    """
+    _refuse_others(folder)
+    _remove_entries(folder, *_OF_VENV, _CONFIGURATION)
+
+
+def _refuse_others(folder: Path) -> None:
+    known = (*_OF_VENV, _CONFIGURATION, RECORD, DOWNLOADS, WEIGHTS)
+    others = sorted(
+        entry.name for entry in folder.iterdir() if entry.name not in known and not _is_part(entry.name)
+    )
+    if not is_ours(folder):
+        raise SetupError(f"{folder} is not an environment of Patina's.", "Choose another folder.")
+    if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        raise SetupError(
+            f"{folder} also holds what Patina did not put there: {', '.join(others[:3])}{more}.",
+            "Move that elsewhere, then try again.",
+        )
+
+
+def _remove_entries(folder: Path, *names: str) -> None:
+    """Remove these from the top of `folder`, in this order; links are removed, not what they lead to."""
+    for entry in (folder / name for name in names):
+        if entry.is_dir() and not entry.is_symlink():
+            system.remove_tree(entry)
+        else:
+            entry.unlink(missing_ok=True)
 
 
 def remove(folder: Path) -> int:
     """Remove the environment, and give the number of bytes that are free again.
 
     It is renamed first: a folder in use cannot be renamed on Windows, and elsewhere a half-removed one
-    is never taken for whole.
+    is never taken for whole. What it is known by goes last, so that a removal cut off can go on.
+    Raises SetupError, and leaves all, where something lies there that no set-up made.
     """
     leaving = folder.with_name(folder.name + ".removing")
-    if not (folder / RECORD).exists() and not leaving.exists():
+    if not is_ours(folder) and not is_ours(leaving):
         raise SetupError(f"There is no environment of Patina's in {folder}.", "Nothing needs to be removed.")
     with system.lock(lock_of(folder)):
-        freed = system.size_of(leaving)
+        freed = 0
         try:
-            system.remove_tree(leaving)
-            if (folder / RECORD).exists():
-                freed += system.size_of(folder)
-                folder.replace(leaving)
-                system.remove_tree(leaving)
+            for place in (leaving, folder):
+                if not is_ours(place):
+                    continue
+                _refuse_others(place)
+                if place == folder and leaving.exists():
+                    leaving.rmdir()  # of a removal that was cut off at its very end
+                freed += system.size_of(place)
+                if place == folder:
+                    folder.rename(leaving)
+                parts = [entry.name for entry in leaving.iterdir() if _is_part(entry.name)]
+                _remove_entries(leaving, *_OF_VENV, DOWNLOADS, WEIGHTS, *parts, _CONFIGURATION, RECORD)
+                leaving.rmdir()
         except OSError as error:
             raise SetupError(
                 f"{folder} cannot be removed: {error.strerror}.",

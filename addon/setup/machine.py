@@ -57,7 +57,7 @@ def verify(plan: Plan, report: Report, stop: Stop = never) -> str:
 
     Raises SetupError where it fails; the record then says broken, until it does not fail any more.
     """
-    if environment.read(plan.folder).state == environment.ABSENT:
+    if not environment.is_ours(plan.folder):
         raise SetupError(f"There is no environment in {plan.folder}.", "Press Set up.")
     with system.lock(environment.lock_of(plan.folder)):
         before = environment.read(plan.folder)

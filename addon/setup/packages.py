@@ -66,7 +66,8 @@ def download(plan: Plan, requirements: Sequence[Requirement], index: str, folder
     several = f"{len(requirements)} packages"
     meter.say(requirements[0][0].replace("==", " ") if len(requirements) == 1 else several)
     folder.mkdir(exist_ok=True)
-    chosen = folder / "wanted.txt"
+    chosen = _partial(plan) / "wanted.txt"
+    chosen.parent.mkdir(parents=True, exist_ok=True)
     chosen.write_text("".join(lines for _, lines in requirements), encoding="utf-8")
     where, variables = pip.source(None, index)
     _run(
@@ -96,7 +97,6 @@ def gather(plan: Plan, wheels: Path, meter: Meter) -> None:
         download(plan, wanted(plan, name), plan.index_of(name), wheels, meter)
         if name == variants.PIP:  # the weights' sources need it
             install(plan, name, meter, None)
-    (wheels / "wanted.txt").unlink(missing_ok=True)
 
 
 def check(plan: Plan, folder: Path, meter: Meter) -> str:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import platform
+import secrets
 import shutil
 import signal
 import stat
@@ -33,6 +34,7 @@ LONGEST_WINDOWS_PATH = 259
 DEEPEST_FILE = 150
 
 NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
 _SHORT_SECONDS = 120
 PATIENCE = 3.0  # seconds that a lock is waited for
 
@@ -234,6 +236,25 @@ def settle() -> None:
         os.sync()
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write `path` anew, whole or not at all, also if the power goes. Raises OSError.
+
+    A file or link that lies in wait under the name that is written first is never followed.
+    """
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o666)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
+
+
 def remove_tree(folder: Path) -> None:
     """Remove `folder` and all in it, read-only files too (Windows refuses those at first)."""
 
@@ -256,7 +277,7 @@ def lock(path: Path) -> Iterator[None]:
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            handle = path.open("a")
+            handle = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o666), "a")
         except OSError as error:
             raise SetupError(
                 f"{path.parent} cannot be written to: {error.strerror}.",
@@ -282,7 +303,8 @@ def lock(path: Path) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(OSError):  # Windows does not remove an open file; it has no bytes
-            path.unlink()
+            if not os.fstat(handle.fileno()).st_size:  # and one with bytes is somebody's own
+                path.unlink()
         handle.close()
 
 

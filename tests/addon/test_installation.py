@@ -38,6 +38,7 @@ def record_of(settings: bpy.types.AddonPreferences, **changes: object) -> None:
     folder = folders.backend()
     system.python_in(folder).parent.mkdir(parents=True, exist_ok=True)
     system.python_in(folder).write_text("")
+    (folder / "pyvenv.cfg").write_text("")
     variant = variants.available()[0]
     whole = environment.Record("ready", True, variant.name, variants.fingerprint(variant), "3.11")
     environment.write(folder, replace(whole, **changes))
@@ -68,7 +69,7 @@ def test_the_backend_of_another_blender_is_found(settings: bpy.types.AddonPrefer
     monkeypatch.setattr(folders, "_own_backend", lambda: here)
     for version in ("4.1", "4.3"):
         (tmp_path / version / inside).mkdir(parents=True)
-        (tmp_path / version / inside / environment.RECORD).write_text("{}")
+        environment.write(tmp_path / version / inside, environment.Record("choosing"))
     assert folders.other_backends() == [tmp_path / name / inside for name in ("4.3", "4.1")]
     installation.refresh()
     assert bpy.ops.patina.use_other_backend() == {"FINISHED"}
@@ -148,7 +149,8 @@ def test_a_backend_that_vanished(settings: bpy.types.AddonPreferences):
 
 def test_remove_tells_the_bytes(settings: bpy.types.AddonPreferences, tmp_path: Path):
     record_of(settings)
-    (folders.backend() / "large").write_bytes(bytes(12_000_000))
+    (folders.backend() / "lib").mkdir()
+    (folders.backend() / "lib" / "large").write_bytes(bytes(12_000_000))
     assert bpy.ops.patina.remove() == {"FINISHED"}
     assert installation.known.message == "Removed: 12 MB are free again."
     assert installation.known.record.state == environment.ABSENT

@@ -449,11 +449,109 @@ def test_repair_builds_anew(made: Plan):
     assert fetched.read_bytes() == b"half a gigabyte"
 
 
-def test_record_that_is_not_one(made: Plan):
-    (made.folder / environment.RECORD).write_text("{ half a li")
-    assert state(made).state == environment.BROKEN
-    assert "interrupted" in state(made).reason
+@pytest.mark.parametrize(
+    "text",
+    ["", "{ half a li", "[" * 100_000, '{"state": "ready"}', "null", "[1]", '"ready"']
+    + [json.dumps(environment._MARK | {"state": state}) for state in ("no such", 3, None, ["ready"])],
+)
+def test_a_record_that_is_not_one_makes_no_folder_ours(made: Plan, text: str):
+    (made.folder / environment.RECORD).write_text(text)
+    before = everything(made.folder)
+    assert state(made).state in (environment.BROKEN, environment.ABSENT)
     assert not environment.read(made.folder).whole
+    for work in (set_up, lambda plan: set_up(plan, fresh=True), lambda plan: environment.remove(plan.folder)):
+        with pytest.raises(SetupError):
+            work(made)
+    assert everything(made.folder) == before
+
+
+# What an artist's folder may hold that looks like a set-up's record, and the folder like an environment.
+LOOKALIKES = {
+    "somebody's record": ("setup.json", '{"state": "ready"}'),
+    "unreadable": ("setup.json", "{ half a li"),
+    "name alone": (environment.RECORD, '{"state": "ready"}'),
+    "name, unreadable": (environment.RECORD, "{"),
+    "marked": (environment.RECORD, json.dumps(environment._MARK | {"state": "ready"})),
+    "marked, cut off": (environment.RECORD, json.dumps(environment._MARK | {"state": "choosing"})),
+}
+
+
+@pytest.mark.parametrize("lookalike", LOOKALIKES)
+@pytest.mark.parametrize("with_environment", [False, True])
+def test_an_artists_folder_is_left_as_it_is(plan: Plan, lookalike: str, with_environment: bool):
+    """Set Up, Repair and Remove, on a folder of work, also by its name while it waits for removal."""
+    name, text = LOOKALIKES[lookalike]
+    for folder in (plan.folder, plan.folder.with_name(plan.folder.name + ".removing")):
+        (folder / "lib").mkdir(parents=True)
+        (folder / ".git").mkdir()
+        (folder / name).write_text(text)
+        for mine in ("scene.blend", "lib/wood.png", ".git/HEAD"):
+            (folder / mine).write_text("years of work")
+        if with_environment:
+            (folder / "pyvenv.cfg").write_text("home = /usr/bin")
+    before = {path: path.read_bytes() for path in everything(plan.folder.parent) if path.is_file()}
+    for work in (
+        set_up,
+        lambda plan: set_up(plan, fresh=True),
+        check,
+        lambda plan: environment.remove(plan.folder),
+    ):
+        with pytest.raises(SetupError) as caught:
+            work(plan)
+        assert str(plan.folder) in str(caught.value)
+    now = {path: path.read_bytes() for path in everything(plan.folder.parent) if path.is_file()}
+    if "marked" in lookalike and with_environment:  # it has all that ours has: its record may say what broke
+        before.pop(plan.folder / name), now.pop(plan.folder / name)
+    assert now == before
+
+
+def test_what_lies_beside_an_environment_stops_its_removal(made: Plan):
+    (made.folder / "scene.blend").write_text("years of work")
+    before = everything(made.folder)
+    for work in (lambda plan: set_up(plan, fresh=True), lambda plan: environment.remove(plan.folder)):
+        with pytest.raises(SetupError, match=r"also holds what Patina did not put there: scene\.blend"):
+            work(made)
+    assert everything(made.folder) == before
+    (made.folder / "scene.blend").unlink()
+    environment.remove(made.folder)
+    assert everything(made.folder.parent) == []
+
+
+@pytest.mark.parametrize("kept", range(5))
+def test_a_removal_goes_on_wherever_it_was_cut_off(made: Plan, _made_once: Plan, kept: int):
+    """What it is known by goes last: the environment's mark, then the record."""
+    leaving = made.folder.with_name(made.folder.name + ".removing")
+    made.folder.rename(leaving)
+    last = (environment.RECORD, "pyvenv.cfg", "lib", "bin", "include")[:kept]
+    for entry in leaving.iterdir():
+        if entry.name not in last:
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    if not kept:  # an empty folder of that name is in nobody's way
+        shutil.copytree(_made_once.folder, made.folder, symlinks=True)
+    environment.remove(made.folder)
+    assert everything(made.folder.parent) == []
+
+
+def test_links_at_the_top_lead_nowhere(made: Plan, tmp_path: Path):
+    """A link in the place of our own is removed, what it leads to stays; a planted record is not written."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "scene.blend").write_text("years of work")
+    (made.folder / "share").symlink_to(tmp_path / "mine") if not (made.folder / "share").exists() else None
+    (made.folder / environment.DOWNLOADS).symlink_to(tmp_path / "mine")
+    environment.remove(made.folder)
+    assert (tmp_path / "mine" / "scene.blend").read_text() == "years of work"
+
+
+def test_a_lock_of_somebody_elses_keeps_its_words(made: Plan, tmp_path: Path):
+    lock = environment.lock_of(made.folder)
+    lock.write_text("versions of my packages")
+    assert set_up(made) == ["ready"]
+    assert lock.read_text() == "versions of my packages"
+    lock.unlink()
+    lock.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SetupError):
+        set_up(made)
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_events_are_the_backends(plan: Plan):
