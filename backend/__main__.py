@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser = argparse.ArgumentParser(prog="python -m backend run")
         run.add_arguments(parser)
         return run.run(parser.parse_args(words[1:]))
-    from .verbs import add as add_verbs
+    from .cli.verbs import add as add_verbs
 
     parser = argparse.ArgumentParser(prog="python -m backend", description="Paint a surface in a style.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _stylize_arguments(parser: argparse.ArgumentParser) -> None:
-    from .verbs import add_common
+    from .cli.verbs import add_common
 
     parser.add_argument(
         "mesh", type=Path, metavar="MESH", help="an OBJ, glTF, GLB or PLY file with UVs, or a photo"
@@ -81,8 +81,8 @@ def _stylize_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _stylize(options: argparse.Namespace) -> int:
     """Do a job for a person: a progress bar on the terminal, Ctrl-C to stop."""
-    from .command_line import stylize
-    from .verbs import MODELS, stylize_picture
+    from .cli.job_folder import stylize
+    from .cli.verbs import MODELS, stylize_picture
 
     if options.mesh.suffix.lower() not in MODELS:
         return stylize_picture(options, do_job)
@@ -99,9 +99,9 @@ def _weights_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _weights(options: argparse.Namespace) -> int:
     """List what is here, fetch, or take a file."""
-    from . import fetching
+    from .cli.weights import provide
 
-    return fetching.provide(options.fetch, options.file, options.events)
+    return provide(options.fetch, options.file, options.events)
 
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +112,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from .environment import doctor
+    from .machine.doctor import doctor
 
     report = doctor()
     print(report)

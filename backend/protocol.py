@@ -26,7 +26,7 @@ content, and so does the result. The whole mask is then written too, as `mask.pn
 nothing was painted, at the content's own size, so that it can be composed at the content's own depth.
 
 The backend adds `preview.png`, `texture.png` (`image.png` where there is no mesh), `report.json` and
-`checkpoint.npz` (from which another job can go on: see `backend/checkpoint.py`),
+`checkpoint.npz` (from which another job can go on: see `backend/painting/checkpoint.py`),
 each written beside and renamed, so a reader never sees half a file. Several frames are `texture_0.png`,
 `texture_1.png`, …, and so are the textures of several tiles, their masks and previews (see `numbered`);
 a CPPN is also kept as `picture.cppn`; relief gives `height.png` (16 bits) and `normal.png` (tangent

@@ -1,23 +1,18 @@
-"""A job done for a program: events on stdout, and an ear on stdin.
+"""A job done, whatever it asks for, and how it ended.
 
-Standard library only, so that a cancel is heard while torch is still being imported.
+Standard library only until it begins, so that a cancel is heard while torch is still being imported.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-import threading
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from .protocol import CANCELLED, FAILED, FINISHED, Event, Job, PatinaError, read_job, write_event
-
-GRACE = 1.5  # seconds that a job has to end by itself when it is asked to
+from .conversation import Cancelled, speaking
+from .protocol import CANCELLED, FAILED, FINISHED, Event, Job, PatinaError, read_job
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,53 +26,20 @@ def run(options: argparse.Namespace) -> int:
     return speaking(lambda emit, cancelled: do_job(options.folder, emit, cancelled, options.online))
 
 
-def speaking(do: Callable[[Callable[[Event], None], Callable[[], bool]], int]) -> int:
-    """Do something for a program: events on stdout, `cancel` or the end of stdin to stop.
-
-    What is in the middle of something long when it should stop is ended there: what it writes is written
-    beside and renamed, so nothing is left half done. What has not begun is ended at once.
-    """
-    stop, begun, ended = threading.Event(), threading.Event(), threading.Event()
-    telling = threading.RLock()
-
-    def listen() -> None:
-        for line in sys.stdin:
-            if line.strip() == "cancel":
-                break
-        stop.set()
-        if begun.is_set():
-            time.sleep(GRACE)
-        with telling:
-            if not ended.is_set():
-                emit(Event("cancelled"))
-                os._exit(CANCELLED)
-
-    def emit(event: Event) -> None:
-        with telling:
-            begun.set()
-            if event.kind in ("finished", "failed", "cancelled"):
-                ended.set()
-            try:
-                print(write_event(event), flush=True)
-            except BrokenPipeError:  # nobody is there to work for
-                stop.set()
-
-    threading.Thread(target=listen, daemon=True).start()
-
-    return do(emit, stop.is_set)
-
-
 def _do(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callable[[], bool]) -> None:
     """Run the job; what the GPU has no room for is done again on the processor."""
-    from . import dream, memory, stylize
+    from .canvas.job import run as run_on_canvas
+    from .machine import memory
+    from .machine.devices import pick_device
+    from .painting.job import run as run_painting
 
     on_pyramid = job.task == "stylize" and job.mesh is not None and job.parameterization == "pyramid"
-    run = (stylize if on_pyramid and not job.relief else dream).run
+    run = run_painting if on_pyramid and not job.relief else run_on_canvas
     try:
         run(job, folder, emit, cancelled)
         return
     except RuntimeError as error:
-        if not memory.ran_out(error) or stylize.pick_device(job.device).type == "cpu":
+        if not memory.ran_out(error) or pick_device(job.device).type == "cpu":
             raise
     memory.release()  # here the failed attempt's tensors are gone with its error
     emit(Event("message", message="The graphics card has too little memory; going on on the processor."))
@@ -93,12 +55,13 @@ def do_job(
     """
     try:
         job = read_job(folder)
-        from . import fetching, memory, stylize
+        from .machine import memory
+        from .networks import fetching
 
         try:
             fetching.ensure(job.network, online, emit, cancelled)
             _do(job, folder, emit, cancelled)
-        except stylize.Cancelled:
+        except Cancelled:
             emit(Event("cancelled"))
             return CANCELLED
     except PatinaError as error:

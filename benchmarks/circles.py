@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, label
 from torch import Tensor
 
-from backend.images import write_image
-from backend.optimize import SPAN
+from backend.painting.optimize import SPAN
+from backend.pictures.images import write_image
 from backend.rendering.gbuffer import GBuffer
 from backend.rendering.mesh import Mesh
 from backend.rendering.sampling import Levels, gather, mipmaps, taps

@@ -11,11 +11,11 @@ from typing import Any
 
 from torch import Tensor
 
-from backend import stylize
-from backend.finish import fill_gutters
-from backend.images import read_image
+from backend.painting.job import begun, mean_color, run, start_of
+from backend.pictures.images import read_image
 from backend.protocol import Event
 from backend.rendering.texels import locate
+from backend.result.finish import fill_gutters
 
 from .subjects import SCRATCH, SIZE, Subject, scales
 
@@ -39,7 +39,7 @@ def paint(who: Subject, style: Path, **settings: object) -> dict[str, Any]:
         if event.stage == "finishing":
             used = time.process_time() - began
 
-    stylize.run(who.job(style, **settings), folder, watch, lambda: False)
+    run(who.job(style, **settings), folder, watch, lambda: False)
     report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     report["seconds"]["job"] = round(report["seconds"]["total"] - report["seconds"]["report"], 2)
     report["seconds"]["processor"] = round(used, 2)
@@ -52,9 +52,9 @@ def start(who: Subject, style: Path) -> Tensor:
     texels = locate(who.mesh, SIZE)
     content = who.content(SIZE)
     if content is None:
-        content = stylize.mean_color(styles)[:, None, None].expand(3, SIZE, SIZE)
-    moved = stylize.start_of(fill_gutters(content, texels.used), styles, texels.used, job)
-    return stylize.begun(moved, who.mesh, texels, styles, *scales(who, style, SIZE), 0.0, job)
+        content = mean_color(styles)[:, None, None].expand(3, SIZE, SIZE)
+    moved = start_of(fill_gutters(content, texels.used), styles, texels.used, job)
+    return begun(moved, who.mesh, texels, styles, *scales(who, style, SIZE), 0.0, job)
 
 
 def texture(who: Subject, style: Path, **settings: object) -> Tensor:

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend import report
-from backend.images import read_image, resize_shorter
-from backend.stylize import JUDGED_PIXEL
+from backend.painting.job import JUDGED_PIXEL
+from backend.pictures.images import read_image, resize_shorter
+from backend.result import report
 
 from .subjects import DEVICE, Subject, scales
 

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 from backend import networks
-from backend.images import read_image, resize_shorter, write_image
 from backend.objectives.style import MovingAverage, gram, layer_mask
 from backend.parameterizations.fourier import Fourier
+from backend.pictures.images import read_image, resize_shorter, write_image
 from backend.rendering import camera, rasterizer
 from backend.rendering.camera import AROUND
 from backend.rendering.gbuffer import render

@@ -6,8 +6,8 @@ from typing import Any
 
 import matplotlib
 
-from backend.report import VIEWS as FEW
-from backend.stylize import JUDGED_PIXEL
+from backend.painting.job import JUDGED_PIXEL
+from backend.result.report import VIEWS as FEW
 
 from .judging import AWAY, VIEWS
 from .results import known
@@ -23,7 +23,8 @@ adds two more of the peer's runs, a job at 8192², Suzanne in the three qualitie
 other) and writes this page; `benchmarks/` says how each number is taken, and
 [results.json](benchmarks/results.json) has them all, each with its machine. Nothing here is asserted by a
 test. The fox in the pictures: model by PixelMannen, rigging by @tomkranis, conversion by @AsoboStudio with
-@scurest, CC-BY 4.0. Style distance, seam ratio and coverage are those of a job's report: `backend/report.py`.
+@scurest, CC-BY 4.0. Style distance, seam ratio and coverage are those of a job's report:
+`backend/result/report.py`.
 """
 
 
@@ -79,8 +80,8 @@ texture of 1024², in float32, with the network, layers and weights of ours. Our
 files to files. The time of either is without the judging; the peer's is its steps times the seconds of a
 step right beside ours. The judge's views are nearer than the recipe's, which show the whole object: what
 the recipe does to the finer scales, no view of its own corrects. Ours begins with pieces of the painting
-laid on the surface (`backend/collage.py`), which are near it in style before the first step; the recipe
-begins with the grey of a Fourier texture. One seed each.
+laid on the surface (`backend/painting/collage.py`), which are near it in style before the first step;
+the recipe begins with the grey of a Fourier texture. One seed each.
 """
     text += "\n" + table(
         [

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from backend.images import to_pillow
+from backend.pictures.images import to_pillow
 from backend.rendering import camera, rasterizer
 from backend.rendering.gbuffer import render
 from backend.rendering.mesh import Mesh

@@ -18,12 +18,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from backend import networks, optimize, stylize
-from backend.bank import BANK, RENEWED
-from backend.lanes import Each, lanes
+from backend import networks
+from backend.machine.parallel import Each, lanes
 from backend.networks import Network
 from backend.networks.network import mixed_precision
-from backend.optimize import VIEWS_PER_STEP, Clock, Stage
+from backend.painting import job, optimize
+from backend.painting.bank import BANK, RENEWED
+from backend.painting.optimize import VIEWS_PER_STEP, Clock, Stage
 
 from . import jobs
 from .results import record
@@ -76,7 +77,7 @@ def measure() -> None:
         nonlocal alone
         alone += np.array([stage.steps, _draws(stage)]) @ np.mean(samples, 0)
 
-    with patch.object(stylize, "Clock", lambda: clock), patch.object(optimize, "lanes", watched):
+    with patch.object(job, "Clock", lambda: clock), patch.object(optimize, "lanes", watched):
         done = jobs.paint(subject("fox"), painting("starry_night"))
     parts = {part: done["seconds"][part] for part in LOOP}
     loop = np.array([sum(parts.values()), sum(clock.processor[part] for part in LOOP)])

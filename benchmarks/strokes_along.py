@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from backend import stylize
-from backend.images import read_image
-from backend.orientation import structure_tensor
+from backend.painting.job import run
+from backend.pictures.images import read_image
+from backend.pictures.orientation import structure_tensor
 from backend.protocol import Job, Style
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +56,7 @@ def main() -> None:
             style_size=arguments.style_size,
             strength=1.0,
         )
-        stylize.run(job, folder, lambda event: None, lambda: False)
+        run(job, folder, lambda event: None, lambda: False)
         painted.append(read_image(folder / "texture.png", "texture", "out"))
         print(f"{name}: strokes are {error(painted[-1]):.0f} degrees off the field")
     pixels = (torch.cat(painted, 2).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)

@@ -14,10 +14,10 @@ import torch
 import trimesh
 from torch import Tensor
 
-from backend import stylize
 from backend.export.model import read_model
-from backend.images import read_image, resize, write_image
 from backend.networks import mixed_precision
+from backend.painting import job
+from backend.pictures.images import read_image, resize, write_image
 from backend.protocol import Job, Style
 from backend.rendering.mesh import Mesh, build_mesh, read_mesh
 
@@ -134,7 +134,7 @@ def _sphere(folder: Path) -> None:
 def scales(who: Subject, style: Path, size: int = SIZE) -> tuple[float, float]:
     """The width of the finest view's pixel and what the style's shorter side spans, as a job takes them."""
     picture = read_image(style, "painting", "styles")
-    return stylize.scales(who.mesh, [(picture, 1.0)], who.job(style, texture_size=size))
+    return job.scales(who.mesh, [(picture, 1.0)], who.job(style, texture_size=size))
 
 
 def machine() -> dict[str, object]:

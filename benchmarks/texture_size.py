@@ -15,12 +15,14 @@ from functools import partial
 
 import torch
 
-from backend import networks, optimize, report
-from backend.images import read_image
-from backend.optimize import Clock, Progress, Stage
-from backend.parameterizations.pyramid import Pyramid
+from backend import networks
+from backend.painting import optimize
+from backend.painting.optimize import Clock, Progress, Stage
+from backend.painting.pyramid import Pyramid
+from backend.painting.unseen import Unseen
+from backend.pictures.images import read_image
 from backend.rendering.texels import locate
-from backend.rendering.unseen import Unseen
+from backend.result import report
 
 from . import jobs
 from .results import record

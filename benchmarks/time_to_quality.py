@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend.images import read_image
+from backend.pictures.images import read_image
 
 from . import jobs, lucid_recipe
 from .judging import judge, style_distance

@@ -2,7 +2,7 @@
 
 FOLDER/patina-setup.json   the record: which state the set-up has reached; says "ready" only when it is
 FOLDER/downloads/          wheels on their way in; gone when ready
-FOLDER/weights/            what the backend fetched later (backend/weights.py); outlives repairs
+FOLDER/weights/            what the backend fetched later (backend/networks/weights.py); outlives repairs
 FOLDER/...                 the virtual environment itself
 FOLDER.lock                held while somebody sets up or removes
 

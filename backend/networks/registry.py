@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torchvision import models
 
-from .. import weights
 from ..protocol import PatinaError
+from . import weights
 from .efficientnet_lite import EfficientNetLite0
 
 

@@ -12,8 +12,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ..pictures.color_space import decolor, recolor
 from .pixel import logit
-from .pyramid import DECORRELATED
 
 DEVIATION = 0.01  # of the spectrum at the start
 CONTRAST = 4.0  # divides the image before the sigmoid, which so starts near grey
@@ -24,16 +24,6 @@ def frequency_scale(height: int, width: int) -> Tensor:
     rows, columns = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
     frequency = torch.sqrt(rows**2 + columns**2).clamp_min(1 / max(height, width))
     return math.sqrt(height * width) / frequency
-
-
-def recolor(image: Tensor) -> Tensor:
-    """Decorrelated coordinates (B, 3, H, W) → correlated RGB, before the sigmoid."""
-    return torch.einsum("ij,bjhw->bihw", DECORRELATED.to(image), image)
-
-
-def decolor(image: Tensor) -> Tensor:
-    """The inverse of `recolor`."""
-    return torch.einsum("ij,bjhw->bihw", torch.linalg.inv(DECORRELATED).to(image), image)
 
 
 class Fourier(nn.Module):

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .fourier import decolor, recolor
+from ..pictures.color_space import decolor, recolor
 from .pixel import logit
 
 COARSEST = 8  # pixels

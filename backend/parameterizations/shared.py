@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..pictures.color_space import recolor
 from ..rendering.texels import Texels
-from .fourier import Fourier, recolor
+from .fourier import Fourier
 from .laplacian import FALLOFF
 from .surface_pyramid import SurfacePyramid
 

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor, nn
 
+from ..pictures.color_space import recolor
 from ..rendering.texels import Texels
-from .fourier import recolor
 from .laplacian import FALLOFF
 from .pixel import logit
 

@@ -11,9 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from backend.canvases import ALPHA_KNEE, CLASS_KNEE, CLASS_RATE, RATES, FlatCPPN
-from backend.imagine import look
+from backend.canvas import transforms
+from backend.canvas.background import smooth_noise
+from backend.canvas.build import ALPHA_KNEE, CLASS_KNEE, CLASS_RATE, RATES, FlatCPPN
+from backend.canvas.flat import Flat
 from backend.networks import classes
+from backend.networks.octaves import look
 from backend.objectives import feature_visualization as features
 from backend.objectives.alignment import WEIGHT, alignment, interpolation
 from backend.objectives.deepdream import deepdream
@@ -26,10 +29,8 @@ from backend.parameterizations.fourier import Fourier
 from backend.parameterizations.laplacian import Laplacian
 from backend.parameterizations.pixel import Pixel
 from backend.parameterizations.shared import Aligned
-from backend.rendering import transforms
-from backend.rendering.blending import over, smooth_noise
-from backend.rendering.flat import Flat
-from backend.report import frame_distances
+from backend.pictures.color_space import over
+from backend.result.report import frame_distances
 
 from .workshop import SEED, board, dreamt, generator, network, paint, painting, sheet, top5, value
 

@@ -6,16 +6,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.imagine import look
+from backend.canvas import transforms
+from backend.canvas.flat import Flat
+from backend.canvas.relief import DEPTH, ReliefSkin
 from backend.networks import classes
+from backend.networks.octaves import look
 from backend.objectives.texture import statistics, texture
 from backend.parameterizations.fourier import Fourier
 from backend.parameterizations.pixel import Pixel
-from backend.parameterizations.relief import DEPTH, ReliefSkin
 from backend.protocol import Target
-from backend.rendering import transforms
-from backend.rendering.flat import Flat
-from backend.report import seam_ratio
+from backend.result.report import seam_ratio
 
 from .flat_rows import CLASSIFIER, SECOND, Numbers
 from .workshop import (

@@ -13,25 +13,28 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from backend import dream, networks, stylize
-from backend.canvases import CLASS_KNEE, CLASS_RATE, RATES
-from backend.command_line import write_content, write_mesh
+from backend import networks
+from backend.canvas import transforms
+from backend.canvas.build import CLASS_KNEE, CLASS_RATE, RATES
+from backend.canvas.flat import Flat
+from backend.canvas.job import run as run_on_canvas
+from backend.canvas.loop import imagine
+from backend.canvas.on_surface import Skin, TextureSkin
+from backend.canvas.transforms import Transform
+from backend.canvas.view import Canvas
+from backend.cli.job_folder import write_content, write_mesh
 from backend.export.model import read_model
-from backend.images import read_image, resize, resize_shorter, to_pillow
-from backend.imagine import imagine
 from backend.networks import LOGITS, Network
 from backend.objectives.objective import Objective, Seen
+from backend.painting.job import run as run_painting
 from backend.parameterizations.fourier import Fourier
 from backend.parameterizations.pixel import Pixel
-from backend.parameterizations.skins import Skin, TextureSkin
+from backend.pictures.color_space import over
+from backend.pictures.images import read_image, resize, resize_shorter, to_pillow
 from backend.protocol import HEIGHT_FILE, REPORT_FILE, Job, Style
-from backend.rendering import camera, rasterizer, transforms
-from backend.rendering.blending import over
-from backend.rendering.flat import Flat
+from backend.rendering import camera, rasterizer
 from backend.rendering.gbuffer import GBuffer, render
 from backend.rendering.mesh import Mesh, build_mesh
-from backend.rendering.transforms import Transform
-from backend.rendering.view import Canvas
 from backend.rendering.views import ViewMaker
 
 from ..sheet import write
@@ -91,7 +94,7 @@ def on_fox(**fields: Any) -> tuple[Tensor, dict[str, Any]]:
         content = write_content(surface, None, folder)
         job = Job(mesh="mesh.npz", content=content, texture_size=SIDE, device="cpu", seed=SEED, **fields)
         on_pyramid = job.task == "stylize" and job.parameterization == "pyramid" and not job.relief
-        (stylize if on_pyramid else dream).run(job, folder, lambda event: None, lambda: False)
+        (run_painting if on_pyramid else run_on_canvas)(job, folder, lambda event: None, lambda: False)
         measured = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
         pictures = [read(path) for path in sorted(folder.glob("texture*.png"))]
         if job.relief:

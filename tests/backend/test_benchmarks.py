@@ -8,8 +8,9 @@ from functools import partial
 import pytest
 import torch
 
-from backend import optimize, report
+from backend.painting import optimize
 from backend.rendering.texels import locate
+from backend.result import report
 from benchmarks import (
     jobs,
     judging,

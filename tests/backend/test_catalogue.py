@@ -10,7 +10,9 @@ from types import ModuleType
 import pytest
 import torch
 
-from backend import dream, networks, optimize
+from backend import networks
+from backend.canvas import job as canvas_job
+from backend.painting import optimize
 from backend.protocol import QUALITIES
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +54,6 @@ def test_guessed_times_grow_as_the_work_does():
         steps, work = timings.ON_MESH[quality]
         assert 0.5 < work / (pixels[quality] / pixels["draft"]) < 2
         assert 0.5 < steps / sum(stage.steps for stage in optimize.STAGES[quality]) < 2
-        assert timings.OTHER[quality] == round(dream.STEPS["dream"] * dream.QUALITY_STEPS[quality])
-    assert dream.STEPS["dream"] * timings.DEEPDREAM == dream.DEEPDREAM_STEPS
-    assert dream.STEPS["dream"] * timings.CLASS_ON_MESH == dream.CLASS_STEPS
+        assert timings.OTHER[quality] == round(canvas_job.STEPS["dream"] * canvas_job.QUALITY_STEPS[quality])
+    assert canvas_job.STEPS["dream"] * timings.DEEPDREAM == canvas_job.DEEPDREAM_STEPS
+    assert canvas_job.STEPS["dream"] * timings.CLASS_ON_MESH == canvas_job.CLASS_STEPS

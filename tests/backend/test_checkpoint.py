@@ -12,10 +12,11 @@ import torch
 from meshes import quad, sphere, write_npz
 from test_stylize_job import JOB, do, folder_of, pixels
 
-from backend import checkpoint, report
-from backend.parameterizations.pyramid import Pyramid
+from backend.painting import checkpoint
+from backend.painting.pyramid import Pyramid
 from backend.protocol import Job, PatinaError, Style
 from backend.rendering.mesh import read_mesh
+from backend.result import report
 
 
 @pytest.fixture(autouse=True)

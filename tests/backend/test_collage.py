@@ -9,11 +9,11 @@ import pytest
 import torch
 from meshes import quad, sphere
 
-from backend import collage as module
-from backend.collage import BLEND, REACH, collage
+from backend.painting import collage as module
+from backend.painting.collage import BLEND, REACH, collage
 from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.texels import Texels, locate
-from backend.report import seam_ratio
+from backend.result.report import seam_ratio
 
 SIDE = 128
 SIZE = 96  # pixels of the painting's shorter side

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 from scipy.spatial import Delaunay
 
-from backend import colors
-from backend.images import MAX_SIDE, read_image, resize, resize_shorter, write_image
+from backend.pictures import palette as palettes
+from backend.pictures.images import MAX_SIDE, read_image, resize, resize_shorter, write_image
 from backend.protocol import PatinaError
 
 
@@ -27,8 +27,8 @@ def palette(seed: int, count: int = 4000) -> torch.Tensor:
 
 
 def test_transport_moves_mean_and_covariance_exactly():
-    source, target = colors.moments(palette(1)), colors.moments(palette(2))
-    matrix, offset = (part.double() for part in colors.transport(source, target))
+    source, target = palettes.moments(palette(1)), palettes.moments(palette(2))
+    matrix, offset = (part.double() for part in palettes.transport(source, target))
     assert torch.allclose(matrix @ source[0] + offset, target[0], atol=1e-6)
     assert torch.allclose(matrix @ source[1] @ matrix.T, target[1], atol=1e-6)
     assert torch.allclose(matrix, matrix.T, atol=1e-6)  # optimal: the gradient of a convex function
@@ -36,21 +36,21 @@ def test_transport_moves_mean_and_covariance_exactly():
 
 
 def test_transport_to_oneself_moves_nothing():
-    matrix, offset = colors.transport(colors.moments(palette(1)), colors.moments(palette(1)))
+    matrix, offset = palettes.transport(palettes.moments(palette(1)), palettes.moments(palette(1)))
     assert torch.allclose(matrix, torch.eye(3), atol=1e-5)
     assert torch.allclose(offset, torch.zeros(3), atol=1e-5)
 
 
 def test_a_single_colour_is_moved_not_stretched():
-    plain = colors.moments(torch.full((100, 3), 0.2))
-    matrix, offset = colors.transport(plain, colors.moments(torch.full((100, 3), 0.7)))
+    plain = palettes.moments(torch.full((100, 3), 0.2))
+    matrix, offset = palettes.transport(plain, palettes.moments(torch.full((100, 3), 0.7)))
     assert torch.allclose(matrix, torch.eye(3), atol=1e-5)
     assert torch.allclose(offset, torch.full((3,), 0.5), atol=1e-5)
 
 
 def test_recoloured_pictures_stay_within_what_a_screen_shows():
     image = torch.rand(3, 8, 8)
-    found = colors.recolor(image, (2 * torch.eye(3), torch.tensor([-0.5, 0.0, 0.5])))
+    found = palettes.recolor(image, (2 * torch.eye(3), torch.tensor([-0.5, 0.0, 0.5])))
     assert torch.allclose(found[0], (2 * image[0] - 0.5).clamp(0, 1))
     assert found.max() <= 1
 
@@ -58,7 +58,7 @@ def test_recoloured_pictures_stay_within_what_a_screen_shows():
 def test_snapped_colours_lie_within_the_palettes_hull():
     own = palette(3, 800)
     image = torch.rand(3, 24, 24)
-    found = colors.snap(image, own).flatten(1).T
+    found = palettes.snap(image, own).flatten(1).T
     hull = Delaunay(own.mean(0).numpy() + 1.001 * (own - own.mean(0)).numpy())
     assert (hull.find_simplex(found.numpy()) >= 0).all()
     moved = (image.flatten(1).T - found).norm(dim=1)
@@ -68,9 +68,9 @@ def test_snapped_colours_lie_within_the_palettes_hull():
 def test_a_colour_of_the_palette_stays_about_where_it_is():
     dense = torch.rand(100_000, 3)
     image = 0.1 + 0.8 * torch.rand(3, 16, 16)
-    assert (colors.snap(image, dense) - image).abs().max() < 0.05
+    assert (palettes.snap(image, dense) - image).abs().max() < 0.05
     one = torch.tensor([[0.2, 0.4, 0.6]])
-    assert torch.allclose(colors.snap(image, one), one.T[..., None].expand_as(image), atol=1e-6)
+    assert torch.allclose(palettes.snap(image, one), one.T[..., None].expand_as(image), atol=1e-6)
 
 
 def test_a_picture_survives_its_file(tmp_path):

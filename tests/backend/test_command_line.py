@@ -12,12 +12,12 @@ import trimesh
 from export_models import sphere, write
 from PIL import Image
 
-from backend import report
 from backend.__main__ import main
-from backend.command_line import weighted_path
+from backend.cli.job_folder import weighted_path
 from backend.protocol import FAILED, FINISHED, Event, read_job
 from backend.rendering.mesh import read_mesh
 from backend.rendering.texels import locate
+from backend.result import report
 from backend.terminal import ProgressBar, clock, progress_line
 
 SMALL = ["--texture-size", "64", "--quality", "draft", "--steps", "2"]

@@ -17,18 +17,20 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
-from backend import canvases, networks, optimize, protocol
-from backend.imagine import look
-from backend.lanes import in_turn
+from backend import networks, protocol
+from backend.canvas import build
+from backend.canvas.goals import objective_of
+from backend.machine.parallel import in_turn
+from backend.networks.octaves import look
 from backend.objectives.objective import Seen
-from backend.objectives.of_job import objective_of
-from backend.parameterizations.pyramid import Pyramid
+from backend.painting import optimize
+from backend.painting.pyramid import Pyramid
+from backend.painting.score import _loss
 from backend.protocol import Job, Style, Target
 from backend.rendering.gbuffer import GBuffer
 from backend.rendering.sampling import mipmaps
 from backend.rendering.texels import locate
 from backend.rendering.views import ViewMaker
-from backend.score import _loss
 
 CPU = torch.device("cpu")
 
@@ -130,7 +132,7 @@ JOBS = {
 @pytest.mark.parametrize("name", JOBS)
 def test_a_look_at_a_flat_canvas(name):
     job = replace(JOBS[name], network="alexnet", image_size=128)
-    canvas = canvases.flat(job, 128, 128, None, None, CPU).canvas
+    canvas = build.flat(job, 128, 128, None, None, CPU).canvas
     canvas.transform = lambda images, progress, random: images  # its random numbers are none on fakes
     network = networks.load("alexnet", CPU)
     goal = None if job.styles else objective_of(job, network, [], False)
@@ -150,7 +152,7 @@ def test_a_look_at_a_painted_surface(seen, name):
     if name != "relief":
         job = replace(JOBS[name], mesh="mesh.npz", texture_size=64)
     mesh = sphere(2)
-    skin = canvases.surface(job, mesh, locate(mesh, 64), None, None, CPU).skin
+    skin = build.surface(job, mesh, locate(mesh, 64), None, None, CPU).skin
     places = skin.look(seen[0])
     with card(), torch.no_grad():
         for part in vars(skin).values():

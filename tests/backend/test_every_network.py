@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from backend import networks
-from backend.imagine import look
 from backend.networks import LOGITS, Network, registry
+from backend.networks.octaves import look
 from backend.objectives import feature_visualization as features
 from backend.objectives.alignment import alignment, interpolation
 from backend.objectives.deepdream import deepdream

@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from backend.lanes import lanes
+from backend.machine.parallel import lanes
 
 
 @pytest.fixture(autouse=True)

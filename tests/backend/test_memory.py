@@ -12,10 +12,12 @@ from meshes import sphere
 from test_stylize_job import JOB, folder_of
 from torch import nn
 
-from backend import memory, networks, optimize
+from backend import networks
 from backend.__main__ import main
-from backend.optimize import Clock, Stage
-from backend.parameterizations.pyramid import Pyramid
+from backend.machine import memory
+from backend.painting import optimize
+from backend.painting.optimize import Clock, Stage
+from backend.painting.pyramid import Pyramid
 from backend.protocol import FINISHED
 
 TOO_MUCH = 1 << 50  # bytes; no machine has them, so the allocator refuses

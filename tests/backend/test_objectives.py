@@ -10,8 +10,12 @@ import torch
 import torch.nn.functional as F
 
 from backend import networks
-from backend.imagine import imagine, look, reduce
+from backend.canvas import transforms
+from backend.canvas.background import ground, smooth_noise
+from backend.canvas.flat import Flat
+from backend.canvas.loop import imagine
 from backend.networks import Network
+from backend.networks.octaves import look, reduce
 from backend.objectives import alignment, feature_visualization
 from backend.objectives.deepdream import deepdream
 from backend.objectives.objective import Objective, Seen
@@ -19,10 +23,8 @@ from backend.objectives.texture import likeness, octaves, statistics, texture
 from backend.objectives.transparency import transparent
 from backend.parameterizations.alpha import Alpha
 from backend.parameterizations.fourier import Fourier
+from backend.pictures.color_space import over, to_linear, to_srgb
 from backend.protocol import PatinaError
-from backend.rendering import transforms
-from backend.rendering.blending import ground, over, smooth_noise, to_linear, to_srgb
-from backend.rendering.flat import Flat
 
 
 @cache

@@ -7,14 +7,15 @@ import pytest
 import torch
 from meshes import sphere
 
-from backend import bank, networks, optimize
-from backend.lanes import in_turn, lanes
+from backend import networks
+from backend.machine.parallel import in_turn, lanes
 from backend.objectives import style_losses
-from backend.parameterizations.pyramid import Pyramid
+from backend.painting import bank, optimize
+from backend.painting.pyramid import Pyramid
+from backend.painting.score import Score, _halved
 from backend.protocol import STYLE_LOSSES
 from backend.rendering.sampling import mipmaps
 from backend.rendering.views import ViewMaker
-from backend.score import Score, _halved
 
 CPU = torch.device("cpu")
 

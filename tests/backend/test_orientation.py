@@ -13,12 +13,12 @@ from meshes import quad, sphere, write_npz
 from PIL import Image
 from test_stylize_job import JOB, do, folder_of
 
-from backend import report
-from backend.images import read_image
-from backend.orientation import grain_of, main_angle, structure_tensor
+from backend.pictures.images import read_image
+from backend.pictures.orientation import grain_of, main_angle, structure_tensor
 from backend.rendering.camera import UP, look_at, upwards
 from backend.rendering.mesh import build_mesh
 from backend.rendering.views import ViewMaker
+from backend.result import report
 
 
 def stripes(angle: float, size: int = 128, count: float = 12) -> torch.Tensor:

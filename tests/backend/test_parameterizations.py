@@ -11,10 +11,11 @@ import torch
 from backend.parameterizations import cppn
 from backend.parameterizations.alpha import Alpha
 from backend.parameterizations.cppn import CPPN
-from backend.parameterizations.fourier import Fourier, decolor, frequency_scale, recolor
+from backend.parameterizations.fourier import Fourier, frequency_scale
 from backend.parameterizations.laplacian import Laplacian
 from backend.parameterizations.pixel import Pixel
 from backend.parameterizations.shared import Aligned, spread
+from backend.pictures.color_space import decolor, recolor
 from backend.protocol import PatinaError
 
 PLAIN = (Pixel, Fourier, Laplacian)

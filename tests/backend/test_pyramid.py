@@ -9,8 +9,8 @@ import pytest
 import torch
 from meshes import quad, sphere
 
-from backend.lanes import lanes
-from backend.parameterizations.pyramid import Pyramid
+from backend.machine.parallel import lanes
+from backend.painting.pyramid import Pyramid
 from backend.rendering.sampling import gather, mipmaps, patch, taps
 from backend.rendering.texels import locate
 from backend.rendering.views import ViewMaker

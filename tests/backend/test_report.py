@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from meshes import quad, sphere
 
-from backend import networks, report
-from backend.finish import fill_gutters
+from backend import networks
 from backend.rendering.seams import Places
 from backend.rendering.texels import locate
+from backend.result import report
+from backend.result.finish import fill_gutters
 
 SIZE = 256
 

@@ -13,8 +13,9 @@ from PIL import Image
 from test_stylize_job import JOB, do, folder_of, waves
 from test_tiles import half, joined
 
-from backend import report, stylize
+from backend.painting import job as painting_job
 from backend.protocol import PatinaError, Tile
+from backend.result import report
 
 SIZE = JOB.texture_size
 SET = replace(
@@ -43,7 +44,7 @@ def set_of_three(folder: Path, job=SET) -> Path:
 
 
 def test_a_set_gets_a_texture_each_and_a_report_of_each(tmp_path, monkeypatch):
-    monkeypatch.setattr(stylize, "PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr(painting_job, "PREVIEW_SECONDS", 0.0)
     folder = set_of_three(tmp_path / "job")
     events = do(folder, SET)
     assert (events[-1].kind, events[-1].path) == ("finished", "texture_0.png")
@@ -122,7 +123,7 @@ def test_a_mask_picture_is_as_good_and_multiplies(tmp_path):
 
 
 def test_what_lies_outside_the_mask_shows_in_views_and_previews(tmp_path, monkeypatch):
-    monkeypatch.setattr(stylize, "PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr(painting_job, "PREVIEW_SECONDS", 0.0)
     folder = masked_job(tmp_path / "job", (SIZE, SIZE))
     do(folder)
     content, preview = pixels(folder / "content.png"), pixels(folder / "preview.png")

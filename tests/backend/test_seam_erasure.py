@@ -9,8 +9,8 @@ import torch
 from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.seams import points_along, shared_edges
 from backend.rendering.texels import locate
-from backend.report import lookup
-from backend.seam_erasure import REACH, erase_seams
+from backend.result.report import lookup
+from backend.result.seam_erasure import REACH, erase_seams
 
 SIZE = 64
 

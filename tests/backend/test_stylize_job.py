@@ -15,8 +15,10 @@ import pytest
 from meshes import quad, sphere, write_npz
 from PIL import Image
 
-from backend import optimize, report, stylize
 from backend.__main__ import main
+from backend.conversation import GRACE
+from backend.painting import job as painting_job
+from backend.painting import optimize
 from backend.protocol import (
     CANCELLED,
     FAILED,
@@ -30,7 +32,7 @@ from backend.protocol import (
 )
 from backend.rendering.mesh import Mesh
 from backend.rendering.texels import locate
-from backend.run import GRACE
+from backend.result import report
 
 ROOT = Path(__file__).parents[2]
 GONE_SECONDS = 2.0
@@ -72,7 +74,7 @@ def few_views(monkeypatch):
 
 def do(folder: Path, job: Job = JOB) -> list[Event]:
     events: list[Event] = []
-    stylize.run(job, folder, events.append, lambda: False)
+    painting_job.run(job, folder, events.append, lambda: False)
     return events
 
 

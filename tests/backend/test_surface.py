@@ -11,17 +11,18 @@ import torch
 from meshes import quad, sphere
 from PIL import Image
 
-from backend import canvases, dream
+from backend.canvas import build
+from backend.canvas import job as canvas_job
+from backend.canvas.on_surface import SpaceSkin, TextureSkin
+from backend.canvas.relief import DEPTH, ReliefSkin, normal_map, shade
+from backend.canvas.surface import Sight, Surface
 from backend.parameterizations.alpha import Alpha
 from backend.parameterizations.cppn import CPPN, EXTENT
 from backend.parameterizations.pixel import Pixel
-from backend.parameterizations.relief import DEPTH, ReliefSkin, normal_map, shade
-from backend.parameterizations.skins import SpaceSkin, TextureSkin
 from backend.protocol import Event, Job, PatinaError, Style, Target
 from backend.rendering import camera, rasterizer
 from backend.rendering.gbuffer import GBuffer, render
 from backend.rendering.mesh import Mesh
-from backend.rendering.surface import Sight, Surface
 from backend.rendering.texels import locate
 from backend.rendering.views import ViewMaker
 
@@ -67,7 +68,7 @@ def test_a_baked_cppn_goes_on_around_islands():
     job = Job(task="dream", mesh="mesh.npz", targets=(CHANNEL,), texture_size=64, parameterization="cppn")
     mesh = sphere()
     texels = locate(mesh, 64)
-    painted = canvases.surface(job, mesh, texels, None, None, torch.device("cpu"))
+    painted = build.surface(job, mesh, texels, None, None, torch.device("cpu"))
     assert not texels.used.all()
     assert torch.allclose(painted.pictures(texels, 64), torch.tensor(0.5))  # what an untrained one gives
     spread = (texels.points * painted.skin.scale * EXTENT).std()
@@ -124,7 +125,7 @@ def test_a_texture_on_a_mesh_starts_without_seams(tmp_path):
     """Clouds would be cut where the texture is; one colour, the exemplars' mean, is not."""
     Image.new("RGB", (40, 30), (200, 100, 50)).save(tmp_path / "style.png")
     job = Job(task="synthesize", mesh="mesh.npz", styles=(Style("style.png"),), texture_size=64)
-    start = dream.start_of(job, tmp_path, None)
+    start = canvas_job.start_of(job, tmp_path, None)
     assert start.shape == (1, 3, 64, 64)
     mean = torch.tensor([200, 100, 50]) / 255
     assert torch.allclose(start, mean.view(1, 3, 1, 1), atol=1e-3)
@@ -133,7 +134,7 @@ def test_a_texture_on_a_mesh_starts_without_seams(tmp_path):
 def test_what_views_saw_is_known():
     job = Job(task="dream", mesh="mesh.npz", targets=(CHANNEL,), texture_size=64, parameterization="pixel")
     mesh = quad()
-    painted = canvases.surface(job, mesh, locate(mesh, 64), None, None, torch.device("cpu"))
+    painted = build.surface(job, mesh, locate(mesh, 64), None, None, torch.device("cpu"))
     assert not painted.seen(64).any()
     painted.canvas._bank.append((from_above(mesh, window=0.5), None, None))
     side = 64 * 0.5 / math.sqrt(2)  # texels that the window spans
@@ -229,7 +230,7 @@ TASKS = {
 def test_every_task_paints_a_mesh(what, folder):
     fields, files = TASKS[what]
     events: list[Event] = []
-    dream.run(Job(**BASE | fields), folder, events.append, lambda: False)
+    canvas_job.run(Job(**BASE | fields), folder, events.append, lambda: False)
     assert events[-1].kind == "finished"
     for name, mode in files.items():
         picture = Image.open(folder / name)

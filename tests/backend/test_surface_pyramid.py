@@ -12,7 +12,7 @@ from meshes import sphere
 from backend.parameterizations.shared import AlignedOnSurface
 from backend.parameterizations.surface_pyramid import CELLS, SurfacePyramid
 from backend.rendering.texels import Texels, locate
-from backend.report import seam_ratio
+from backend.result.report import seam_ratio
 
 SIZE = 128
 TEXEL = sphere().texel / SIZE

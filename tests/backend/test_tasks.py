@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from backend import dream
 from backend.__main__ import main
+from backend.canvas import job as canvas_job
+from backend.conversation import Cancelled
 from backend.protocol import Event, Job, PatinaError, Style, Target, read_job, write_job
 
 CLASS = (Target("class", name="daisy"),)
@@ -113,13 +114,13 @@ def test_a_job_survives_its_file(tmp_path):
 
 def test_a_class_on_a_mesh_gets_more_steps_than_what_parts_show():
     whole, part = (
-        dream.default_steps(Job(task="dream", targets=target, mesh="m.npz", parameterization="pyramid"))
+        canvas_job.default_steps(Job(task="dream", targets=target, mesh="m.npz", parameterization="pyramid"))
         for target in (CLASS, TWO[:1])
     )
     assert (
         whole
         > part
-        > dream.default_steps(
+        > canvas_job.default_steps(
             Job(task="dream", targets=TWO[:1], mesh="m.npz", parameterization="pyramid", quality="draft")
         )
     )
@@ -127,7 +128,7 @@ def test_a_class_on_a_mesh_gets_more_steps_than_what_parts_show():
 
 def run(job: Job, folder, cancelled=lambda: False) -> list[Event]:
     events: list[Event] = []
-    dream.run(job, folder, events.append, cancelled)
+    canvas_job.run(job, folder, events.append, cancelled)
     return events
 
 
@@ -202,7 +203,7 @@ def test_cppns_are_kept_and_morphed(tmp_path):
 
 def test_a_cancel_ends_it(tmp_path):
     job = Job(task="dream", targets=CLASS, network="efficientnet_lite0", image_size=64, device="cpu")
-    with pytest.raises(dream.Cancelled):
+    with pytest.raises(Cancelled):
         run(job, tmp_path, cancelled=lambda: True)
     assert not (tmp_path / "image.png").exists()
 
@@ -268,7 +269,7 @@ def test_a_photo_in_a_style_keeps_its_colours_if_asked_to(tmp_path):
             colors=colors,
         )
         write_job(folder, job)
-        dream.run(job, folder, lambda event: None, lambda: False)
+        canvas_job.run(job, folder, lambda event: None, lambda: False)
         means[colors] = torch.tensor(list(Image.open(folder / "image.png").resize((1, 1)).getpixel((0, 0))))
     assert means["style"][0] > means["style"][1]
     assert means["object"][1] > means["object"][0]

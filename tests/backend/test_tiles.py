@@ -9,18 +9,18 @@ import pytest
 import torch
 from meshes import quad, sphere
 
-from backend import tiles
-from backend.finish import fill_gutters, fill_unseen, grown
-from backend.optimize import VIEWS_PER_STEP, stages
-from backend.parameterizations.pyramid import Pyramid
+from backend.painting import tiles
+from backend.painting.optimize import VIEWS_PER_STEP, stages
+from backend.painting.pyramid import Pyramid
 from backend.protocol import PatinaError
 from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.sampling import Levels, enlarge, gather, levels_of, mipmaps, taps
 from backend.rendering.seams import points_along, shared_edges
 from backend.rendering.texels import Texels, locate
 from backend.rendering.views import ViewMaker
-from backend.report import lookup
-from backend.seam_erasure import erase_seams
+from backend.result.finish import fill_gutters, fill_unseen, grown
+from backend.result.report import lookup
+from backend.result.seam_erasure import erase_seams
 
 SIZE, COUNT = 32, 3
 

@@ -18,9 +18,10 @@ import pytest
 import torch
 from torchvision import models
 
-from backend import fetching, networks, stylize, weights
+from backend import networks
 from backend.__main__ import main
-from backend.networks import registry
+from backend.conversation import Cancelled
+from backend.networks import fetching, registry, weights
 from backend.protocol import Event, Job, PatinaError, Target, read_event, write_job
 
 ROOT = Path(__file__).parents[2]
@@ -283,7 +284,7 @@ def test_events_of_a_download_that_is_cut_off_and_goes_on(offered, server, folde
 
 def test_a_cancelled_download_is_kept(offered, server, folder):
     events: list[Event] = []
-    with pytest.raises(stylize.Cancelled):
+    with pytest.raises(Cancelled):
         fetching.ensure(offered.name, True, events.append, lambda: len(events) >= 5)
     here = (folder / f"{offered.file}.part").stat().st_size
     assert 0 < here < len(server.content)

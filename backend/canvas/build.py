@@ -1,0 +1,193 @@
+"""From a job to the canvas that it paints on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..parameterizations.alpha import Alpha
+from ..parameterizations.cppn import CPPN, EXTENT, grid
+from ..parameterizations.fourier import Fourier
+from ..parameterizations.laplacian import FALLOFF, Laplacian
+from ..parameterizations.pixel import Pixel
+from ..parameterizations.shared import Aligned, AlignedOnSurface
+from ..parameterizations.surface_pyramid import SurfacePyramid
+from ..protocol import Job
+from ..rendering.mesh import Mesh
+from ..rendering.sampling import Levels, taps
+from ..rendering.texels import Texels
+from ..rendering.views import ViewMaker
+from ..result.finish import fill_gutters
+from .flat import Flat
+from .on_surface import SpaceSkin, TextureSkin
+from .relief import ReliefSkin
+from .surface import Sight, Surface
+from .transforms import Transform, octave, robust, rolled, shifted, zoomed
+from .view import Canvas
+
+_PLAIN = {"pixel": Pixel, "fourier": Fourier, "pyramid": Laplacian}
+RATES = {"pixel": 0.05, "fourier": 0.05, "pyramid": 0.06, "cppn": 0.005, "shared": 0.05}
+SURFACE_RATE = 2.0  # of a pyramid on a mesh, where a step sees only a part, relative to a picture's
+CLASS_RATE = 2.4  # of a class as a spectrum, relative to other objectives
+CLASS_SURFACE_RATE = 4.0  # the same on a mesh as a pyramid, relative to a picture's
+CLASS_KNEE = 0.3  # cycles a pixel; finer patterns please a classifier, and nobody else
+ALPHA_KNEE = 0.1  # the same of its opacity, which is to have shapes, not speckles
+CLASS_FALLOFF = 0.7  # from a level of a mesh's pyramid to the next finer one, for the same reason
+NEAR = Sight(size=176, views=4, windows=(0.5, 1.2), bank=64)
+# What must be recognised from anywhere needs views of many kinds rather than large ones.
+ANYWHERE = Sight(size=128, views=8, windows=(0.6, 2.2), bank=400)
+PIXEL = sum(NEAR.windows) / 2 / NEAR.size  # of a typical view, in the mesh's units
+
+
+class FlatCPPN(nn.Module):
+    """A CPPN as a parameterization of one picture size."""
+
+    places: Tensor
+
+    def __init__(self, network: CPPN, height: int, width: int) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("places", grid(height, width), persistent=False)
+
+    def forward(self) -> Tensor:
+        """(1, C, H, W) in 0..1."""
+        values: Tensor = self.network(self.places)
+        return values.permute(2, 0, 1)[None]
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A canvas, with what to call when the result is wanted."""
+
+    canvas: Canvas
+    skin: TextureSkin | SpaceSkin | ReliefSkin | None  # on a mesh
+    cppn: CPPN | None
+
+    @torch.no_grad()
+    def pictures(self, texels: Texels | None, size: int) -> Tensor:
+        """(B, C, H, W) in 0..1, on the CPU: pictures, or textures of `size` whose used texels count."""
+        if isinstance(self.canvas, Flat):
+            return self.canvas.picture().cpu()
+        if isinstance(self.skin, TextureSkin | ReliefSkin):
+            return self.skin.texture().float().cpu()
+        assert self.skin is not None
+        assert texels is not None
+        points = torch.from_numpy(texels.points).to(next(self.skin.network.parameters()).device)
+        texture = torch.zeros(1, self.skin.channels, size * size)
+        texture[0][:, torch.from_numpy(texels.used).flatten()] = self.skin.values(points).T.cpu()
+        # Coarse views read around islands too, where no point of the surface is: what is nearest goes there.
+        return fill_gutters(texture.reshape(self.skin.channels, size, size), texels.used)[None]
+
+    def seen(self, size: int) -> NDArray[np.bool_]:
+        """(size, size): the texels that some view of the surface read, at whatever level it resolved."""
+        assert isinstance(self.canvas, Surface)
+        levels = Levels(size)
+        read = torch.zeros(levels.rows, dtype=torch.bool)
+        for view in self.canvas.shown():
+            where = taps(view.uv.cpu(), view.footprint.cpu(), levels, laplacian=False)
+            read[where.rows[where.weights > 0]] = True
+        seen = torch.zeros(size, size, dtype=torch.bool)
+        for side, offset in zip(levels.sides, levels.offsets, strict=True):
+            part = read[offset : offset + side * side].view(side, side)
+            seen |= part.repeat_interleave(size // side, 0).repeat_interleave(size // side, 1)
+        return seen.numpy()
+
+
+def pictures_of(job: Job, height: int, width: int, start: Tensor | None) -> nn.Module:
+    """The job's parameterization of pictures (B, C, height, width), which begins as `start` (B, C, H, W)."""
+    if job.parameterization == "shared":
+        return Aligned(job.frames, height, width)
+    make: Callable[..., nn.Module] = _PLAIN[job.parameterization]
+    opacity = make
+    if job.parameterization == "fourier" and of_class(job):
+        make, opacity = partial(Fourier, knee=CLASS_KNEE), partial(Fourier, knee=ALPHA_KNEE)
+    if job.transparent:
+        return Alpha(make(1, 3, height, width, start), opacity(1, 1, height, width))
+    return make(1, 3, height, width, start)
+
+
+def of_class(job: Job) -> bool:
+    """Whether something in the picture must be recognised as a whole."""
+    return any(target.kind == "class" for target in job.targets)
+
+
+def rate_of(job: Job) -> float:
+    """The first step's."""
+    rate = RATES[job.parameterization]
+    if job.parameterization == "fourier" and of_class(job):
+        return rate * CLASS_RATE
+    if job.parameterization in ("pyramid", "shared") and job.mesh is not None:
+        return rate * (CLASS_SURFACE_RATE if of_class(job) else SURFACE_RATE)
+    return rate
+
+
+def transform_of(job: Job) -> Transform:
+    """How a flat picture is shaken, which depends on what must be seen in it."""
+    if job.tileable:
+        return rolled
+    if job.task == "synthesize":
+        return shifted
+    if any(target.kind == "deepdream" for target in job.targets):
+        return octave
+    return zoomed if of_class(job) else robust
+
+
+def flat(
+    job: Job, height: int, width: int, start: Tensor | None, content: Tensor | None, device: torch.device
+) -> Painted:
+    """A canvas of flat pictures; `content` (1, 3, H, W) for objectives that compare with it."""
+    network = CPPN(2, 4 if job.transparent else 3) if job.parameterization == "cppn" else None
+    pictures = FlatCPPN(network, height, width) if network else pictures_of(job, height, width, start)
+    before = content.to(device) if content is not None else None
+    return Painted(Flat(pictures.to(device), transform_of(job), before), None, network)
+
+
+def textures_of(job: Job, mesh: Mesh, texels: Texels, start: Tensor | None) -> nn.Module:
+    """The job's parameterization of the mesh's textures (B, C, S, S); it begins as `start` (1, 3, S, S)."""
+    texel = mesh.texel / job.texture_size
+    falloff = CLASS_FALLOFF if of_class(job) else FALLOFF
+    if job.parameterization == "shared":
+        return AlignedOnSurface(job.frames, texels, texel, falloff)
+    if job.parameterization != "pyramid":
+        return pictures_of(job, job.texture_size, job.texture_size, start)
+    colors = SurfacePyramid(1, 3, texels, texel, start, falloff)
+    return Alpha(colors, SurfacePyramid(1, 1, texels, texel, None, falloff)) if job.transparent else colors
+
+
+def surface(
+    job: Job,
+    mesh: Mesh,
+    texels: Texels,
+    start: Tensor | None,
+    content: Tensor | None,
+    device: torch.device,
+) -> Painted:
+    """A canvas on `mesh`; start and content are textures (1, 3, S, S)."""
+    size = job.texture_size
+    network = CPPN(3, 4 if job.transparent else 3) if job.parameterization == "cppn" else None
+    skin: TextureSkin | SpaceSkin | ReliefSkin
+    random = np.random.default_rng(job.seed)
+    if network:
+        spread = float(np.sqrt(np.square(texels.points).mean()))
+        skin = SpaceSkin(network.to(device), 1 / (EXTENT * spread))
+    elif job.relief:
+        heights = (
+            SurfacePyramid(1, 1, texels, mesh.texel / size)
+            if job.parameterization == "pyramid"
+            else _PLAIN[job.parameterization](1, 1, size, size)
+        )
+        colors = textures_of(job, mesh, texels, start)
+        skin = ReliefSkin(colors.to(device), heights.to(device), mesh, random)
+    else:
+        skin = TextureSkin(textures_of(job, mesh, texels, start).to(device))
+    before = TextureSkin(Pixel(1, 3, size, size, content).to(device)) if content is not None else None
+    sight = ANYWHERE if of_class(job) else NEAR
+    views = job.views or (sight.views if skin.pictures == 1 else 1)  # frames are pictures enough
+    make = ViewMaker(mesh, job.rasterizer, random, job.framing, device)
+    return Painted(Surface(skin, make, replace(sight, views=views), random, before), skin, network)

@@ -1,0 +1,55 @@
+"""A flat picture as the thing that is looked at: one more kind of view."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..pictures.color_space import over
+from .background import smooth_noise
+from .transforms import Transform
+from .view import View
+
+
+class Flat:
+    """A canvas of pictures (B, C, H, W), C = 3 or 4, from a parameterization without a place.
+
+    Every step sees all of them through the same random transform. RGBA is laid over a new background
+    each time, so that nothing can be gained by counting on it.
+    """
+
+    def __init__(self, pictures: nn.Module, transform: Transform, content: Tensor | None = None) -> None:
+        """content (B, 3, H, W): what was there before, for objectives that compare."""
+        self.pictures, self.transform, self.content = pictures, transform, content
+        self.adam = torch.optim.Adam(pictures.parameters())
+
+    def draw(self, progress: float, random: torch.Generator) -> View:
+        images = self.pictures()
+        parts = [images]
+        if images.shape[1] == 4:
+            color, alpha = images[:, :3], images[:, 3:]
+            background = smooth_noise(1, images.shape[2], images.shape[3], random).to(images.device)
+            # Alpha goes through the transform as the channels of a picture of its own.
+            parts = [over(color, alpha, background), alpha.expand(-1, 3, -1, -1)]
+        if self.content is not None:
+            parts.append(self.content)
+        count = len(images)
+        seen = self.transform(torch.cat(parts), progress, random)
+        return View(
+            seen[:count],
+            content=seen[-count:] if self.content is not None else None,
+            opacity=(seen[count : 2 * count].mean((1, 2, 3)), images[:, 3].mean((1, 2)))
+            if images.shape[1] == 4
+            else None,
+        )
+
+    def step(self, rate: float) -> None:
+        for group in self.adam.param_groups:
+            group["lr"] = rate
+        self.adam.step()
+        self.adam.zero_grad()
+
+    @torch.no_grad()
+    def picture(self) -> Tensor:
+        images: Tensor = self.pictures()
+        return images.detach().float()

@@ -1,0 +1,69 @@
+"""From what a job asks for to the objective that says so."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ..networks import Network
+from ..networks.octaves import look
+from ..objectives.alignment import WEIGHT, alignment, interpolation
+from ..objectives.deepdream import deepdream
+from ..objectives.feature_visualization import channel, class_, direction, neuron
+from ..objectives.objective import Objective
+from ..objectives.texture import likeness, octaves, statistics, texture
+from ..protocol import Job, Target
+
+# Of a likeness at strength 0.5; the content loss of a picture that was painted over is about 1.
+LIKENESS = 0.3
+
+
+def objective_of(job: Job, network: Network, styles: list[tuple[Tensor, float]], content: bool) -> Objective:
+    """The job's objective. styles: pictures (1, 3, H, W) with their weights; content: the canvas has some.
+
+    Raises PatinaError for a layer, channel or class that the network has not.
+    """
+    if job.task == "interpolate":
+        return _frames(job, network, styles)
+    if job.task == "dream":
+        return sum_of([target_of(network, target) * target.weight for target in job.targets])
+    goal = style_of(job, network, styles)
+    if content and job.strength < 1:
+        goal += likeness(network.content_layer) * (LIKENESS * (1 / max(job.strength, 0.01) - 1))
+    return goal
+
+
+def target_of(network: Network, target: Target) -> Objective:
+    """What one target asks for, without its weight."""
+    if target.kind == "class":
+        return class_(network, target.name)
+    if target.kind == "channel":
+        return channel(network, target.layer, target.channel)
+    if target.kind == "neuron":
+        return neuron(network, target.layer, target.channel)
+    if target.kind == "direction":
+        return direction(network, target.layer, dict(target.direction))
+    return deepdream(network, target.layer)
+
+
+def sum_of(objectives: list[Objective]) -> Objective:
+    """All of them, added up."""
+    total = objectives[0]
+    for objective in objectives[1:]:
+        total += objective
+    return total
+
+
+def style_of(job: Job, network: Network, styles: list[tuple[Tensor, float]]) -> Objective:
+    """The styles' statistics; a synthesis takes them at several scales."""
+    count = job.scales if job.task == "synthesize" else 1
+    layers = octaves(network.style_layers, count)
+    return texture(statistics([(look(network, image, layers), weight) for image, weight in styles]))
+
+
+def _frames(job: Job, network: Network, styles: list[tuple[Tensor, float]]) -> Objective:
+    if job.targets:
+        first, second = (target_of(network, target) * target.weight for target in job.targets)
+    else:
+        first, second = (style_of(job, network, [style]) for style in styles)
+    goal = interpolation(first, second, job.frames)
+    return goal + alignment([network.content_layer]) * WEIGHT if job.aligned else goal

@@ -1,0 +1,98 @@
+"""Parameterizations on a surface: what a view's pixels read, and what a step moves.
+
+Every skin gives one row of values a pixel, B pictures of C channels side by side: (P, B·C).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..parameterizations.cppn import CPPN
+from ..rendering.gbuffer import GBuffer
+from ..rendering.sampling import Levels, Taps, gather, mipmaps, taps
+
+
+class Skin(Protocol):
+    """`look` is worth keeping when a view is used again; `sample` is differentiable until the next `step`."""
+
+    pictures: int
+    channels: int
+
+    def look(self, view: GBuffer) -> Any: ...
+
+    def sample(self, looked: Any) -> Tensor: ...
+
+    def step(self, rate: float) -> None: ...
+
+
+class Adam:
+    """Steps of Adam on a module's parameters, whose gradients are zero after each."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.adam = torch.optim.Adam(module.parameters())
+
+    def __call__(self, rate: float) -> None:
+        for group in self.adam.param_groups:
+            group["lr"] = rate
+        self.adam.step()
+        self.adam.zero_grad()
+
+
+class TextureSkin:
+    """A square texture, or B of them, from a parameterization of flat pictures; read through mipmaps."""
+
+    def __init__(self, textures: nn.Module) -> None:
+        """textures: () → (B, C, S, S) in 0..1, S a power of two."""
+        self.textures, self._step, self._rows = textures, Adam(textures), None
+        with torch.no_grad():
+            self.pictures, self.channels, side, _ = textures().shape
+        self.levels = Levels(side)
+
+    _rows: Tensor | None
+
+    def look(self, view: GBuffer) -> Taps:
+        return taps(view.uv, view.footprint, self.levels, laplacian=False)
+
+    def sample(self, looked: Taps) -> Tensor:
+        if self._rows is None:  # all views of a step share one texture
+            self._rows = mipmaps(self.textures().flatten(0, 1), self.levels)
+        return gather(self._rows, looked)
+
+    def step(self, rate: float) -> None:
+        self._step(rate)
+        self._rows = None
+
+    @torch.no_grad()
+    def texture(self) -> Tensor:
+        """(B, C, S, S)."""
+        found: Tensor = self.textures()
+        return found.detach()
+
+
+class SpaceSkin:
+    """A CPPN of the surface point: no seams, no resolution, one picture."""
+
+    pictures = 1
+
+    def __init__(self, network: CPPN, scale: float = 1.0) -> None:
+        """scale: from the mesh's units to the network's, in which coordinates should have unit variance."""
+        self.network, self._step, self.channels = network, Adam(network), network.channels
+        self.scale = scale
+
+    def look(self, view: GBuffer) -> Tensor:
+        return view.points * self.scale
+
+    def sample(self, looked: Tensor) -> Tensor:
+        values: Tensor = self.network(looked)
+        return values
+
+    def step(self, rate: float) -> None:
+        self._step(rate)
+
+    @torch.no_grad()
+    def values(self, points: Tensor) -> Tensor:
+        """(N, C) at surface points (N, 3), a part at a time."""
+        return torch.cat([self.network(part) for part in torch.split(points * self.scale, 1 << 18)])

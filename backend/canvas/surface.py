@@ -1,0 +1,97 @@
+"""A painted mesh as the thing that is looked at: random cameras, random backgrounds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..pictures.color_space import over
+from ..rendering.gbuffer import GBuffer
+from ..rendering.views import ViewMaker
+from .background import ground
+from .on_surface import Skin
+from .view import View
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How a surface is looked at: `views` cameras a step, each `size` pixels a side.
+
+    They span from `windows[0]` to `windows[1]` of the surface, every factor alike (the bounding box's
+    diagonal is 2); `bank` of them are made, and then used again.
+    """
+
+    size: int
+    views: int
+    windows: tuple[float, float]
+    bank: int
+
+
+class Surface:
+    """A canvas on a mesh. A skin of B pictures is seen from one camera at a time, all from the same one."""
+
+    def __init__(
+        self,
+        skin: Skin,
+        make: ViewMaker,
+        sight: Sight,
+        random: np.random.Generator,
+        content: Skin | None = None,
+    ) -> None:
+        """content: the skin before this one."""
+        self.skin, self.make, self.sight, self.content = skin, make, sight, content
+        self._random, self._bank = random, list[tuple[GBuffer, Any, Any]]()
+
+    def _next(self, random: torch.Generator) -> tuple[GBuffer, Any, Any]:
+        if len(self._bank) == self.sight.bank:
+            return self._bank[int(torch.randint(self.sight.bank, (), generator=random))]
+        nearest, farthest = (math.log(window) for window in self.sight.windows)
+        while True:
+            view = self.make(math.exp(self._random.uniform(nearest, farthest)), self.sight.size)
+            if len(view.pixels) > self.sight.size:  # something to look at
+                break
+        self._bank.append((view, self.skin.look(view), self.content.look(view) if self.content else None))
+        return self._bank[-1]
+
+    def shown(self) -> list[GBuffer]:
+        """The views that there were so far, each once."""
+        return [view for view, _, _ in self._bank]
+
+    def draw(self, progress: float, random: torch.Generator) -> View:
+        images, masks, contents, opacities = [], [], [], []
+        for _ in range(self.sight.views):
+            view, looked, before = self._next(random)
+            background = ground(self.sight.size, self.sight.size, random).to(view.uv.device)
+            values = self.skin.sample(looked)
+            for picture in torch.split(values, self.skin.channels, 1):
+                images.append(self._show(view, picture, background))
+                opacities.append(picture[:, 3].mean() if self.skin.channels == 4 else values.new_ones(()))
+                masks.append(view.mask.float())
+            if self.content is not None:
+                with torch.no_grad():
+                    shown = self._show(view, self.content.sample(before), background)
+                contents += [shown] * self.skin.pictures
+        opacity = torch.stack(opacities)
+        seen = torch.stack(images)
+        return View(
+            seen,
+            torch.stack(masks),
+            torch.stack(contents) if contents else None,
+            (opacity, opacity) if self.skin.channels == 4 else None,
+        )
+
+    @staticmethod
+    def _show(view: GBuffer, values: Tensor, background: Tensor) -> Tensor:
+        """(3, H, W): values (P, 3 or 4) where the surface is, blended if they have alpha."""
+        if values.shape[1] == 4:
+            behind = background.flatten(1).T[view.pixels]
+            values = over(values[:, :3], values[:, 3:], behind)
+        return view.image(values, background)
+
+    def step(self, rate: float) -> None:
+        self.skin.step(rate)

@@ -1,0 +1,155 @@
+"""What the verbs for people do around a job: from model files to a job folder, and back to a model."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..export import game, model
+from ..export.files import write_beside
+from ..pictures.images import cannot_write, read_image
+from ..protocol import CANCELLED, FINISHED, TEXTURE_FILE, Event, Job, PatinaError, Style, write_job
+from ..rendering.mesh import build_mesh
+from ..terminal import ProgressBar
+
+DoJob = Callable[[Path, Callable[[Event], None], Callable[[], bool]], int]
+MODEL_FILE = "model.glb"
+LARGEST = 16384  # no limit of its own on model.glb's texture
+
+
+def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
+    """`options.out` becomes a job folder, is worked through, and gets a model.glb that wears the texture.
+
+    Gives the exit code. Raises PatinaError, before anything is written, for input that cannot be used.
+    """
+    surface = model.read_model(options.mesh)
+    if not np.ptp(surface.uvs.reshape(-1, 2), axis=0).any():
+        raise PatinaError(
+            f"{options.mesh.name} has no UV map, or one that covers nothing.",
+            "Unwrap it (Blender: UV > Smart UV Project) and export it with its UVs.",
+            "mesh",
+        )
+    styles = [weighted_path(text) for text in options.style]
+    for path, _ in styles:
+        read_image(path, "style image", "styles")
+    if options.content:
+        read_image(options.content, "content texture", "content")
+    build_mesh(surface.vertices, surface.faces, surface.uvs, name=options.mesh.name)
+    job = Job(
+        name=options.mesh.stem,
+        mesh="mesh.npz",
+        styles=tuple(Style(path.name, weight) for path, weight in styles),
+        network=options.network or "vgg16",
+        parameterization=options.parameterization or "pyramid",
+        relief=options.relief,
+        texture_size=options.texture_size,
+        quality=options.quality,
+        strength=options.strength,
+        colors=options.colors,
+        style_size=options.style_size,
+        framing=options.framing,
+        steps=options.steps,
+        seed=options.seed,
+        device=options.device,
+        rasterizer=options.rasterizer,
+    )
+    out: Path = options.out
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_mesh(surface, out / "mesh.npz")
+        content = write_content(surface, options.content, out)
+        write_job(out, replace(job, content=content, styles=copy_styles(styles, out)))
+    except OSError as error:
+        raise cannot_write(out, error) from None
+    code = follow(out, do_job)
+    if code == FINISHED:
+        write_model(options.mesh, surface, out)
+        print(out / MODEL_FILE)
+    return code
+
+
+def weighted_path(text: str) -> tuple[Path, float]:
+    """ "IMAGE:2" → (IMAGE, 2.0); the weight is 1 where there is none."""
+    name, _, weight = text.rpartition(":")
+    try:
+        return Path(name or text), float(weight) if name else 1.0
+    except ValueError:
+        return Path(text), 1.0  # the colon is the name's own
+
+
+def copy_styles(styles: Sequence[tuple[Path, float]], out: Path) -> tuple[Style, ...]:
+    """Copy the style images into the job folder `out` and give their entries."""
+    return tuple(
+        Style(Path(shutil.copyfile(path, out / f"style_{i}{path.suffix.lower()}")).name, weight)
+        for i, (path, weight) in enumerate(styles)
+    )
+
+
+def write_mesh(surface: model.Model, path: Path) -> None:
+    """Write a job's mesh.npz (see protocol). Raises PatinaError where it cannot be written."""
+    mesh = surface.mesh
+    normals = np.asarray(mesh.vertex_normals)[surface.faces]
+    data = io.BytesIO()
+    np.savez(
+        data,
+        vertices=surface.vertices.astype(np.float32),
+        faces=surface.faces.astype(np.int32),
+        uvs=surface.uvs.astype(np.float32),
+        normals=normals.astype(np.float32),
+    )
+    write_beside(path, data.getvalue())
+
+
+def write_content(surface: model.Model, content: Path | None, out: Path) -> str | None:
+    """Put `content`, or else the model's own largest picture, into the job folder `out` and give its name.
+
+    None where the model has no picture. Raises OSError.
+    """
+    if content:
+        return Path(shutil.copyfile(content, out / f"content{content.suffix.lower()}")).name
+    if not surface.colored:
+        return None
+    areas = np.bincount(surface.texture_of, surface.mesh.area_faces, len(surface.textures))
+    surface.textures[int(areas.argmax())].save(out / "content.png")
+    return "content.png"
+
+
+def write_model(source: Path, surface: model.Model, out: Path) -> None:
+    """Write model.glb: the source as it was, wearing texture.png."""
+    texture = out / TEXTURE_FILE
+    is_gltf = source.suffix.lower() in (".glb", ".gltf")
+    data, images = game.game_glb(source, texture, LARGEST, "png") if is_gltf else (b"", [])
+    if not images:  # nothing there to replace: a model without a picture
+        worn = (model.read_image(texture),)
+        data = game.to_glb(replace(surface, textures=worn, texture_of=np.zeros_like(surface.texture_of)))
+    write_beside(out / MODEL_FILE, data)
+
+
+def follow(folder: Path, do_job: DoJob) -> int:
+    """Do the job in `folder` with a progress bar on the terminal; Ctrl-C cancels it."""
+    bar, stop = ProgressBar(), threading.Event()
+
+    def show(event: Event) -> None:
+        if event.kind == "progress":
+            bar.show(event)
+            return
+        bar.end()
+        if event.kind == "failed":
+            print(f"patina: {event.message}\n        {event.cure}", file=sys.stderr)
+        elif event.message:
+            print(event.message, file=sys.stderr)
+
+    try:
+        return do_job(folder, show, stop.is_set)
+    except KeyboardInterrupt:
+        bar.end()
+        print("Cancelled.", file=sys.stderr)
+        return CANCELLED

@@ -1,0 +1,56 @@
+"""How a job and who asked for it speak: events on stdout, and an ear on stdin.
+
+Standard library only, so that a cancel is heard while torch is still being imported.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from .protocol import CANCELLED, Event, write_event
+
+GRACE = 1.5  # seconds that a job has to end by itself when it is asked to
+
+
+class Cancelled(Exception):
+    """The job was asked to end."""
+
+
+def speaking(do: Callable[[Callable[[Event], None], Callable[[], bool]], int]) -> int:
+    """Do something for a program: events on stdout, `cancel` or the end of stdin to stop.
+
+    What is in the middle of something long when it should stop is ended there: what it writes is written
+    beside and renamed, so nothing is left half done. What has not begun is ended at once.
+    """
+    stop, begun, ended = threading.Event(), threading.Event(), threading.Event()
+    telling = threading.RLock()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            if line.strip() == "cancel":
+                break
+        stop.set()
+        if begun.is_set():
+            time.sleep(GRACE)
+        with telling:
+            if not ended.is_set():
+                emit(Event("cancelled"))
+                os._exit(CANCELLED)
+
+    def emit(event: Event) -> None:
+        with telling:
+            begun.set()
+            if event.kind in ("finished", "failed", "cancelled"):
+                ended.set()
+            try:
+                print(write_event(event), flush=True)
+            except BrokenPipeError:  # nobody is there to work for
+                stop.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+
+    return do(emit, stop.is_set)

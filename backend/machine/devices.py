@@ -1,0 +1,28 @@
+"""Which device a job runs on, and its name."""
+
+from __future__ import annotations
+
+import torch
+
+from ..protocol import PatinaError
+
+
+def pick_device(name: str) -> torch.device:
+    """The device called `name`; `auto` takes the fastest there is. Raises PatinaError if it is not there."""
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(n for n in ("cuda", "mps", "cpu") if available[n])
+    if not available[name]:
+        raise PatinaError(
+            f"This machine has no {name} device that torch can use.", "Use auto or cpu.", "device"
+        )
+    return torch.device(name)
+
+
+def device_name(device: torch.device) -> str:
+    """The device as a person knows it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return (
+        f"{device.type.upper()} ({torch.get_num_threads()} threads)" if device.type == "cpu" else "Apple GPU"
+    )

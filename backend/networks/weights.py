@@ -1,0 +1,198 @@
+"""Pretrained weights: where they are, that they are the right ones, and how they are read.
+
+Two kinds of place hold weights. Some come inside Python packages and are found without importing
+these; the others are torchvision's own files, kept in the environment's folder, or the one that
+PATINA_WEIGHTS names, and also found in torch's own cache. They are downloaded only when somebody allows it
+(`fetch`). A file counts only if its SHA-256 is the known one, and reading one never runs code that it may
+contain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import shutil
+import ssl
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+from torch import Tensor
+
+from ..protocol import PatinaError
+
+FOLDER_VARIABLE = "PATINA_WEIGHTS"
+_BLOCK = 1 << 20  # bytes
+
+
+def folder() -> Path:
+    """Where downloaded weights are kept: in the environment, with which they leave, unless told otherwise."""
+    if named := os.environ.get(FOLDER_VARIABLE):
+        return Path(named)
+    return Path(sys.prefix) / "weights" if sys.prefix != sys.base_prefix else _torch_cache()
+
+
+def _torch_cache() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def find_packaged(distribution: str, file: str) -> Path | None:
+    """The path of `file` inside an installed distribution, or None; the package is not imported."""
+    try:
+        path = Path(str(metadata.distribution(distribution).locate_file(file)))
+    except metadata.PackageNotFoundError:
+        return None
+    return path if path.is_file() else None
+
+
+def find_downloaded(file: str) -> Path | None:
+    """The path of a weights file that was downloaded, by us or by torch, or None."""
+    return next((path for place in (folder(), _torch_cache()) if (path := place / file).is_file()), None)
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256 in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def verify(path: Path, digest: str) -> None:
+    """Raise PatinaError unless the file's SHA-256 starts with `digest`."""
+    found = sha256(path)
+    if not found.startswith(digest):
+        raise PatinaError(
+            f"The weights {path} are damaged or others (SHA-256 {found[:8]}…, not {digest[:8]}…).",
+            "Remove the file and run the set-up, or the download, again.",
+            "network",
+        )
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Admits NumPy arrays in plain containers and nothing else, so that a pickle cannot run code."""
+
+    _ADMITTED = frozenset({("multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype")})
+
+    def find_class(self, module: str, name: str) -> Any:
+        # NumPy 2 moved numpy.core to numpy._core; files written before name the old place.
+        short = "multiarray" if module in ("numpy.core.multiarray", "numpy._core.multiarray") else module
+        if (short, name) not in self._ADMITTED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not an array")
+        if short == "multiarray":
+            # The very function that ndarray's own pickling names, whatever this NumPy calls its home.
+            return numpy.empty(0).__reduce__()[0]
+        return getattr(numpy, name)
+
+
+def read_arrays(path: Path) -> dict[str, Any]:
+    """A pickle of nested dicts and lists of NumPy arrays. Raises PatinaError for anything else."""
+    try:
+        with path.open("rb") as stream:
+            return dict(_ArraysOnly(stream).load())
+    except Exception as error:  # a damaged file fails the reader in many ways
+        raise PatinaError(f"The weights {path} cannot be read: {error}.", _AGAIN, "network") from None
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """A torch state dict, on the CPU. Raises PatinaError where the file holds more than tensors."""
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # a damaged file fails torch's reader in many ways
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise PatinaError(f"The weights {path} cannot be read: {reason}", _AGAIN, "network") from None
+
+
+_AGAIN = "Remove the file and run the set-up, or the download, again."
+
+
+def adopt(source: Path, file: str, digest: str) -> Path:
+    """Copy a weights file that a person already has into the weights folder, under the name `file`."""
+    if not source.is_file():
+        raise PatinaError(f"There is no file {source}.", "Name a weights file.", "weights")
+    verify(source, digest)
+    target = folder() / file
+    partial = target.with_name(target.name + ".copy")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, partial)
+        partial.replace(target)
+    except OSError as error:
+        raise PatinaError(
+            f"{file} cannot be written to {target.parent}: {error.strerror}.",
+            f"Make room there, or set {FOLDER_VARIABLE} to another folder.",
+            "weights",
+        ) from None
+    return target
+
+
+def _trust() -> ssl.SSLContext:
+    """The system's certificates, a studio's own among them. Python's default finds none on some Macs; the
+    environment's pip, which is pinned, brings what does."""
+    try:
+        from pip._vendor import truststore
+    except ImportError:
+        return ssl.create_default_context()
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def fetch(
+    address: str,
+    file: str,
+    digest: str,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    timeout: float = 30.0,
+) -> Path:
+    """Download `address` into the weights folder as `file` and give its path.
+
+    progress: called with (bytes here, bytes in all); the total is 0 where the server does not say.
+    A download that was cut off leaves `file.part` and goes on from there. The file appears under its
+    own name only when its SHA-256 starts with `digest`. Raises PatinaError.
+    """
+    target = folder() / file
+    partial = target.with_name(target.name + ".part")
+    again = "Check the connection and try again; what is here already is kept."
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        here = partial.stat().st_size if partial.exists() else 0
+        headers = {"Range": f"bytes={here}-"} if here else {}
+        with urllib.request.urlopen(
+            urllib.request.Request(address, headers=headers), timeout=timeout, context=_trust()
+        ) as reply:
+            if reply.status != 206:  # the server sends everything, from the start
+                here = 0
+            total = here + int(reply.headers.get("Content-Length") or 0)
+            if shutil.disk_usage(target.parent).free < total - here:
+                raise PatinaError(
+                    f"{file} needs {total / 1e6:.0f} MB, which {target.parent} has no room for.",
+                    f"Make room there, or set {FOLDER_VARIABLE} to another folder.",
+                    "weights",
+                )
+            with partial.open("ab" if here else "wb") as stream:
+                while block := reply.read(_BLOCK):
+                    stream.write(block)
+                    here += len(block)
+                    progress(here, total)
+        if here < total:
+            raise PatinaError(f"The download of {file} stopped at {here} of {total} bytes.", again, "weights")
+    except urllib.error.HTTPError as error:
+        if error.code != 416:  # 416: nothing is left to send, so the part may be whole
+            raise PatinaError(f"{file} cannot be downloaded: {error}.", again, "weights") from None
+    except (OSError, urllib.error.URLError) as error:
+        reason = getattr(error, "reason", error)
+        raise PatinaError(f"{file} cannot be downloaded: {reason}.", again, "weights") from None
+    try:
+        verify(partial, digest)
+    except PatinaError:
+        partial.unlink()
+        raise
+    partial.replace(target)
+    return target

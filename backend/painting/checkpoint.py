@@ -1,0 +1,74 @@
+"""The state of an optimisation on disk, so that a later job can go on where it ended.
+
+A checkpoint.npz holds `rows` (R, 3) float16, the pyramid's; `seen` (R / 8,) uint8, a bit for each row that
+a view moved; `surface`, a checksum of the faces and their UVs; `steps`, those taken so far. Adam's moments
+are not kept: they are twice as large as the rows, and a few steps bring them back.
+"""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..pictures.images import cannot_write
+from ..protocol import PatinaError
+from ..rendering.mesh import Mesh
+from .pyramid import Pyramid
+
+AGAIN = "Stylize the object from the start."
+
+
+def write(path: Path, texture: Pyramid, mesh: Mesh, steps: int) -> None:
+    """Write beside `path` and rename. Raises PatinaError if that cannot be done."""
+    beside = path.with_name(path.name + ".part")
+    try:
+        with beside.open("wb") as stream:
+            np.savez(
+                stream,
+                rows=texture.rows.detach().half().cpu().numpy(),
+                seen=np.packbits(texture.moved().cpu().numpy()),
+                surface=np.uint32(_surface(mesh)),
+                steps=np.int64(steps),
+            )
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        raise cannot_write(path, error) from None
+
+
+def read(path: Path, texture: Pyramid, mesh: Mesh) -> int:
+    """Bring `texture` to the state in `path`; gives the steps taken so far.
+
+    Raises PatinaError where there is none, or where it is of another surface or size; then `texture` is
+    as it was.
+    """
+    if not path.is_file():
+        raise PatinaError(f"There is no checkpoint {path.name} to go on from.", AGAIN, "resume")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            rows, seen = file["rows"], file["seen"]
+            surface, steps = int(file["surface"]), int(file["steps"])
+    except Exception as error:  # a damaged file fails the reader in many ways
+        raise PatinaError(f"The checkpoint {path.name} cannot be read ({error}).", AGAIN, "resume") from None
+    if surface != _surface(mesh):
+        raise PatinaError(
+            "The checkpoint is of another mesh, or its UV map has changed since.", AGAIN, "resume"
+        )
+    if rows.shape != tuple(texture.rows.shape):
+        raise PatinaError(
+            "The checkpoint's texture has another size.",
+            "Choose the texture size it was made with, or stylize from the start.",
+            "resume",
+        )
+    moved = np.unpackbits(seen, count=len(rows)).astype(bool)
+    texture.restore(torch.from_numpy(rows.astype(np.float32)), torch.from_numpy(moved))
+    return steps
+
+
+def _surface(mesh: Mesh) -> int:
+    return zlib.crc32(np.ascontiguousarray(mesh.uvs, np.float32).tobytes())

@@ -1,0 +1,200 @@
+"""A texture as a Laplacian pyramid, optimised where the views look.
+
+Coarse levels move whole regions at once, so large shapes appear in few steps; fine ones are opened
+by the views themselves, since a view's mip-mapped look-up leaves out the levels it cannot resolve.
+A step costs what its views cost, whatever the texture's size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..machine.parallel import Each, in_turn
+from ..pictures.color_space import DECORRELATED
+from ..rendering.gbuffer import GBuffer
+from ..rendering.sampling import Patch, enlarge, levels_of, patch, read, spread, taps
+
+BETAS = (0.9, 0.99)
+FALLOFF = 0.5
+FLOOR = 0.1
+SOME = 64  # rows for one that is looked at where they are cut
+
+
+@dataclass(frozen=True)
+class _Due:
+    """Of D rows: where they are, what they hold, Adam's moments and counts with the newest gradient.
+
+    And of each of L levels, how many of them it has, and the sum of their gradients' mean squares.
+    """
+
+    rows: Tensor  # (D,)
+    values: Tensor  # (D, 3)
+    moments: Tensor  # (D, 2, 3)
+    count: Tensor  # (D,)
+    levels: Tensor  # (D,)
+    numbers: Tensor  # (L,)
+    total: Tensor  # (L,)
+
+
+class Pyramid:
+    """The rows of all levels, in decorrelated colour around mid-grey, with Adam's moments for each."""
+
+    def __init__(self, start: Tensor, device: torch.device | str = "cpu") -> None:
+        """`start` (3, count · size, size), sRGB 0..1, is what the pyramid shows at first."""
+        self.levels = levels_of(start)
+        self.colors = DECORRELATED.to(device)
+        rest = torch.einsum("ij,jhw->ihw", torch.linalg.inv(self.colors), start.to(device) - 0.5)
+        bands = []
+        for side in reversed(self.levels.sides):
+            band = F.interpolate(rest[None], size=(self.levels.count * side, side), mode="area")[0]
+            rest -= enlarge(band, self.levels.size)
+            bands.append(band.flatten(1).T)
+        self.rows = torch.cat(bands[::-1]).contiguous()
+        self.gradient = _zeros(self.levels.rows, 3, device=device)
+        self.moments = _zeros(self.levels.rows, 2, 3, device=device)
+        self.touched = _zeros(self.levels.rows, device=device)
+        self.taken = torch.zeros(self.levels.rows, dtype=torch.bool, device=device)  # in `_distinct`
+        self.moved_before = torch.zeros(self.levels.rows, dtype=torch.bool, device=device)
+        self.level_square = torch.zeros(len(self.levels.sides), device=device)
+        self.level_count = torch.zeros(len(self.levels.sides), device=device)
+
+    def patch(self, view: GBuffer) -> Patch:
+        """What `view` reads of the pyramid; worth keeping when a view is used again."""
+        return patch(taps(view.uv, view.footprint, self.levels, True, view.tiles))
+
+    def sample(self, view: Patch) -> Tensor:
+        """(P, 3): sRGB at the view's pixels, not clamped."""
+        return read(self.rows, view) @ self.colors.T + 0.5
+
+    def slope(self, view: Patch, wanted: Tensor) -> Tensor:
+        """(D, 3): the gradient on the rows of a view whose samples' gradient is `wanted` (P, 3)."""
+        return spread(wanted @ self.colors, view)
+
+    def collect(self, view: Patch, slope: Tensor) -> None:
+        """Add a view's `slope` (D, 3) to the gradient of the next step."""
+        self.gradient.index_add_(0, view.rows, slope)
+
+    def step(self, views: list[Patch], rate: float, level: int, each: Each = in_turn) -> None:
+        """One step of Adam (Kingma 2015) on the rows that `views` read; the others rest, moments and all.
+
+        `level` is the one that the views resolve; its rows move by `rate`, those of other levels by
+        FALLOFF less for each level between. The bias correction counts each row's own steps. Part
+        of a level's typical gradient is added to each row's own, so that rows which hardly matter to
+        any view (hidden, or half faded out) do not wander: plain Adam makes salt and pepper of them.
+        Ranges of rows step side by side; one that several views read belongs to one range, and steps once.
+        """
+        pieces = _pieces([view.rows for view in views], 1 if each is in_turn else len(views))
+        due = each(lambda piece: self._due(self._distinct(piece)), pieces)
+        numbers = torch.stack([one.numbers for one in due]).sum(0)
+        total = torch.stack([one.total for one in due]).sum(0)
+        here = numbers > 0
+        self.level_count += here
+        newest = (total / numbers)[here].to(self.level_square)
+        self.level_square[here] = self.level_square[here].lerp(newest, 1 - BETAS[1])
+        typical = (self.level_square / (1 - BETAS[1] ** self.level_count).clamp_min(1e-9)).sqrt()
+        rates = rate * FALLOFF ** (torch.arange(len(numbers), device=numbers.device) - level).abs().float()
+        least = FLOOR * typical + 1e-12
+        each(lambda one: self._move(one, rates, least), due)
+
+    def _distinct(self, several: list[Tensor]) -> Tensor:
+        """The rows that are in any of `several`, each once."""
+        if len(several) == 1:
+            return several[0]
+        kept: list[Tensor] = []
+        for rows in several:
+            kept.append(rows[~self.taken.index_select(0, rows)])
+            self.taken.index_fill_(0, rows, True)
+        distinct = torch.cat(kept)
+        self.taken.index_fill_(0, distinct, False)
+        return distinct
+
+    def _due(self, rows: Tensor) -> _Due:
+        """What the gradient at `rows` (D,) leads to."""
+        gradient = self.gradient.index_select(0, rows)
+        squared = gradient.square()
+        moments = self.moments.index_select(0, rows)
+        moments[:, 0].lerp_(gradient, 1 - BETAS[0])
+        moments[:, 1].lerp_(squared, 1 - BETAS[1])
+        count = self.touched.index_select(0, rows).add_(1)
+        levels = torch.bucketize(rows, torch.tensor(self.levels.offsets[1:], device=rows.device), right=True)
+        number = len(self.levels.sides)
+        numbers = torch.bincount(levels, minlength=number)
+        total = torch.bincount(levels, squared.mean(1), minlength=number)
+        return _Due(rows, self.rows.index_select(0, rows), moments, count, levels, numbers, total)
+
+    def _move(self, due: _Due, rates: Tensor, least: Tensor) -> None:
+        """Step by `rates` (L,) of the rows' levels; `least` (L,) is added to the root below."""
+        rows, (mean, square) = due.rows, due.moments.unbind(1)
+        self.moments.index_copy_(0, rows, due.moments)
+        self.touched.index_copy_(0, rows, due.count)
+        self.gradient.index_fill_(0, rows, 0)
+        rates = rates.index_select(0, due.levels) / (1 - BETAS[0] ** due.count)
+        scale = (square / (1 - BETAS[1] ** due.count)[:, None]).sqrt_()
+        scale += least.index_select(0, due.levels)[:, None]
+        self.rows.index_copy_(0, rows, due.values.addcdiv_(mean * rates[:, None], scale, value=-1))
+
+    @torch.no_grad()
+    def texture(self, side: int | None = None) -> Tensor:
+        """(3, count · side, side): the textures it stands for, sRGB, in 0..1; small ones lack fine bands."""
+        side, count = side or self.levels.size, self.levels.count
+        total = torch.zeros(3, count * side, side, device=self.rows.device)
+        for level, offset in zip(self.levels.sides, self.levels.offsets, strict=True):
+            if level <= side:
+                rows = self.rows[offset : offset + count * level * level]
+                total += enlarge(rows.T.reshape(3, count * level, level), side)
+        return torch.einsum("ij,jhw->ihw", self.colors, total).add_(0.5).clamp_(0, 1)
+
+    def restore(self, rows: Tensor, moved: Tensor) -> None:
+        """Show what `rows` (R, 3) stand for, as if those of `moved` (R,) bool had been stepped before."""
+        self.rows = rows.to(self.rows)
+        self.moved_before = moved.to(self.moved_before)
+
+    def moved(self) -> Tensor:
+        """(R,) bool: rows that some view moved."""
+        return (self.touched > 0) | self.moved_before
+
+    def seen_at(self, texels: Tensor, level: Tensor) -> Tensor:
+        """(N,) bool: `seen` for some `texels` (N,), given by their place in the textures, row by row.
+
+        `level` (N,): what views resolve there.
+        """
+        y, x = texels // self.levels.size, texels % self.levels.size
+        found = torch.zeros(len(texels), dtype=torch.bool, device=self.rows.device)
+        for k, (side, offset) in enumerate(zip(self.levels.sides, self.levels.offsets, strict=True)):
+            if k <= int(level.max() if len(level) else 0):
+                rows = offset + (y >> k) * side + (x >> k)
+                found |= ((self.touched[rows] > 0) | self.moved_before[rows]) & (k <= level)
+        return found
+
+    def seen(self, level: int = 1) -> Tensor:
+        """(count · size, size) bool: texels that views moved at `level`, which they resolve, or finer."""
+        size, count = self.levels.size, self.levels.count
+        found = torch.zeros(count * size, size, dtype=torch.bool, device=self.rows.device)
+        for side, offset in list(zip(self.levels.sides, self.levels.offsets, strict=True))[: level + 1]:
+            rows = slice(offset, offset + count * side * side)
+            moved = ((self.touched[rows] > 0) | self.moved_before[rows]).view(count * side, 1, side, 1)
+            found.view(count * side, size // side, side, size // side).logical_or_(moved)
+        return found
+
+
+def _pieces(rows: list[Tensor], count: int) -> list[list[Tensor]]:
+    """`rows`, each (D,) and in order, cut alike into `count` ranges of about as many."""
+    some = torch.cat([one[::SOME] for one in rows]).sort().values
+    if count == 1 or not len(some):
+        return [rows]
+    places = [len(some) * k // count for k in range(1, count)]
+    cut = [torch.tensor_split(one, torch.searchsorted(one, some[places]).tolist()) for one in rows]
+    return [list(piece) for piece in zip(*cut, strict=True)]
+
+
+def _zeros(*shape: int, device: torch.device | str) -> Tensor:
+    """Zeros of which only those that are written to take up memory, on a CPU: most rows of a large
+    texture never are."""
+    if torch.device(device).type == "cpu":
+        return torch.from_numpy(np.zeros(shape, np.float32))
+    return torch.zeros(shape, device=device)
