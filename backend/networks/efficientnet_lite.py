@@ -22,17 +22,21 @@ _STAGES = (
 )
 
 
+def pad_same(images: Tensor, kernel: int, stride: int) -> Tensor:
+    """Put zeros around `images` as TensorFlow's "SAME" has them: the odd one at the bottom and the right."""
+
+    def around(size: int) -> tuple[int, int]:
+        total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+        return total // 2, total - total // 2
+
+    return F.pad(images, (*around(images.shape[3]), *around(images.shape[2])))
+
+
 class SameConv2d(nn.Conv2d):
-    """Convolution with TensorFlow's "SAME" padding: the odd pixel goes to the bottom and the right."""
+    """Convolution with TensorFlow's "SAME" padding."""
 
     def forward(self, input: Tensor) -> Tensor:
-        def around(size: int, kernel: int, stride: int) -> tuple[int, int]:
-            total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-            return total // 2, total - total // 2
-
-        top, bottom = around(input.shape[2], self.kernel_size[0], self.stride[0])
-        left, right = around(input.shape[3], self.kernel_size[1], self.stride[1])
-        return super().forward(F.pad(input, (left, right, top, bottom)))
+        return super().forward(pad_same(input, self.kernel_size[0], self.stride[0]))
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:

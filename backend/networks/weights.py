@@ -111,6 +111,35 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         raise PatinaError(f"The weights {path} cannot be read: {reason}", _AGAIN, "network") from None
 
 
+def read_onnx(path: Path) -> dict[str, Tensor]:
+    """The convolutions of an ONNX graph: NAME.weight (out, in, H, W) and NAME.bias (out), on the CPU.
+
+    Quantized weights are multiplied out (DequantizeLinear, a scale for each output). Raises PatinaError.
+    """
+    try:
+        import onnx
+        from onnx import numpy_helper
+
+        graph = onnx.load(path, load_external_data=False).graph
+        constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        for node in graph.node:
+            if node.op_type == "DequantizeLinear" and node.input[0] in constants:
+                whole, scale, zero = (constants[name] for name in node.input)
+                scale, zero = (of.reshape(-1, *(1,) * (whole.ndim - 1)) for of in (scale, zero))
+                constants[node.output[0]] = (whole.astype(numpy.float32) - zero.astype(numpy.float32)) * scale
+        state = {}
+        for node in graph.node:
+            if node.op_type == "Conv":
+                name = node.input[1].rpartition("/")[0]
+                for part, constant in zip(("weight", "bias"), node.input[1:], strict=True):
+                    state[f"{name}.{part}"] = torch.from_numpy(numpy.ascontiguousarray(constants[constant]))
+    except Exception as error:  # a damaged file fails the reader in many ways
+        raise PatinaError(f"The weights {path} cannot be read: {error}.", _AGAIN, "network") from None
+    if not state:
+        raise PatinaError(f"The weights {path} cannot be read: they hold no convolution.", _AGAIN, "network")
+    return state
+
+
 _AGAIN = "Remove the file and run the set-up, or the download, again."
 
 

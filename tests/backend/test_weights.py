@@ -148,7 +148,7 @@ def test_reading_never_runs_code(read, tmp_path, capsys):
     assert "ran" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("read", [weights.read_arrays, weights.read_state_dict])
+@pytest.mark.parametrize("read", [weights.read_arrays, weights.read_state_dict, weights.read_onnx])
 @pytest.mark.parametrize("content", [b"", b"garbage", pickle.dumps({"a": 1}, protocol=2)[:-3]])
 def test_a_broken_file_is_a_clear_error(read, content, tmp_path):
     path = tmp_path / "broken"
