@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from .. import networks
+from ..networks import feedforward
 from ..networks.registry import locate
 
 
@@ -16,6 +17,8 @@ def print_all() -> None:
         here = [source for source in entry.sources if source.find()]
         source = here[0] if here else entry.sources[0]
         print(f"{entry.name:<{width}}  {'here  ' if here else 'absent'}  {source.origin}")
+    state = "here" if feedforward.available() else "absent"
+    print(f"\nfor painting in one pass: {feedforward.NAME}, {state}, {feedforward.SOURCES[0].origin}")
 
 
 def print_layers(name: str) -> None:

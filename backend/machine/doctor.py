@@ -21,9 +21,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import protocol
 from ..protocol import PatinaError
+
+if TYPE_CHECKING:
+    from ..networks.registry import Packaged
 
 ROOT = Path(__file__).parents[2]
 REPAIR = "Press Repair in Preferences > Add-ons > Patina."
@@ -181,23 +185,35 @@ def _rasterizers() -> Iterator[Finding]:
 
 def _weights() -> Iterator[Finding]:
     """The weights that come with the set-up, and those that were fetched."""
-    from ..networks import registry, weights
+    from ..networks import feedforward, registry
 
     for name, entry in registry.entries().items():
         source = entry.sources[0]
         path = source.find()
-        if not isinstance(source, registry.Packaged):
-            if path is not None:
-                yield Finding("Weights", f"{name}: {path.stat().st_size / 1e6:.0f} MB, fetched")
-            continue
-        if path is None:
-            yield Finding("Weights", f"{name}: missing", REPAIR)
-            continue
+        if isinstance(source, registry.Packaged):
+            yield _packaged(name, source) if path else Finding("Weights", f"{name}: missing", REPAIR)
+        elif path is not None:
+            yield Finding("Weights", f"{name}: {path.stat().st_size / 1e6:.0f} MB, fetched")
+    if feedforward.available():
+        yield _packaged(feedforward.NAME, *feedforward.SOURCES)
+    else:  # jobs run without it
+        yield Finding("Weights", f"{feedforward.NAME}: missing", advice=REPAIR)
+
+
+def _packaged(name: str, *sources: Packaged) -> Finding:
+    """What there is to say of a network whose files are here."""
+    from ..networks import weights
+
+    size = 0
+    for source in sources:
+        path = source.find()
+        assert path is not None
         try:
             weights.verify(path, source.digest)
-            yield Finding("Weights", f"{name}: {path.stat().st_size / 1e6:.0f} MB, hash right")
         except PatinaError:
-            yield Finding("Weights", f"{name}: {path.name} is damaged, its hash is wrong", REPAIR)
+            return Finding("Weights", f"{name}: {path.name} is damaged, its hash is wrong", REPAIR)
+        size += path.stat().st_size
+    return Finding("Weights", f"{name}: {size / 1e6:.0f} MB, hash right ({sources[0].licence})")
 
 
 def _disk() -> Finding:

@@ -27,6 +27,7 @@ from . import weights
 from .efficientnet_lite import pad_same
 from .registry import Packaged
 
+NAME = "arbitrary_stylization"
 STYLE_SIZE = 256  # pixels of a painting's shorter side, which the network was trained with
 _STRIDE = 4  # pixels of the picture to a unit of the residual blocks
 _LEAST = 16  # pixels along a side; the reflections at the borders need some

