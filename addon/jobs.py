@@ -19,7 +19,7 @@ import bpy
 from mathutils import Matrix
 
 from ..backend.protocol import REPORT_FILE, Event, PatinaError
-from . import history, preview, problems, settings, timings
+from . import hands, history, preview, problems, settings, timings
 from .folders import EXTENSION, user_file
 from .process import Process, python_command
 from .scene.sets import Member, Set, label
@@ -29,6 +29,7 @@ LOG_FILE = "backend.log"
 TICK_SECONDS = 0.1
 
 WAITING, RUNNING, FINISHED, FAILED, CANCELLED = "waiting", "running", "finished", "failed", "cancelled"
+PAINTED = "painted"  # done, and not applied before the artist's hands are free
 
 
 @dataclass(eq=False)
@@ -120,7 +121,7 @@ def find(folder: str) -> Run | None:
 
 def cancel() -> None:
     """Cancel the first job. If it runs, it ends within two seconds; then the next starts."""
-    if queue and queue[0].process:
+    if queue and queue[0].process and queue[0].state != PAINTED:
         queue[0].process.cancel()
     elif queue:
         _end(queue[0], CANCELLED)
@@ -165,6 +166,8 @@ def pump() -> bool:
     try:
         if run.process is None:
             _start(run)
+        if run.state == PAINTED and not hands.are_busy():
+            _finish(run)
         for event in run.process.poll():
             _take(run, event)
     except PatinaError as error:
@@ -219,18 +222,26 @@ def _take(run: Run, event: Event) -> None:
     elif event.kind == "cancelled":
         _end(run, CANCELLED)
     elif event.kind == "finished":
-        _end(run, FINISHED)
         timings.learn(run.folder)
         history.add(run.folder)
-        if not run.is_at_home:
-            problems.note(f"{run.object_name} is painted; apply it from History.", run.object_name)
-            return
-        try:
-            with _a_window():
-                bpy.ops.patina.apply("EXEC_DEFAULT", True, folder=str(run.folder))  # one undo step
-        except RuntimeError as error:
-            if run.error is None:
-                raise PatinaError(str(error), f"The texture is kept: {run.texture}.") from None
+        if hands.are_busy():
+            run.state = PAINTED
+        else:
+            _finish(run)
+
+
+def _finish(run: Run) -> None:
+    """Take `run` out of the queue and put its result on the object."""
+    _end(run, FINISHED)
+    if not run.is_at_home:
+        problems.note(f"{run.object_name} is painted; apply it from History.", run.object_name)
+        return
+    try:
+        with _a_window():
+            bpy.ops.patina.apply("EXEC_DEFAULT", True, folder=str(run.folder))  # one undo step
+    except RuntimeError as error:
+        if run.error is None:
+            raise PatinaError(str(error), f"The texture is kept: {run.texture}.") from None
 
 
 def _a_window() -> contextlib.AbstractContextManager[object]:
@@ -267,7 +278,9 @@ def _tick() -> float | None:
 
 def _visible() -> tuple[object, ...]:
     """What the panel shows of the queue."""
-    return [run.folder for run in queue], queue[0].progress if queue else None, len(problems.shown)
+    first = queue[0] if queue else None
+    progress = (first.progress, first.state) if first else None
+    return [run.folder for run in queue], progress, len(problems.shown)
 
 
 def redraw() -> None:

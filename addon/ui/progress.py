@@ -5,15 +5,17 @@ from __future__ import annotations
 import bpy
 from bpy.app.translations import pgettext_iface as iface
 
-from ...backend.protocol import Event
 from ...backend.terminal import clock
 from .. import jobs
 
 STAGES = ("Composing", "Painting", "Refining", "Finishing")  # of the backend, for the translations
 
 
-def state(event: Event) -> str:
+def state(run: jobs.Run) -> str:
     """The stage and the time left, in a few words."""
+    if run.state == jobs.PAINTED:
+        return iface("Finished, waiting for you")
+    event = run.progress
     stage = iface(event.stage.capitalize() if event.stage else "Starting")
     if event.seconds_left is None:
         return stage
@@ -27,7 +29,7 @@ def draw(layout: bpy.types.UILayout) -> None:
     run = jobs.queue[0]
     column = layout.column(align=True)
     column.label(text=run.object_name)
-    column.progress(factor=run.progress.fraction, text=state(run.progress))
+    column.progress(factor=run.progress.fraction, text=state(run))
     column.operator("patina.cancel", icon="CANCEL")
     for place, waiting in enumerate(jobs.queue[1:], 1):
         row = layout.row(align=True)
@@ -54,7 +56,7 @@ def draw_status_bar(self: bpy.types.Header, context: bpy.types.Context) -> None:
     row = self.layout.row(align=True)
     row.ui_units_x = 14
     more = f" (+{len(jobs.queue) - 1})" if len(jobs.queue) > 1 else ""
-    row.progress(factor=run.progress.fraction, text=f"{run.object_name}: {state(run.progress)}{more}")
+    row.progress(factor=run.progress.fraction, text=f"{run.object_name}: {state(run)}{more}")
     row.operator("patina.cancel", text="", icon="CANCEL")
 
 

@@ -1,0 +1,37 @@
+"""When a finished job has to wait: the names that say so are real, and it can still be cancelled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import pytest
+from bl_ext.user_default.patina.addon import hands, jobs
+
+
+def is_known(name: str) -> bool:
+    group, verb = name.split("_OT_")
+    try:
+        return bool(getattr(getattr(bpy.ops, group.lower()), verb).get_rna_type())
+    except (KeyError, AttributeError):
+        return False
+
+
+def test_every_operator_that_a_job_waits_for_exists_in_this_blender():
+    names = hands.STROKES | hands.TOOLS
+    if bpy.app.version < (4, 3):
+        later = {name for name in names if name.startswith("GREASE_PENCIL") or "uv_sculpt" in name}
+        names = names - later | hands.EARLIER_STROKES
+    assert not {name for name in names if not is_known(name)}
+
+
+def test_without_a_window_nothing_has_to_wait():
+    assert not hands.are_busy()
+
+
+def test_a_job_that_waits_for_the_artist_can_be_cancelled(cube):
+    run = jobs.Run(Path("job"), Path("python"), "Cube", cube.session_uid, state=jobs.PAINTED)
+    jobs.queue.append(run)
+    jobs.cancel()
+    assert (jobs.queue, run.state) == ([], jobs.CANCELLED)
+    assert not any(pair.stylized for pair in cube.patina.slots)

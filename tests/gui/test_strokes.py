@@ -1,0 +1,98 @@
+"""A job that ends while the artist's mouse button is down."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Story
+from test_click_through import QUEUE
+
+JOBS = "__import__('sys').modules['bl_ext.user_default.patina.addon.jobs']"
+# The job is for the cube, the stroke on the monkey beside it.
+SCENE = """
+bpy.ops.mesh.primitive_monkey_add(location=(0, 0, 0), size=4)
+monkey, cube = bpy.context.object, bpy.data.objects["Cube"]
+cube.location.z = -5
+monkey.select_set(False)
+cube.select_set(True)
+bpy.context.view_layer.objects.active = cube
+settings = bpy.context.scene.patina
+settings.quality, settings.texture_size, settings.steps = "draft", "256", 30
+bpy.ops.ed.undo_push(message="Scene")
+"""
+STROKE_ON = """
+cube.select_set(False)
+monkey.select_set(True)
+bpy.context.view_layer.objects.active = monkey
+bpy.ops.object.mode_set(mode={!r})
+bpy.ops.ed.undo_push(message="Before the stroke")
+"""
+CANVAS = """
+paint = bpy.data.materials.new("Paint")
+paint.use_nodes = True
+monkey.data.materials.append(paint)
+canvas = paint.node_tree.nodes.new("ShaderNodeTexImage")
+canvas.image = bpy.data.images.new("Canvas", 256, 256)
+paint.node_tree.nodes.active = canvas
+"""
+SURFACE = "sum(abs(v) for vertex in bpy.data.objects['Suzanne'].data.vertices for v in vertex.co)"
+PAINT = "sum(bpy.data.images['Canvas'].pixels[:])"
+PLACE = "list(bpy.data.objects['Suzanne'].location)"
+WORN = "[slot.material.name for slot in bpy.data.objects['Cube'].material_slots]"
+
+
+def start(story: Story, preparation: str) -> tuple[int, int]:
+    """A job for the cube, and the mouse over the monkey; its place."""
+    window = story.window
+    window.do(SCENE + preparation)
+    window.click("Stylize", window.below("Seed"))
+    window.wait(f"{QUEUE} == 1")
+    place = window.region("WINDOW").middle
+    window.screen.move(*place)
+    return place
+
+
+def wait_for_the_end(story: Story, step: str) -> None:
+    window = story.window
+    window.wait(f"[run.state for run in {JOBS}.queue] == ['painted']", 300)
+    story.step(step)
+    assert window.find("waiting for you")
+    assert "Stylized" not in str(window.ask(WORN))
+
+
+@pytest.mark.parametrize(
+    ("mode", "changed", "preparation"), [("SCULPT", SURFACE, ""), ("TEXTURE_PAINT", PAINT, CANVAS)]
+)
+def test_a_job_that_ends_during_a_stroke_waits_for_it(tab: Story, mode, changed, preparation):
+    window, screen = tab.window, tab.window.screen
+    x, y = start(tab, preparation)
+    window.do(STROKE_ON.format(mode))
+    before = window.ask(changed)
+    screen.press("mousedown", 1, "sleep", 0.2, "mousemove", x + 20, y + 5, "sleep", 0.2)
+    screen.press("mousemove", x + 40, y + 10, "sleep", 0.2)
+    wait_for_the_end(tab, f"ends-during-{mode.lower()}")
+    screen.press("mousemove", x + 60, y + 20, "sleep", 0.2, "mouseup", 1, "sleep", 1)
+    window.wait(f"{QUEUE} == 0", 10)
+    after = window.ask(changed)
+    assert after != before
+    assert "Stylized" in str(window.ask(WORN))
+    tab.step(f"after-{mode.lower()}")
+    screen.press("key", "ctrl+z", "sleep", 1)  # the result
+    assert window.ask(changed) == pytest.approx(after)
+    assert "Stylized" not in str(window.ask(WORN))
+    screen.press("key", "ctrl+z", "sleep", 1)  # the stroke
+    assert window.ask(changed) == pytest.approx(before)
+
+
+def test_a_job_that_ends_during_a_move_waits_for_it(tab: Story):
+    window, screen = tab.window, tab.window.screen
+    x, y = start(tab, "")
+    window.do(STROKE_ON.format("OBJECT"))
+    screen.press("key", "g", "sleep", 0.2, "mousemove", x + 80, y + 20, "sleep", 0.2)
+    assert window.ask(PLACE) != [0, 0, 0]
+    wait_for_the_end(tab, "ends-during-a-move")
+    screen.press("key", "Escape", "sleep", 0.5)
+    window.wait(f"{QUEUE} == 0", 10)
+    assert "Stylized" in str(window.ask(WORN))
+    screen.press("key", "ctrl+z", "sleep", 1, "key", "ctrl+shift+z", "sleep", 1)
+    assert window.ask(PLACE) == [0, 0, 0]  # the move was cancelled
+    assert "Stylized" in str(window.ask(WORN))
