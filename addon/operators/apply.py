@@ -10,6 +10,7 @@ import bpy
 from ...backend.protocol import PatinaError
 from .. import history, jobs, problems
 from ..scene import maps, picture, result, sets
+from ..scene.stage import keep_step
 from ..scene.textures import Texture
 
 
@@ -57,6 +58,7 @@ class PATINA_OT_apply(bpy.types.Operator):
         if run is None:
             self.report({"ERROR"}, f"There is no job in {self.folder}.")
             return {"CANCELLED"}
+        keep_step(context)
         try:
             apply(run)
         except PatinaError as error:

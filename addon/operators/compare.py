@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..scene import material, split
+from ..scene.stage import keep_step
 
 
 class PATINA_OT_compare(bpy.types.Operator):
@@ -39,6 +40,7 @@ class PATINA_OT_compare(bpy.types.Operator):
         return f"{items[properties.show].description}. All are kept"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
+        keep_step(context)
         for obj in context.selected_objects:
             if self.show == "SPLIT":
                 split.show(obj)

@@ -9,6 +9,7 @@ import bpy
 from ...backend.protocol import PatinaError
 from .. import folders, history, jobs, problems
 from ..scene import picture, sets
+from ..scene.stage import keep_step
 from . import apply
 
 FOLDER = "The folder of the result's job"
@@ -122,6 +123,7 @@ class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):
     bl_options = {"UNDO"}
 
     def do(self, context: bpy.types.Context, entry: history.Entry) -> set[str]:
+        keep_step(context)
         obj = context.active_object
         members = sets.read_members(entry.folder)
         if members:

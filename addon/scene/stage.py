@@ -62,3 +62,12 @@ def object_mode(context: bpy.types.Context) -> Iterator[None]:
     finally:
         if editing:
             bpy.ops.object.mode_set(mode="EDIT")
+
+
+def keep_step(context: bpy.types.Context) -> None:
+    """Have an operator's undo step undone by one undo in Sculpt Mode, too. Call it before anything changes.
+
+    Steps of that mode hold the sculpted mesh alone: to go back to one leaves all else as it is.
+    """
+    if context.mode == "SCULPT":
+        bpy.ops.ed.undo_push(message="Sculpt Mode")
