@@ -29,6 +29,7 @@ from ..backend.protocol import (
     write_job,
 )
 from ..backend.terminal import clock
+from ..backend.writing import write_bytes
 from . import folders, settings, styles
 from .scene import maps
 from .scene.job import new_folder
@@ -74,7 +75,7 @@ def record(
         "world": [list(row) for row in world],
         "settings": panel,
     }
-    (folder / RECORD_FILE).write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+    write_bytes(folder / RECORD_FILE, (json.dumps(known, indent=2) + "\n").encode())
 
 
 def texture_files(folder: Path, count: int) -> list[Path]:

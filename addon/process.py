@@ -132,7 +132,8 @@ class Process:
             log = None
             if self._log:
                 with contextlib.suppress(OSError):  # a log is a help, not a condition
-                    log = stack.enter_context(self._log.open("w", encoding="utf-8"))
+                    self._log.unlink(missing_ok=True)  # a link that lies in wait is not followed
+                    log = stack.enter_context(self._log.open("x", encoding="utf-8"))
             for line in self._child.stderr:
                 self._keep(line)
                 if log:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from ..backend.writing import write_bytes
 
 
 def read(path: Path) -> list[Any]:
@@ -17,11 +20,7 @@ def read(path: Path) -> list[Any]:
 
 
 def write(path: Path, values: list[Any]) -> None:
-    """Write the list beside the file and rename it. Keeping is a convenience: a full disk stops nothing."""
-    beside = path.with_name(path.name + ".part")
-    try:
+    """Write the list, whole or not at all. Keeping is a convenience: a full disk stops nothing."""
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
+        write_bytes(path, (json.dumps(values, ensure_ascii=False, indent=1) + "\n").encode())

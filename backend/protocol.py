@@ -43,6 +43,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from .writing import write_bytes
+
 VERSION = 1
 
 JOB_FILE = "job.json"
@@ -348,11 +350,9 @@ def _is_whole(x: object) -> bool:
 
 
 def write_job(folder: Path, job: Job) -> Path:
-    """Write `job.json` beside its place in `folder`, rename it and give its path. Raises OSError."""
+    """Write `job.json` in `folder`, whole or not at all, and give its path. Raises OSError."""
     path = Path(folder) / JOB_FILE
-    beside = path.with_name(JOB_FILE + ".part")
-    beside.write_text(json.dumps(asdict(job), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    beside.replace(path)
+    write_bytes(path, (json.dumps(asdict(job), indent=2, ensure_ascii=False) + "\n").encode())
     return path
 
 

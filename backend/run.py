@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import argparse
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from .conversation import Cancelled, speaking
+from .locking import holding
 from .protocol import CANCELLED, FAILED, FINISHED, Event, Job, PatinaError, read_job
+from .writing import remove_parts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +49,20 @@ def _do(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
     run(replace(job, device="cpu", rasterizer="embree"), folder, emit, cancelled)
 
 
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold `folder` for one job, and clear what killed ones left half written. Raises PatinaError."""
+    with holding(folder) as alone:
+        if not alone:
+            raise PatinaError(
+                f"Another job is at work in {folder}.",
+                "Wait until it has ended, or choose another folder.",
+                "out",
+            )
+        remove_parts(folder)
+        yield
+
+
 def do_job(
     folder: Path, emit: Callable[[Event], None], cancelled: Callable[[], bool], online: bool = False
 ) -> int:
@@ -55,15 +72,16 @@ def do_job(
     """
     try:
         job = read_job(folder)
-        from .machine import memory
-        from .networks import fetching
+        with _alone_in(folder):
+            from .machine import memory
+            from .networks import fetching
 
-        try:
-            fetching.ensure(job.network, online, emit, cancelled)
-            _do(job, folder, emit, cancelled)
-        except Cancelled:
-            emit(Event("cancelled"))
-            return CANCELLED
+            try:
+                fetching.ensure(job.network, online, emit, cancelled)
+                _do(job, folder, emit, cancelled)
+            except Cancelled:
+                emit(Event("cancelled"))
+                return CANCELLED
     except PatinaError as error:
         emit(Event("failed", message=error.message, cure=error.cure, field=error.field))
         return FAILED

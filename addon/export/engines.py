@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ...backend.export.files import check_target, write_beside
+from ...backend.export.files import check_target, write_file
 from ...backend.protocol import PatinaError
 from .copies import copies
 from .presets import Preset, file_stem
@@ -65,7 +65,7 @@ def export(
             target.parent.mkdir(parents=True, exist_ok=True)
             check_target(target, overwrite)
         for file, target in zip(files, targets, strict=True):
-            write_beside(target, file.read_bytes())
+            write_file(target, file.read_bytes())
         written.files = targets
     return written
 

@@ -19,7 +19,7 @@ from ..conversation import Cancelled
 from ..machine.devices import device_name, pick_device
 from ..painting.job import PREVIEW_SECONDS, check_loss, check_texels, palette_of, write_report
 from ..parameterizations import cppn
-from ..pictures.images import cannot_write, read_image, resize, resize_shorter, to_pillow
+from ..pictures.images import read_image, resize, resize_shorter, save, to_pillow
 from ..pictures.palette import moments, recolor, transport
 from ..protocol import (
     CPPN_FILE,
@@ -269,16 +269,10 @@ def write_pictures(pictures: Tensor, folder: Path, name: str) -> list[str]:
     path = folder / name
     names = [name] if len(pictures) == 1 else [f"{path.stem}_{i}{path.suffix}" for i in range(len(pictures))]
     for picture, each in zip(pictures, names, strict=True):
-        beside = folder / f"{each}.part"
-        try:
-            image = to_pillow(picture[:3])
-            if len(picture) == 4:
-                image.putalpha(to_pillow(picture[3:].expand(3, -1, -1)).convert("L"))
-            image.save(beside, format="PNG")
-            beside.replace(folder / each)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise cannot_write(folder / each, error) from None
+        image = to_pillow(picture[:3])
+        if len(picture) == 4:
+            image.putalpha(to_pillow(picture[3:].expand(3, -1, -1)).convert("L"))
+        save(image, folder / each)
     return names
 
 
@@ -292,12 +286,7 @@ def write_relief(height: Tensor, mesh: Mesh, folder: Path) -> float:
     grey = ((height - low) / (high - low).clamp_min(1e-6) * 65535).round().numpy().astype(np.uint16)
     pictures = {HEIGHT_FILE: Image.fromarray(grey), NORMAL_FILE: to_pillow(normal_map(height, texel))}
     for name, picture in pictures.items():
-        try:
-            picture.save(folder / f"{name}.part", format="PNG")
-            (folder / f"{name}.part").replace(folder / name)
-        except OSError as error:
-            (folder / f"{name}.part").unlink(missing_ok=True)
-            raise cannot_write(folder / name, error) from None
+        save(picture, folder / name)
     return float(high - low) * DEPTH * mesh.unit
 
 

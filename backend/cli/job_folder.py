@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -14,11 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from ..export import game, model
-from ..export.files import write_beside
-from ..pictures.images import cannot_write, read_image
+from ..export.files import write_file
+from ..pictures.images import cannot_write, read_image, save
 from ..protocol import CANCELLED, FINISHED, TEXTURE_FILE, Event, Job, PatinaError, Style, write_job
+from ..reading import read_bytes
 from ..rendering.mesh import build_mesh
 from ..terminal import ProgressBar
+from ..writing import write_bytes
 
 DoJob = Callable[[Path, Callable[[Event], None], Callable[[], bool]], int]
 MODEL_FILE = "model.glb"
@@ -88,9 +89,15 @@ def weighted_path(text: str) -> tuple[Path, float]:
 def copy_styles(styles: Sequence[tuple[Path, float]], out: Path) -> tuple[Style, ...]:
     """Copy the style images into the job folder `out` and give their entries."""
     return tuple(
-        Style(Path(shutil.copyfile(path, out / f"style_{i}{path.suffix.lower()}")).name, weight)
+        Style(copy_file(path, out / f"style_{i}{path.suffix.lower()}"), weight)
         for i, (path, weight) in enumerate(styles)
     )
+
+
+def copy_file(source: Path, target: Path) -> str:
+    """Copy a file, whole or not at all, and give its new name. Raises OSError."""
+    write_bytes(target, read_bytes(source))
+    return target.name
 
 
 def write_mesh(surface: model.Model, path: Path) -> None:
@@ -105,7 +112,7 @@ def write_mesh(surface: model.Model, path: Path) -> None:
         uvs=surface.uvs.astype(np.float32),
         normals=normals.astype(np.float32),
     )
-    write_beside(path, data.getvalue())
+    write_file(path, data.getvalue())
 
 
 def write_content(surface: model.Model, content: Path | None, out: Path) -> str | None:
@@ -114,11 +121,11 @@ def write_content(surface: model.Model, content: Path | None, out: Path) -> str 
     None where the model has no picture. Raises OSError.
     """
     if content:
-        return Path(shutil.copyfile(content, out / f"content{content.suffix.lower()}")).name
+        return copy_file(content, out / f"content{content.suffix.lower()}")
     if not surface.colored:
         return None
     areas = np.bincount(surface.texture_of, surface.mesh.area_faces, len(surface.textures))
-    surface.textures[int(areas.argmax())].save(out / "content.png")
+    save(surface.textures[int(areas.argmax())], out / "content.png")
     return "content.png"
 
 
@@ -130,7 +137,7 @@ def write_model(source: Path, surface: model.Model, out: Path) -> None:
     if not images:  # nothing there to replace: a model without a picture
         worn = (model.read_image(texture),)
         data = game.to_glb(replace(surface, textures=worn, texture_of=np.zeros_like(surface.texture_of)))
-    write_beside(out / MODEL_FILE, data)
+    write_file(out / MODEL_FILE, data)
 
 
 def follow(folder: Path, do_job: DoJob) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,16 @@ from ..protocol import (
     Target,
     write_job,
 )
-from .job_folder import DoJob, copy_styles, follow, weighted_path, write_content, write_mesh, write_model
+from .job_folder import (
+    DoJob,
+    copy_file,
+    copy_styles,
+    follow,
+    weighted_path,
+    write_content,
+    write_mesh,
+    write_model,
+)
 
 MODELS = (".obj", ".gltf", ".glb", ".ply")
 DREAM_LAYER = "relu4_3"  # of DeepDream, where none is named and the network has it
@@ -257,7 +265,7 @@ def morph(options: argparse.Namespace, do_job: DoJob) -> int:
     names = []
     for letter, path in zip("ab", options.cppn, strict=True):
         names.append(f"{letter}.cppn")
-        shutil.copyfile(path, out / names[-1])
+        copy_file(path, out / names[-1])
     write_job(
         out,
         Job(
@@ -326,7 +334,7 @@ def _do(
             write_mesh(surface, out / "mesh.npz")
             write_content(surface, None, out)
         elif source is not None:
-            shutil.copyfile(source, out / "content.png")
+            copy_file(source, out / "content.png")
         write_job(out, job)
     except OSError as error:
         raise cannot_write(out, error) from None

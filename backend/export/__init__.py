@@ -126,11 +126,11 @@ def _check_options(
 def _game(
     model: Path, out: Path, texture: Path | None, texture_size: int | None, texture_format: str
 ) -> dict[str, Any]:
-    from .files import write_beside
+    from .files import write_file
     from .game import MOST_TEXELS, game_glb
 
     data, textures = game_glb(model, texture, texture_size or MOST_TEXELS, texture_format)
-    write_beside(out, data)
+    write_file(out, data)
     return {"preset": "game-glb", "file": str(out), "bytes": len(data), "textures": textures, "findings": []}
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from ..protocol import PatinaError
+from ..writing import write_bytes
 
 
 def check_target(path: Path, overwrite: bool) -> None:
@@ -25,25 +25,13 @@ def check_target(path: Path, overwrite: bool) -> None:
         raise PatinaError(f"{path.parent} cannot be written to.", "Choose another folder.", "out")
 
 
-def write_beside(path: Path, data: bytes) -> None:
-    """Write `data` beside `path` and rename it: a full disk leaves what was there before.
-
-    Raises PatinaError naming the path.
-    """
-    # A short name of its own: `path` with a suffix might be too long for the file system.
-    beside = path.parent / f".patina-{os.getpid()}.part"
+def write_file(path: Path, data: bytes) -> None:
+    """Write `data`, whole or not at all: a full disk leaves what was there before. Raises PatinaError."""
     try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        write_bytes(path, data)
     except OSError as error:
         raise PatinaError(
             f"{path} could not be written: {error.strerror or error} ({len(data) / 1e6:.1f} MB).",
             "Free some space or choose another folder and name.",
             "out",
         ) from error
-    finally:
-        with suppress(OSError):
-            beside.unlink()

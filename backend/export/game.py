@@ -10,6 +10,8 @@ import numpy as np
 import trimesh
 from PIL import Image
 
+from ..pictures.door import opened
+from ..protocol import PatinaError
 from . import gltf, gutters
 from .arrays import Floats, Mask
 from .encode import png
@@ -26,6 +28,19 @@ def game_glb(path: Path, texture: Path | None, most: int, format: str) -> tuple[
     A glTF keeps everything else it has: skeleton, animations, materials, extensions. `texture` replaces
     the base colour. Colours are written in `format`; normals and other data without loss.
     """
+    try:
+        return _game_glb(path, texture, most, format)
+    except (PatinaError, MemoryError):
+        raise
+    except Exception as error:  # a file that contradicts itself is stumbled over in many ways
+        raise PatinaError(
+            f"{path.name} cannot be read: {str(error) or type(error).__name__}.",
+            "Export it again from where it came from.",
+            "model",
+        ) from error
+
+
+def _game_glb(path: Path, texture: Path | None, most: int, format: str) -> tuple[bytes, list[dict[str, Any]]]:
     if path.suffix.lower() in (".glb", ".gltf"):
         model = gltf.read(path)
     else:
@@ -41,8 +56,9 @@ def game_glb(path: Path, texture: Path | None, most: int, format: str) -> tuple[
         if texture is not None and is_base:
             image = read_image(texture)
         else:
-            image = Image.open(io.BytesIO(gltf.image_bytes(model, index)))
-            image.load()
+            named = f"Picture {index} of {path.name}"
+            with opened(gltf.image_bytes(model, index), named, "model") as image:
+                image.load()
         transparent = any(
             model.tree["materials"][slot.material].get("alphaMode", "OPAQUE") != "OPAQUE" for slot in slots
         )

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from ..protocol import PatinaError
+from ..reading import MOST_BYTES, read_bytes, read_within
 from .arrays import Floats, Ints
 
 _GLB, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
@@ -33,10 +34,15 @@ class Gltf:
 
 
 def read(path: Path) -> Gltf:
-    """A .glb or .gltf file. Raises PatinaError naming the file."""
+    """A .glb or .gltf file. Raises PatinaError naming the file.
+
+    It may name other files, for its buffers and pictures: only such as lie beside it, or in folders below.
+    """
     try:
-        return parse(path.read_bytes(), path.parent)
-    except (OSError, ValueError, KeyError, IndexError, struct.error) as error:
+        return parse(read_bytes(path), path.parent)
+    except PatinaError:
+        raise
+    except Exception as error:  # a damaged file is stumbled over in many ways
         raise PatinaError(
             f"{path.name} cannot be read: {error}.", "Export it again from where it came from.", "model"
         ) from error
@@ -49,15 +55,25 @@ def parse(data: bytes, folder: Path) -> Gltf:
         data, binary = _chunks(data)
     tree = json.loads(data)
     gltf = Gltf(tree, [], folder)
-    buffers = [
-        _bytes(gltf, buffer["uri"]) if "uri" in buffer else binary for buffer in tree.get("buffers", [])
-    ]
-    for view in tree.get("bufferViews", []):
+    buffers: list[bytes] = []
+    for buffer in tree.get("buffers", []):
+        buffers.append(_bytes(gltf, buffer["uri"]) if "uri" in buffer else binary)
+        _limit(sum(map(len, buffers)))
+    views = tree.get("bufferViews", [])
+    _limit(sum(view["byteLength"] for view in views))  # they may overlap
+    for view in views:
         start, size = view.get("byteOffset", 0), view["byteLength"]
+        if start < 0 or size < 0:
+            raise ValueError("a part of it has a negative size")
         gltf.views.append(buffers[view["buffer"]][start : start + size])
         if len(gltf.views[-1]) < size:
             raise ValueError("it is cut short")
     return gltf
+
+
+def _limit(size: int) -> None:
+    if size > MOST_BYTES:
+        raise ValueError(f"it holds more than {MOST_BYTES / 1e6:.0f} MB")
 
 
 def _chunks(data: bytes) -> tuple[bytes, bytes]:
@@ -77,7 +93,7 @@ def _chunks(data: bytes) -> tuple[bytes, bytes]:
 def _bytes(gltf: Gltf, uri: str) -> bytes:
     if uri.startswith("data:"):
         return base64.b64decode(uri.split(",", 1)[1])
-    return (gltf.folder / unquote(uri)).read_bytes()
+    return read_within(gltf.folder, unquote(uri), "model")
 
 
 def write(gltf: Gltf) -> bytes:

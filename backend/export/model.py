@@ -6,12 +6,15 @@ import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
+from urllib.parse import unquote
 
 import numpy as np
 import trimesh
 from PIL import Image
 
+from ..pictures.door import check_size, opened
 from ..protocol import PatinaError
+from ..reading import read_bytes, read_within
 from . import gltf
 from .arrays import Floats, Ints
 from .color import from_linear, to_linear
@@ -73,17 +76,10 @@ def read_model(path: Path, texture: Path | None = None) -> Model:
 
 
 def read_image(path: Path) -> Image.Image:
-    """Any picture Pillow reads, loaded whole. Raises PatinaError naming the file."""
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return image
-    except FileNotFoundError:
-        raise PatinaError(f"There is no picture {path}.", "Check the path.", "texture") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise PatinaError(
-            f"{path} is not a picture that can be read: {error}.", "Use a PNG or JPEG file.", "texture"
-        ) from error
+    """A picture of any format that `door` has, loaded whole. Raises PatinaError naming the file."""
+    with opened(path, f"The picture {path}", "texture") as image:
+        image.load()
+        return image
 
 
 def flat(image: Image.Image) -> Image.Image:
@@ -115,8 +111,9 @@ def _npz_parts(path: Path) -> list[_Part]:
 
 def _scene(path: Path) -> trimesh.Scene:
     """What trimesh reads. It drops the UVs of glTF primitives without a material: those get a plain one."""
-    if path.suffix.lower() in (".glb", ".gltf"):
-        model = gltf.read(path)
+    kind, data = path.suffix.lower()[1:], read_bytes(path)
+    if kind in ("glb", "gltf"):
+        model = gltf.parse(data, path.parent)
         primitives = [p for mesh in model.tree.get("meshes", []) for p in mesh["primitives"]]
         bare = [primitive for primitive in primitives if "material" not in primitive]
         if bare:
@@ -124,8 +121,40 @@ def _scene(path: Path) -> trimesh.Scene:
             for primitive in bare:
                 primitive["material"] = len(materials)
             materials.append({"name": "plain"})
-            return trimesh.load_scene(io.BytesIO(gltf.write(model)), file_type="glb", process=False)
-    return trimesh.load_scene(path, process=False)
+        kind, data = "glb", gltf.write(model)
+    beside = _Beside(path.parent, kind == "glb")
+    scene = trimesh.load_scene(io.BytesIO(data), file_type=kind, resolver=beside, process=False)
+    if beside.refused:
+        raise beside.refused
+    return scene
+
+
+class _Beside(trimesh.resolvers.Resolver):
+    """How trimesh comes by the files that a model names: those in its folder or below, and no others.
+
+    In a glTF the names are `quoted` as addresses are. Trimesh goes on without what it does not get; so what
+    was `refused` is kept, to be told.
+    """
+
+    def __init__(self, folder: Path, quoted: bool) -> None:
+        self.folder, self.quoted = folder, quoted
+        self.refused: PatinaError | None = None
+
+    def get(self, key: str) -> bytes:
+        try:
+            return read_within(self.folder, unquote(key) if self.quoted else key.strip(), "model")
+        except PatinaError as error:
+            self.refused = error
+            raise
+
+    def keys(self) -> tuple[()]:
+        return ()
+
+    def write(self, name: str, data: object) -> None:
+        raise NotImplementedError
+
+    def namespaced(self, namespace: str) -> _Beside:
+        raise NotImplementedError
 
 
 def _scene_parts(path: Path) -> list[_Part]:
@@ -160,6 +189,7 @@ def _texture(mesh: trimesh.Trimesh) -> Image.Image | None:
     if image is None:
         color = from_linear(factor) if hasattr(material, "baseColorFactor") else material.main_color[:3] / 255
         return Image.new("RGB", (1, 1), tuple(int(c) for c in np.round(color * 255)))
+    check_size(image, "A picture in the model", "model")
     image = flat(image)
     if np.allclose(factor, 1):
         return image

@@ -14,7 +14,7 @@ from PIL import Image
 from ..protocol import PatinaError
 from .color import soft_proof
 from .encode import png
-from .files import write_beside
+from .files import write_file
 from .model import Model, read_model, to_size
 from .obj import obj_zip
 from .print_check import MIN_WALL_MM, check, measures
@@ -71,10 +71,10 @@ def write_print(
         data = json.dumps(report, indent=2).encode() + b"\n"
     else:
         data = COLORED[preset](model)
-    write_beside(out, data)
+    write_file(out, data)
     report["bytes"] = len(data)
     if proof is not None:
-        write_beside(proof, png(_proofed(model)))
+        write_file(proof, png(_proofed(model)))
     return report
 
 

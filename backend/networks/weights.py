@@ -27,6 +27,8 @@ import torch
 from torch import Tensor
 
 from ..protocol import PatinaError
+from ..reading import regular
+from ..writing import going_on, replacing
 
 FOLDER_VARIABLE = "PATINA_WEIGHTS"
 _BLOCK = 1 << 20  # bytes
@@ -60,7 +62,7 @@ def find_downloaded(file: str) -> Path | None:
 def sha256(path: Path) -> str:
     """The file's SHA-256 in hexadecimal."""
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with regular(path, sys.maxsize) as stream:
         while block := stream.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
@@ -149,11 +151,10 @@ def adopt(source: Path, file: str, digest: str) -> Path:
         raise PatinaError(f"There is no file {source}.", "Name a weights file.", "weights")
     verify(source, digest)
     target = folder() / file
-    partial = target.with_name(target.name + ".copy")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, partial)
-        partial.replace(target)
+        with regular(source, sys.maxsize) as stream, replacing(target) as copy:
+            shutil.copyfileobj(stream, copy)
     except OSError as error:
         raise PatinaError(
             f"{file} cannot be written to {target.parent}: {error.strerror}.",
@@ -191,21 +192,22 @@ def fetch(
     again = "Check the connection and try again; what is here already is kept."
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        here = partial.stat().st_size if partial.exists() else 0
-        headers = {"Range": f"bytes={here}-"} if here else {}
-        with urllib.request.urlopen(
-            urllib.request.Request(address, headers=headers), timeout=timeout, context=_trust()
-        ) as reply:
-            if reply.status != 206:  # the server sends everything, from the start
-                here = 0
-            total = here + int(reply.headers.get("Content-Length") or 0)
-            if shutil.disk_usage(target.parent).free < total - here:
-                raise PatinaError(
-                    f"{file} needs {total / 1e6:.0f} MB, which {target.parent} has no room for.",
-                    f"Make room there, or set {FOLDER_VARIABLE} to another folder.",
-                    "weights",
-                )
-            with partial.open("ab" if here else "wb") as stream:
+        with going_on(partial) as stream:
+            here = stream.seek(0, os.SEEK_END)
+            headers = {"Range": f"bytes={here}-"} if here else {}
+            with urllib.request.urlopen(
+                urllib.request.Request(address, headers=headers), timeout=timeout, context=_trust()
+            ) as reply:
+                if reply.status != 206:  # the server sends everything, from the start
+                    here = stream.seek(0)
+                    stream.truncate()
+                total = here + int(reply.headers.get("Content-Length") or 0)
+                if shutil.disk_usage(target.parent).free < total - here:
+                    raise PatinaError(
+                        f"{file} needs {total / 1e6:.0f} MB, which {target.parent} has no room for.",
+                        f"Make room there, or set {FOLDER_VARIABLE} to another folder.",
+                        "weights",
+                    )
                 while block := reply.read(_BLOCK):
                     stream.write(block)
                     here += len(block)

@@ -8,7 +8,6 @@ are not kept: they are twice as large as the rows, and a few steps bring them ba
 from __future__ import annotations
 
 import zlib
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +16,16 @@ import torch
 from ..pictures.images import cannot_write
 from ..protocol import PatinaError
 from ..rendering.mesh import Mesh
+from ..writing import replacing
 from .pyramid import Pyramid
 
 AGAIN = "Stylize the object from the start."
 
 
 def write(path: Path, texture: Pyramid, mesh: Mesh, steps: int) -> None:
-    """Write beside `path` and rename. Raises PatinaError if that cannot be done."""
-    beside = path.with_name(path.name + ".part")
+    """Write `path`, whole or not at all. Raises PatinaError if that cannot be done."""
     try:
-        with beside.open("wb") as stream:
+        with replacing(path) as stream:
             np.savez(
                 stream,
                 rows=texture.rows.detach().half().cpu().numpy(),
@@ -34,10 +33,7 @@ def write(path: Path, texture: Pyramid, mesh: Mesh, steps: int) -> None:
                 surface=np.uint32(_surface(mesh)),
                 steps=np.int64(steps),
             )
-        beside.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         raise cannot_write(path, error) from None
 
 

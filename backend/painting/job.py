@@ -6,7 +6,6 @@ import json
 import math
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -31,6 +30,7 @@ from ..rendering.texels import Texels, each_tile, locate
 from ..result import report
 from ..result.finish import fill_gutters, finish, mean_texel
 from ..result.textures import PREVIEW_SIDE, write_previews, write_textures
+from ..writing import write_bytes
 from . import checkpoint, optimize, tiles
 from .collage import collage
 from .optimize import Clock, Progress
@@ -381,12 +381,9 @@ def measure(
 
 
 def write_report(measured: dict[str, Any], path: Path) -> None:
-    """Write `measured` beside `path` and rename it. Raises PatinaError if that cannot be done."""
-    beside = path.with_name(path.name + ".part")
+    """Write `measured`, whole or not at all. Raises PatinaError if that cannot be done."""
+    text = json.dumps(measured, indent=2, ensure_ascii=False) + "\n"
     try:
-        beside.write_text(json.dumps(measured, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        beside.replace(path)
+        write_bytes(path, text.encode())
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         raise cannot_write(path, error) from None

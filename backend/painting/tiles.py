@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from ..pictures.images import read_image, resize, save_beside
+from ..pictures.images import read_image, resize, save
 from ..protocol import MASK_FILE, Job, PatinaError, Tile, numbered
 from ..rendering.mesh import Mesh
 from ..rendering.texels import Texels, each_tile, interpolate, locate_in
@@ -107,4 +107,4 @@ def write_masks(
         height, width = (size, size) if content is None else content.shape[1:]
         mask = mask_of(mesh, locate_in(mesh, height, width, k), picture)
         grey = Image.fromarray((mask * 255).round().astype(np.uint8))
-        save_beside(grey, folder / numbered(MASK_FILE, k, len(contents)))
+        save(grey, folder / numbered(MASK_FILE, k, len(contents)))

@@ -7,13 +7,16 @@ layers of 24, both of arctan and its square as activation. On a mesh the place i
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from ..pictures.images import cannot_write
 from ..protocol import PatinaError
+from ..writing import write_bytes
 
 HIDDEN, LAYERS = 24, 8
 EXTENT = math.sqrt(3)  # coordinates reach ±√3: unit variance on the square
@@ -78,7 +81,7 @@ def morph(first: CPPN, second: CPPN, t: float) -> CPPN:
 
 
 def write(path: Path, network: CPPN) -> None:
-    """Save the network as a file that `read` takes; written beside and renamed."""
+    """Save the network as a file that `read` takes, whole or not at all. Raises PatinaError."""
     record = {
         "format": _FORMAT,
         "version": 1,
@@ -86,9 +89,12 @@ def write(path: Path, network: CPPN) -> None:
         "channels": network.channels,
         "state": {key: value.detach().cpu() for key, value in network.state_dict().items()},
     }
-    partial = path.with_name(path.name + ".part")
-    torch.save(record, partial)
-    partial.replace(path)
+    data = io.BytesIO()
+    torch.save(record, data)
+    try:
+        write_bytes(path, data.getvalue())
+    except OSError as error:
+        raise cannot_write(path, error) from None
 
 
 def read(path: Path) -> CPPN:

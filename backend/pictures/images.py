@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,43 +11,27 @@ from PIL import Image
 from torch import Tensor
 
 from ..protocol import PatinaError
+from ..writing import replacing
+from .door import opened
 
 MIN_SIDE = 16  # below this a style has no statistics
-MAX_SIDE = 16384
-
-Image.MAX_IMAGE_PIXELS = None  # sizes are checked here, with a better message
 
 
 def read_image(path: Path, what: str, field: str) -> Tensor:
-    """Read any picture that Pillow reads; transparency shows white.
+    """Read a picture of any format that `door` has; transparency shows white.
 
     Raises PatinaError, naming `what` ("style image") and the file, for a missing, empty, truncated or
-    foreign file and for sides outside MIN_SIDE..MAX_SIDE.
+    foreign file and for sides outside MIN_SIDE..door.MOST_SIDE.
     """
     named = f"The {what} {path.name}"
-    try:
-        if not path.is_file():
-            raise PatinaError(f"{named} does not exist.", "Choose another file.", field)
-        if path.stat().st_size == 0:
-            raise PatinaError(f"{named} is empty (0 bytes).", "Choose another file.", field)
-        with Image.open(path) as image:
-            if max(image.size) > MAX_SIDE:
-                raise PatinaError(
-                    f"{named} is {image.width} × {image.height} pixels.",
-                    f"Scale it down to {MAX_SIDE} a side or less; 2000 is plenty.",
-                    field,
-                )
-            if min(image.size) < MIN_SIDE:
-                raise PatinaError(
-                    f"{named} is {image.width} × {image.height} pixels, too small to have strokes.",
-                    f"Choose one of at least {MIN_SIDE} pixels a side.",
-                    field,
-                )
-            return _tensor(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise PatinaError(
-            f"{named} cannot be read as a picture ({error}).", "Choose a whole JPEG, PNG or TIFF file.", field
-        ) from None
+    with opened(path, named, field) as image:
+        if min(image.size) < MIN_SIDE:
+            raise PatinaError(
+                f"{named} is {image.width} × {image.height} pixels, too small to have strokes.",
+                f"Choose one of at least {MIN_SIDE} pixels a side.",
+                field,
+            )
+        return _tensor(image)
 
 
 def _tensor(image: Image.Image) -> Tensor:
@@ -67,20 +50,17 @@ def to_pillow(image: Tensor) -> Image.Image:
     return Image.fromarray(pixels.contiguous().numpy())
 
 
-def write_image(image: Tensor, path: Path, compress_level: int = 6) -> None:
+def write_image(image: Tensor, path: Path, compress_level: int = 6, lasting: bool = True) -> None:
     """Write a PNG of `image` (3, H, W). Raises PatinaError if the folder is full or not writable."""
-    save_beside(to_pillow(image), path, compress_level)
+    save(to_pillow(image), path, compress_level, lasting)
 
 
-def save_beside(image: Image.Image, path: Path, compress_level: int = 6) -> None:
-    """Write a PNG beside `path` and rename it. Raises PatinaError if the folder is full or not writable."""
-    beside = path.with_name(path.name + ".part")
+def save(image: Image.Image, path: Path, compress_level: int = 6, lasting: bool = True) -> None:
+    """Write a PNG, whole or not at all (see `writing`). Raises PatinaError if that cannot be done."""
     try:
-        image.save(beside, format="PNG", compress_level=compress_level)
-        beside.replace(path)
+        with replacing(path, lasting) as stream:
+            image.save(stream, format="PNG", compress_level=compress_level)
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         raise cannot_write(path, error) from None
 
 

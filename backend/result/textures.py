@@ -36,4 +36,4 @@ def write_preview(texture: Tensor, path: Path) -> None:
     """Write a small picture of `texture` (3, S, S), uncompressed: to compress it takes as long again."""
     if texture.shape[-1] > PREVIEW_SIDE:
         texture = F.adaptive_avg_pool2d(texture, PREVIEW_SIDE)
-    write_image(texture, path, compress_level=0)
+    write_image(texture, path, compress_level=0, lasting=False)

@@ -15,7 +15,8 @@ from PIL import Image
 from scipy.spatial import Delaunay
 
 from backend.pictures import palette as palettes
-from backend.pictures.images import MAX_SIDE, read_image, resize, resize_shorter, write_image
+from backend.pictures.door import MOST_SIDE
+from backend.pictures.images import read_image, resize, resize_shorter, write_image
 from backend.protocol import PatinaError
 
 
@@ -155,7 +156,7 @@ def test_names_that_no_disk_takes_and_folders_are_refused(tmp_path):
 
 
 def test_the_largest_picture_is_larger_than_any_texture():
-    assert MAX_SIDE >= 8192
+    assert MOST_SIDE >= 8192
 
 
 def test_a_file_where_a_folder_should_be_is_named(tmp_path):

@@ -19,7 +19,7 @@ from PIL import Image
 
 from backend import export
 from backend.export import gltf, prints
-from backend.export.files import write_beside
+from backend.export.files import write_file
 from backend.export.model import read_model, to_size
 from backend.protocol import PatinaError, read_event
 
@@ -245,7 +245,7 @@ def broken(tmp_path: Path, name: str, data: bytes) -> Path:
         ({"out": "nowhere/a.3mf"}, "no folder .*nowhere"),
         ({"out": "x" * 300 + ".3mf"}, r"name x+… is too long"),
         ({"relief_mm": 0.5}, "relief needs a height map"),
-        ({"texture": "none.png"}, "no picture .*none.png"),
+        ({"texture": "none.png"}, "none.png does not exist"),
         ({"preset": "game-glb", "out": "a.glb"}, "for prints"),
         ({"preset": "game-glb", "out": "a.glb", "size_mm": None, "texture_format": "tga"}, "format tga"),
         (
@@ -296,7 +296,7 @@ def test_a_cut_off_glb_is_refused(donut, tmp_path):
 
 def test_a_broken_picture_is_refused(donut, tmp_path):
     cut = broken(tmp_path, "cut.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 50)
-    with pytest.raises(PatinaError, match=r"cut\.png is not a picture"):
+    with pytest.raises(PatinaError, match=r"cut\.png cannot be read as a picture"):
         export.export(donut, "print-3mf", tmp_path / "o.3mf", 80, texture=cut)
 
 
@@ -328,12 +328,12 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from backend.export.files import write_beside
+from backend.export.files import write_file
 from backend.protocol import PatinaError, read_event
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
 try:
-    write_beside(Path(sys.argv[2]), bytes(100_000))
+    write_file(Path(sys.argv[2]), bytes(100_000))
 except PatinaError as error:
     print(error)
 """
@@ -361,7 +361,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path):
     try:
         (disk / "model.3mf").write_bytes(b"the old one")
         with pytest.raises(PatinaError, match="No space left on device"):
-            write_beside(disk / "model.3mf", bytes(100_000))
+            write_file(disk / "model.3mf", bytes(100_000))
         assert (disk / "model.3mf").read_bytes() == b"the old one"
         assert [path.name for path in disk.iterdir()] == ["model.3mf"]
     finally:

@@ -518,8 +518,9 @@ def test_what_lies_beside_an_environment_stops_its_removal(made: Plan):
 
 
 @pytest.mark.parametrize("kept", range(5))
-def test_a_removal_goes_on_wherever_it_was_cut_off(made: Plan, _made_once: Plan, kept: int):
+def test_a_removal_goes_on_wherever_it_was_cut_off(made: Plan, tmp_path: Path, kept: int):
     """What it is known by goes last: the environment's mark, then the record."""
+    shutil.copytree(made.folder, tmp_path / "copy", symlinks=True)
     leaving = made.folder.with_name(made.folder.name + ".removing")
     made.folder.rename(leaving)
     last = (environment.RECORD, "pyvenv.cfg", "lib", "bin", "include")[:kept]
@@ -527,7 +528,7 @@ def test_a_removal_goes_on_wherever_it_was_cut_off(made: Plan, _made_once: Plan,
         if entry.name not in last:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
     if not kept:  # an empty folder of that name is in nobody's way
-        shutil.copytree(_made_once.folder, made.folder, symlinks=True)
+        (tmp_path / "copy").rename(made.folder)
     environment.remove(made.folder)
     assert everything(made.folder.parent) == []
 

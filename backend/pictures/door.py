@@ -1,0 +1,72 @@
+"""The one door by which pictures come in: a few formats, told by what is in them, whatever their name.
+
+Pillow reads forty, some of which are programs: EPS is given to Ghostscript, which reads, writes and deletes
+files, for as long as it likes. Libraries that open pictures by themselves get no more formats than this
+door has, so whoever imports one of those imports this first.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from ..protocol import PatinaError
+from ..reading import regular
+
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "AVIF", "JPEG2000", "BMP", "DIB", "GIF", "TGA", "PPM")
+MOST_SIDE = 16384
+
+CURE = "Choose a whole JPEG, PNG or TIFF file."
+
+
+def _shut_out_others() -> None:
+    """Take all other formats out of Pillow's registry."""
+    Image.init()  # once, and it is not filled again
+    for name in set(Image.OPEN) - set(FORMATS):
+        del Image.OPEN[name]
+    Image.ID[:] = [name for name in Image.ID if name in FORMATS]
+    Image.MAX_IMAGE_PIXELS = None  # sizes are checked here, with a better message
+
+
+_shut_out_others()
+
+
+@contextmanager
+def opened(source: Path | bytes, named: str, field: str) -> Iterator[Image.Image]:
+    """The picture in a file or in bytes, its header read and its size checked; its pixels come on demand.
+
+    Raises PatinaError, beginning with `named`, for what is no such picture, or is too large; also for what
+    its decoder stumbles over within the block, which is for decoding alone.
+    """
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else regular(source) as stream:
+            if not stream.read(1):
+                raise PatinaError(f"{named} is empty (0 bytes).", "Choose another file.", field)
+            stream.seek(0)
+            with Image.open(stream, formats=FORMATS) as image:
+                check_size(image, named, field)
+                yield image
+    except (PatinaError, MemoryError):
+        raise
+    except FileNotFoundError:
+        raise PatinaError(f"{named} does not exist.", "Choose another file.", field) from None
+    except UnidentifiedImageError:
+        reason = f"it is none of {', '.join(FORMATS)}"
+        raise PatinaError(f"{named} cannot be read as a picture ({reason}).", CURE, field) from None
+    except Exception as error:  # damaged files fail decoders in many ways
+        reason = str((isinstance(error, OSError) and error.strerror) or error)
+        raise PatinaError(f"{named} cannot be read as a picture ({reason}).", CURE, field) from None
+
+
+def check_size(image: Image.Image, named: str, field: str) -> None:
+    """Raise PatinaError, beginning with `named`, for a picture that is too large to be decoded."""
+    if max(image.size) > MOST_SIDE:
+        raise PatinaError(
+            f"{named} is {image.width} × {image.height} pixels.",
+            f"Scale it down to {MOST_SIDE} a side or less; 2000 is plenty.",
+            field,
+        )

@@ -1,0 +1,279 @@
+"""The door for pictures: what comes in, what does not, and that no picture is ever run."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+from export_models import textured, torus
+from PIL import Image
+
+from backend.export import gltf
+from backend.export.model import read_image as read_picture
+from backend.export.model import read_model
+from backend.pictures import door
+from backend.pictures.images import read_image
+from backend.protocol import PatinaError
+
+ROOT = Path(__file__).parents[2]
+SUFFIXES = {"JPEG2000": "jp2", "DIB": "bmp"}
+
+# A program that never ends, and that would first write a file.
+EPS = b"""%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 64 64
+%%EndComments
+(written) (w) file closefile {} loop
+showpage
+%%EOF
+"""
+
+
+def encoded(format: str) -> bytes:
+    stream = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+    Image.fromarray(pixels).save(stream, format)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("format", door.FORMATS)
+def test_every_format_that_is_meant_comes_in_under_any_name(format, tmp_path):
+    (tmp_path / "style.jpg").write_bytes(encoded(format))
+    assert read_image(tmp_path / "style.jpg", "style image", "styles").shape == (3, 32, 32)
+
+
+def test_no_other_format_is_left_in_pillow():
+    assert set(Image.OPEN) == set(door.FORMATS)
+    Image.init()  # which fills the registry, the first time
+    assert set(Image.OPEN) == set(door.FORMATS)
+
+
+def glb_with(picture: bytes) -> bytes:
+    """A model of one triangle that wears `picture`."""
+    places = np.array([(0, 0, 0), (1, 0, 0), (0, 1, 0)], "<f4").tobytes()
+    uvs = np.array([(0, 0), (1, 0), (0, 1)], "<f4").tobytes()
+    tree = {
+        "asset": {"version": "2.0"},
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0, "TEXCOORD_0": 1}, "material": 0}]}],
+        "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
+        "textures": [{"source": 0}],
+        "images": [{"bufferView": 2, "mimeType": "image/png"}],
+        "accessors": [
+            {
+                "bufferView": 0,
+                "componentType": 5126,
+                "count": 3,
+                "type": "VEC3",
+                "min": [0] * 3,
+                "max": [1] * 3,
+            },
+            {"bufferView": 1, "componentType": 5126, "count": 3, "type": "VEC2"},
+        ],
+        "bufferViews": [{"byteLength": 36}, {"byteLength": 24}, {"byteLength": len(picture)}],
+    }
+    return gltf.write(gltf.Gltf(tree, [places, uvs, picture], Path()))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the canary is a shell script")
+@pytest.mark.parametrize("way", ["style", "inside a GLB", "game-glb", "beside an OBJ", "--texture"])
+def test_a_picture_that_is_a_program_is_never_run(way, tmp_path):
+    """A canary lies where Ghostscript is looked for: it writes down that it was called."""
+    (tmp_path / "bin").mkdir()
+    canary = tmp_path / "bin" / "gs"
+    canary.write_text(f"#!/bin/sh\ntouch {tmp_path}/called\necho 10.0\n")
+    canary.chmod(0o755)
+    (tmp_path / "style.jpg").write_bytes(EPS)
+    (tmp_path / "model.glb").write_bytes(glb_with(EPS))
+    (tmp_path / "plain.glb").write_bytes(glb_with(encoded("PNG")))
+    (tmp_path / "model.mtl").write_text("newmtl paint\nmap_Kd style.jpg\n")
+    (tmp_path / "model.obj").write_text(
+        "mtllib model.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nusemtl paint\nf 1/1 2/2 3/3\n"
+    )
+    export = ["export", "--out", "out.glb", "--preset", "game-glb"]
+    words = {
+        "style": ["stylize", "plain.glb", "--style", "style.jpg", "--out", "job"],
+        "inside a GLB": ["stylize", "model.glb", "--style", "style.jpg", "--out", "job"],
+        "game-glb": [*export, "model.glb"],
+        "beside an OBJ": [*export, "model.obj"],
+        "--texture": [*export, "plain.glb", "--texture", "style.jpg"],
+    }[way]
+    subprocess.run(
+        [sys.executable, "-B", "-m", "backend", *words],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=60,
+    )
+    assert not (tmp_path / "called").exists()
+    subprocess.run([canary], check=True, capture_output=True)
+    assert (tmp_path / "called").exists()  # it does sing
+
+
+def test_only_the_door_opens_pictures():
+    """Whoever else calls Pillow's `open`, or a library that does, would let other formats in."""
+    found = []
+    for path in (ROOT / "backend").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and node.attr == "open":
+                owner = node.value
+                if isinstance(owner, ast.Name) and owner.id == "Image":
+                    found.append(path.name)
+    assert found == ["door.py"]
+
+
+@pytest.mark.parametrize("read", [lambda p: read_image(p, "style image", "styles"), read_picture])
+def test_what_is_no_ordinary_file_is_refused_at_once(read, tmp_path):
+    places = [tmp_path, tmp_path / "nothing"]
+    if sys.platform != "win32":
+        os.mkfifo(tmp_path / "pipe.png")
+        places += [tmp_path / "pipe.png", Path("/dev/zero"), Path("/dev/stdin")]
+    for place in places:
+        with pytest.raises(PatinaError) as caught:
+            read(place)
+        assert caught.value.cure
+
+
+def test_a_header_that_claims_a_huge_picture_is_refused_before_memory_is_taken(tmp_path):
+    """60,000² pixels in 100 bytes, alone and inside a GLB."""
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    data = b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 1000) + b"IDAT" + bytes(1000)
+    (tmp_path / "huge.png").write_bytes(data)
+    (tmp_path / "huge.glb").write_bytes(glb_with(data))
+    with pytest.raises(PatinaError, match="60000 × 60000 pixels"):
+        read_image(tmp_path / "huge.png", "style image", "styles")
+    before = peak()
+    for read in (read_model, _game):
+        with pytest.raises(PatinaError, match="60000 × 60000 pixels"):
+            read(tmp_path / "huge.glb")
+    assert peak() - before < 500e6
+
+
+def peak() -> float:
+    resource = pytest.importorskip("resource")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+
+
+# Files that a model names
+
+
+def broken_out(way: str, tmp_path: Path) -> Path:
+    """A model in tmp_path/models that names tmp_path/secret in some way."""
+    folder = tmp_path / "models"
+    (folder / "below").mkdir(parents=True)
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"the artist's own " * 10)
+    (folder / "link.bin").symlink_to(secret)
+    (folder / "links").symlink_to(tmp_path)
+    if sys.platform != "win32":
+        os.mkfifo(folder / "pipe")
+    uri = {
+        "above": "../secret",
+        "above, quoted": "%2e%2e/secret",
+        "above, round about": "below/../../secret",
+        "absolute": str(secret),
+        "a link": "link.bin",
+        "a linked folder": "links/secret",
+        "a device": "/dev/zero",
+        "a pipe": "pipe",
+        "a folder": "below",
+        "an address": secret.as_uri(),
+        "a zero": "a\0b",
+    }[way]
+    tree, _ = split(glb_with(encoded("PNG")))
+    tree["buffers"] = [{"byteLength": 100, "uri": uri}]
+    for view in tree["bufferViews"]:
+        view |= {"byteOffset": 0, "byteLength": 24 if view["byteLength"] == 24 else 36}
+    (folder / "model.gltf").write_text(json.dumps(tree))
+    return folder / "model.gltf"
+
+
+def split(glb: bytes) -> tuple[dict, bytes]:
+    size = struct.unpack_from("<I", glb, 12)[0]
+    return json.loads(glb[20 : 20 + size]), glb[28 + size :]
+
+
+WAYS = (
+    *("above", "above, quoted", "above, round about", "absolute", "a link", "a linked folder"),
+    *("a device", "a pipe", "a folder", "an address", "a zero"),
+)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("part", ["buffer", "picture"])
+def test_a_gltf_takes_no_file_from_elsewhere_along(way, part, tmp_path):
+    path = broken_out(way, tmp_path)
+    if part == "picture":
+        tree, data = split(glb_with(encoded("PNG")))
+        uri = json.loads(path.read_text())["buffers"][0]["uri"]
+        tree["images"] = [{"uri": uri}]
+        path = path.with_suffix(".glb")
+        path.write_bytes(gltf.write(gltf.Gltf(tree, [data[:36], data[36:60], b""], path.parent)))
+    for work in (read_model, _game):
+        # A picture that is not there is left out of prints, as ever.
+        missing = part == "picture" and work is read_model and way in ("a pipe", "a folder", "an address")
+        with nullcontext() if missing else pytest.raises(PatinaError):
+            work(path)
+
+
+def _game(path: Path) -> None:
+    from backend.export import export
+
+    out = path.with_name("out.glb")
+    export(path, "game-glb", out)
+    assert b"artist's own" not in out.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/dev/zero", "links/secret.png"])
+def test_an_obj_takes_no_picture_from_elsewhere_along(name, tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (tmp_path / "secret.png").write_bytes(encoded("PNG"))
+    (folder / "links").symlink_to(tmp_path)
+    (folder / "model.mtl").write_text(f"newmtl paint\nmap_Kd {name}\n")
+    (folder / "model.obj").write_text(
+        "mtllib model.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nusemtl paint\nf 1/1 2/2 3/3\n"
+    )
+    with pytest.raises(PatinaError, match="outside its own folder") as caught:
+        read_model(folder / "model.obj")
+    assert "beside it" in caught.value.cure
+
+
+def test_files_beside_a_model_and_below_still_come_along(tmp_path):
+    (tmp_path / "tex tures").mkdir()
+    (tmp_path / "tex tures" / "paint.png").write_bytes(encoded("PNG"))
+    donut = torus()
+    textured(donut.vertices, donut.faces, donut.visual.uv, Image.open(tmp_path / "tex tures" / "paint.png"))
+    tree, data = split(glb_with(encoded("PNG")))
+    (tmp_path / "data.bin").write_bytes(data)
+    tree["buffers"] = [{"byteLength": len(data), "uri": "data.bin"}]
+    tree["images"] = [{"uri": "tex%20tures/paint.png"}]
+    (tmp_path / "model.gltf").write_text(json.dumps(tree))
+    assert read_model(tmp_path / "model.gltf").textures[0].size == (32, 32)
+    (tmp_path / "model.mtl").write_text("newmtl paint\nmap_Kd tex tures/paint.png\n")
+    (tmp_path / "model.obj").write_text(
+        "mtllib model.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nusemtl paint\nf 1/1 2/2 3/3\n"
+    )
+    assert read_model(tmp_path / "model.obj").textures[0].size == (32, 32)
+
+
+def test_parts_that_overlap_do_not_fill_the_memory(tmp_path):
+    """A thousand views of the same megabytes would be gigabytes."""
+    tree, _ = split(glb_with(encoded("PNG")))
+    (tmp_path / "data.bin").write_bytes(bytes(8_000_000))
+    tree["buffers"] = [{"byteLength": 8_000_000, "uri": "data.bin"}]
+    tree["bufferViews"] = [{"buffer": 0, "byteLength": 8_000_000}] * 1000
+    (tmp_path / "model.gltf").write_text(json.dumps(tree))
+    with pytest.raises(PatinaError, match="holds more than"):
+        gltf.read(tmp_path / "model.gltf")
