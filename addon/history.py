@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -140,21 +141,36 @@ def _texture(record: dict[str, Any]) -> Texture:
     return Texture(**(record | {"slots": tuple(record["slots"])}))
 
 
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except ValueError:  # a name with a zero in it
+        return False
+
+
 def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def find(folder: str) -> Entry:
     """The result in `folder`. Raises PatinaError where it is gone."""
-    entry = read(Path(folder)) if folder else None
+    entry = read(Path(folder)) if folder and _is_among_results(Path(folder)) else None
     if entry is None:
         refresh()
         raise PatinaError(f"There is no result in {folder or 'no folder'} any more.", GONE, "history")
     return entry
+
+
+def _is_among_results(folder: Path) -> bool:
+    """Whether it lies where jobs' folders do, links followed: its name may come from anywhere."""
+    try:
+        return folder.resolve().parent == folders.jobs().resolve()
+    except (OSError, ValueError, RuntimeError):  # too long, a zero in it, links in a circle
+        return False
 
 
 def remove(entry: Entry) -> None:
@@ -175,9 +191,23 @@ def signature(obj: bpy.types.Object | None) -> bpy.types.Image | None:
     for pair in obj.patina.slots if obj else ():
         tree = pair.stylized.node_tree if pair.stylized else None
         for node in tree.nodes if tree else ():
-            if node.type == "TEX_IMAGE" and node.image and FOLDER_KEY in node.image:
+            if node.type == "TEX_IMAGE" and node.image and isinstance(node.image.get(FOLDER_KEY), str):
                 return node.image
     return None
+
+
+def signed_with(image: bpy.types.Image) -> tuple[dict[str, Any], Path | None]:
+    """What the panel was set to for the result that `image` shows, and its job's folder, if that is here.
+
+    The image may come with a file that somebody else made: what it says may be anything.
+    """
+    try:
+        known = json.loads(image.get(SETTINGS_KEY, ""))
+    except (TypeError, ValueError, RecursionError):
+        known = {}
+    name = image.get(FOLDER_KEY)
+    folder = folders.jobs() / name if isinstance(name, str) else None
+    return known if isinstance(known, dict) else {}, folder if folder and _is_among_results(folder) else None
 
 
 def wearer(folder: Path) -> bpy.types.Object | None:
@@ -197,10 +227,10 @@ def use_settings(panel: bpy.types.PropertyGroup, known: dict[str, Any], folder: 
     if not known:
         raise PatinaError("This result does not know its settings.", "Read them in its job.json.", "history")
     known = dict(known)
-    styles = _json(folder / JOB_FILE).get("styles") if folder else None
     path = known.get("style_file")
-    if path and not Path(bpy.path.abspath(path)).is_file() and styles:
-        known["style_file"] = str(folder / styles[0]["image"])
+    if isinstance(path, str) and path and not _is_file(bpy.path.abspath(path)) and folder:
+        with suppress(PatinaError, IndexError):  # without, the panel says that the picture is not there
+            known["style_file"] = str(folder / read_job(folder).styles[0].image)
     return settings.restore(panel, known)
 
 

@@ -213,7 +213,8 @@ def _take(run: Run, event: Event) -> None:
     elif event.kind == "preview" and run.textures and run.is_at_home:
         preview.show(run.folder, len(run.textures), run.object_name, run.object_uid, run.world)
     elif event.kind == "message":
-        run.notes.append(event.message)
+        if event.message not in run.notes and len(run.notes) < problems.MOST:
+            run.notes.append(event.message)
         problems.note(event.message, run.object_name)
     elif event.kind == "failed":
         named = run.object_name in event.message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..backend.protocol import PatinaError
 
@@ -18,6 +18,9 @@ class Problem:
     folder: str = ""  # of the job, where there is something to look into
     is_error: bool = True
 
+
+MOST = 30
+MOST_TEXT = 1000  # characters
 
 shown: list[Problem] = []  # the latest last
 
@@ -38,7 +41,14 @@ def clear(source: str) -> None:
 
 
 def _add(problem: Problem) -> None:
+    problem = replace(problem, message=_cut(problem.message), cure=_cut(problem.cure))
     shown[:] = [
         other for other in shown if (other.source, other.message) != (problem.source, problem.message)
     ]
     shown.append(problem)
+    del shown[:-MOST]
+
+
+def _cut(text: str) -> str:
+    """As much of a text as the panel can show; all of it would have to be measured at every redraw."""
+    return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "…"

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import re
 import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
-from ..backend.protocol import Event, read_event
+from ..backend.protocol import MOST_TEXT, Event, read_event
 from .setup.system import NO_WINDOW, clean_environment
 
 ENDINGS = ("finished", "failed", "cancelled")
+LATEST = ("progress", "preview")  # of which each makes the one before it old
+MOST_EVENTS = 1000  # between two calls of `poll`
+MOST_LINE = 1 << 16  # characters
+MOST_LOG = 10_000_000
 
 # A cancel is over within two seconds: so long to end by itself, so long after SIGTERM, then SIGKILL.
 CANCEL_SECONDS = 1.2
@@ -45,7 +49,8 @@ class Process:
 
     def __init__(self, command: Sequence[str], folder: Path, log: Path | None = None) -> None:
         """Start `command` in `folder`; its stderr is also kept in the file `log`. Raises OSError."""
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._events: list[Event] = []
+        self._telling = threading.Lock()
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self._cancelled = threading.Event()
         self._log = log
@@ -79,10 +84,8 @@ class Process:
 
     def poll(self) -> list[Event]:
         """The events since the last call, oldest first. Never blocks; after the ending there are none."""
-        events = []
-        with contextlib.suppress(queue.Empty):
-            while True:
-                events.append(self._events.get_nowait())
+        with self._telling:
+            events, self._events = self._events, []
         self.ended = self.ended or any(event.kind in ENDINGS for event in events)
         return events
 
@@ -115,35 +118,46 @@ class Process:
 
     def _read_stdout(self) -> None:
         assert self._child.stdout is not None
-        for line in self._child.stdout:
-            event = read_event(line)
-            if event is None:
-                self._keep(line)
-            elif event.kind in ENDINGS:
-                self._ending = event
-                break
-            else:
-                self._events.put(event)
-        self._see_it_leave(FAREWELL_SECONDS)
+        with self._child.stdout as stream:
+            for line in _lines(stream):
+                event = read_event(line)
+                if event is None:
+                    self._keep(line)
+                elif event.kind in ENDINGS:
+                    self._ending = event
+                    break
+                else:
+                    self._tell(event)
+            self._see_it_leave(FAREWELL_SECONDS)
+
+    def _tell(self, event: Event) -> None:
+        """Have `poll` give the event: the latest of those that follow each other, and no flood of them."""
+        with self._telling:
+            if event.kind in LATEST and self._events and self._events[-1].kind == event.kind:
+                self._events[-1] = event
+            elif len(self._events) < MOST_EVENTS or event.kind in ENDINGS:
+                self._events.append(event)
 
     def _read_stderr(self) -> None:
         assert self._child.stderr is not None
         with contextlib.ExitStack() as stack:
-            log = None
+            stream = stack.enter_context(self._child.stderr)
+            log, room = None, MOST_LOG
             if self._log:
                 with contextlib.suppress(OSError):  # a log is a help, not a condition
                     self._log.unlink(missing_ok=True)  # a link that lies in wait is not followed
                     log = stack.enter_context(self._log.open("x", encoding="utf-8"))
-            for line in self._child.stderr:
+            for line in _lines(stream):
                 self._keep(line)
-                if log:
+                if log and room > 0:
+                    room -= len(line)
                     with contextlib.suppress(OSError):
                         log.write(line)
                         log.flush()
 
     def _keep(self, line: str) -> None:
         if line.strip():
-            self._last_lines.append(line.rstrip())
+            self._last_lines.append(line.rstrip()[:MOST_TEXT])
 
     def _watch(self) -> None:
         """Tell the ending once the child is gone (not once its pipes close: a grandchild may hold those)."""
@@ -154,9 +168,17 @@ class Process:
             assert self._child.stdin is not None
             self._child.stdin.close()
         if self._cancelled.is_set():
-            self._events.put(Event("cancelled"))
+            self._tell(Event("cancelled"))
         else:
-            self._events.put(self._ending or death(code, list(self._last_lines)))
+            self._tell(self._ending or death(code, list(self._last_lines)))
+
+
+def _lines(stream: IO[str]) -> Iterator[str]:
+    """The lines of `stream`; of one that is longer than MOST_LINE characters, only its beginning."""
+    while line := stream.readline(MOST_LINE):
+        yield line
+        while len(line) == MOST_LINE and not line.endswith("\n"):
+            line = stream.readline(MOST_LINE)
 
 
 def death(code: int, last_lines: Sequence[str]) -> Event:

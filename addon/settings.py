@@ -6,6 +6,7 @@ from typing import Any
 
 import bpy
 
+MOST_ITEMS = 64  # of a list in a record
 _IGNORED = ("rna_type", "bl_rna")
 
 
@@ -34,22 +35,30 @@ def dump(group: bpy.types.PropertyGroup) -> dict[str, Any]:
 
 
 def restore(group: bpy.types.PropertyGroup, record: dict[str, Any]) -> list[str]:
-    """Set in `group` what `record` knows of; gives the names of what cannot be set any more."""
+    """Set in `group` what `record` knows of; gives the names of what cannot be set any more.
+
+    The record may come from a file that somebody else made: what is in it may be anything.
+    """
     lost = []
     for name, value in record.items():
         prop = group.bl_rna.properties.get(name)
         try:
-            if prop is None:
+            if prop is None or name in _IGNORED:
                 raise ValueError(name)
             if prop.type == "COLLECTION":
+                if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+                    raise TypeError(name)
                 items = getattr(group, name)
                 items.clear()
-                for item in value:
+                for item in value[:MOST_ITEMS]:
                     lost += restore(items.add(), item)
             elif prop.type == "POINTER":
-                lost += restore(getattr(group, name), value)
+                inner = getattr(group, name)
+                if not isinstance(inner, bpy.types.PropertyGroup) or not isinstance(value, dict):
+                    raise TypeError(name)  # data-blocks are nobody's settings
+                lost += restore(inner, value)
             else:
                 setattr(group, name, set(value) if prop.type == "ENUM" and prop.is_enum_flag else value)
-        except (TypeError, ValueError, AttributeError):
+        except (TypeError, ValueError, AttributeError, OverflowError):
             lost.append(name)
     return lost

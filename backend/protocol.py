@@ -428,6 +428,7 @@ class Event:
     report: str = ""
 
 
+MOST_TEXT = 2000  # characters of an event's text: what a panel can show
 EVENT_KINDS = ("started", "progress", "preview", "message", "finished", "failed", "cancelled")
 
 
@@ -439,12 +440,27 @@ def write_event(event: Event) -> str:
 
 
 def read_event(line: str) -> Event | None:
-    """The event on a line, or None where the line is something else (a library's chatter)."""
+    """The event on a line; None where it is something else (a library's chatter), or of other types.
+
+    Texts are cut to MOST_TEXT characters, what is no finite number is none.
+    """
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict) or record.get("kind") not in EVENT_KINDS:
         return None
-    names = {f.name for f in fields(Event)}
-    return Event(**{k: v for k, v in record.items() if k in names})
+    known: dict[str, Any] = {}
+    for field in fields(Event):
+        value = record.get(field.name, field.default)
+        if isinstance(value, str) and field.type == "str":
+            known[field.name] = value if len(value) <= MOST_TEXT else value[:MOST_TEXT] + "…"
+        elif (
+            (field.type == "int" and _is_whole(value))
+            or (field.type != "str" and field.type != "int" and _is_number(value))
+            or (field.type == "float | None" and value is None)
+        ):
+            known[field.name] = value
+        else:
+            return None
+    return Event(**known)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import bpy
 
 from ...backend.protocol import PatinaError
@@ -72,9 +70,8 @@ class PATINA_OT_image_settings_use(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         image = history.signature(context.active_object)
-        folder = folders.jobs() / image[history.FOLDER_KEY]
         try:
-            lost = history.use_settings(context.scene.patina, json.loads(image[history.SETTINGS_KEY]), folder)
+            lost = history.use_settings(context.scene.patina, *history.signed_with(image))
         except PatinaError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -199,3 +199,64 @@ def test_the_child_learns_that_its_caller_was_killed(tmp_path: Path):
 def test_a_program_that_is_not_there(tmp_path: Path):
     with pytest.raises(OSError, match="nowhere"):
         Process([str(tmp_path / "nowhere")], tmp_path)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files in /proc")
+def test_ended_children_leave_no_open_file(start: Start):
+    """While what knows of them is still kept, as the panel keeps the runs that ended."""
+    kept = [start("import sys; print('words', file=sys.stderr)")]
+    wait(kept[0])
+    time.sleep(0.2)
+    before = open_files()
+    for _ in range(10):
+        kept.append(start("""print('{"kind": "finished", "path": "texture.png"}')"""))
+        wait(kept[-1])
+    deadline = time.monotonic() + 5
+    while open_files() > before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert open_files() <= before
+
+
+def test_a_line_without_end_and_a_nested_one_cost_themselves_alone(start: Start):
+    child = start(
+        """
+        import sys
+        for _ in range(300):
+            sys.stdout.write("x" * 1_000_000)
+        print()
+        print('{"kind": "message", "message": ' + "[" * 200_000 + "]" * 200_000 + "}")
+        print('{"kind": "message", "message": "' + "y" * 210_000 + '"}')
+        print('{"kind": "progress", "step": "three", "fraction": NaN}')
+        print('{"kind": "progress", "step": 3, "fraction": 1e999}')
+        print('{"kind": "message", "message": "' + "z" * 40_000 + '"}')
+        print('{"kind": "finished", "path": "texture.png"}')
+        """
+    )
+    events = wait(child, 30)
+    assert [event.kind for event in events] == ["message", "finished"]
+    assert len(events[0].message) < 3000
+    assert max(map(len, child._last_lines)) < 3000
+
+
+def test_a_flood_of_events_is_taken_in_without_a_hitch(start: Start):
+    """A hundred thousand, as fast as the child can: the latest of each kind counts, and memory stays."""
+    child = start(
+        """
+        for step in range(100_000):
+            kind = ("progress", "preview", "message")[step % 3]
+            print('{"kind": "%s", "message": "%d", "step": %d}' % (kind, step, step))
+        print('{"kind": "finished", "path": "texture.png"}')
+        """
+    )
+    longest, count = 0.0, 0
+    while not child.ended:
+        began = time.thread_time()
+        count += len(child.poll())
+        longest = max(longest, time.thread_time() - began)
+        time.sleep(0.1)
+    assert longest < 0.01
+    assert count < 100_000
