@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
-import pytest
 from bl_ext.user_default.patina.addon import hands, jobs
 
 
