@@ -13,6 +13,9 @@ from collections.abc import Callable
 
 from .protocol import CANCELLED, Event, write_event
 
+Emit = Callable[[Event], None]
+IsCancelled = Callable[[], bool]
+
 GRACE = 1.5  # seconds that a job has to end by itself when it is asked to
 
 
@@ -20,11 +23,11 @@ class Cancelled(Exception):
     """The job was asked to end."""
 
 
-def speaking(do: Callable[[Callable[[Event], None], Callable[[], bool]], int]) -> int:
+def speaking(do: Callable[[Emit, IsCancelled], int]) -> int:
     """Do something for a program: events on stdout, `cancel` or the end of stdin to stop.
 
-    What is in the middle of something long when it should stop is ended there: what it writes is written
-    beside and renamed, so nothing is left half done. What has not begun is ended at once.
+    Gives what `do` gives. If a cancel comes during a long operation, the process exits after GRACE seconds;
+    files are renamed into place, so none is half written. Before the first event it exits at once.
     """
     stop, begun, ended = threading.Event(), threading.Event(), threading.Event()
     telling = threading.RLock()

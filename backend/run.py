@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from .conversation import Cancelled, speaking
+from .conversation import Cancelled, Emit, IsCancelled, speaking
 from .locking import holding
+from .machine import memory
 from .protocol import CANCELLED, FAILED, FINISHED, Event, Job, PatinaError, read_job
 from .writing import remove_parts
 
@@ -29,24 +30,24 @@ def run(options: argparse.Namespace) -> int:
     return speaking(lambda emit, cancelled: do_job(options.folder, emit, cancelled, options.online))
 
 
-def _do(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callable[[], bool]) -> None:
+def _do(job: Job, folder: Path, emit: Emit, cancelled: IsCancelled) -> None:
     """Run the job; what the GPU has no room for is done again on the processor."""
     from .canvas.job import run as run_on_canvas
-    from .machine import memory
-    from .machine.devices import pick_device
     from .painting.job import run as run_painting
+    from .session import JobSession
 
     on_pyramid = job.task == "stylize" and job.mesh is not None and job.parameterization == "pyramid"
     run = run_painting if on_pyramid and not job.relief else run_on_canvas
+    session = JobSession(job, folder, emit, cancelled)
     try:
-        run(job, folder, emit, cancelled)
+        run(session)
         return
     except RuntimeError as error:
-        if not memory.ran_out(error) or pick_device(job.device).type == "cpu":
+        if not memory.ran_out(error) or session.device.type == "cpu":
             raise
     memory.release()  # here the failed attempt's tensors are gone with its error
-    emit(Event("message", message="The graphics card has too little memory; going on on the processor."))
-    run(replace(job, device="cpu", rasterizer="embree"), folder, emit, cancelled)
+    session.message("The graphics card has too little memory; going on on the processor.")
+    run(JobSession(replace(job, device="cpu", rasterizer="embree"), folder, emit, cancelled))
 
 
 @contextmanager
@@ -63,9 +64,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def do_job(
-    folder: Path, emit: Callable[[Event], None], cancelled: Callable[[], bool], online: bool = False
-) -> int:
+def do_job(folder: Path, emit: Emit, cancelled: IsCancelled, online: bool = False) -> int:
     """Do the job in `folder` and give its exit code; how it ends is told to `emit`.
 
     online: whether weights that are not here may be downloaded.
@@ -73,7 +72,6 @@ def do_job(
     try:
         job = read_job(folder)
         with _alone_in(folder):
-            from .machine import memory
             from .networks import fetching
 
             try:

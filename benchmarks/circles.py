@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, label
 from torch import Tensor
 
-from backend.painting.optimize import SPAN
+from backend.painting.optimize import STYLE_WIDTH
 from backend.pictures.images import write_image
 from backend.rendering.gbuffer import GBuffer
 from backend.rendering.mesh import Mesh
@@ -28,7 +28,7 @@ from backend.rendering.views import ViewMaker
 from . import jobs
 from .pictures import portrait, sheet
 from .results import record
-from .subjects import SCRATCH, Subject, scales, subject
+from .subjects import SCRATCH, Subject, subject, viewing_of
 
 SIDE, ACROSS, SHARE = 512, 10, 0.62  # pixels of the style; circles along it; diameter over their distance
 INK, PAPER = (0.10, 0.16, 0.35), (0.93, 0.86, 0.66)
@@ -150,13 +150,13 @@ def fit(points: NDArray[np.float32], weights: NDArray[np.float64]) -> Ellipse | 
 def measure() -> None:
     """The control on the sphere, then every mesh painted in circles."""
     ball = subject("sphere")
-    diameter = SPAN * float(np.sqrt(ball.mesh.areas.sum())) * SHARE / ACROSS
+    diameter = STYLE_WIDTH * float(np.sqrt(ball.mesh.areas.sum())) * SHARE / ACROSS
     control = ellipses(ball.mesh, true_circles(ball, 2048, diameter), 6 * diameter / SHARE)
     record("circles", {"control: sphere with true circles": summary(control, diameter)})
     tiles = []
     for name in ("sphere", "fox", "suzanne"):
         who = subject(name)
-        span = scales(who, style())[1]
+        span = viewing_of(who, style()).style_width
         diameter = span * SHARE / ACROSS
         jobs.paint(who, style(), strength=1.0)
         texture = jobs.texture(who, style(), strength=1.0)

@@ -11,13 +11,14 @@ from typing import Any
 
 from torch import Tensor
 
-from backend.painting.job import begun, mean_color, run, start_of
+from backend.painting.job import run
+from backend.painting.start import initial_texture, with_collage
+from backend.painting.subject import read_subject
 from backend.pictures.images import read_image
 from backend.protocol import Event
-from backend.rendering.texels import locate
-from backend.result.finish import fill_gutters
+from backend.session import JobSession
 
-from .subjects import SCRATCH, SIZE, Subject, scales
+from .subjects import SCRATCH, Subject, styles_of, viewing_of
 
 
 @cache
@@ -39,7 +40,7 @@ def paint(who: Subject, style: Path, **settings: object) -> dict[str, Any]:
         if event.stage == "finishing":
             used = time.process_time() - began
 
-    run(who.job(style, **settings), folder, watch, lambda: False)
+    run(JobSession(who.job(style, **settings), folder, watch, lambda: False))
     report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     report["seconds"]["job"] = round(report["seconds"]["total"] - report["seconds"]["report"], 2)
     report["seconds"]["processor"] = round(used, 2)
@@ -48,13 +49,9 @@ def paint(who: Subject, style: Path, **settings: object) -> dict[str, Any]:
 
 def start(who: Subject, style: Path) -> Tensor:
     """(3, S, S): what a job begins with, before its first step."""
-    job, styles = who.job(style), [(read_image(style, "painting", "styles"), 1.0)]
-    texels = locate(who.mesh, SIZE)
-    content = who.content(SIZE)
-    if content is None:
-        content = mean_color(styles)[:, None, None].expand(3, SIZE, SIZE)
-    moved = start_of(fill_gutters(content, texels.used), styles, texels.used, job)
-    return begun(moved, who.mesh, texels, styles, *scales(who, style, SIZE), 0.0, job)
+    job, styles, viewing = who.job(style), styles_of(style), viewing_of(who, style)
+    whole = read_subject(job, who.folder, styles, print)
+    return with_collage(initial_texture(whole, styles, job), whole, styles, viewing, job)
 
 
 def texture(who: Subject, style: Path, **settings: object) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,9 @@ import torch
 from torch import Tensor
 
 from backend.painting.job import JUDGED_PIXEL
-from backend.pictures.images import read_image, resize_shorter
 from backend.result import report
 
-from .subjects import DEVICE, Subject, scales
+from .subjects import DEVICE, Subject, styles_of, viewing_of
 
 AWAY = {"near": 1.0, "far": 2.0}  # widths of a view's pixel, in those of the finest stage
 VIEWS = 48  # of each; chance is felt in the few of a report
@@ -21,14 +21,14 @@ TRIES = 4
 
 def judge(who: Subject, style: Path, pixels: float = JUDGED_PIXEL, views: int | None = None) -> report.Judge:
     """As a job's report makes it, but for what is given."""
-    pixel, span = scales(who, style)
-    picture = read_image(style, "painting", "styles")
-    return report.Judge(who.mesh, "embree", [(picture, 1.0)], pixels * pixel, span, DEVICE, views=views)
+    viewing = viewing_of(who, style)
+    judged = replace(viewing, pixel=pixels * viewing.pixel)
+    return report.Judge(who.mesh, styles_of(style), judged, views=views)
 
 
 def style_distance(judged: report.Judge, texture: Tensor) -> float:
     """Of `texture` (3, S, S)."""
-    return judged.style_distance(judged.look(texture))
+    return judged.style_distance(judged.activations(texture))
 
 
 @torch.no_grad()
@@ -41,14 +41,14 @@ def of_pieces(judged: report.Judge, painting: Tensor) -> tuple[float, float]:
     whole = torch.cat([whole, whole.flip(1)], 1)
     whole = whole.repeat(1, *(2 + report.SIZE // side for side in whole.shape[1:]))
     starts = [side - report.SIZE + 1 if side >= report.SIZE else side for side in painting.shape[1:]]
-    paper = judged.paper[:, None, None]
+    background = judged.background[:, None, None]
     found = []
     for seed in range(TRIES):
         random, looks = np.random.default_rng(seed), []
         for mask in judged.masks:
             y, x = (random.integers(start) for start in starts)
             piece = whole[:, y : y + report.SIZE, x : x + report.SIZE]
-            looks.append(judged.network((piece * mask + paper * (1 - mask))[None], report.LAYERS))
+            looks.append(judged.network((piece * mask + background * (1 - mask))[None], report.LAYERS))
         found.append(judged.style_distance(looks))
     return float(np.mean(found)), float(np.std(found))
 
@@ -56,12 +56,11 @@ def of_pieces(judged: report.Judge, painting: Tensor) -> tuple[float, float]:
 def near_and_far(who: Subject, style: Path, textures: dict[str, Tensor]) -> dict[str, dict[str, object]]:
     """Of each texture (3, S, S), from each of AWAY; and of pieces of the painting, with their deviation."""
     found: dict[str, dict[str, object]] = {name: {} for name in (*textures, "painting")}
-    pixel, span = scales(who, style)
-    picture = read_image(style, "painting", "styles").to(DEVICE)
+    viewing, styles = viewing_of(who, style), styles_of(style).to(DEVICE)
     for away, pixels in AWAY.items():
         judged = judge(who, style, pixels, VIEWS)
         for name, texture in textures.items():
             found[name][away] = round(style_distance(judged, texture), 3)
-        own = of_pieces(judged, resize_shorter(picture, span / (pixels * pixel)))
+        own = of_pieces(judged, styles.at(viewing.style_width / (pixels * viewing.pixel)).images[0])
         found["painting"][away] = [round(value, 3) for value in own]
     return found

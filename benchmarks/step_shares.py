@@ -18,13 +18,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from backend import networks
-from backend.machine.parallel import Each, lanes
+from backend import networks, session
+from backend.machine.parallel import Map, parallel_map
 from backend.networks import Network
 from backend.networks.network import mixed_precision
-from backend.painting import job, optimize
+from backend.painting import optimize
 from backend.painting.bank import BANK, RENEWED
-from backend.painting.optimize import VIEWS_PER_STEP, Clock, Stage
+from backend.painting.optimize import VIEWS_PER_STEP, Stage
+from backend.session import Clock
 
 from . import jobs
 from .results import record
@@ -65,9 +66,9 @@ def measure() -> None:
     alone = np.zeros(2)  # seconds by the clock, and of all cores
 
     @contextmanager
-    def watched(count: int) -> Iterator[Each]:
+    def watched(count: int) -> Iterator[Map]:
         stage, samples = next(left), []
-        with lanes(count) as each:
+        with parallel_map(count) as each:
             works = passes(network, stage, each)
             for work in works:  # what is met for the first time takes longer
                 work()
@@ -77,7 +78,7 @@ def measure() -> None:
         nonlocal alone
         alone += np.array([stage.steps, _draws(stage)]) @ np.mean(samples, 0)
 
-    with patch.object(job, "Clock", lambda: clock), patch.object(optimize, "lanes", watched):
+    with patch.object(session, "Clock", lambda: clock), patch.object(optimize, "parallel_map", watched):
         done = jobs.paint(subject("fox"), painting("starry_night"))
     parts = {part: done["seconds"][part] for part in LOOP}
     loop = np.array([sum(parts.values()), sum(clock.processor[part] for part in LOOP)])
@@ -98,7 +99,7 @@ def measure() -> None:
     )
 
 
-def passes(network: Network, stage: Stage, each: Each) -> tuple[Work, Work]:
+def passes(network: Network, stage: Stage, each: Map) -> tuple[Work, Work]:
     """A step's passes, forward and back, and those that look at new views' content.
 
     As the loop has them: on a processor view by view, side by side; on a card all views at once.

@@ -23,6 +23,7 @@ from backend.painting.job import run
 from backend.pictures.images import read_image
 from backend.pictures.orientation import structure_tensor
 from backend.protocol import Job, Style
+from backend.session import JobSession
 
 ROOT = Path(__file__).parents[1]
 CELLS = 24  # of the square, along a side
@@ -56,7 +57,7 @@ def main() -> None:
             style_size=arguments.style_size,
             strength=1.0,
         )
-        run(job, folder, lambda event: None, lambda: False)
+        run(JobSession(job, folder, lambda event: None, lambda: False))
         painted.append(read_image(folder / "texture.png", "texture", "out"))
         print(f"{name}: strokes are {error(painted[-1]):.0f} degrees off the field")
     pixels = (torch.cat(painted, 2).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)

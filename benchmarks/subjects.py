@@ -18,8 +18,10 @@ from backend.export.model import read_model
 from backend.networks import mixed_precision
 from backend.painting import job
 from backend.pictures.images import read_image, resize, write_image
+from backend.pictures.styles import Styles
 from backend.protocol import Job, Style
 from backend.rendering.mesh import Mesh, build_mesh, read_mesh
+from backend.rendering.views import Viewing
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "benchmarks"
@@ -131,10 +133,14 @@ def _sphere(folder: Path) -> None:
     _write(folder, build_mesh(ball.vertices, ball.faces, (cell + 0.5 + flat * 0.34) / 3, name="sphere"))
 
 
-def scales(who: Subject, style: Path, size: int = SIZE) -> tuple[float, float]:
-    """The width of the finest view's pixel and what the style's shorter side spans, as a job takes them."""
-    picture = read_image(style, "painting", "styles")
-    return job.scales(who.mesh, [(picture, 1.0)], who.job(style, texture_size=size))
+def styles_of(style: Path) -> Styles:
+    """The picture `style` alone."""
+    return Styles((read_image(style, "painting", "styles"),), (1.0,))
+
+
+def viewing_of(who: Subject, style: Path, size: int = SIZE) -> Viewing:
+    """At what scale a job looks at the mesh."""
+    return job.viewing_of(who.job(style, texture_size=size), who.mesh, styles_of(style), DEVICE)
 
 
 def machine() -> dict[str, object]:

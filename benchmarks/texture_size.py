@@ -11,22 +11,21 @@ import statistics
 import subprocess
 import sys
 import time
-from functools import partial
 
 import torch
 
 from backend import networks
+from backend.machine.memory import peak_memory
 from backend.painting import optimize
-from backend.painting.optimize import Clock, Progress, Stage
+from backend.painting.optimize import Plan, Stage
 from backend.painting.pyramid import Pyramid
-from backend.painting.unseen import Unseen
-from backend.pictures.images import read_image
+from backend.painting.subject import Subject
 from backend.rendering.texels import locate
-from backend.result import report
+from backend.session import JobSession
 
 from . import jobs
 from .results import record
-from .subjects import DEVICE, ROOT, painting, scales, subject
+from .subjects import DEVICE, ROOT, painting, styles_of, subject, viewing_of
 
 SIZES = 512, 1024, 4096, 8192
 ROUNDS = 2  # of all sizes in turn; the best counts, since other work only ever slows down
@@ -68,38 +67,26 @@ def step(size: int) -> dict[str, float]:
     Of the processor's time, all cores together, unless a card does the work.
     """
     who, style = subject("fox"), painting("starry_night")
-    pixel, span = scales(who, style, 512)
     start = torch.full((3, size, size), 0.5)
     times: list[float] = []
     clock = time.perf_counter if DEVICE.type == "cuda" else time.process_time
+    texture = Pyramid(start, DEVICE)
+    session = JobSession(who.job(style, texture_size=size), who.folder, print, lambda: False)
+    steps = optimize.paint(
+        Subject(who.mesh, locate(who.mesh, size), start),
+        texture,
+        start,
+        styles_of(style),
+        networks.load("vgg16", DEVICE, average_pooling=True),
+        viewing_of(who, style, 512),
+        Plan((Stage("refining", 1, 160, STEPS, 0.02),), style_loss="gram"),
+        session,
+    )
     last = clock()
-
-    def on_progress(progress: Progress) -> None:
-        nonlocal last
+    for _ in steps:
         now = clock()
         times.append(now - last)
         last = now
-
-    texels, texture = locate(who.mesh, size), Pyramid(start, DEVICE)
-    optimize.paint(
-        who.mesh,
-        texture,
-        start,
-        [(read_image(style, "painting", "styles"), 1.0)],
-        networks.load("vgg16", DEVICE, average_pooling=True),
-        plan=(Stage("refining", 1, 160, STEPS, 0.02),),
-        pixel=pixel,
-        style_span=span,
-        style_loss="gram",
-        content_weight=0.0,
-        framing="surface",
-        rasterizer="embree",
-        seed=0,
-        report=on_progress,
-        tell=print,
-        clock=Clock(),
-        unseen=partial(Unseen, who.mesh, texels, texels.used, texture),
-    )
     return {"step": round(statistics.median(times[WARM:]), 4)}
 
 
@@ -108,7 +95,7 @@ def job(size: int) -> dict[str, float]:
     done = jobs.paint(subject("fox"), painting("starry_night"), texture_size=size, steps=JOB_STEPS)
     seconds = done["seconds"]
     return {
-        "peak_memory_gb": round(report.peak_memory() / 1e9, 2),
+        "peak_memory_gb": round(peak_memory() / 1e9, 2),
         "set-up": seconds["set-up"],
         "finish": seconds["finish"],
         "report": seconds["report"],

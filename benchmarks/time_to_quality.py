@@ -14,7 +14,7 @@ from backend.pictures.images import read_image
 from . import jobs, lucid_recipe
 from .judging import judge, style_distance
 from .results import record
-from .subjects import SCRATCH, painting, scales, subject
+from .subjects import SCRATCH, painting, subject, viewing_of
 
 PAIRS = (
     ("fox", "starry_night"),
@@ -35,7 +35,7 @@ PROBE = 5  # steps of the peer beside ours
 def measure(name: str, style_name: str) -> None:
     """Run the peer to its end (or find it there), then ours, and record both curves."""
     who, style = subject(name), painting(style_name)
-    _, span = scales(who, style)
+    span = viewing_of(who, style).style_width
     judged = judge(who, style)
     folder = SCRATCH / "lucid" / f"{name}_{style_name}"
     run = lucid_recipe.peer(who, style, span, folder)

@@ -4,40 +4,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from .. import networks
-from ..conversation import Cancelled
-from ..machine.devices import device_name, pick_device
-from ..painting.job import PREVIEW_SECONDS, check_loss, check_texels, palette_of, write_report
 from ..parameterizations import cppn
-from ..pictures.images import read_image, resize, resize_shorter, save, to_pillow
+from ..pictures.images import read_image, resize, save, to_pillow
 from ..pictures.palette import moments, recolor, transport
+from ..pictures.styles import Styles, read_styles
 from ..protocol import (
     CPPN_FILE,
     HEIGHT_FILE,
     IMAGE_FILE,
     NORMAL_FILE,
     PREVIEW_FILE,
-    REPORT_FILE,
     TEXTURE_FILE,
-    Event,
     Job,
     PatinaError,
 )
 from ..rendering.mesh import Mesh, read_mesh
-from ..rendering.texels import Texels, locate
+from ..rendering.texels import Texels, check_texels, locate
+from ..rendering.views import Viewing
 from ..result import report
 from ..result.finish import finish
 from ..result.textures import write_preview
+from ..session import JobSession, Progress
 from . import build
 from .background import smooth_noise
 from .goals import objective_of
@@ -50,73 +47,43 @@ CLASS_STEPS = 600  # on a mesh, where there is much to see
 QUALITY_STEPS = {"draft": 0.4, "standard": 1.0, "final": 2.5}
 
 
-def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callable[[], bool]) -> None:
-    """Do `job`, whose files lie in `folder`; pictures or textures and the report are written there.
+def run(session: JobSession) -> None:
+    """Do the session's job; pictures or textures and the report are written to its folder.
 
-    Raises PatinaError for input that cannot be used, Cancelled once `cancelled` says so.
+    Raises PatinaError for input that cannot be used, Cancelled once the job is asked to end.
     """
-    began = time.perf_counter()
-    device = pick_device(job.device)
+    job, folder = session.job, session.folder
     if job.task == "morph":
         frames = morph(job, folder)
         names = write_pictures(frames, folder, IMAGE_FILE)
-        distance = frame_distance(networks.load(job.network, device), frames)
-        write_report(distance | _basics(job, device_name(device), began), folder / REPORT_FILE)
-        emit(Event("finished", path=names[0], report=REPORT_FILE))
+        session.finish(names[0], frame_distance(networks.load(job.network, session.device), frames))
         return
-    emit(Event("started", message=f"{device_name(device)}, {job.network}"))
-    torch.manual_seed(job.seed)
-    network = networks.load(job.network, device, style_layers=job.layers)
+    session.start(job.network)
+    network = networks.load(job.network, session.device, style_layers=job.layers)
     content = read_content(job, folder)
-    place = place_of(job, folder, emit)
-    start = start_of(job, folder, content)
-    painted = canvas_of(job, place, start, content, device)
-    texels = place[1] if place is not None else None
-    styles = read_styles(job, folder, build.NEAR.size if job.mesh else _shorter(painted))
-    if job.colors == "object" and content is not None and job.task == "stylize":
-        used = texels.used if texels is not None else np.ones(content.shape[2:], bool)
-        styles = [(palette_of(image[0], content[0], used)[None], weight) for image, weight in styles]
-    styles = [(image.to(device), weight) for image, weight in styles]
-    goal = objective_of(job, network, styles, content is not None and job.task == "stylize")
+    subject = read_subject(job, folder, session.message)
+    texels = subject[1] if subject is not None else None
+    whole = read_styles(job, folder) if job.styles else None
+    start = start_of(job, whole, content)
+    painted = canvas_of(job, subject, start, content, session.device)
+    styles = whole and styles_of(job, whole, content, texels)
+    pairs = [(image[None].to(session.device), share) for image, share in styles] if styles else []
+    goal = objective_of(job, network, pairs, content is not None and job.task == "stylize")
     steps = job.steps or default_steps(job)
-    previewed = time.perf_counter()
-
-    def on_step(step: int, loss: float) -> None:
-        nonlocal previewed
-        if cancelled():
-            raise Cancelled
-        check_loss(loss, step)
-        now = time.perf_counter()
-        left = (now - began) * (steps / step - 1)
-        emit(
-            Event(
-                "progress",
-                stage=job.task,
-                step=step,
-                steps=steps,
-                fraction=step / steps,
-                seconds_left=round(left, 1),
-                loss=round(loss, 5),
-            )
-        )
-        if now - previewed > PREVIEW_SECONDS:
-            shown = painted.pictures(texels, job.texture_size)[0, :3]
-            write_preview(shown, folder / PREVIEW_FILE)
-            emit(Event("preview", path=PREVIEW_FILE))
-            previewed = now
-
+    follow = _follower(session, painted, texels, steps)
     random = torch.Generator().manual_seed(job.seed)
-    losses = imagine(painted.canvas, network, goal, steps, build.rate_of(job), random, on_step)
+    losses = imagine(painted.canvas, network, goal, steps, build.rate_of(job), random, follow)
     result = painted.pictures(texels, job.texture_size)
     measured: dict[str, Any] = {"loss": {"first": losses[0], "last": losses[-1]}, "steps": steps}
-    if place is not None:
+    if subject is not None:
         seen = painted.seen(job.texture_size)
         before = start[0] if start is not None else torch.zeros_like(result[0])
-        result = torch.stack([finish(texture, before, seen, *place) for texture in result])
-        measured |= measure(job, folder, place, seen, result[:, :3], device)
+        result = torch.stack([finish(texture, before, seen, *subject) for texture in result])
+        measured["coverage"] = round(float(seen[subject[1].used].mean()), 5)
+        measured |= measure(job, subject[0], styles, result[:, :3], session.device)
     if job.relief:
-        assert place is not None
-        measured["relief_depth"] = write_relief(result[0, 3], place[0], folder)
+        assert subject is not None
+        measured["relief_depth"] = write_relief(result[0, 3], subject[0], folder)
         result = result[:, :3]
     if job.task == "interpolate":
         measured |= frame_distance(network, result)
@@ -125,19 +92,26 @@ def run(job: Job, folder: Path, emit: Callable[[Event], None], cancelled: Callab
         cppn.write(folder / CPPN_FILE, painted.cppn)
     if job.transparent:
         measured["mean_alpha"] = round(float(result[:, 3].mean()), 4)
-    write_report(measured | _basics(job, device_name(device), began), folder / REPORT_FILE)
-    emit(Event("finished", path=names[0], report=REPORT_FILE))
+    session.finish(names[0], measured)
 
 
-def _basics(job: Job, device: str, began: float) -> dict[str, Any]:
-    return {
-        "seconds": {"total": round(time.perf_counter() - began, 2)},
-        "peak_memory_mb": round(report.peak_memory() / 1e6),
-        "seed": job.seed,
-        "device": device,
-        "versions": report.versions(),
-        "job": asdict(job),
-    }
+def _follower(
+    session: JobSession, painted: build.Painted, texels: Texels | None, steps: int
+) -> Callable[[int, float], None]:
+    """What is done after each step: progress told, a preview written now and then."""
+    job, began = session.job, time.perf_counter()
+
+    def preview() -> str:
+        shown = painted.pictures(texels, job.texture_size)[0, :3]
+        write_preview(shown, session.folder / PREVIEW_FILE)
+        return PREVIEW_FILE
+
+    def follow(step: int, loss: float) -> None:
+        left = (time.perf_counter() - began) * (steps / step - 1)
+        session.progress(Progress(job.task, step, steps, step / steps, left, loss))
+        session.preview(preview)
+
+    return follow
 
 
 def default_steps(job: Job) -> int:
@@ -149,13 +123,13 @@ def default_steps(job: Job) -> int:
     return round(STEPS[job.task] * QUALITY_STEPS[job.quality])
 
 
-def place_of(job: Job, folder: Path, emit: Callable[[Event], None]) -> tuple[Mesh, Texels] | None:
-    """The mesh, and its texels' places on it. Raises PatinaError where it cannot be painted."""
+def read_subject(job: Job, folder: Path, tell: Callable[[str], None]) -> tuple[Mesh, Texels] | None:
+    """The mesh, and where its texels lie on it. Raises PatinaError where it cannot be painted."""
     if job.mesh is None:
         return None
     mesh = read_mesh(folder / job.mesh, job.name)
     texels = locate(mesh, job.texture_size)
-    check_texels(texels, [job.name], job, emit)
+    check_texels(texels, [job.name], job.texture_size, tell)
     return mesh, texels
 
 
@@ -166,19 +140,27 @@ def size_of(job: Job, content: Tensor | None) -> tuple[int, int]:
     return (content.shape[2], content.shape[3]) if content is not None else (job.image_size, job.image_size)
 
 
-def start_of(job: Job, folder: Path, content: Tensor | None) -> Tensor | None:
+def styles_of(job: Job, styles: Styles, content: Tensor | None, texels: Texels | None) -> Styles:
+    """The styles as large as views show them, in the content's colours if the job keeps these."""
+    styles = styles.within(build.NEAR.size if job.mesh else min(size_of(job, content)))
+    if job.colors != "object" or content is None or job.task != "stylize":
+        return styles
+    colors = content[0].flatten(1) if texels is None else content[0][:, torch.from_numpy(texels.used)]
+    return styles.recolored(colors.T)
+
+
+def start_of(job: Job, styles: Styles | None, content: Tensor | None) -> Tensor | None:
     """What the canvas begins as, (1, 3, H, W); or None.
 
     The content, or clouds, in the styles' colours; on a mesh without content their mean colour, for clouds
     would be cut at its seams.
     """
     keeps = job.colors == "object" and content is not None
-    if not job.styles or job.task == "interpolate" or keeps:
+    if styles is None or job.task == "interpolate" or keeps:
         return content
-    exemplars = [image for image, _ in read_styles(job, folder, 256)]
+    exemplars = styles.within(256)
     if content is None and job.mesh is not None:
-        mean = torch.stack([image.mean((0, 2, 3)) for image in exemplars]).mean(0)
-        return mean.view(1, 3, 1, 1).expand(1, 3, *size_of(job, None))
+        return exemplars.mean_color.view(1, 3, 1, 1).expand(1, 3, *size_of(job, None))
     if content is None:
         content = smooth_noise(1, *size_of(job, None), torch.Generator().manual_seed(job.seed))
     return in_colors_of(content, exemplars)
@@ -186,55 +168,42 @@ def start_of(job: Job, folder: Path, content: Tensor | None) -> Tensor | None:
 
 def canvas_of(
     job: Job,
-    place: tuple[Mesh, Texels] | None,
+    subject: tuple[Mesh, Texels] | None,
     start: Tensor | None,
     content: Tensor | None,
     device: torch.device,
 ) -> build.Painted:
     """The canvas that the job paints on."""
-    if place is None:
+    if subject is None:
         return build.flat(job, *size_of(job, content), start, content, device)
-    return build.surface(job, *place, start, content, device)
+    return build.surface(job, *subject, start, content, device)
 
 
 def measure(
-    job: Job,
-    folder: Path,
-    place: tuple[Mesh, Texels],
-    seen: NDArray[np.bool_],
-    textures: Tensor,
-    device: torch.device,
+    job: Job, mesh: Mesh, styles: Styles | None, textures: Tensor, device: torch.device
 ) -> dict[str, Any]:
     """The report's measures of finished `textures` (B, 3, S, S); lists where there are frames."""
-    mesh, texels = place
     ratios = [report.seam_ratio(mesh, texture) for texture in textures]
     found: dict[str, list[float | None]] = {
         "seam_ratio": [None if ratio is None else round(ratio, 4) for ratio in ratios]
     }
-    if job.styles:
-        span = build.NEAR.size * build.PIXEL
-        styles = [(image[0], weight) for image, weight in read_styles(job, folder, build.NEAR.size)]
-        whole = sum(weight for _, weight in styles)
-        shares = [weight / whole for _, weight in styles]
+    if styles is not None:
+        viewing = Viewing(build.PIXEL, build.NEAR.size * build.PIXEL, device, job.rasterizer)
         found["style_distance"] = []
         for i, texture in enumerate(textures):
+            wanted = styles
             if job.task == "interpolate":
-                shares = [1 - i / (len(textures) - 1), i / (len(textures) - 1)]
-            wanted = [(image, share) for (image, _), share in zip(styles, shares, strict=True)]
-            judge = report.Judge(mesh, job.rasterizer, wanted, build.PIXEL, span, device)
-            found["style_distance"].append(round(judge.style_distance(judge.look(texture)), 4))
-    plain = {key: values[0] if len(values) == 1 else values for key, values in found.items()}
-    return {"coverage": round(float(seen[texels.used].mean()), 5)} | plain
+                share = i / (len(textures) - 1)
+                wanted = replace(styles, shares=(1 - share, share))
+            judge = report.Judge(mesh, wanted, viewing)
+            found["style_distance"].append(round(judge.style_distance(judge.activations(texture)), 4))
+    return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
 
 
-def in_colors_of(picture: Tensor, exemplars: list[Tensor]) -> Tensor:
+def in_colors_of(picture: Tensor, exemplars: Styles) -> Tensor:
     """`picture` (1, 3, H, W) in the exemplars' colours: a start that the first steps can use."""
-    palette = torch.cat([image[0].flatten(1).T for image in exemplars])
+    palette = torch.cat([image.flatten(1).T for image in exemplars.images])
     return recolor(picture[0], transport(moments(picture[0].flatten(1).T), moments(palette)))[None]
-
-
-def _shorter(painted: build.Painted) -> int:
-    return min(painted.pictures(None, 0).shape[2:])
 
 
 def read_content(job: Job, folder: Path) -> Tensor | None:
@@ -248,15 +217,6 @@ def read_content(job: Job, folder: Path) -> Tensor | None:
         return resize(image, job.texture_size, job.texture_size)[None]
     scale = min(1.0, job.image_size / max(image.shape[1:]))
     return resize(image, round(image.shape[1] * scale), round(image.shape[2] * scale))[None]
-
-
-def read_styles(job: Job, folder: Path, shorter: int) -> list[tuple[Tensor, float]]:
-    """The style images (1, 3, H, W), at most `shorter` pixels on their shorter sides, and their weights."""
-    found = []
-    for style in job.styles:
-        image = read_image(folder / style.image, "style image", "styles")
-        found.append((resize_shorter(image, min(shorter, min(image.shape[1:])))[None], style.weight))
-    return found
 
 
 def frame_distance(network: networks.Network, frames: Tensor) -> dict[str, list[float]]:

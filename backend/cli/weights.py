@@ -10,10 +10,9 @@ With `--events` the last two speak as a job does: events on stdout, `cancel` on 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from ..conversation import Cancelled, speaking
+from ..conversation import Cancelled, Emit, IsCancelled, speaking
 from ..networks.fetching import ensure, take
 from ..protocol import CANCELLED, FAILED, FINISHED, Event, PatinaError
 from . import network_list
@@ -25,14 +24,14 @@ def provide(network: str | None, file: Path | None, events: bool) -> int:
         network_list.print_all()
         return FINISHED
 
-    def do(emit: Callable[[Event], None], cancelled: Callable[[], bool]) -> int:
+    def do(emit: Emit, cancelled: IsCancelled) -> int:
         if network:
             ensure(network, True, emit, cancelled)
         name = network or (take(file).name if file else "")
         emit(Event("finished", message=f"The weights of {name} are here."))
         return FINISHED
 
-    def do_for_a_program(emit: Callable[[Event], None], cancelled: Callable[[], bool]) -> int:
+    def do_for_a_program(emit: Emit, cancelled: IsCancelled) -> int:
         try:
             return do(emit, cancelled)
         except PatinaError as error:

@@ -1,7 +1,10 @@
-"""Which device a job runs on, and its name."""
+"""Which device a job runs on, its name, and what else a result was made with."""
 
 from __future__ import annotations
 
+import platform
+
+import numpy as np
 import torch
 
 from ..protocol import PatinaError
@@ -26,3 +29,13 @@ def device_name(device: torch.device) -> str:
     return (
         f"{device.type.upper()} ({torch.get_num_threads()} threads)" if device.type == "cpu" else "Apple GPU"
     )
+
+
+def versions() -> dict[str, str]:
+    """What the result was made with."""
+    return {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+    }

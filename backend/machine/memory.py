@@ -1,10 +1,12 @@
-"""When memory does not suffice: how that shows, and what to do about it."""
+"""When memory does not suffice: how that shows, and what to do about it; how much was held at most.
+
+Torch is imported only inside, so that an error can be looked at where torch is what is broken.
+"""
 
 from __future__ import annotations
 
 import gc
-
-import torch
+import sys
 
 
 def ran_out(error: BaseException) -> bool:
@@ -17,8 +19,24 @@ def ran_out(error: BaseException) -> bool:
 
 def release() -> None:
     """Give back what a failed attempt held, so that a smaller one finds room."""
+    import torch
+
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     elif torch.backends.mps.is_available():
         torch.mps.empty_cache()
+
+
+def peak_memory() -> int:
+    """Bytes: the most that this process has held, and the GPU where there is one."""
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        return int(torch.cuda.max_memory_allocated())
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

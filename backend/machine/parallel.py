@@ -13,19 +13,19 @@ Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 
 
-class Each(Protocol):
+class Map(Protocol):
     """A map that gives a list. What it runs side by side must share nothing that it changes."""
 
     def __call__(self, work: Callable[[Thing], Result], things: Iterable[Thing]) -> list[Result]: ...
 
 
-def in_turn(work: Callable[[Thing], Result], things: Iterable[Thing]) -> list[Result]:
-    """One after the other."""
+def serial_map(work: Callable[[Thing], Result], things: Iterable[Thing]) -> list[Result]:
+    """Do one after the other."""
     return [work(thing) for thing in things]
 
 
 @contextmanager
-def lanes(count: int) -> Iterator[Each]:
+def parallel_map(count: int) -> Iterator[Map]:
     """A map that does `count` things at a time, each with as many of torch's threads as fall to it.
 
     A large convolution gains as much from a second core within it as beside it; the hundreds of small
@@ -35,7 +35,7 @@ def lanes(count: int) -> Iterator[Each]:
     threads = torch.get_num_threads()
     count = min(count, threads)
     if count < 2:
-        yield in_turn
+        yield serial_map
         return
     with ThreadPoolExecutor(count - 1, "lane", torch.set_num_threads, (threads // count,)) as pool:
 

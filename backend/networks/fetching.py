@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from ..conversation import Cancelled
+from ..conversation import Cancelled, Emit, IsCancelled
 from ..protocol import Event, PatinaError
 from . import registry, weights
 from .registry import Downloaded, Entry
@@ -14,9 +13,7 @@ from .registry import Downloaded, Entry
 STAGE = "fetching weights"
 
 
-def ensure(
-    name: str, online: bool, emit: Callable[[Event], None], cancelled: Callable[[], bool] = lambda: False
-) -> None:
+def ensure(name: str, online: bool, emit: Emit, cancelled: IsCancelled = lambda: False) -> None:
     """Have the weights of the network `name` here: fetch them if they are not, and `online` allows it.
 
     How far it is comes as `progress` events of the stage "fetching weights", the fraction that of the
@@ -32,7 +29,7 @@ def ensure(
     fetch(source, emit, cancelled)
 
 
-def fetch(source: Downloaded, emit: Callable[[Event], None], cancelled: Callable[[], bool]) -> Path:
+def fetch(source: Downloaded, emit: Emit, cancelled: IsCancelled) -> Path:
     """Download the weights and give their path. Raises PatinaError, and Cancelled."""
     start, first = time.monotonic(), 0
 

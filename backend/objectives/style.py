@@ -76,15 +76,15 @@ def mixed(values: list[tuple[Tensor, float]]) -> Tensor:
     return torch.stack([value * share for value, share in values]).sum(0)
 
 
-def thinned(features: Tensor, stride: int, corner: tuple[int, int]) -> Tensor:
+def subsample(features: Tensor, stride: int, corner: tuple[int, int]) -> Tensor:
     """(B, C, h, w): of `features` (B, C, H, W) every `stride`-th row and column, from `corner` on."""
     if stride == 1:
         return features
-    found: Tensor = _Thinned.apply(features, stride, corner)  # type: ignore[no-untyped-call]
+    found: Tensor = _Subsample.apply(features, stride, corner)  # type: ignore[no-untyped-call]
     return found
 
 
-class _Thinned(torch.autograd.Function):
+class _Subsample(torch.autograd.Function):
     """A slice whose gradient is laid out as convolutions like it, in memory that autograd may add to."""
 
     @staticmethod
@@ -122,23 +122,23 @@ class MovingAverage:
         return value + (self.sum / (self.weight + 1e-12) - value).detach()
 
 
-def layer_mask(mask: Tensor, size: tuple[int, int], reach: int) -> Tensor:
-    """`mask` (B, H, W) 0..1 for a layer of `size`: shrunk by `reach` pixels of the view, then averaged down.
+def layer_mask(mask: Tensor, size: tuple[int, int], erosion: int) -> Tensor:
+    """`mask` (B, H, W) 0..1 for a layer of `size`: eroded by `erosion` pixels of the view, then pooled.
 
-    Features that see across the silhouette must not count; `reach` is about half the receptive field.
+    Features that see across the silhouette must not count; `erosion` is about half the receptive field.
     """
     holes = 1 - mask
-    if reach:
-        holes = _widened(_widened(holes, reach, 1), reach, 2)
+    if erosion:
+        holes = _dilate(_dilate(holes, erosion, 1), erosion, 2)
     return F.adaptive_avg_pool2d(1 - holes, size)
 
 
-def _widened(image: Tensor, reach: int, along: int) -> Tensor:
-    """The largest of `image` (B, H, W), not negative, within `reach` along an axis; doubled step by step."""
-    margins = [reach, reach] if along == 2 else [0, 0, reach, reach]
+def _dilate(image: Tensor, radius: int, along: int) -> Tensor:
+    """The largest of `image` (B, H, W), not negative, within `radius` along an axis; doubled step by step."""
+    margins = [radius, radius] if along == 2 else [0, 0, radius, radius]
     image, width = F.pad(image, margins), 1
-    while width < 2 * reach + 1:
-        step = min(width, 2 * reach + 1 - width)
+    while width < 2 * radius + 1:
+        step = min(width, 2 * radius + 1 - width)
         rest = image.shape[along] - step
         image = torch.maximum(image.narrow(along, 0, rest), image.narrow(along, step, rest))
         width += step

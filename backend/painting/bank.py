@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from ..machine.parallel import Each
-from ..rendering.sampling import gather, taps
-from ..rendering.views import Place, ViewMaker
+from ..machine.parallel import Map
+from ..objectives.content import Content
+from ..objectives.style import layer_mask
+from ..rendering.gbuffer import GBuffer
+from ..rendering.sampling import Patch, gather, taps
+from ..rendering.views import Pose, ViewMaker
 from .pyramid import Pyramid
-from .score import Score, View
 from .unseen import Unseen
 
 BANK = 40  # views that a stage keeps, each is memory
 RENEWED = 8  # of so many steps with a full bank, one looks at new views, which take the oldest's place
 AIMED = 10  # of those that first fill the last stage's bank, at what no view has seen
 VIEWS_PER_OBJECT = 3  # of a stage, at least
+
+# From a view and the content's colours (P, 3) there to what is to be kept of them.
+Keep = Callable[[GBuffer, Tensor], Content]
+
+
+@dataclass(frozen=True)
+class BankedView:
+    """A view with all that does not change: what it reads of the texture, how the content looks there."""
+
+    gbuffer: GBuffer
+    patch: Patch
+    mask: Tensor  # (H, W)
+    facing: Tensor  # (H, W); 0 where nothing is painted
+    backdrop: Tensor  # (P, 4): what shows besides the paint, and the paint's share; (P, 0): all is paint
+    content: Content | None  # of the content layer
+    weights: dict[str, Tensor]  # of layers' units, (1, h, w): filled as they come up
+
+    def weigh(self, size: tuple[int, int], erosion: int) -> Tensor:
+        """(1, h, w): how much each unit of a layer of `size` counts; see `layer_mask`."""
+        key = f"{size} {erosion}"
+        if key not in self.weights:
+            facing = F.adaptive_avg_pool2d(self.facing[None], size)
+            self.weights[key] = layer_mask(self.mask[None], size, erosion) * facing
+        return self.weights[key]
 
 
 class Bank:
@@ -29,22 +59,28 @@ class Bank:
         size: int,
         texture: Pyramid,
         content_rows: Tensor,
-        score: Score,
-        rest: Unseen | None,
+        keep: Keep | None,
+        unseen: Unseen | None,
     ) -> None:
         """content_rows (rows, 3), or (rows, 7) with what shows outside the paint, and the paint's share.
 
-        width is in the mesh's units; rest: what the last views aim at, if any.
+        width is in the mesh's units; unseen: what the last views aim at, if any.
         """
-        self.make, self.width, self.size = make, width, size
-        self.texture, self.content_rows, self.score = texture, content_rows, score
+        self.make, self.width, self.size, self._whole_size = make, width, size, size
+        self.texture, self.content_rows, self.keep = texture, content_rows, keep
         self.count = max(BANK, VIEWS_PER_OBJECT * len(np.unique(make.mesh.objects)))
-        self.rest = rest
-        self.views: list[View] = []
+        self.unseen = unseen
+        self.views: list[BankedView] = []
         self.steps = 0  # with a full bank
 
-    def draw(self, count: int, random: np.random.Generator, each: Each) -> list[View]:
-        """What a step looks at: `count` new views until there are enough, then mostly ones seen before.
+    def shrink(self, times: int) -> None:
+        """Have views so many times smaller than at first; those of another size are given up."""
+        size = self._whole_size // times
+        if size != self.size:
+            self.size, self.views, self.steps = size, [], 0
+
+    def draw(self, count: int, random: np.random.Generator, each: Map) -> list[BankedView]:
+        """Give a step's views: `count` new ones until there are enough, then mostly ones seen before.
 
         A texture that only ever sees the same views comes to suit these, and no others.
         """
@@ -52,28 +88,30 @@ class Bank:
         self.steps += full
         if full and self.steps % RENEWED:
             return [self.views[i] for i in random.integers(len(self.views), size=count)]
-        new = each(self._made, self._places(count, random))
+        new = each(self._made, self._poses(count, random))
         for view in new:
-            self.make.count(view.seen, self.width)
+            self.make.count(view.gbuffer, self.width)
         self.views = [*self.views[count if full else 0 :], *new]
         return new
 
-    def _places(self, count: int, random: np.random.Generator) -> list[Place]:
+    def _poses(self, count: int, random: np.random.Generator) -> list[Pose]:
         left = self.count - len(self.views)
-        aims = [self.rest.draw(random) if self.rest and 0 < left - i <= AIMED else None for i in range(count)]
-        return [self.make.place(self.width * self.size, self.size, aim) for aim in aims]
+        aims = [
+            self.unseen.draw(random) if self.unseen and 0 < left - i <= AIMED else None for i in range(count)
+        ]
+        return [self.make.pose(self.width * self.size, self.size, aim) for aim in aims]
 
-    def _made(self, place: Place) -> View:
-        seen = self.make.look(place)
-        kept, outside = None, seen.uv[:, :0]
-        weights, mask = seen.facing[:, None], seen.mask.float()
-        if self.score.content_weight or self.content_rows.shape[1] > 3:
-            where = taps(seen.uv, seen.footprint, self.texture.levels, False, seen.tiles)
-            content, outside = gather(self.content_rows, where).tensor_split([3], dim=1)
-        if self.score.content_weight:
-            paper = self.score.mean[:, None, None].expand(3, seen.size, seen.size)
-            kept = self.score.content(seen.image(content, paper), mask)
-        if outside.shape[1]:
-            weights = weights * outside[:, 3:]
-        facing = seen.image(weights, torch.zeros(1, seen.size, seen.size, device=seen.uv.device))[0]
-        return View(seen, self.texture.patch(seen), mask, facing, outside, kept, {})
+    def _made(self, pose: Pose) -> BankedView:
+        gbuffer = self.make.render(pose)
+        kept, backdrop = None, gbuffer.uv[:, :0]
+        weights = gbuffer.facing[:, None]
+        if self.keep or self.content_rows.shape[1] > 3:
+            where = taps(gbuffer.uv, gbuffer.footprint, self.texture.levels, False, gbuffer.tiles)
+            content, backdrop = gather(self.content_rows, where).tensor_split([3], dim=1)
+        if self.keep:
+            kept = self.keep(gbuffer, content)
+        if backdrop.shape[1]:
+            weights = weights * backdrop[:, 3:]
+        facing = gbuffer.image(weights, torch.zeros(1, self.size, self.size, device=gbuffer.uv.device))[0]
+        patch, mask = self.texture.patch(gbuffer), gbuffer.mask.float()
+        return BankedView(gbuffer, patch, mask, facing, backdrop, kept, {})

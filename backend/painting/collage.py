@@ -40,19 +40,19 @@ def collage(
     texels: Texels,
     styles: list[tuple[Tensor, float]],
     span: float,
-    grain: float,
+    stroke_angle: float,
     random: np.random.Generator,
 ) -> Tensor:
     """(3, tiles · S, S): the textures when pieces of the styles cover the surface.
 
     styles: images (3, H, W), no finer than the texels, with shares that sum to 1; the shorter side of each
     spans `span` (the mesh's units). They stand upright, or, where the mesh has directions, have those at
-    the angle `grain`.
+    the angle `stroke_angle`.
     """
     places = _places(mesh, texels, REACH * span)
     one_of_each = np.unique(mesh.objects[texels.faces], return_index=True)[1]
     middles = _apart(places, np.concatenate([one_of_each, random.integers(len(places), size=SOME)]))
-    axes = np.stack([_axes(mesh, texels, middle, grain) for middle in middles])
+    axes = np.stack([_axes(mesh, texels, middle, stroke_angle) for middle in middles])
     which = random.choice(len(styles), len(middles), p=[share for _, share in styles])
     centers = texels.points[middles]
 
@@ -117,13 +117,13 @@ def _apart(places: Floats, some: Indices) -> Indices:
     return some[found]
 
 
-def _axes(mesh: Mesh, texels: Texels, middle: int, grain: float) -> NDArray[np.float64]:
+def _axes(mesh: Mesh, texels: Texels, middle: int, stroke_angle: float) -> NDArray[np.float64]:
     """(2, 3): which way is right and which is down in the piece around a texel."""
     face = texels.faces[middle]
     normal, up = mesh.face_normals[face].astype(np.float64), UP
     if mesh.directions is not None:
         direction = interpolate(mesh.directions[[face]], texels.barycentric[[middle]])[0]
-        up = upwards(direction.astype(np.float64), normal, grain)
+        up = upwards(direction.astype(np.float64), normal, stroke_angle)
     right, up, _ = look_at(np.zeros(3), normal, 1.0, 1, up).axes
     return np.stack([right, -up])
 

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..machine import memory
-from ..machine.parallel import Each, lanes
+from ..machine.parallel import Map, parallel_map
 from ..networks import Network
-from ..pictures.images import resize_shorter
+from ..pictures.styles import Styles
 from ..rendering.camera import AROUND
-from ..rendering.mesh import Mesh
 from ..rendering.sampling import mipmaps
-from ..rendering.views import ViewMaker
-from .bank import Bank
+from ..rendering.views import Viewing, ViewMaker
+from ..session import Clock, JobSession, Progress
+from .attempts import Attempt, fitted
+from .bank import Bank, BankedView
 from .pyramid import Pyramid
-from .score import SMALLEST_VIEW, Score, View
+from .score import Score
+from .subject import Subject
 from .unseen import Unseen
 
 VIEWS_PER_STEP = 2
-SPAN = 1.2  # a painting's shorter side, in square roots of the surface's area
+STYLE_WIDTH = 1.2  # a painting's shorter side, in square roots of the surface's area
 
 
 @dataclass(frozen=True)
@@ -90,116 +92,105 @@ def more(quality: str, steps: int | None) -> tuple[Stage, ...]:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where the loop is: after `step` of `steps` in all."""
+class Plan:
+    """What the loop does: its stages one after the other, each step on so many views.
 
-    stage: str
-    step: int
-    steps: int
-    fraction: float  # of the time
-    seconds_left: float
-    loss: float
+    style_loss: one of protocol.STYLE_LOSSES; content_weight: of the content error, relative to the style's.
+    """
+
+    stages: tuple[Stage, ...]
+    content_weight: float = 0.0
+    style_loss: str = "gaussian"
+    views_per_step: int = VIEWS_PER_STEP
+    seed: int = 0
 
 
-@dataclass
-class Clock:
-    """Seconds by part: set-up, views, score, texture, events."""
+def stage_width(stage: Stage, viewing: Viewing) -> float:
+    """The width of a pixel of the stage's views on the surface, in the mesh's units."""
+    return viewing.pixel * stage.scale if viewing.framing == "surface" else AROUND / stage.size
 
-    parts: dict[str, float] = field(default_factory=dict)
-    _since: float = field(default_factory=time.perf_counter)
 
-    def lap(self, part: str) -> None:
-        """Count what has passed since the last lap towards `part`."""
-        now = time.perf_counter()
-        self.parts[part] = self.parts.get(part, 0.0) + now - self._since
-        self._since = now
+def resolved_level(width: float, subject: Subject) -> int:
+    """The level of the pyramid that views with pixels so wide (the mesh's units) resolve, on average."""
+    return max(0, round(math.log2(width * subject.size / subject.mesh.texel) + 0.6))
+
+
+def finest_level(plan: Plan, viewing: Viewing, subject: Subject) -> int:
+    """The level that the plan's last views resolve."""
+    return resolved_level(stage_width(plan.stages[-1], viewing), subject)
 
 
 def paint(
-    mesh: Mesh,
+    subject: Subject,
     texture: Pyramid,
-    content: Tensor,
-    styles: list[tuple[Tensor, float]],
+    kept: Tensor,
+    styles: Styles,
     network: Network,
-    *,
-    plan: tuple[Stage, ...],
-    pixel: float,
-    style_span: float,
-    content_weight: float,
-    framing: str,
-    rasterizer: str,
-    seed: int,
-    style_loss: str,
-    views_per_step: int = VIEWS_PER_STEP,
-    report: Callable[[Progress], None],
-    tell: Callable[[str], None],
-    clock: Clock,
-    unseen: Callable[[int], Unseen] | None = None,
-    outside: tuple[Tensor, Tensor] | None = None,
-    grain: float = 0.0,
-) -> int:
-    """Optimise `texture` so that views of `mesh` have the styles' statistics and keep the content's features.
+    viewing: Viewing,
+    plan: Plan,
+    session: JobSession,
+) -> Iterator[Progress]:
+    """Optimise `texture` so that views of `subject` have the styles' statistics and keep the content's.
 
-    content (3, S, S); styles: images (3, H, W) with weights that sum to 1, each spanning `style_span`
-    (the mesh's units) by its shorter side; `pixel`: the width on the surface of the finest stage's
-    pixels. `report` is called after every step and may raise to end the loop; `tell` is given what a
-    person should know. A step that memory does not suffice for is tried again with views one by one,
-    then with smaller views. `outside`: a mask (1, S, S) of what is painted, and what shows where it is
-    0, (3, S, S). `grain`: the angle at which views show the mesh's directions. Several textures lie one
-    above the other: (C, count · S, S). `unseen` tells, for views that resolve a level of the pyramid, what
-    they have yet to see. Gives the level that the finest views resolve.
+    Gives where the loop is after every step; who asks for no more ends it. kept (3, tiles · S, S): what
+    the content term keeps the features of. A step that memory does not suffice for is tried again with
+    less (see `attempts`); `session` tells so, and its clock counts.
     """
     device = texture.rows.device
-    random = np.random.default_rng(seed)
-    if outside is not None:
-        content = torch.cat([content, outside[1] * (1 - outside[0]), outside[0]])
-    content_rows = mipmaps(content.to(device), texture.levels)
-    work = sum(stage.steps * stage.pixels for stage in plan)
-    start, done = time.perf_counter(), 0.0
-    steps, step, level = sum(stage.steps for stage in plan), 0, 0
-    at_once, shrunk = views_per_step, 1  # until memory runs out
-    side_by_side = views_per_step if device.type == "cpu" else 1
-    for stage in plan:
-        width = pixel * stage.scale if framing == "surface" else AROUND / stage.size
-        level = max(0, round(math.log2(width * texture.levels.size / mesh.texel) + 0.6))
-        images = [(resize_shorter(image, style_span / width).to(device), w) for image, w in styles]
-        score = Score(network, images, style_loss, content_weight, stage.octaves)
-        rest = unseen(level) if unseen and stage is plan[-1] and framing == "surface" else None
-        views = ViewMaker(mesh, rasterizer, random, framing, device, grain)
-        bank = Bank(views, width, stage.size // shrunk, texture, content_rows, score, rest)
-        clock.lap("set-up")
-        with lanes(side_by_side) as each:
+    random = np.random.default_rng(plan.seed)
+    rows = _content_rows(subject, kept, texture)
+    pace = _Pace(plan)
+    attempt = Attempt(plan.views_per_step)
+    side_by_side = plan.views_per_step if device.type == "cpu" else 1
+    for stage in plan.stages:
+        width = stage_width(stage, viewing)
+        level = resolved_level(width, subject)
+        scaled = styles.at(viewing.style_width / width).to(device)
+        score = Score(network, scaled, plan.style_loss, plan.content_weight, stage.octaves)
+        aims = stage is plan.stages[-1] and viewing.framing == "surface"
+        unseen = Unseen(subject, texture, level) if aims else None
+        views = ViewMaker(
+            subject.mesh, viewing.rasterizer, random, viewing.framing, device, viewing.stroke_angle
+        )
+        keep = score.content if plan.content_weight else None
+        bank = Bank(views, width, stage.size, texture, rows, keep, unseen)
+        session.clock.lap("set-up")
+        with parallel_map(side_by_side) as each:
             for k in range(stage.steps):
-                loss = None
-                while loss is None:
-                    try:
-                        batch = bank.draw(views_per_step, random, each)
-                        clock.lap("views")
-                        loss = _learn(score, texture, batch, at_once, random, each)
-                        clock.lap("score")
-                    except RuntimeError as error:
-                        if not memory.ran_out(error) or bank.size < 2 * SMALLEST_VIEW:
-                            raise
-                    if loss is None:  # here the failed attempt's tensors are gone with its error
-                        if at_once > 1:
-                            tell("There is little memory: views are painted one by one, which takes longer.")
-                            at_once = 1
-                        else:
-                            shrunk *= 2
-                            size = stage.size // shrunk
-                            bank = Bank(views, width, size, texture, content_rows, score, rest)
-                        texture.gradient.zero_()
-                        memory.release()
+                judge = partial(_judged, score, bank, plan.views_per_step, random, each, session.clock)
+                (batch, loss, gradients), attempt = fitted(judge, attempt, stage.size, session.message)
+                session.clock.lap("score")
+                for view, gradient in zip(batch, gradients, strict=True):  # in order, for the same sums
+                    texture.accumulate(view.patch, gradient)
                 rate = stage.rate * _cooling(k / stage.steps)
                 texture.step([view.patch for view in batch], rate, level, each)
-                clock.lap("texture")
-                step += 1
-                done += stage.pixels
-                fraction = done / work
-                left = (time.perf_counter() - start) * (1 / fraction - 1)
-                report(Progress(stage.name, step, steps, fraction, left, loss))
-                clock.lap("events")
-    return level
+                session.clock.lap("texture")
+                yield pace.after(stage, loss)
+                session.clock.lap("events")
+
+
+def _content_rows(subject: Subject, kept: Tensor, texture: Pyramid) -> Tensor:
+    """(rows, 3 or 7): `kept` as a pyramid; with a mask, also what shows outside it, and the mask."""
+    if subject.mask is not None:
+        kept = torch.cat([kept, subject.content * (1 - subject.mask), subject.mask])
+    return mipmaps(kept.to(texture.rows.device), texture.levels)
+
+
+class _Pace:
+    """How far a plan is, by what its steps cost."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.steps = sum(stage.steps for stage in plan.stages)
+        self.work = sum(stage.steps * stage.pixels for stage in plan.stages)
+        self.start, self.step, self.done = time.perf_counter(), 0, 0.0
+
+    def after(self, stage: Stage, loss: float) -> Progress:
+        """Count one more step of `stage`."""
+        self.step += 1
+        self.done += stage.pixels
+        fraction = self.done / self.work
+        left = (time.perf_counter() - self.start) * (1 / fraction - 1)
+        return Progress(stage.name, self.step, self.steps, fraction, left, loss)
 
 
 def _cooling(done: float) -> float:
@@ -207,13 +198,24 @@ def _cooling(done: float) -> float:
     return 0.02 + 0.49 * (1 + math.cos(math.pi * max(0.0, (done - 0.3) / 0.7)))
 
 
-def _learn(
-    score: Score, texture: Pyramid, batch: list[View], at_once: int, random: np.random.Generator, each: Each
-) -> float:
-    """Collect the texture's gradient over `batch`, so many views at once; the loss."""
-    total = 0.0
-    for i in range(0, len(batch), at_once):
-        piece = batch[i : i + at_once]
+def _judged(
+    score: Score,
+    bank: Bank,
+    count: int,
+    random: np.random.Generator,
+    each: Map,
+    clock: Clock,
+    attempt: Attempt,
+) -> tuple[list[BankedView], float, list[Tensor]]:
+    """Draw `count` views and judge them as `attempt` says: the views, their loss, and its gradients."""
+    bank.shrink(attempt.shrunk)
+    batch = bank.draw(count, random, each)
+    clock.lap("views")
+    total, gradients = 0.0, list[Tensor]()
+    for i in range(0, len(batch), attempt.at_once):
+        piece = batch[i : i + attempt.at_once]
         share = len(piece) / len(batch)
-        total += share * float(score.learn(texture, piece, share, random, each))
-    return total
+        loss, found = score.gradients(bank.texture, piece, share, random, each)
+        total += share * float(loss)
+        gradients += found
+    return batch, total, gradients

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..machine.parallel import Each, in_turn
+from ..machine.parallel import Map, serial_map
 from ..pictures.color_space import DECORRELATED
 from ..rendering.gbuffer import GBuffer
 from ..rendering.sampling import Patch, enlarge, levels_of, patch, read, spread, taps
@@ -22,7 +22,7 @@ from ..rendering.sampling import Patch, enlarge, levels_of, patch, read, spread,
 BETAS = (0.9, 0.99)
 FALLOFF = 0.5
 FLOOR = 0.1
-SOME = 64  # rows for one that is looked at where they are cut
+SAMPLE_STRIDE = 64  # every so many-th row is sampled to find where to split
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,15 @@ class Pyramid:
         """(P, 3): sRGB at the view's pixels, not clamped."""
         return read(self.rows, view) @ self.colors.T + 0.5
 
-    def slope(self, view: Patch, wanted: Tensor) -> Tensor:
+    def backward(self, view: Patch, wanted: Tensor) -> Tensor:
         """(D, 3): the gradient on the rows of a view whose samples' gradient is `wanted` (P, 3)."""
         return spread(wanted @ self.colors, view)
 
-    def collect(self, view: Patch, slope: Tensor) -> None:
-        """Add a view's `slope` (D, 3) to the gradient of the next step."""
-        self.gradient.index_add_(0, view.rows, slope)
+    def accumulate(self, view: Patch, gradient: Tensor) -> None:
+        """Add a view's `gradient` (D, 3) on its rows to that of the next step."""
+        self.gradient.index_add_(0, view.rows, gradient)
 
-    def step(self, views: list[Patch], rate: float, level: int, each: Each = in_turn) -> None:
+    def step(self, views: list[Patch], rate: float, level: int, each: Map = serial_map) -> None:
         """One step of Adam (Kingma 2015) on the rows that `views` read; the others rest, moments and all.
 
         `level` is the one that the views resolve; its rows move by `rate`, those of other levels by
@@ -88,7 +88,7 @@ class Pyramid:
         any view (hidden, or half faded out) do not wander: plain Adam makes salt and pepper of them.
         Ranges of rows step side by side; one that several views read belongs to one range, and steps once.
         """
-        pieces = _pieces([view.rows for view in views], 1 if each is in_turn else len(views))
+        pieces = _pieces([view.rows for view in views], 1 if each is serial_map else len(views))
         due = each(lambda piece: self._due(self._distinct(piece)), pieces)
         numbers = torch.stack([one.numbers for one in due]).sum(0)
         total = torch.stack([one.total for one in due]).sum(0)
@@ -183,8 +183,8 @@ class Pyramid:
 
 
 def _pieces(rows: list[Tensor], count: int) -> list[list[Tensor]]:
-    """`rows`, each (D,) and in order, cut alike into `count` ranges of about as many."""
-    some = torch.cat([one[::SOME] for one in rows]).sort().values
+    """Split every sorted index tensor (D,) at the same row numbers into `count` ranges of about as many."""
+    some = torch.cat([one[::SAMPLE_STRIDE] for one in rows]).sort().values
     if count == 1 or not len(some):
         return [rows]
     places = [len(some) * k // count for k in range(1, count)]

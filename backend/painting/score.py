@@ -10,18 +10,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..machine.parallel import Each
+from ..machine.parallel import Map
 from ..networks import Network, mixed_precision
 from ..objectives import style_losses
 from ..objectives.content import Content, content_error, content_of
 from ..objectives.palette import palette_loss
-from ..objectives.style import Loss, Samples, layer_mask, thinned
+from ..objectives.style import Loss, Samples, subsample
+from ..pictures.styles import Styles
 from ..rendering.gbuffer import GBuffer
-from ..rendering.sampling import Patch
+from .attempts import SMALLEST_VIEW
+from .bank import BankedView
 from .pyramid import Pyramid
 
-SMALLEST_VIEW = 32  # pixels a side; less shows a network nothing
-GRID = 32  # places along a view that are enough for the statistics of its features
+GRID = 32  # samples along a view that are enough for the statistics of its features
 PALETTE_STRIDE = 3  # of the pixels whose colours are counted
 RANGE_WEIGHT = 10.0  # keeps colours that a screen cannot show from growing
 
@@ -30,29 +31,8 @@ PALETTE: Key = ("palette", 0)
 
 
 @dataclass(frozen=True)
-class View:
-    """A view with all that does not change: what it reads of the texture, how the content looks."""
-
-    seen: GBuffer
-    patch: Patch
-    mask: Tensor  # (H, W)
-    facing: Tensor  # (H, W); 0 where nothing is painted
-    outside: Tensor  # (P, 4): what shows besides the paint, and the paint's share; (P, 0): all is paint
-    content: Content | None  # of the content layer
-    weights: dict[str, Tensor]  # of layers' units, (1, h, w): filled as they come up
-
-    def weigh(self, size: tuple[int, int], reach: int) -> Tensor:
-        """(1, h, w): how much each unit of a layer of `size` counts; see `layer_mask`."""
-        key = f"{size} {reach}"
-        if key not in self.weights:
-            facing = F.adaptive_avg_pool2d(self.facing[None], size)
-            self.weights[key] = layer_mask(self.mask[None], size, reach) * facing
-        return self.weights[key]
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Of the losses: what it is of, and what it counts."""
+class _Term:
+    """One term of the loss: the features it compares, and its weight."""
 
     keys: list[Key]
     loss: Loss
@@ -60,7 +40,7 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class _Look:
+class _ForwardPass:
     """What the network makes of some of a step's views."""
 
     colors: list[Tensor]  # of each view: (P, 3), the leaf that was shown
@@ -76,38 +56,31 @@ class Score:
     """
 
     def __init__(
-        self,
-        network: Network,
-        styles: list[tuple[Tensor, float]],
-        style_loss: str,
-        content_weight: float,
-        octaves: int,
+        self, network: Network, styles: Styles, style_loss: str, content_weight: float, octaves: int
     ) -> None:
-        """styles: images (3, H, W) at the scale of the views, with shares that sum to 1.
+        """styles: at the scale of the views; style_loss: one of protocol.STYLE_LOSSES.
 
-        style_loss: one of protocol.STYLE_LOSSES; content_weight: of the content error, relative to it.
+        content_weight: of the content error, relative to the style's.
         """
         self.network, self.styles, self.content_weight = network, styles, content_weight
         self.layers = list(network.style_layers)
-        self.reach = {name: network.layer(name).receptive_field // 10 for name in self.layers}
-        least = min(min(image.shape[1:]) for image, _ in styles)
+        self.erosion = {name: network.layer(name).receptive_field // 10 for name in self.layers}
+        least = min(min(image.shape[1:]) for image in styles.images)
         self.octaves = [k for k in range(octaves) if not k or least >> k >= SMALLEST_VIEW]
         samples = {key: value for octave in self.octaves for key, value in self._samples(octave).items()}
-        parts = 2 if styles[0][0].device.type == "cpu" else 1  # to be compared side by side
+        parts = 2 if styles.images[0].device.type == "cpu" else 1  # to be compared side by side
         shares = [list(samples)[i::parts] for i in range(min(parts, len(samples)))]
-        self.losses = [
-            _Part(keys, style_losses.make(style_loss, [samples[key] for key in keys]), 1 / len(self.octaves))
+        self.terms = [
+            _Term(keys, style_losses.make(style_loss, [samples[key] for key in keys]), 1 / len(self.octaves))
             for keys in shares
         ]
-        self.losses.append(_Part([PALETTE], palette_loss(styles), 1.0))
-        self.mean = sum(
-            (image.mean((1, 2)) * w for image, w in styles), torch.zeros((), device=styles[0][0].device)
-        )
+        self.terms.append(_Term([PALETTE], palette_loss(list(styles)), 1.0))
+        self.mean = styles.mean_color
 
     @torch.no_grad()
     def _samples(self, octave: int) -> dict[Key, Samples]:
-        looks = [(self._features(_halved(image[None], octave), self.layers), w) for image, w in self.styles]
-        return {(name, octave): [(look[name], share) for look, share in looks] for name in self.layers}
+        seen = [(self._features(_halved(image[None], octave), self.layers), w) for image, w in self.styles]
+        return {(name, octave): [(one[name], share) for one, share in seen] for name in self.layers}
 
     def _features(self, images: Tensor, layers: list[str]) -> dict[str, Tensor]:
         with mixed_precision(images.device):
@@ -115,75 +88,82 @@ class Score:
         return found
 
     @torch.no_grad()
-    def content(self, image: Tensor, mask: Tensor) -> Content:
-        """What is to be kept of `image` (3, H, W) where `mask` (H, W) is."""
+    def content(self, gbuffer: GBuffer, colors: Tensor) -> Content:
+        """What is to be kept of a view whose pixels show the content's `colors` (P, 3)."""
+        background = self.mean[:, None, None].expand(3, gbuffer.size, gbuffer.size)
         layer = self.network.content_layer
-        return content_of(self._features(image[None], [layer])[layer], mask[None])
+        features = self._features(gbuffer.image(colors, background)[None], [layer])[layer]
+        return content_of(features, gbuffer.mask.float()[None])
 
-    def learn(
-        self, texture: Pyramid, batch: list[View], share: float, random: np.random.Generator, each: Each
-    ) -> Tensor:
-        """Collect the texture's gradient over `batch`, which is such a `share` of a step; the loss ().
+    def gradients(
+        self, texture: Pyramid, batch: list[BankedView], share: float, random: np.random.Generator, each: Map
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Judge `batch`, which is such a `share` of a step: the loss (), and its gradients, view by view.
 
-        A processor looks at the views side by side, and then compares the layers side by side; nothing
-        depends on which is done first. A card looks at all views at once.
+        A gradient (D, 3) is that on the rows of the view's patch; `texture` is only read. A processor
+        looks at the views side by side, and then compares the layers side by side; nothing depends on
+        which is done first. A card looks at all views at once.
         """
-        papers = [self._paper(view.seen.size, random) for view in batch]
+        backgrounds = [self._background(view.gbuffer.size, random) for view in batch]
         shift = (random.random(), random.random())
-        views = list(zip(batch, papers, strict=True))
+        views = list(zip(batch, backgrounds, strict=True))
         groups = [[view] for view in views] if texture.rows.device.type == "cpu" else [views]
-        looks = each(lambda group: self._look(texture, group, shift, 1 / len(batch)), groups)
-        found = each(lambda part: _compare(part, looks, share), self.losses)
-        pulls = {key: pull for _, gradients in found for key, pull in gradients.items()}
+        passes = each(lambda group: self._forward(texture, group, shift, 1 / len(batch)), groups)
+        compared = each(lambda term: _compare(term, passes, share), self.terms)
+        gradients = {key: gradient for _, found in compared for key, gradient in found.items()}
 
         def back(index: int) -> list[Tensor]:
-            look = looks[index]
-            own = torch.full_like(look.own, share)
-            gradients = [pulls[key][index] for key in look.samples]
-            wanted = torch.autograd.grad([*look.samples.values(), look.own], look.colors, [*gradients, own])
-            return [texture.slope(view.patch, w) for (view, _), w in zip(groups[index], wanted, strict=True)]
+            one = passes[index]
+            own = torch.full_like(one.own, share)
+            wanted = [gradients[key][index] for key in one.samples]
+            on_colors = torch.autograd.grad([*one.samples.values(), one.own], one.colors, [*wanted, own])
+            return [
+                texture.backward(view.patch, gradient)
+                for (view, _), gradient in zip(groups[index], on_colors, strict=True)
+            ]
 
-        slopes = [slope for some in each(back, range(len(looks))) for slope in some]
-        for view, slope in zip(batch, slopes, strict=True):  # in this order, so sums are the same each time
-            texture.collect(view.patch, slope)
-        own = torch.stack([look.own.detach() for look in looks]).sum()
-        return own + torch.stack([loss for loss, _ in found]).sum()
+        on_rows = [gradient for some in each(back, range(len(passes))) for gradient in some]
+        own = torch.stack([one.own.detach() for one in passes]).sum()
+        return own + torch.stack([loss for loss, _ in compared]).sum(), on_rows
 
-    def _look(
-        self, texture: Pyramid, views: list[tuple[View, Tensor]], shift: tuple[float, float], share: float
-    ) -> _Look:
+    def _forward(
+        self,
+        texture: Pyramid,
+        views: list[tuple[BankedView, Tensor]],
+        shift: tuple[float, float],
+        share: float,
+    ) -> _ForwardPass:
         colors, images = [], []
         own = torch.zeros((), device=texture.rows.device)
-        for view, paper in views:
+        for view, background in views:
             shown = texture.sample(view.patch).requires_grad_()
             colors.append(shown)
             own = own + RANGE_WEIGHT * F.mse_loss(shown, shown.detach().clamp(0, 1))
-            if view.outside.shape[1]:
-                shown = view.outside[:, :3] + view.outside[:, 3:] * shown
-            images.append(view.seen.image(shown, paper))
+            if view.backdrop.shape[1]:
+                shown = view.backdrop[:, :3] + view.backdrop[:, 3:] * shown
+            images.append(view.gbuffer.image(shown, background))
         stack = torch.stack(images)
         counts = torch.stack([view.mask * view.facing for view, _ in views])
         samples = {PALETTE: stack[..., ::PALETTE_STRIDE, ::PALETTE_STRIDE]}
         weights = {PALETTE: counts[..., ::PALETTE_STRIDE, ::PALETTE_STRIDE]}
         for octave in self.octaves:
             content = [self.network.content_layer] if self.content_weight and not octave else []
-            layers = [*self.layers, *content]
-            features = self._features(_halved(stack, octave), layers)
+            features = self._features(_halved(stack, octave), [*self.layers, *content])
             for name in self.layers:
                 height, width = features[name].shape[2:]
                 stride = max(1, round(max(height, width) / GRID))
                 y, x = (int(part * stride) for part in shift)
-                reach = self.reach[name] << octave
-                counts = torch.cat([view.weigh((height, width), reach) for view, _ in views])
-                samples[name, octave] = thinned(features[name], stride, (y, x))
+                erosion = self.erosion[name] << octave
+                counts = torch.cat([view.weigh((height, width), erosion) for view, _ in views])
+                samples[name, octave] = subsample(features[name], stride, (y, x))
                 weights[name, octave] = counts[:, y::stride, x::stride]
             for layer in content:
                 own = own + self.content_weight * share * _content_error(features[layer], views)
-        return _Look(colors, samples, weights, own)
+        return _ForwardPass(colors, samples, weights, own)
 
-    def _paper(self, size: int, random: np.random.Generator) -> Tensor:
+    def _background(self, size: int, random: np.random.Generator) -> Tensor:
         """(3, size, size): a random piece of a style, so that the network sees no outline to fight."""
-        image = self.styles[random.choice(len(self.styles), p=[w for _, w in self.styles])][0]
+        image = self.styles.images[random.choice(len(self.styles.images), p=self.styles.shares)]
         height, width = image.shape[1:]
         if min(height, width) < size:
             times = -(-size // min(height, width))
@@ -193,7 +173,7 @@ class Score:
         return image[:, y : y + size, x : x + size]
 
 
-def _content_error(features: Tensor, views: list[tuple[View, Tensor]]) -> Tensor:
+def _content_error(features: Tensor, views: list[tuple[BankedView, Tensor]]) -> Tensor:
     """The sum over views."""
     errors = [
         content_error(features[i : i + 1], view.content)
@@ -203,19 +183,24 @@ def _content_error(features: Tensor, views: list[tuple[View, Tensor]]) -> Tensor
     return torch.stack(errors).sum()
 
 
-def _compare(part: _Part, looks: list[_Look], share: float) -> tuple[Tensor, dict[Key, tuple[Tensor, ...]]]:
-    """A part of the loss, of all views together, and by key its gradient, times `share`, by look."""
-    value, leaves = _loss(part, looks)
-    bounds = list(accumulate(len(look.colors) for look in looks))[:-1]
+def _compare(
+    term: _Term, passes: list[_ForwardPass], share: float
+) -> tuple[Tensor, dict[Key, tuple[Tensor, ...]]]:
+    """Evaluate one loss term over all views.
+
+    Gives its value, and for each key and forward pass the gradient, scaled by `share`.
+    """
+    value, leaves = _loss(term, passes)
+    bounds = list(accumulate(len(one.colors) for one in passes))[:-1]
     gradients = torch.autograd.grad(value, leaves, torch.full_like(value, share))
     split = [gradient.tensor_split(bounds) for gradient in gradients]
-    return value.detach(), dict(zip(part.keys, split, strict=True))
+    return value.detach(), dict(zip(term.keys, split, strict=True))
 
 
-def _loss(part: _Part, looks: list[_Look]) -> tuple[Tensor, list[Tensor]]:
-    leaves = [torch.cat([look.samples[key].detach() for look in looks]).requires_grad_() for key in part.keys]
-    weights = [torch.cat([look.weights[key] for look in looks]) for key in part.keys]
-    return part.weight * part.loss(leaves, weights), leaves
+def _loss(term: _Term, passes: list[_ForwardPass]) -> tuple[Tensor, list[Tensor]]:
+    leaves = [torch.cat([one.samples[key].detach() for one in passes]).requires_grad_() for key in term.keys]
+    weights = [torch.cat([one.weights[key] for one in passes]) for key in term.keys]
+    return term.weight * term.loss(leaves, weights), leaves
 
 
 def _halved(images: Tensor, times: int) -> Tensor:

@@ -36,8 +36,8 @@ def read_image(path: Path, what: str, field: str) -> Tensor:
 
 def _tensor(image: Image.Image) -> Tensor:
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        paper = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(paper, image.convert("RGBA"))
+        background = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(background, image.convert("RGBA"))
     if image.mode.startswith("I;16") or image.mode == "I":  # Pillow would clip these at 255
         grey = np.asarray(image, np.float32) / 65535
         return torch.from_numpy(grey).clamp(0, 1).expand(3, -1, -1).clone()

@@ -10,12 +10,12 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 BLUR = 1.5  # pixels: finer is canvas and grain, not strokes
-LIGHT = np.array([0.299, 0.587, 0.114])
+LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 
 def structure_tensor(image: Tensor) -> NDArray[np.float64]:
     """(H, W, 2, 2): outer products of the gradient (right, up) of the lightness of `image` (3, H, W)."""
-    grey = gaussian_filter(np.tensordot(LIGHT, image.double().numpy(), 1), BLUR)
+    grey = gaussian_filter(np.tensordot(LUMINANCE, image.double().numpy(), 1), BLUR)
     down, right = np.gradient(grey)
     gradient = np.stack([right, -down], -1)
     return np.asarray(gradient[..., :, None] * gradient[..., None, :])
@@ -30,7 +30,7 @@ def main_angle(tensor: NDArray[np.floating]) -> float:
     return (angle + math.pi / 2) % math.pi - math.pi / 2
 
 
-def grain_of(styles: list[tuple[Tensor, float]]) -> float:
+def stroke_angle(styles: list[tuple[Tensor, float]]) -> float:
     """The angle that most strokes of the styles (3, H, W), with their weights, run at."""
     tensors = [(structure_tensor(image).mean((0, 1)), weight) for image, weight in styles]
     return main_angle(np.sum([tensor / max(np.trace(tensor), 1e-12) * w for tensor, w in tensors], axis=0))

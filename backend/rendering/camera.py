@@ -78,9 +78,9 @@ def surface_point(
 
 
 def upwards(
-    direction: NDArray[np.float64], backward: NDArray[np.float64], grain: float
+    direction: NDArray[np.float64], backward: NDArray[np.float64], stroke_angle: float
 ) -> NDArray[np.float64]:
-    """The up vector (3,) with which `direction` (3,) lies at the angle `grain` in the view.
+    """The up vector (3,) with which `direction` (3,) lies at the angle `stroke_angle` in the view.
 
     `backward` (3,) points to the camera, at a length of 1; angles are counterclockwise from the right.
     Where `direction` points at the camera, or is zero, UP.
@@ -89,7 +89,7 @@ def upwards(
     length = float(np.linalg.norm(flat))
     if length < 1e-3 * max(float(np.linalg.norm(direction)), 1e-12):
         return UP
-    turn = math.pi / 2 - grain
+    turn = math.pi / 2 - stroke_angle
     flat = flat / length
     return np.asarray(math.cos(turn) * flat + math.sin(turn) * np.cross(backward, flat))
 

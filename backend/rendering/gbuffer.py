@@ -52,7 +52,7 @@ def render(mesh: Mesh, rasterize: Rasterizer, camera: Camera, device: torch.devi
     hit = (faces >= 0).nonzero()[:, 0]
     faces, rays = faces[hit], rays.index_select(0, hit)
     facing = -(surface.normals.index_select(0, faces) * rays).sum(1) / rays.norm(dim=1)
-    seen = ((facing > 1e-3) & surface.painted[faces]).nonzero()[:, 0]
+    seen = ((facing > 1e-3) & surface.mapped[faces]).nonzero()[:, 0]
     pixels, faces, rays, facing = (values.index_select(0, seen) for values in (hit, faces, rays, facing))
     b1, b2 = barycentric.index_select(0, pixels).T
     weights = torch.stack([1 - b1 - b2, b1, b2], 1)[:, None]

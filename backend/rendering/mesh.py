@@ -22,7 +22,7 @@ MIN_UV_AREA = 1e-12  # below this a triangle has no place in the texture
 class Faces:
     """What is constant over each of F triangles, as tensors on one device (see `Mesh` for what they are).
 
-    corners (F, 3, 3); uvs (F, 3, 2); normals (F, 3); jacobians (F, 2, 3); painted (F,) bool;
+    corners (F, 3, 3); uvs (F, 3, 2); normals (F, 3); jacobians (F, 2, 3); mapped (F,) bool;
     tiles (F,) int64.
     """
 
@@ -30,7 +30,7 @@ class Faces:
     uvs: torch.Tensor
     normals: torch.Tensor
     jacobians: torch.Tensor
-    painted: torch.Tensor
+    mapped: torch.Tensor
     tiles: torch.Tensor
 
 
@@ -61,7 +61,7 @@ class Mesh:
         name = str(device)
         if name not in self._on:
             tiles = self.tiles.astype(np.int64)
-            arrays = self.corners, self.uvs, self.face_normals, self.uv_jacobians, self.painted, tiles
+            arrays = self.corners, self.uvs, self.face_normals, self.uv_jacobians, self.mapped, tiles
             self._on[name] = Faces(*(torch.from_numpy(a).to(device) for a in arrays))
         return self._on[name]
 
@@ -110,7 +110,7 @@ class Mesh:
         return np.asarray(np.abs(cross) / 2)
 
     @cached_property
-    def painted(self) -> NDArray[np.bool_]:
+    def mapped(self) -> NDArray[np.bool_]:
         """(F,): triangles with an area both on the surface and in the texture."""
         return (self.areas > 1e-14) & (self.uv_areas > MIN_UV_AREA)
 
@@ -126,9 +126,9 @@ class Mesh:
         edges = np.stack([c[:, 1] - c[:, 0], c[:, 2] - c[:, 0]], 1)  # (F, 2, 3)
         delta = np.stack([t[:, 1] - t[:, 0], t[:, 2] - t[:, 0]], 2)  # (F, 2 uv, 2 edges)
         gram = edges @ edges.transpose(0, 2, 1)
-        gram[~self.painted] = np.eye(2)
+        gram[~self.mapped] = np.eye(2)
         jacobians = delta @ np.linalg.inv(gram) @ edges
-        jacobians[~self.painted] = 0
+        jacobians[~self.mapped] = 0
         return jacobians.astype(np.float32)
 
     @cached_property
@@ -147,7 +147,7 @@ class Mesh:
     @cached_property
     def texel(self) -> float:
         """Length on the surface of a unit of UV, on average: divide by the texture size for a texel's."""
-        used = self.painted
+        used = self.mapped
         return float(np.sqrt(self.areas[used].sum() / self.uv_areas[used].sum()))
 
 
@@ -193,7 +193,7 @@ def build_mesh(
         weights=None if weights is None else np.nan_to_num(weights).clip(0, 1).astype(np.float32),
         directions=None if directions is None else np.nan_to_num(directions).astype(np.float32),
     )
-    if not mesh.painted.any():
+    if not mesh.mapped.any():
         raise PatinaError(
             f"{name}: its UV map covers nothing (all UVs are zero or on a line).", "Unwrap it.", "mesh"
         )

@@ -30,7 +30,7 @@ def shared_edges(mesh: Mesh) -> tuple[Edges, Edges]:
     part[mesh.faces] = mesh.objects[:, None]
     places = np.column_stack([part, np.round(mesh.vertices, 6)])
     _, weld = np.unique(places, axis=0, return_inverse=True)
-    faces = np.flatnonzero(mesh.painted)
+    faces = np.flatnonzero(mesh.mapped)
     vertices = weld.reshape(-1)[mesh.faces[faces]]
     ends = np.stack([vertices, np.roll(vertices, -1, 1)], 2).reshape(-1, 2)
     corner = np.stack([np.arange(3), (np.arange(3) + 1) % 3], 1)

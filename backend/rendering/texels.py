@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
+from ..protocol import PatinaError
 from .mesh import Mesh
 
 _ROWS = 1 << 20  # rays at a time
@@ -88,7 +90,7 @@ def interpolate(corners: NDArray[np.floating], barycentric: NDArray[np.floating]
 
 def _wrapped(mesh: Mesh, tile: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The tile's painted faces (N,) with UVs (N, 3, 2) moved into 0..1; those across a border come twice."""
-    faces = np.flatnonzero(mesh.painted & (mesh.tiles == tile))
+    faces = np.flatnonzero(mesh.mapped & (mesh.tiles == tile))
     uvs = mesh.uvs[faces] - np.floor(mesh.uvs[faces].min(1, keepdims=True))
     all_faces, all_uvs = [faces], [uvs]
     for shift in ((1, 0), (0, 1), (1, 1)):
@@ -96,3 +98,16 @@ def _wrapped(mesh: Mesh, tile: int) -> tuple[NDArray[np.int64], NDArray[np.float
         all_faces.append(faces[crosses])
         all_uvs.append(uvs[crosses] - np.array(shift, np.float32))
     return np.concatenate(all_faces), np.concatenate(all_uvs)
+
+
+def check_texels(texels: Texels, names: Sequence[str], size: int, tell: Callable[[str], None]) -> None:
+    """Tell of those textures, called `names`, that have no texel on the surface.
+
+    `size`: of a side. Raises PatinaError if none has one.
+    """
+    bare = [name for name, used in zip(names, each_tile(texels.used), strict=True) if not used.any()]
+    for name in bare:
+        message = f"{name or 'The mesh'}: its UV islands are smaller than a texel of {size}²."
+        if len(bare) == len(names):
+            raise PatinaError(message, "Use a larger texture, or unwrap it again.", "mesh")
+        tell(f"{message} It is not painted.")

@@ -1,6 +1,8 @@
-"""Which views a step sees: a bank of them, made once and used again."""
+"""Views that between them see all of a surface: from where, at what scale, and what is seen there."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,7 +19,24 @@ TRIES = 8  # directions from which a point that others hide may yet be seen
 # A point on the surface: its face, and barycentric (3,) there.
 Aim = tuple[int, NDArray[np.float64]]
 # What is looked at, and from where.
-Place = tuple[Rasterizer, Camera]
+Pose = tuple[Rasterizer, Camera]
+
+
+@dataclass(frozen=True)
+class Viewing:
+    """How a surface is looked at, and at what scale.
+
+    pixel: the width on the surface of the finest view's pixel; style_width: what the shorter side of style
+    images spans there, both in the mesh's units. rasterizer: its name; framing: one of protocol.FRAMINGS;
+    stroke_angle: that at which views show the mesh's directions.
+    """
+
+    pixel: float
+    style_width: float
+    device: torch.device
+    rasterizer: str = "embree"
+    framing: str = "surface"
+    stroke_angle: float = 0.0
 
 
 class ViewMaker:
@@ -26,7 +45,8 @@ class ViewMaker:
     `window` is what a view's side spans on the surface, in the mesh's units. Framed on the surface, a
     view aims at a point drawn from what earlier views saw least, but at every object once at first;
     whatever hides that point is cut away. Where objects are not apart, a view is made from where the point
-    can be seen, if there is such a place. `grain`: the angle at which a view shows the mesh's directions.
+    can be seen, if there is such a place. `stroke_angle`: that at
+    which a view shows the mesh's directions.
     """
 
     def __init__(
@@ -36,36 +56,39 @@ class ViewMaker:
         random: np.random.Generator,
         framing: str = "surface",
         device: torch.device | str = "cpu",
-        grain: float = 0.0,
+        stroke_angle: float = 0.0,
     ) -> None:
         self.mesh, self.random, self.framing, self.device = mesh, random, framing, device
-        self.grain, self._name = grain, rasterizer_name
+        self.stroke_angle, self._name = stroke_angle, rasterizer_name
         self._rasterizers: dict[int, Rasterizer] = {}
-        self._area = np.where(mesh.painted, mesh.areas, 0) * mesh.aims
+        self._area = np.where(mesh.mapped, mesh.areas, 0) * mesh.aims
         self._seen = np.zeros(len(mesh.faces))
         by_object = np.bincount(mesh.objects, self._area)
         self._waiting = [k for k in np.argsort(by_object) if by_object[k] > 0]  # the largest comes first
 
     def __call__(self, window: float, size: int, aim: Aim | None = None) -> GBuffer:
         """A new view of `size` pixels a side, of `aim` if there is one."""
-        view = self.look(self.place(window, size, aim))
+        view = self.render(self.pose(window, size, aim))
         self.count(view, window / size)
         return view
 
-    def place(self, window: float, size: int, aim: Aim | None = None) -> Place:
-        """From where to look next."""
+    def pose(self, window: float, size: int, aim: Aim | None = None) -> Pose:
+        """Choose from where to look next."""
         if self.framing == "bounding_box":
             part = self._waiting[self.random.integers(len(self._waiting))]
             return self._rasterizer(part), camera.around(size, self.random)
         part, eye = self._surface_camera(window, size, aim)
         return self._rasterizer(part), eye
 
-    def look(self, place: Place) -> GBuffer:
-        """What is seen from there; changes nothing, so that several can look at once."""
-        return render(self.mesh, *place, self.device)
+    def render(self, pose: Pose) -> GBuffer:
+        """Render the view from `pose`; changes nothing, so that several can be rendered at once."""
+        return render(self.mesh, *pose, self.device)
 
     def count(self, view: GBuffer, pixel: float) -> None:
-        """Take what `view` sees, by pixels so wide (the mesh's units), as seen: others come first."""
+        """Record the area that `view` covers, so that later views prefer faces seen less.
+
+        pixel: a pixel's width, in the mesh's units.
+        """
         pixels = np.bincount(view.faces.cpu().numpy(), minlength=len(self._seen))
         self._seen += pixels * pixel**2 / np.maximum(self._area, 1e-12)
 
@@ -98,7 +121,7 @@ class ViewMaker:
                 break
         up = camera.UP
         if self.mesh.directions is not None:
-            up = camera.upwards(barycentric @ self.mesh.directions[face], backward, self.grain)
+            up = camera.upwards(barycentric @ self.mesh.directions[face], backward, self.stroke_angle)
         view = camera.look_at(target, backward, window, size, up)
         distance = float(np.linalg.norm(view.position - target))
         if free >= distance:

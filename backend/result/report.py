@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import platform
-import sys
 from itertools import compress, pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,11 +12,12 @@ from .. import networks
 from ..networks import Network
 from ..objectives.content import content_error, content_of
 from ..objectives.style import gram, layer_mask, relative_error
-from ..pictures.images import resize_shorter
+from ..pictures.styles import Styles
+from ..rendering.gbuffer import GBuffer
 from ..rendering.mesh import Mesh
 from ..rendering.sampling import gather, levels_of, mipmaps, taps
 from ..rendering.seams import Places, points_beside, shared_edges
-from ..rendering.views import ViewMaker
+from ..rendering.views import Viewing, ViewMaker
 
 JUDGE = "alexnet"  # a network that is not optimised
 LAYERS = ("relu1", "relu2", "relu3", "relu4")  # relu5 sees past the silhouette in nearly every view
@@ -29,102 +27,97 @@ SEAM_SAMPLES = 20_000
 FRAME_SIDE = 192  # pixels along the shorter side of frames that are compared
 
 
-def held_out_views(
-    mesh: Mesh,
-    rasterizer: str,
-    window: float,
-    device: torch.device,
-    grain: float = 0.0,
-    count: int | None = None,
-) -> list[Any]:
-    """`count` (VIEWS) G-buffers that depend on the mesh alone; of many objects more, one of each."""
-    make = ViewMaker(mesh, rasterizer, np.random.default_rng(SEED), device=device, grain=grain)
-    return [make(window, SIZE) for _ in range(max(count or VIEWS, len(np.unique(mesh.objects))))]
+def held_out_views(mesh: Mesh, viewing: Viewing, count: int | None = None) -> list[GBuffer]:
+    """`count` (VIEWS) views that depend on the mesh alone; of many objects more, one of each."""
+    random = np.random.default_rng(SEED)
+    make = ViewMaker(
+        mesh, viewing.rasterizer, random, device=viewing.device, stroke_angle=viewing.stroke_angle
+    )
+    count = max(count or VIEWS, len(np.unique(mesh.objects)))
+    return [make(viewing.pixel * SIZE, SIZE) for _ in range(count)]
 
 
 class Judge:
-    """Holds the views and the judging network; `look` is done once per texture."""
+    """Holds the views and the judging network; `activations` are made once per texture."""
 
     def __init__(
         self,
         mesh: Mesh,
-        rasterizer: str,
-        styles: list[tuple[Tensor, float]],
-        pixel: float,
-        span: float,
-        device: torch.device,
-        grain: float = 0.0,
-        painted: Tensor | None = None,
+        styles: Styles,
+        viewing: Viewing,
+        mask: Tensor | None = None,
         views: int | None = None,
     ) -> None:
-        """`pixel`: width of a view's pixel; `span`: of the styles' shorter side, both in the mesh's units.
+        """viewing: its pixel is that of the judged views, which frame the surface whatever it says.
 
-        `grain`: the angle at which views show the mesh's directions. `painted` (1, tiles · S, S): how far
-        each texel counts. `views`: how many, in place of VIEWS.
+        mask (1, tiles · S, S): how far each texel counts. views: how many, in place of VIEWS.
         """
-        self.views = held_out_views(mesh, rasterizer, pixel * SIZE, device, grain, views)
+        device = viewing.device
+        self.views = held_out_views(mesh, viewing, views)
         self.masks = [view.mask.float() for view in self.views]
-        if painted is not None:
-            levels = levels_of(painted)
-            rows = mipmaps(painted.to(device), levels)
+        if mask is not None:
+            levels = levels_of(mask)
+            rows = mipmaps(mask.to(device), levels)
             self.masks = [
                 view.image(
-                    gather(rows, taps(view.uv, view.footprint, levels, False, view.tiles)), mask[None]
+                    gather(rows, taps(view.uv, view.footprint, levels, False, view.tiles)), silhouette[None]
                 )[0]
-                for view, mask in zip(self.views, self.masks, strict=True)
+                for view, silhouette in zip(self.views, self.masks, strict=True)
             ]
         self.tiles = [int(view.tiles.mode().values) if len(view.tiles) else -1 for view in self.views]
         self.network = networks.load(JUDGE, device)
-        scaled = [(resize_shorter(image, span / pixel).to(device), weight) for image, weight in styles]
-        self.paper = sum((image.mean((1, 2)) * w for image, w in scaled), torch.zeros(3, device=device))
+        scaled = styles.at(viewing.style_width / viewing.pixel).to(device)
+        self.background = scaled.mean_color
         with torch.no_grad():
-            looks = [(self.network(image[None], LAYERS), weight) for image, weight in scaled]
+            seen = [(self.network(image[None], LAYERS), share) for image, share in scaled]
         self.target = {
-            name: sum((gram(look[name]) * w for look, w in looks), torch.zeros(())) for name in LAYERS
+            name: sum((gram(one[name]) * share for one, share in seen), torch.zeros(())) for name in LAYERS
         }
 
     @torch.no_grad()
-    def look(self, texture: Tensor) -> list[dict[str, Tensor]]:
+    def activations(self, texture: Tensor) -> list[dict[str, Tensor]]:
         """Activations of each view of `texture` (3, tiles · S, S)."""
         levels = levels_of(texture)
-        rows = mipmaps(texture.to(self.paper.device), levels)
-        paper = self.paper[:, None, None].expand(3, SIZE, SIZE)
+        rows = mipmaps(texture.to(self.background.device), levels)
+        background = self.background[:, None, None].expand(3, SIZE, SIZE)
         found = []
         for view in self.views:
             where = taps(view.uv, view.footprint, levels, False, view.tiles)
-            found.append(self.network(view.image(gather(rows, where), paper)[None], LAYERS))
+            found.append(self.network(view.image(gather(rows, where), background)[None], LAYERS))
         return found
 
-    def style_distance_of(self, tile: int, looks: list[dict[str, Tensor]]) -> float | None:
+    def style_distance_of(self, tile: int, activations: list[dict[str, Tensor]]) -> float | None:
         """The style distance on those views that mostly show the texture `tile`; None where none does."""
         chosen = [shown == tile for shown in self.tiles]
         if not any(chosen):
             return None
-        return self._distance(list(compress(self.masks, chosen)), list(compress(looks, chosen)))
+        return self._distance(list(compress(self.masks, chosen)), list(compress(activations, chosen)))
 
-    def style_distance(self, looks: list[dict[str, Tensor]]) -> float:
+    def style_distance(self, activations: list[dict[str, Tensor]]) -> float:
         """Mean over layers of ‖G − G*‖² / ‖G*‖², G pooled over all views, silhouettes left out."""
-        return self._distance(self.masks, looks)
+        return self._distance(self.masks, activations)
 
-    def _distance(self, masks: list[Tensor], looks: list[dict[str, Tensor]]) -> float:
+    def _distance(self, masks: list[Tensor], activations: list[dict[str, Tensor]]) -> float:
         errors = []
         for name in LAYERS:
-            reach = self.network.layer(name).receptive_field // 10
+            erosion = self.network.layer(name).receptive_field // 10
             total, weight = torch.zeros(()), torch.zeros(())
-            for whole, look in zip(masks, looks, strict=True):
-                size = (look[name].shape[2], look[name].shape[3])
-                mask = layer_mask(whole[None], size, reach)
-                total = total + gram(look[name], mask) * mask.sum()
+            for whole, seen in zip(masks, activations, strict=True):
+                size = (seen[name].shape[2], seen[name].shape[3])
+                mask = layer_mask(whole[None], size, erosion)
+                total = total + gram(seen[name], mask) * mask.sum()
                 weight = weight + mask.sum()
             errors.append(float(relative_error(total / weight.clamp_min(1e-6), self.target[name])))
         return float(np.mean(errors))
 
-    def content_distance(self, looks: list[dict[str, Tensor]], reference: list[dict[str, Tensor]]) -> float:
+    def content_distance(
+        self, activations: list[dict[str, Tensor]], reference: list[dict[str, Tensor]]
+    ) -> float:
         """Mean over views of the relative feature error to `reference`."""
         errors = []
-        for whole, look, wanted in zip(self.masks, looks, reference, strict=True):
+        for whole, seen, wanted in zip(self.masks, activations, reference, strict=True):
             kept = content_of(wanted[CONTENT_LAYER], whole[None])
-            errors.append(float(content_error(look[CONTENT_LAYER], kept)))
+            errors.append(float(content_error(seen[CONTENT_LAYER], kept)))
         return float(np.mean(errors))
 
 
@@ -172,25 +165,3 @@ def lookup(texture: Tensor, places: Places) -> Tensor:
     uv, tiles = torch.from_numpy(places.uv.astype(np.float32)), torch.from_numpy(places.tiles).long()
     where = taps(uv, torch.zeros(len(uv)), levels_of(texture, texture.shape[-1]), False, tiles)
     return gather(texture.flatten(1).T.contiguous(), where)
-
-
-def versions() -> dict[str, str]:
-    """What the result was made with."""
-    return {
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "system": f"{platform.system()} {platform.machine()}",
-    }
-
-
-def peak_memory() -> int:
-    """Bytes: the most that this process has held, and the GPU where there is one."""
-    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        return int(torch.cuda.max_memory_allocated())
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

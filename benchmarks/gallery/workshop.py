@@ -36,6 +36,7 @@ from backend.rendering import camera, rasterizer
 from backend.rendering.gbuffer import GBuffer, render
 from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.views import ViewMaker
+from backend.session import JobSession
 
 from ..sheet import write
 
@@ -94,7 +95,8 @@ def on_fox(**fields: Any) -> tuple[Tensor, dict[str, Any]]:
         content = write_content(surface, None, folder)
         job = Job(mesh="mesh.npz", content=content, texture_size=SIDE, device="cpu", seed=SEED, **fields)
         on_pyramid = job.task == "stylize" and job.parameterization == "pyramid" and not job.relief
-        (run_painting if on_pyramid else run_on_canvas)(job, folder, lambda event: None, lambda: False)
+        session = JobSession(job, folder, lambda event: None, lambda: False)
+        (run_painting if on_pyramid else run_on_canvas)(session)
         measured = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
         pictures = [read(path) for path in sorted(folder.glob("texture*.png"))]
         if job.relief:

@@ -10,6 +10,7 @@ import torch
 
 from backend.painting import optimize
 from backend.rendering.texels import locate
+from backend.rendering.views import Viewing
 from backend.result import report
 from benchmarks import (
     jobs,
@@ -67,9 +68,9 @@ def test_the_peer_comes_nearer_to_the_style(small, monkeypatch):
     monkeypatch.setattr(lucid_recipe, "STEPS", 14)
     monkeypatch.setattr(lucid_recipe, "VIEW", 128)
     who, style = subjects.subject("fox"), subjects.painting("starry_night")
-    span = subjects.scales(who, style)[1]
-    picture = jobs.read_image(style, "", "")
-    judged = report.Judge(who.mesh, "embree", [(picture, 1.0)], 0.015, span, torch.device("cpu"))
+    span = subjects.viewing_of(who, style).style_width
+    viewing = Viewing(0.015, span, torch.device("cpu"))
+    judged = report.Judge(who.mesh, subjects.styles_of(style), viewing)
     start = judging.style_distance(judged, lucid_recipe.Recipe(who, style, span).picture())
     lucid_recipe.peer(who, style, span, small / "run")
     assert judging.style_distance(judged, jobs.read_image(small / "run" / "014.png", "", "")) < start

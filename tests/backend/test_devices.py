@@ -20,12 +20,13 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from backend import networks, protocol
 from backend.canvas import build
 from backend.canvas.goals import objective_of
-from backend.machine.parallel import in_turn
+from backend.machine.parallel import serial_map
 from backend.networks.octaves import look
 from backend.objectives.objective import Seen
 from backend.painting import optimize
 from backend.painting.pyramid import Pyramid
 from backend.painting.score import _loss
+from backend.pictures.styles import Styles
 from backend.protocol import Job, Style, Target
 from backend.rendering.gbuffer import GBuffer
 from backend.rendering.sampling import mipmaps
@@ -76,10 +77,10 @@ class Made:
     def __init__(self, views: list[GBuffer]) -> None:
         self.mesh, self._views = sphere(2), iter(views)
 
-    def place(self, window: float, size: int, aim: object = None) -> None:
+    def pose(self, window: float, size: int, aim: object = None) -> None:
         pass
 
-    def look(self, place: None) -> GBuffer:
+    def render(self, pose: None) -> GBuffer:
         return next(self._views)
 
     def count(self, view: GBuffer, pixel: float) -> None:
@@ -95,20 +96,20 @@ def test_a_step_of_style_transfer(seen, style_loss):
     with card():
         texture = Pyramid(torch.zeros(3, 64, 64), "cuda")
         texture.patch = lambda view: on_card(places.pop())
-        styles = [(torch.zeros(3, 128, 128, device="cuda"), 1.0)]
+        styles = Styles((torch.zeros(3, 128, 128, device="cuda"),), (1.0,))
         score = optimize.Score(move(network), styles, style_loss, 0.0, 2)
         rows = mipmaps(torch.zeros(3, 64, 64, device="cuda"), texture.levels)
         make = Made([on_card(view) for view in seen])
-        bank = optimize.Bank(make, 0.01, 64, texture, rows, score, None)
-        batch = bank.draw(2, np.random.default_rng(0), in_turn)
-        papers = [score._paper(view.seen.size, np.random.default_rng(0)) for view in batch]
-        look = score._look(texture, list(zip(batch, papers, strict=True)), (0.3, 0.6), 0.5)
-        losses = [_loss(part, [look])[0] for part in score.losses]  # no gradients without a card
-        for view, colors in zip(batch, look.colors, strict=True):
-            texture.collect(view.patch, texture.slope(view.patch, colors.detach()))
+        bank = optimize.Bank(make, 0.01, 64, texture, rows, score.content, None)
+        batch = bank.draw(2, np.random.default_rng(0), serial_map)
+        backgrounds = [score._background(view.gbuffer.size, np.random.default_rng(0)) for view in batch]
+        seen_once = score._forward(texture, list(zip(batch, backgrounds, strict=True)), (0.3, 0.6), 0.5)
+        losses = [_loss(term, [seen_once])[0] for term in score.terms]  # no gradients without a card
+        for view, colors in zip(batch, seen_once.colors, strict=True):
+            texture.accumulate(view.patch, texture.backward(view.patch, colors.detach()))
         texture.step([view.patch for view in batch], 0.1, 1)
-        kept = score.content(torch.zeros(3, 64, 64, device="cuda"), torch.ones(64, 64, device="cuda"))
-        found = [*losses, look.own, kept.features, kept.weights]
+        kept = score.content(batch[0].gbuffer, torch.zeros(len(batch[0].gbuffer.pixels), 3, device="cuda"))
+        found = [*losses, seen_once.own, kept.features, kept.weights]
         for result in (*found, texture.rows, texture.texture(), texture.seen()):
             assert result.device.type == "cuda"
 

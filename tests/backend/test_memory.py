@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -16,9 +17,14 @@ from backend import networks
 from backend.__main__ import main
 from backend.machine import memory
 from backend.painting import optimize
-from backend.painting.optimize import Clock, Stage
+from backend.painting.optimize import Plan, Stage
 from backend.painting.pyramid import Pyramid
+from backend.painting.subject import Subject
+from backend.pictures.styles import Styles
 from backend.protocol import FINISHED
+from backend.rendering.texels import locate
+from backend.rendering.views import Viewing
+from backend.session import JobSession, Progress
 
 TOO_MUCH = 1 << 50  # bytes; no machine has them, so the allocator refuses
 
@@ -58,29 +64,24 @@ class Greedy(nn.Module):
             self.held -= count
 
 
-def painted(pixels: int, mesh: Any) -> tuple[list[optimize.Progress], list[str], Greedy, torch.Tensor]:
+def painted(pixels: int, mesh: Any) -> tuple[list[Progress], list[str], Greedy, torch.Tensor]:
     texture = Pyramid(torch.full((3, 64, 64), 0.5))
     network = Greedy(networks.load("alexnet", torch.device("cpu"), average_pooling=True), pixels)
     style = torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(0))
-    steps: list[optimize.Progress] = []
     told: list[str] = []
-    optimize.paint(
-        mesh,
-        texture,
-        texture.texture(),
-        [(style, 1.0)],
-        network,
-        plan=(Stage("one", 2, 64, 3, 0.05), Stage("two", 1, 64, 3, 0.05)),
-        pixel=0.02,
-        style_span=2.0,
-        content_weight=0.5,
-        framing="surface",
-        rasterizer="embree",
-        seed=0,
-        style_loss="gaussian",
-        report=steps.append,
-        tell=told.append,
-        clock=Clock(),
+    subject = Subject(mesh, locate(mesh, 64), texture.texture(), colored=True)
+    plan = Plan((Stage("one", 2, 64, 3, 0.05), Stage("two", 1, 64, 3, 0.05)), content_weight=0.5)
+    steps = list(
+        optimize.paint(
+            subject,
+            texture,
+            subject.content,
+            Styles((style,), (1.0,)),
+            network,
+            Viewing(0.02, 2.0, torch.device("cpu")),
+            plan,
+            JobSession(JOB, Path(), lambda event: told.append(event.message), lambda: False),
+        )
     )
     return steps, told, network, texture.texture()
 

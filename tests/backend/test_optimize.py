@@ -8,11 +8,12 @@ import torch
 from meshes import sphere
 
 from backend import networks
-from backend.machine.parallel import in_turn, lanes
+from backend.machine.parallel import parallel_map, serial_map
 from backend.objectives import style_losses
 from backend.painting import bank, optimize
 from backend.painting.pyramid import Pyramid
 from backend.painting.score import Score, _halved
+from backend.pictures.styles import Styles
 from backend.protocol import STYLE_LOSSES
 from backend.rendering.sampling import mipmaps
 from backend.rendering.views import ViewMaker
@@ -27,7 +28,7 @@ def network():
 
 def score_of(network, side: int, octaves: int) -> Score:
     torch.manual_seed(0)
-    return Score(network, [(torch.rand(3, side, side), 1.0)], "gaussian", 0.0, octaves)
+    return Score(network, Styles((torch.rand(3, side, side),), (1.0,)), "gaussian", 0.0, octaves)
 
 
 def test_steps_are_shared_out_and_nothing_else_changes():
@@ -44,9 +45,9 @@ def test_a_full_bank_is_renewed_little_by_little(network):
     texture = Pyramid(torch.zeros(3, 64, 64))
     views = ViewMaker(mesh, "embree", random)
     rows = mipmaps(torch.zeros(3, 64, 64), texture.levels)
-    kept = bank.Bank(views, 0.02, 32, texture, rows, score_of(network, 64, 1), None)
+    kept = bank.Bank(views, 0.02, 32, texture, rows, None, None)
     filling, later = bank.BANK // 2, 3 * bank.RENEWED + 1
-    drawn = [kept.draw(2, random, in_turn) for _ in range(filling + later)]
+    drawn = [kept.draw(2, random, serial_map) for _ in range(filling + later)]
     first = [view for batch in drawn[:filling] for view in batch]
     assert len({id(view) for view in first}) == bank.BANK
     new = [batch for batch in drawn[filling:] if not any(view is old for old in first for view in batch)]
@@ -64,12 +65,16 @@ def test_views_side_by_side_teach_what_they_teach_in_turn(network, style_loss):
         torch.manual_seed(0)
         random = np.random.default_rng(0)
         texture = Pyramid(torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(2)))
-        score = Score(network, [(style, 1.0)], style_loss, 1.0, 2)
+        score = Score(network, Styles((style,), (1.0,)), style_loss, 1.0, 2)
         rows = mipmaps(texture.texture(), texture.levels)
-        kept = bank.Bank(ViewMaker(mesh, "embree", random), 0.02, 64, texture, rows, score, None)
-        with lanes(side_by_side) as each:
+        kept = bank.Bank(ViewMaker(mesh, "embree", random), 0.02, 64, texture, rows, score.content, None)
+        with parallel_map(side_by_side) as each:
             batch = kept.draw(2, random, each)
-            values.append(score.learn(texture, batch, 1.0, random, each).item())
+            loss, found = score.gradients(texture, batch, 1.0, random, each)
+        assert not texture.gradient.any()  # who judges does not paint
+        for view, gradient in zip(batch, found, strict=True):
+            texture.accumulate(view.patch, gradient)
+        values.append(loss.item())
         gradients.append(texture.gradient)
     alone, together, again = gradients
     assert torch.equal(together, again)
@@ -82,7 +87,9 @@ def test_octaves_compare_what_is_large(network):
     """Noise and the same noise in blocks of two have the same look to whoever sees only halves of it."""
     score = score_of(network, 128, 2)
     blocks = (
-        torch.nn.functional.avg_pool2d(score.styles[0][0], 2).repeat_interleave(2, 1).repeat_interleave(2, 2)
+        torch.nn.functional.avg_pool2d(score.styles.images[0], 2)
+        .repeat_interleave(2, 1)
+        .repeat_interleave(2, 2)
     )
 
     def distance(octave: int) -> float:

@@ -14,7 +14,7 @@ from PIL import Image
 from test_stylize_job import JOB, do, folder_of
 
 from backend.pictures.images import read_image
-from backend.pictures.orientation import grain_of, main_angle, structure_tensor
+from backend.pictures.orientation import main_angle, stroke_angle, structure_tensor
 from backend.rendering.camera import UP, look_at, upwards
 from backend.rendering.mesh import build_mesh
 from backend.rendering.views import ViewMaker
@@ -35,21 +35,21 @@ def difference(a: float, b: float) -> float:
 
 
 @pytest.mark.parametrize("degrees", [-80, -30, 0, 20, 45, 90])
-def test_the_grain_of_stripes_is_their_angle(degrees):
+def test_the_stroke_angle_stripes_is_their_angle(degrees):
     angle = math.radians(degrees)
     inner = structure_tensor(stripes(angle))[8:-8, 8:-8].mean((0, 1))
     assert difference(main_angle(inner), angle) < math.radians(1)
-    assert difference(grain_of([(stripes(angle), 0.7), (stripes(angle + 0.1), 0.3)]), angle) < 0.1
+    assert difference(stroke_angle([(stripes(angle), 0.7), (stripes(angle + 0.1), 0.3)]), angle) < 0.1
 
 
-@pytest.mark.parametrize("grain", [0.0, 0.4, math.pi / 2, -1.2])
-def test_a_camera_shows_the_direction_at_the_grain(grain):
+@pytest.mark.parametrize("angle", [0.0, 0.4, math.pi / 2, -1.2])
+def test_a_camera_shows_the_direction_at_the_angle(angle):
     random = np.random.default_rng(0)
     for _ in range(10):
         backward, direction = random.normal(size=(2, 3))
         backward /= np.linalg.norm(backward)
-        view = look_at(np.zeros(3), backward, 1.0, 8, upwards(direction, backward, grain))
-        assert math.atan2(*(view.axes[:2] @ direction)[::-1]) == pytest.approx(grain, abs=1e-6)
+        view = look_at(np.zeros(3), backward, 1.0, 8, upwards(direction, backward, angle))
+        assert math.atan2(*(view.axes[:2] @ direction)[::-1]) == pytest.approx(angle, abs=1e-6)
 
 
 @pytest.mark.parametrize("direction", [np.zeros(3), np.array([0.0, 0.0, 2.0])])
@@ -58,11 +58,11 @@ def test_without_a_direction_up_is_up(direction):
 
 
 def test_views_of_a_field_are_rolled_along_it():
-    """On a sphere with a field around the z axis, the middle of each view sees it at the grain."""
+    """On a sphere with a field around the z axis, the middle of each view sees it at the angle."""
     ball = sphere(3)
     around = np.cross([0, 0, 1], ball.corners).astype(np.float32)
     mesh = build_mesh(ball.vertices, ball.faces, ball.uvs, directions=around)
-    views = ViewMaker(mesh, "embree", np.random.default_rng(0), grain=0.3)
+    views = ViewMaker(mesh, "embree", np.random.default_rng(0), stroke_angle=0.3)
     for _ in range(8):
         _, eye = views._surface_camera(0.2, 16, None)
         target = eye.position - eye.axes[2] * 0.2 / (2 * math.tan(eye.fov / 2))

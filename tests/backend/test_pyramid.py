@@ -9,7 +9,7 @@ import pytest
 import torch
 from meshes import quad, sphere
 
-from backend.machine.parallel import lanes
+from backend.machine.parallel import parallel_map
 from backend.painting.pyramid import Pyramid
 from backend.rendering.sampling import gather, mipmaps, patch, taps
 from backend.rendering.texels import locate
@@ -45,7 +45,7 @@ def test_a_step_touches_only_what_was_read():
     seen = ViewMaker(mesh, "embree", np.random.default_rng(1))(0.3, 24)
     view = pyramid.patch(seen)
     before = pyramid.rows.clone()
-    pyramid.collect(view, pyramid.slope(view, 2 * (pyramid.sample(view) - 0.2)))
+    pyramid.accumulate(view, pyramid.backward(view, 2 * (pyramid.sample(view) - 0.2)))
     assert pyramid.gradient.any()
     pyramid.step([view], 0.05, 0)
     read = torch.zeros(len(before), dtype=torch.bool)
@@ -66,7 +66,7 @@ def test_the_first_step_is_adams():
     weights.index_add_(0, looked.rows.flatten(), looked.weights.flatten())
     before = pyramid.rows.clone()
     view = patch(looked)
-    pyramid.collect(view, pyramid.slope(view, torch.ones(1, 3)))
+    pyramid.accumulate(view, pyramid.backward(view, torch.ones(1, 3)))
     pulled = torch.outer(weights, pyramid.colors.sum(0))
     assert torch.allclose(pyramid.gradient, pulled, atol=1e-6)
     pyramid.step([view], 0.1, 0)
@@ -87,10 +87,10 @@ def test_views_that_share_rows_step_as_one():
     found = []
     for views, side_by_side in (([whole], 1), (halves, 1), *[(halves, 2)] * 8):
         pyramid = Pyramid(smooth(64))
-        with lanes(side_by_side) as each:
+        with parallel_map(side_by_side) as each:
             for _ in range(5):
                 for view in views:
-                    pyramid.collect(view, pyramid.slope(view, pyramid.sample(view) ** 3))
+                    pyramid.accumulate(view, pyramid.backward(view, pyramid.sample(view) ** 3))
                 pyramid.step(views, 0.05, 0, each)
         assert not pyramid.gradient.any()
         found.append((pyramid.rows, pyramid.touched))
@@ -126,7 +126,7 @@ def test_a_known_texture_is_found_again_from_its_renders():
         for k in range(steps):
             batch = [bank[(8 * k + i) % len(bank)] for i in range(8)]
             for view, colors in batch:
-                pyramid.collect(view, pyramid.slope(view, 2 * (pyramid.sample(view) - colors)))
+                pyramid.accumulate(view, pyramid.backward(view, 2 * (pyramid.sample(view) - colors)))
             rate = 0.05 * (0.02 + 0.5 * (1 + math.cos(math.pi * k / steps)))
             pyramid.step([view for view, _ in batch], rate, level)
     texels = locate(mesh, 64)

@@ -11,8 +11,12 @@ import torch.nn.functional as F
 from meshes import quad, sphere
 
 from backend import networks
+from backend.machine.devices import versions
+from backend.machine.memory import peak_memory
+from backend.pictures.styles import Styles
 from backend.rendering.seams import Places
 from backend.rendering.texels import locate
+from backend.rendering.views import Viewing
 from backend.result import report
 from backend.result.finish import fill_gutters
 
@@ -64,7 +68,10 @@ def test_a_look_up_is_bilinear_and_repeats():
 
 
 def test_held_out_views_depend_on_the_mesh_alone():
-    one, again = (report.held_out_views(sphere(2), "embree", 0.5, torch.device("cpu")) for _ in range(2))
+    one, again = (
+        report.held_out_views(sphere(2), Viewing(0.5 / report.SIZE, 1.0, torch.device("cpu")))
+        for _ in range(2)
+    )
     assert len(one) == report.VIEWS
     assert all(torch.equal(a.uv, b.uv) for a, b in zip(one, again, strict=True))
     assert not torch.equal(one[0].pixels, one[1].pixels)
@@ -74,9 +81,9 @@ def test_the_judge_prefers_the_style_to_noise_and_the_content_to_anything(monkey
     monkeypatch.setattr(report, "VIEWS", 3)
     style, mesh = blobs(40), quad()
     pixel = mesh.texel / 256
-    judge = report.Judge(mesh, "embree", [(style, 1.0)], pixel, mesh.texel, torch.device("cpu"))
+    judge = report.Judge(mesh, Styles((style,), (1.0,)), Viewing(pixel, mesh.texel, torch.device("cpu")))
     noise = torch.rand(3, 256, 256, generator=torch.Generator().manual_seed(0))
-    worn, other = judge.look(style), judge.look(noise)
+    worn, other = judge.activations(style), judge.activations(noise)
     assert judge.style_distance(worn) < 0.3
     assert judge.style_distance(other) > 3 * judge.style_distance(worn)
     assert judge.content_distance(worn, worn) == 0
@@ -84,6 +91,6 @@ def test_the_judge_prefers_the_style_to_noise_and_the_content_to_anything(monkey
 
 
 def test_memory_and_versions_are_real():
-    assert 50e6 < report.peak_memory() < 1e12
-    assert report.versions()["torch"] == str(torch.__version__)
-    json.dumps(report.versions())
+    assert 50e6 < peak_memory() < 1e12
+    assert versions()["torch"] == str(torch.__version__)
+    json.dumps(versions())

@@ -13,7 +13,7 @@ from PIL import Image
 from test_stylize_job import JOB, do, folder_of, waves
 from test_tiles import half, joined
 
-from backend.painting import job as painting_job
+from backend import session
 from backend.protocol import PatinaError, Tile
 from backend.result import report
 
@@ -44,7 +44,7 @@ def set_of_three(folder: Path, job=SET) -> Path:
 
 
 def test_a_set_gets_a_texture_each_and_a_report_of_each(tmp_path, monkeypatch):
-    monkeypatch.setattr(painting_job, "PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr(session, "PREVIEW_SECONDS", 0.0)
     folder = set_of_three(tmp_path / "job")
     events = do(folder, SET)
     assert (events[-1].kind, events[-1].path) == ("finished", "texture_0.png")
@@ -123,7 +123,7 @@ def test_a_mask_picture_is_as_good_and_multiplies(tmp_path):
 
 
 def test_what_lies_outside_the_mask_shows_in_views_and_previews(tmp_path, monkeypatch):
-    monkeypatch.setattr(painting_job, "PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr(session, "PREVIEW_SECONDS", 0.0)
     folder = masked_job(tmp_path / "job", (SIZE, SIZE))
     do(folder)
     content, preview = pixels(folder / "content.png"), pixels(folder / "preview.png")

@@ -8,7 +8,7 @@ import torch
 
 from backend.objectives.content import content_error, content_of
 from backend.objectives.palette import moments, palette_error
-from backend.objectives.style import DECAY, MovingAverage, gram, layer_mask, relative_error, thinned
+from backend.objectives.style import DECAY, MovingAverage, gram, layer_mask, relative_error, subsample
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5, DECAY, 0.9999])
@@ -76,7 +76,7 @@ def test_a_gram_and_its_gradient_are_those_of_plain_sums(kind):
 def test_thinned_features_and_their_gradient_are_those_of_a_slice(stride):
     features = torch.randn(2, 5, 13, 11, requires_grad=True)
     pull = torch.randn_like(features)
-    found, wanted = thinned(features, stride, (1, 2)), features[:, :, 1::stride, 2::stride]
+    found, wanted = subsample(features, stride, (1, 2)), features[:, :, 1::stride, 2::stride]
     if stride == 1:
         wanted = features
     assert torch.equal(found, wanted)

@@ -33,6 +33,7 @@ from backend.protocol import (
 from backend.rendering.mesh import Mesh
 from backend.rendering.texels import locate
 from backend.result import report
+from backend.session import JobSession
 
 ROOT = Path(__file__).parents[2]
 GONE_SECONDS = 2.0
@@ -74,7 +75,7 @@ def few_views(monkeypatch):
 
 def do(folder: Path, job: Job = JOB) -> list[Event]:
     events: list[Event] = []
-    painting_job.run(job, folder, events.append, lambda: False)
+    painting_job.run(JobSession(job, folder, events.append, lambda: False))
     return events
 
 
@@ -436,6 +437,14 @@ def test_a_job_that_cannot_be_done_is_refused_by_name(what, run, tmp_path):
     path = folder_of(tmp_path) / "job.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
     refused(run, tmp_path, field, said)
+
+
+def test_a_job_that_breaks_its_reader_still_ends_with_a_word(run, tmp_path):
+    """Lists within lists: no reader of JSON gets to the end of so many."""
+    (tmp_path / "job.json").write_text("[" * 200_000)
+    code, events = run(tmp_path)
+    assert code == FAILED
+    assert events[-1].kind == "failed"
 
 
 def test_a_folder_that_is_not_there_is_refused(run, tmp_path):

@@ -19,12 +19,14 @@ from backend.canvas.surface import Sight, Surface
 from backend.parameterizations.alpha import Alpha
 from backend.parameterizations.cppn import CPPN, EXTENT
 from backend.parameterizations.pixel import Pixel
+from backend.pictures.styles import read_styles
 from backend.protocol import Event, Job, PatinaError, Style, Target
 from backend.rendering import camera, rasterizer
 from backend.rendering.gbuffer import GBuffer, render
 from backend.rendering.mesh import Mesh
 from backend.rendering.texels import locate
 from backend.rendering.views import ViewMaker
+from backend.session import JobSession
 
 
 def from_above(mesh: Mesh, window: float = 1.0, size: int = 32) -> GBuffer:
@@ -125,7 +127,7 @@ def test_a_texture_on_a_mesh_starts_without_seams(tmp_path):
     """Clouds would be cut where the texture is; one colour, the exemplars' mean, is not."""
     Image.new("RGB", (40, 30), (200, 100, 50)).save(tmp_path / "style.png")
     job = Job(task="synthesize", mesh="mesh.npz", styles=(Style("style.png"),), texture_size=64)
-    start = canvas_job.start_of(job, tmp_path, None)
+    start = canvas_job.start_of(job, read_styles(job, tmp_path), None)
     assert start.shape == (1, 3, 64, 64)
     mean = torch.tensor([200, 100, 50]) / 255
     assert torch.allclose(start, mean.view(1, 3, 1, 1), atol=1e-3)
@@ -230,7 +232,7 @@ TASKS = {
 def test_every_task_paints_a_mesh(what, folder):
     fields, files = TASKS[what]
     events: list[Event] = []
-    canvas_job.run(Job(**BASE | fields), folder, events.append, lambda: False)
+    canvas_job.run(JobSession(Job(**BASE | fields), folder, events.append, lambda: False))
     assert events[-1].kind == "finished"
     for name, mode in files.items():
         picture = Image.open(folder / name)

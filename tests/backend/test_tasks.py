@@ -12,6 +12,7 @@ from backend.__main__ import main
 from backend.canvas import job as canvas_job
 from backend.conversation import Cancelled
 from backend.protocol import Event, Job, PatinaError, Style, Target, read_job, write_job
+from backend.session import JobSession
 
 CLASS = (Target("class", name="daisy"),)
 TWO = (Target("channel", layer="relu4_3", channel=1), Target("channel", layer="relu4_3", channel=2))
@@ -128,7 +129,7 @@ def test_a_class_on_a_mesh_gets_more_steps_than_what_parts_show():
 
 def run(job: Job, folder, cancelled=lambda: False) -> list[Event]:
     events: list[Event] = []
-    canvas_job.run(job, folder, events.append, cancelled)
+    canvas_job.run(JobSession(job, folder, events.append, cancelled))
     return events
 
 
@@ -273,7 +274,7 @@ def test_a_photo_in_a_style_keeps_its_colours_if_asked_to(tmp_path):
             colors=colors,
         )
         write_job(folder, job)
-        canvas_job.run(job, folder, lambda event: None, lambda: False)
+        canvas_job.run(JobSession(job, folder, lambda event: None, lambda: False))
         means[colors] = torch.tensor(list(Image.open(folder / "image.png").resize((1, 1)).getpixel((0, 0))))
     assert means["style"][0] > means["style"][1]
     assert means["object"][1] > means["object"][0]

@@ -17,10 +17,10 @@ from backend import run
 from backend.export.files import write_file
 from backend.locking import holding
 from backend.networks import weights
-from backend.painting.job import write_report
 from backend.parameterizations import cppn
 from backend.pictures.images import save, write_image
 from backend.protocol import FAILED, Job, PatinaError, Style, write_job
+from backend.session import write_report
 from backend.writing import remove_parts, replacing, write_bytes
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from backend.machine.parallel import lanes
+from backend.machine.parallel import parallel_map
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def test_things_are_done_side_by_side_and_given_in_order():
         met.wait()
         return thing, torch.get_num_threads()
 
-    with lanes(2) as each:
+    with parallel_map(2) as each:
         assert each(work, range(6)) == [(thing, 2) for thing in range(6)]
     assert torch.get_num_threads() == 4
 
@@ -38,7 +38,7 @@ def test_an_error_comes_when_all_have_come_to_an_end():
             raise MemoryError("the first")
         ended.append(thing)
 
-    with pytest.raises(MemoryError, match="the first"), lanes(2) as each:
+    with pytest.raises(MemoryError, match="the first"), parallel_map(2) as each:
         each(work, range(5))
     assert sorted(ended) == [1, 2, 3, 4]
     assert torch.get_num_threads() == 4
@@ -47,6 +47,6 @@ def test_an_error_comes_when_all_have_come_to_an_end():
 @pytest.mark.parametrize(("count", "cores"), [(1, 4), (3, 1)])
 def test_without_a_second_core_or_thing_it_is_a_plain_map(count, cores):
     torch.set_num_threads(cores)
-    with lanes(count) as each:
+    with parallel_map(count) as each:
         assert each(lambda thing: threading.current_thread(), [1, 2]) == 2 * [threading.current_thread()]
         assert torch.get_num_threads() == cores

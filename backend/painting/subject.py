@@ -1,0 +1,85 @@
+"""What a job paints: a mesh, its texels, and what they show now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..pictures.styles import Styles
+from ..protocol import Job
+from ..rendering.mesh import Mesh, read_mesh
+from ..rendering.texels import Texels, check_texels, locate
+from ..result.finish import fill_gutters
+from . import tiles
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A mesh and its textures, one above the other, as they are before the first step."""
+
+    mesh: Mesh
+    texels: Texels
+    content: Tensor  # (3, tiles · S, S): the present colours; the styles' mean colour where there are none
+    colored: bool = False  # whether any of the content is the object's own
+    mask: Tensor | None = None  # (1, tiles · S, S): how far each texel is painted; None: all the way
+    names: tuple[str, ...] = ("",)  # of the textures
+    tiled: bool = False  # whether views read across a texture's border to its other side
+
+    @property
+    def size(self) -> int:
+        """Texels along a texture's side."""
+        return int(self.texels.used.shape[1])
+
+    @cached_property
+    def to_paint(self) -> NDArray[np.bool_]:
+        """(tiles · S, S): the texels on the surface that the mask lets be painted."""
+        used = self.texels.used
+        return used if self.mask is None else used & (self.mask[0].numpy() > 0)
+
+    @property
+    def colors(self) -> Tensor:
+        """(U, 3): the content's colours where it is to be painted."""
+        return self.content[:, torch.from_numpy(self.to_paint)].T
+
+    def composed(self, paint: Tensor) -> Tensor:
+        """Lay `paint` (3, tiles · S, S), or a smaller one, over the content as the mask lets it show."""
+        if self.mask is None:
+            return paint
+        content, mask = self.content, self.mask
+        if content.shape != paint.shape:
+            content, mask = (
+                F.adaptive_avg_pool2d(part, (paint.shape[1], paint.shape[2])) for part in (content, mask)
+            )
+        return content.lerp(paint, mask)
+
+
+def read_subject(job: Job, folder: Path, styles: Styles, tell: Callable[[str], None]) -> Subject:
+    """Read the job's mesh, textures and masks from `folder`; a whole mask is written there (see protocol).
+
+    `tell` is given what a person should know. Raises PatinaError for what cannot be painted.
+    """
+    assert job.mesh is not None
+    names = tuple(tile.name for tile in tiles.tiles_of(job))
+    mesh = read_mesh(folder / job.mesh, job.name, len(names), apart=not job.occlusion)
+    contents, masks = tiles.read_contents(job, folder), tiles.read_masks(job, folder)
+    texels = locate(mesh, job.texture_size, len(names))
+    check_texels(texels, names, job.texture_size, tell)
+    colored = any(content is not None for content in contents)
+    content = tiles.stacked(contents, job.texture_size, styles.mean_color)
+    if colored:
+        content = fill_gutters(content, texels.used)
+    mask = None
+    if tiles.is_masked(job, mesh):
+        painted = tiles.masked(mesh, texels, masks)
+        tiles.write_masks(mesh, contents, masks, job.texture_size, folder)
+        mesh = replace(mesh, weights=tiles.aims(mesh, texels, painted))
+        mask = torch.from_numpy(painted)[None]
+    return Subject(mesh, texels, content, colored, mask, names, bool(job.tiles))

@@ -1,0 +1,89 @@
+"""The pictures whose style is taken, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..protocol import Job
+from .images import read_image, resize_shorter
+from .orientation import LUMINANCE, stroke_angle
+from .palette import moments, recolor, transport
+
+PALETTE_SIDE = 256  # of each picture scaled down, whose colours are drawn from
+
+
+@dataclass(frozen=True)
+class Styles:
+    """Style images (3, H, W) with shares that sum to 1. Iterating gives (image, share) pairs."""
+
+    images: tuple[Tensor, ...]
+    shares: tuple[float, ...]
+
+    def __iter__(self) -> Iterator[tuple[Tensor, float]]:
+        return zip(self.images, self.shares, strict=True)
+
+    @property
+    def shorter(self) -> int:
+        """The largest shorter side, in pixels: no view shows more of the styles than that."""
+        return max(min(image.shape[1:]) for image in self.images)
+
+    @property
+    def mean_color(self) -> Tensor:
+        """(3,): the mean colour of all."""
+        zero = torch.zeros(3, device=self.images[0].device)
+        return sum((image.mean((1, 2)) * share for image, share in self), zero)
+
+    @property
+    def stroke_angle(self) -> float:
+        """The angle that most strokes run at, counterclockwise from the right."""
+        return stroke_angle(list(self))
+
+    def at(self, shorter: float) -> Styles:
+        """Scale every image so that its shorter side is `shorter` pixels."""
+        return replace(self, images=tuple(resize_shorter(image, shorter) for image in self.images))
+
+    def within(self, shorter: float) -> Styles:
+        """Scale every image down so that its shorter side is at most `shorter` pixels."""
+        return replace(
+            self,
+            images=tuple(resize_shorter(image, min(shorter, min(image.shape[1:]))) for image in self.images),
+        )
+
+    def to(self, device: torch.device) -> Styles:
+        """Move the images to `device`."""
+        return replace(self, images=tuple(image.to(device) for image in self.images))
+
+    def palette(self, count: int, random: torch.Generator) -> Tensor:
+        """(count, 3): colours drawn from the images by their shares."""
+        side = PALETTE_SIDE
+        colors = torch.cat([F.adaptive_avg_pool2d(image, side).flatten(1).T for image in self.images])
+        weights = torch.cat([torch.full((side * side,), share) for share in self.shares])
+        return colors[torch.multinomial(weights, count, replacement=True, generator=random)]
+
+    def recolored(self, colors: Tensor) -> Styles:
+        """Move the images to `colors` (N, 3), but keep their strokes' contrast where these have less."""
+        return replace(self, images=tuple(_recolored(image, colors) for image in self.images))
+
+
+def _recolored(image: Tensor, colors: Tensor) -> Tensor:
+    mean, covariance = moments(colors)
+    own = moments(image.flatten(1).T)
+    light = torch.from_numpy(LUMINANCE)
+    missing = (0.5 * light @ own[1] @ light - light @ covariance @ light).clamp_min(0)
+    return recolor(image, transport(own, (mean, covariance + missing)))
+
+
+def read_styles(job: Job, folder: Path) -> Styles:
+    """Read the job's style images from `folder`, once and at their own size.
+
+    Raises PatinaError for one that cannot be used.
+    """
+    total = sum(style.weight for style in job.styles)
+    images = tuple(read_image(folder / style.image, "style image", "styles") for style in job.styles)
+    return Styles(images, tuple(style.weight / total for style in job.styles))

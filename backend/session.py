@@ -1,0 +1,131 @@
+"""One job under way: what it is, where its files lie, and what is told to who asked for it."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .conversation import Cancelled, Emit, IsCancelled
+from .machine.devices import device_name, pick_device, versions
+from .machine.memory import peak_memory
+from .pictures.images import cannot_write
+from .protocol import REPORT_FILE, Event, Job, PatinaError
+from .writing import write_bytes
+
+PREVIEW_SECONDS = 4.0
+PREVIEW_PAUSE = 15.0  # times as long as the last preview took goes by before the next; many textures are slow
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a loop is: after `step` of `steps` in all."""
+
+    stage: str
+    step: int
+    steps: int
+    fraction: float  # of the time
+    seconds_left: float
+    loss: float
+
+
+@dataclass
+class Clock:
+    """Seconds by part: set-up, views, score, texture, events."""
+
+    parts: dict[str, float] = field(default_factory=dict)
+    _since: float = field(default_factory=time.perf_counter)
+
+    def lap(self, part: str) -> None:
+        """Count what has passed since the last lap towards `part`."""
+        now = time.perf_counter()
+        self.parts[part] = self.parts.get(part, 0.0) + now - self._since
+        self._since = now
+
+
+class JobSession:
+    """A job, its folder, its device and its clock, and the way to who asked for it."""
+
+    def __init__(self, job: Job, folder: Path, emit: Emit, cancelled: IsCancelled) -> None:
+        """Raises PatinaError if this machine lacks the job's device."""
+        self.job, self.folder = job, folder
+        self._emit, self._cancelled = emit, cancelled
+        self.device = pick_device(job.device)
+        self.clock = Clock()
+        self._began = time.perf_counter()
+        self._previewed: float | None = None
+        self._pause = PREVIEW_SECONDS
+
+    def start(self, with_what: str) -> None:
+        """Tell that the job begins, on which device and `with_what`; what is random depends on its seed."""
+        self._emit(Event("started", message=f"{device_name(self.device)}, {with_what}"))
+        torch.manual_seed(self.job.seed)
+
+    def check(self) -> None:
+        """Raise Cancelled once the job is asked to end."""
+        if self._cancelled():
+            raise Cancelled
+
+    def message(self, text: str) -> None:
+        """Tell a person something that they should know."""
+        self._emit(Event("message", message=text))
+
+    def finishing(self) -> None:
+        """Tell that all steps are done."""
+        self._emit(Event("progress", stage="finishing", fraction=1.0, seconds_left=0.0))
+
+    def progress(self, progress: Progress) -> None:
+        """Tell how far the job is. Raises Cancelled, and PatinaError once the loss is no number any more."""
+        self.check()
+        if not math.isfinite(progress.loss):
+            raise PatinaError(
+                f"The optimisation went astray: at step {progress.step} its loss is {progress.loss:g}.",
+                "Try another seed or another strength.",
+                "seed",
+            )
+        values: dict[str, Any] = asdict(progress)
+        values = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
+        self._emit(Event("progress", **values))
+
+    def preview(self, write: Callable[[], str]) -> None:
+        """Have a preview written, now and then; `write` gives its file's name."""
+        began = time.perf_counter()
+        if self._previewed is None:
+            self._previewed = began
+        if began - self._previewed <= self._pause:
+            return
+        self._emit(Event("preview", path=write()))
+        self._previewed = time.perf_counter()
+        self._pause = max(PREVIEW_SECONDS, PREVIEW_PAUSE * (self._previewed - began))
+
+    def finish(self, path: str, measured: dict[str, Any]) -> None:
+        """Write the report, `measured` and what holds of every job, and tell that the result is at `path`.
+
+        Raises PatinaError if it cannot be written.
+        """
+        seconds = self.clock.parts | {"total": time.perf_counter() - self._began}
+        of_every_job = {
+            "seconds": {part: round(value, 2) for part, value in seconds.items()},
+            "peak_memory_mb": round(peak_memory() / 1e6),
+            "seed": self.job.seed,
+            "device": device_name(self.device),
+            "versions": versions(),
+            "job": asdict(self.job),
+        }
+        write_report(measured | of_every_job, self.folder / REPORT_FILE)
+        self._emit(Event("finished", path=path, report=REPORT_FILE))
+
+
+def write_report(measured: dict[str, Any], path: Path) -> None:
+    """Write `measured`, whole or not at all. Raises PatinaError if that cannot be done."""
+    text = json.dumps(measured, indent=2, ensure_ascii=False) + "\n"
+    try:
+        write_bytes(path, text.encode())
+    except OSError as error:
+        raise cannot_write(path, error) from None
