@@ -38,10 +38,21 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return do(options)
     except PatinaError as error:
-        print(f"patina: {error.message}", file=sys.stderr)
-        if error.cure:
-            print(f"        {error.cure}", file=sys.stderr)
-        return FAILED
+        return _tell(error)
+    except OSError as error:
+        named = f" ({error.filename})" if error.filename else ""
+        return _tell(PatinaError(f"{error.strerror or error}{named}.", "Check the path and the disk."))
+    except MemoryError:
+        return _tell(
+            PatinaError("There is not enough memory.", "Close other programs, or use smaller files.")
+        )
+
+
+def _tell(error: PatinaError) -> int:
+    print(f"patina: {error.message}", file=sys.stderr)
+    if error.cure:
+        print(f"        {error.cure}", file=sys.stderr)
+    return FAILED
 
 
 def _stylize_arguments(parser: argparse.ArgumentParser) -> None:

@@ -177,7 +177,7 @@ class Job:
 
 
 def _check(job: Job) -> None:
-    def refuse(name: str, why: str, cure: str = "") -> None:
+    def refuse(name: str, why: str, cure: str = "Write the job again.") -> None:
         raise PatinaError(f"job.json: {name} {why}.", cure, name)
 
     def one_of(name: str, allowed: tuple[Any, ...]) -> None:
@@ -363,7 +363,7 @@ def read_job(folder: Path) -> Job:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise PatinaError(f"There is no {JOB_FILE} in {folder}.", "Name a job folder.", "job") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PatinaError(f"{path} cannot be read: {error}.", "Write the job again.", "job") from None
     if not isinstance(raw, dict):
         raise PatinaError(f"{path} is not a job.", "Write the job again.", "job")

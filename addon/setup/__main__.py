@@ -138,7 +138,7 @@ class _Events(_Terminal):
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        for line in sys.stdin:
+        while line := sys.stdin.readline(80):  # in pieces: some lines have no end
             if line.strip() == "cancel":
                 break
         self._stop.set()

@@ -12,6 +12,7 @@ import numpy as np
 import trimesh
 from PIL import Image
 
+from .. import npz
 from ..pictures.door import check_size, opened
 from ..protocol import PatinaError
 from ..reading import read_bytes, read_within
@@ -22,6 +23,7 @@ from .color import from_linear, to_linear
 # Suffixes and the axis that points up in them: glTF by its specification, OBJ by habit, PLY and a job's
 # mesh.npz as Blender writes them.
 UP = {".glb": "y", ".gltf": "y", ".obj": "y", ".ply": "z", ".npz": "z"}
+MOST_UV = 1000.0  # how far from the texture UVs may lie
 
 
 @dataclass(frozen=True)
@@ -61,18 +63,18 @@ def read_model(path: Path, texture: Path | None = None) -> Model:
     if not path.is_file():
         raise PatinaError(f"There is no file {path}.", "Check the path.", "model")
     picture = read_image(texture) if texture else None
-    if path.suffix.lower() in (".glb", ".gltf"):
-        _check_gltf(path)
     try:
+        if path.suffix.lower() in (".glb", ".gltf"):
+            _check_gltf(path)
         parts = _npz_parts(path) if path.suffix.lower() == ".npz" else _scene_parts(path)
-    except PatinaError:
+        return _weld(path, parts, picture)
+    except (PatinaError, MemoryError):
         raise
     except Exception as error:  # readers of broken files raise whatever they stumbled over
         why = str(error) or type(error).__name__
         raise PatinaError(
             f"{path.name} cannot be read: {why}.", "Export it again from where it came from.", "model"
         ) from error
-    return _weld(path, parts, picture)
 
 
 def read_image(path: Path) -> Image.Image:
@@ -105,8 +107,12 @@ _Part = tuple[Floats, Ints, Floats | None, Image.Image | None]  # vertices, face
 
 
 def _npz_parts(path: Path) -> list[_Part]:
-    with np.load(path, allow_pickle=False) as data:
-        return [(data["vertices"].astype(float), data["faces"], data["uvs"].astype(float), None)]
+    arrays = npz.read(path, ("vertices", "faces", "uvs"))
+    vertices, faces, uvs = arrays["vertices"], arrays["faces"], arrays["uvs"]
+    fits = vertices.shape[1:] == (3,) and faces.shape[1:] == (3,) and uvs.shape == (len(faces), 3, 2)
+    if not fits or faces.dtype.kind not in "iu":
+        raise ValueError("its arrays do not fit together")
+    return [(vertices.astype(float), faces, uvs.astype(float), None)]
 
 
 def _scene(path: Path) -> trimesh.Scene:
@@ -201,6 +207,11 @@ def _weld(path: Path, parts: list[_Part], picture: Image.Image | None) -> Model:
     """One mesh of all parts, corners at the same place (as 32-bit numbers) made one vertex."""
     if not parts:
         raise PatinaError(f"{path.name} has no faces.", "Export a mesh.", "model")
+    for vertices, faces, uvs, _ in parts:
+        if len(faces) and not 0 <= faces.min() <= faces.max() < len(vertices):
+            raise ValueError("it has faces that name vertices it has not")
+        if uvs is not None and uvs.shape != (len(faces), 3, 2):
+            raise ValueError("it has not a UV for every corner")
     offsets = np.cumsum([0] + [len(vertices) for vertices, *_ in parts])
     vertices = np.concatenate([part[0] for part in parts]) + 0.0  # +0.0: -0 and 0 are one place
     if not np.isfinite(vertices).all():
@@ -221,6 +232,12 @@ def _weld(path: Path, parts: list[_Part], picture: Image.Image | None) -> Model:
         texture_of.append(np.full(len(part_faces), next(i for i, t in enumerate(textures) if t is image)))
     if not np.isfinite(uvs).all():
         raise PatinaError(f"{path.name} has a UV that is not a number.", "Unwrap it again.", "model")
+    if np.abs(uvs).max(initial=0) > MOST_UV:
+        raise PatinaError(
+            f"{path.name} has a UV {np.abs(uvs).max():.3g} textures away.",
+            f"Move it to within {MOST_UV:.0f}, or unwrap again.",
+            "model",
+        )
     places, index = np.unique(vertices.astype(np.float32), axis=0, return_inverse=True)
     faces = index.reshape(-1)[faces]
     whole = (faces != np.roll(faces, 1, axis=1)).all(axis=1)  # a triangle with one place twice has no area

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from .. import npz
 from ..pictures.images import cannot_write
 from ..protocol import PatinaError
 from ..rendering.mesh import Mesh
@@ -46,10 +47,14 @@ def read(path: Path, texture: Pyramid, mesh: Mesh) -> int:
     if not path.is_file():
         raise PatinaError(f"There is no checkpoint {path.name} to go on from.", AGAIN, "resume")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            rows, seen = file["rows"], file["seen"]
-            surface, steps = int(file["surface"]), int(file["steps"])
-    except Exception as error:  # a damaged file fails the reader in many ways
+        arrays = npz.read(path, ("rows", "seen", "surface", "steps"))
+        rows, seen = arrays["rows"], arrays["seen"]
+        surface, steps = int(arrays["surface"]), int(arrays["steps"])
+        if steps < 0 or seen.dtype != np.uint8 or seen.shape != (-(-len(rows) // 8),):
+            raise ValueError("its parts do not fit together")
+        if rows.dtype != np.float16 or not np.isfinite(rows).all():
+            raise ValueError("it holds what is no number")
+    except (OSError, ValueError, TypeError, OverflowError) as error:
         raise PatinaError(f"The checkpoint {path.name} cannot be read ({error}).", AGAIN, "resume") from None
     if surface != _surface(mesh):
         raise PatinaError(

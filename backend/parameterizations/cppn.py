@@ -16,10 +16,12 @@ from torch import Tensor, nn
 
 from ..pictures.images import cannot_write
 from ..protocol import PatinaError
+from ..reading import read_bytes
 from ..writing import write_bytes
 
 HIDDEN, LAYERS = 24, 8
 EXTENT = math.sqrt(3)  # coordinates reach ±√3: unit variance on the square
+MOST_BYTES = 10_000_000  # of a file
 _FORMAT = "patina.cppn"
 
 
@@ -101,11 +103,16 @@ def read(path: Path) -> CPPN:
     """The network in a .cppn file. Raises PatinaError for a file that is none; never runs code from it."""
     cure = "Name a .cppn file that dream or stylize wrote with --parameterization cppn."
     try:
-        record = torch.load(path, map_location="cpu", weights_only=True)
+        data = io.BytesIO(read_bytes(path, MOST_BYTES))
+        record = torch.load(data, map_location="cpu", weights_only=True)
         if record["format"] != _FORMAT or record["version"] != 1:
             raise PatinaError(f"{path.name} is a CPPN file of another version.", cure, "cppn")
+        if record["dimensions"] not in (2, 3) or record["channels"] not in (3, 4):
+            raise ValueError("its network is of another kind")
         network = CPPN(record["dimensions"], record["channels"])
         network.load_state_dict(record["state"])
+        if not all(parameter.isfinite().all() for parameter in network.parameters()):
+            raise ValueError("it holds what is no number")
     except FileNotFoundError:
         raise PatinaError(f"There is no file {path}.", cure, "cppn") from None
     except PatinaError:

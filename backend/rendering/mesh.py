@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .. import npz
 from ..protocol import PatinaError
 
 Array = NDArray[np.float32]
 MIN_UV_AREA = 1e-12  # below this a triangle has no place in the texture
+SLIVER = 1e-6  # area, in squared edges, up to which a triangle is but a line
+MOST_UV = 1000.0  # how far from the texture UVs may lie
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,9 @@ class Mesh:
     @cached_property
     def mapped(self) -> NDArray[np.bool_]:
         """(F,): triangles with an area both on the surface and in the texture."""
-        return (self.areas > 1e-14) & (self.uv_areas > MIN_UV_AREA)
+        edges = (self.corners - np.roll(self.corners, 1, 1)).astype(np.float64)
+        broad = self.areas > SLIVER * (edges**2).sum((1, 2))  # corners on a line leave others
+        return np.asarray(broad & (self.areas > 1e-14) & (self.uv_areas > MIN_UV_AREA))
 
     @cached_property
     def aims(self) -> NDArray[np.float64]:
@@ -179,6 +182,12 @@ def build_mesh(
         )
     if not np.isfinite(uvs).all():
         raise PatinaError(f"{name} has a UV that is NaN or infinite.", "Unwrap it again.", "mesh")
+    if np.abs(uvs).max() > MOST_UV:
+        raise PatinaError(
+            f"{name} has a UV {np.abs(uvs).max():.3g} textures away.",
+            f"Move it to within {MOST_UV:.0f}, or unwrap again.",
+            "mesh",
+        )
     objects = np.zeros(len(faces), np.int32) if objects is None else objects
     moved, unit = _normalised(vertices, faces, objects if apart else np.zeros_like(objects), name)
     mesh = Mesh(
@@ -216,6 +225,10 @@ def _normalised(
     points = vertices[order].astype(np.float64)
     low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
     diagonal = float(np.linalg.norm(high - low, axis=1).max())
+    if not 1e-30 < diagonal < 1e30 and diagonal > 0:
+        raise PatinaError(
+            f"{name} is {diagonal:.3g} units large.", "Apply a scale that makes it 0.001 to 1000.", "mesh"
+        )
     if diagonal == 0:
         raise PatinaError(f"{name} has no extent: all its vertices are one point.", "Scale it up.", "mesh")
     center = ((low + high) / 2)[np.searchsorted(found, owner)]
@@ -234,12 +247,10 @@ def read_mesh(path: Path, name: str = "", tiles: int = 1, apart: bool = True) ->
     """
     name = name or path.name
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in ("vertices", "faces", *_NEEDED)}
-            arrays |= {key: file[key] for key in _OPTIONAL if key in file}
+        arrays = npz.read(path, ("vertices", "faces", *_NEEDED), _OPTIONAL)
     except FileNotFoundError:
         raise PatinaError(f"The mesh file {path.name} is missing.", "Export it again.", "mesh") from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except ValueError as error:
         raise PatinaError(f"{path.name} is not a mesh: {error}.", "Export it again.", "mesh") from None
     faces = arrays["faces"]
     rules = {"vertices": ("f", (3,)), "faces": ("iu", (3,))} | _NEEDED | _OPTIONAL

@@ -345,7 +345,7 @@ MESHES = {
     "all in one point": (broken(vertices=lambda v: v * 0), "no extent"),
     "too few UVs": (broken(uvs=lambda uvs: uvs[1:]), "wrong shape"),
     "quads": (broken(faces=lambda f: np.concatenate([f, f[:, :1]], 1)), "wrong shape"),
-    "words": (broken(vertices=lambda v: v.astype("U8")), "wrong type"),
+    "words": (broken(vertices=lambda v: v.astype("U8")), "it holds"),
     "faces with fractions": (broken(faces=lambda f: f + 0.5), "wrong type"),
     "objects": (broken(vertices=lambda v: v.astype(object)), "mesh.npz is not a mesh"),
 }

@@ -1,0 +1,416 @@
+"""Hostile input, many times over: `python tests/faults/hostile.py KIND SEED COUNT`.
+
+Each case is a good file (or line, or record) with something wrong with it: bytes flipped, cut, doubled, or a
+value replaced by one of a kind that its reader may not think of. It must be read, or refused by a PatinaError
+with a cure; never crash, hang, swell, run anything, or touch a file outside its folder, which an audit hook
+sees. Prints a line of JSON: how many were read, how many refused, and what went wrong with the others.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "backend")]
+
+from export_models import torus  # noqa: E402
+from meshes import sphere, write_npz  # noqa: E402
+
+from backend import protocol  # noqa: E402
+from backend.export import export  # noqa: E402
+from backend.export.model import read_model  # noqa: E402
+from backend.networks import weights  # noqa: E402
+from backend.painting import checkpoint  # noqa: E402
+from backend.painting.pyramid import Pyramid  # noqa: E402
+from backend.parameterizations import cppn  # noqa: E402
+from backend.pictures.images import read_image  # noqa: E402
+from backend.protocol import Job, PatinaError, Style, Target  # noqa: E402
+from backend.rendering.mesh import read_mesh  # noqa: E402
+from backend.rendering.texels import locate  # noqa: E402
+
+MOST_SECONDS = 5
+MOST_GROWTH = 1 << 30  # bytes
+FORBIDDEN = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect")
+Random = np.random.Generator
+
+ODD = (
+    *(None, True, False, 0, -1, 1, 2**31, 2**63, -(2**63), 2**64, 10**400, 0.5, -0.0, 1e-320, 1e308),
+    *(float("nan"), float("inf"), -float("inf"), "", "x", "\0", "\ud800", "../secret", "/etc/passwd", "/dev/zero"),
+    *("é" * 300, "x" * 100_000, [], {}, [[]], [None], {"a": 1}, [1, 2, 3], "NaN", "null", "👾", [0.5] * 5000),
+)
+
+
+def nested(depth: int) -> Any:
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def with_bytes_wrong(data: bytes, random: Random) -> bytes:
+    """`data` with one to four wounds."""
+    wounded = bytearray(data)
+    for _ in range(random.integers(1, 5)):
+        at = int(random.integers(0, len(wounded) + 1))
+        length = int(2 ** random.uniform(0, 10))
+        way = random.integers(0, 7)
+        if way == 0:
+            del wounded[at:]
+        elif way == 1:
+            del wounded[at : at + length]
+        elif way == 2:
+            wounded[at:at] = wounded[at : at + length]
+        elif way == 3:
+            wounded[at : at + length] = random.bytes(min(length, max(0, len(wounded) - at)))
+        elif way == 4:
+            wounded[at : at + 4] = int(random.choice([0, 1, 2**31 - 1, 2**31, 2**32 - 1])).to_bytes(4, "little")
+        elif way == 5:
+            wounded[at : at + 4] = int(random.choice([0, 1, 2**31 - 1, 2**31, 2**32 - 1])).to_bytes(4, "big")
+        elif at < len(wounded):
+            wounded[at] ^= 1 << int(random.integers(0, 8))
+        if not wounded:
+            break
+    return bytes(wounded)
+
+
+def with_value_wrong(record: Any, random: Random) -> Any:
+    """A copy of a JSON value with one of its parts replaced, removed, doubled, or added."""
+    copy = json.loads(json.dumps(record))
+    places: list[tuple[Any, Any]] = []
+
+    def walk(value: Any) -> None:
+        for key in value if isinstance(value, dict) else range(len(value)):
+            places.append((value, key))
+            if isinstance(value[key], dict | list):
+                walk(value[key])
+
+    walk(copy)
+    if not places:
+        return odd(random)
+    holder, key = places[int(random.integers(len(places)))]
+    way = random.integers(0, 8)
+    if way == 0:
+        del holder[key]
+    elif way == 1 and isinstance(holder, dict):
+        holder[str(odd(random))[:50]] = odd(random)
+    elif way == 2 and isinstance(holder[key], int) and not isinstance(holder[key], bool):
+        holder[key] += int(random.integers(-3, 4))
+    elif way == 3:
+        holder[key] = [holder[key]] * int(random.integers(0, 50))
+    else:
+        holder[key] = odd(random)
+    return copy
+
+
+def odd(random: Random) -> Any:
+    value = ODD[int(random.integers(len(ODD)))]
+    return nested(int(random.integers(1, 100))) if value == [[]] else value
+
+
+def json_bytes(record: Any, random: Random) -> bytes:
+    if random.random() < 0.03:
+        return b"[" * 100_000
+    if random.random() < 0.2:
+        return with_bytes_wrong(json.dumps(record).encode(), random)
+    for _ in range(random.integers(1, 4)):
+        record = with_value_wrong(record, random)
+    return json.dumps(record).encode("utf-8", "surrogatepass")
+
+
+# Of each kind: a maker of cases, and a reader. Both get a folder.
+
+JOBS = (
+    Job(mesh="mesh.npz", styles=(Style("style.png"), Style("b.png", 2)), tiles=(protocol.Tile("a", "a.png"),)),
+    Job(task="dream", targets=(Target("direction", layer="a", direction=((1, 0.5), (2, -1.0))),)),
+    Job(task="morph", cppns=("a.cppn", "b.cppn"), parameterization="cppn"),
+    Job(mesh="mesh.npz", content="c.png", styles=(Style("s.png"),), resume="r.npz", layers=("relu1_2",)),
+)
+
+
+def make_job(folder: Path, random: Random) -> Path:
+    record = json.loads(json.dumps(asdict(JOBS[int(random.integers(len(JOBS)))])))
+    (folder / "job.json").write_bytes(json_bytes(record, random))
+    return folder
+
+
+def make_npz(folder: Path, random: Random) -> Path:
+    path = folder / "mesh.npz"
+    write_npz(sphere(1), path)
+    return wound_npz(path, random)
+
+
+def wound_npz(path: Path, random: Random) -> Path:
+    if random.random() < 0.5:
+        path.write_bytes(with_bytes_wrong(path.read_bytes(), random))
+        return path
+    with np.load(path) as file:
+        arrays = dict(file)
+    name = str(random.choice(list(arrays)))
+    array, way = arrays[name], int(random.integers(0, 9))
+    if way == 0:
+        del arrays[name]
+    elif way == 1:
+        arrays[name] = array.astype(random.choice(["i1", "u8", "f2", "f8", "c8", "U4", "S3", "O", ">f4", "M8[s]"]))
+    elif way == 2:
+        arrays[name] = array[: len(array) // 2] if array.ndim else array.reshape(1)
+    elif way == 3:
+        arrays[name] = array.reshape(-1)
+    elif way == 4 and array.dtype.kind == "f" and array.size:
+        flat = array.reshape(-1)
+        flat[random.integers(flat.size)] = random.choice([np.nan, np.inf, -np.inf, 3e38, 1e-42, 1e20, 1e6])
+    elif way == 5 and array.dtype.kind in "iu" and array.size:
+        flat = array.reshape(-1)
+        flat[random.integers(flat.size)] = random.choice([-1, 2**30, np.iinfo(np.int8).max])
+    elif way == 6 and array.dtype.kind == "f":
+        arrays[name] = array * np.float32(random.choice([0, 1e30, 1e-30, -1]))
+    elif way == 7:
+        arrays[name] = np.zeros((0, *array.shape[1:]), array.dtype)
+    else:
+        arrays["tiles"] = random.integers(-2, 3, len(arrays.get("faces", [0])))
+    np.savez(path, **arrays)
+    return path
+
+
+def read_npz(path: Path) -> None:
+    locate(read_mesh(path, "ball"), 64, 1)
+
+
+def make_checkpoint(folder: Path, random: Random) -> Path:
+    write_npz(sphere(1), folder / "mesh.npz")
+    path = folder / "checkpoint.npz"
+    checkpoint.write(path, Pyramid(torch.rand(3, 64, 64)), read_mesh(folder / "mesh.npz"), 7)
+    return wound_npz(path, random)
+
+
+def read_checkpoint(path: Path) -> None:
+    texture = Pyramid(torch.zeros(3, 64, 64))
+    checkpoint.read(path, texture, read_mesh(path.with_name("mesh.npz")))
+    assert texture.texture().isfinite().all()
+
+
+def make_event(folder: Path, random: Random) -> Path:
+    event = protocol.Event("progress", "words", stage="painting", step=3, steps=9, fraction=0.3, loss=0.5)
+    (folder / "line").write_bytes(json_bytes(asdict(event), random))
+    return folder / "line"
+
+
+def read_event(path: Path) -> None:
+    event = protocol.read_event(path.read_bytes().decode("utf-8", "replace"))
+    if event is None:
+        raise PatinaError("no event", "none")
+    assert f"{event.fraction:.0%} {event.step + event.steps}"
+    assert len(event.message + event.cure + event.stage + event.path) < 10_000
+
+
+PICTURES = ("PNG", "JPEG", "TIFF", "WEBP", "AVIF", "JPEG2000", "BMP", "GIF", "TGA", "PPM")
+
+
+def make_picture(folder: Path, random: Random) -> Path:
+    mode = str(random.choice(["RGB", "L", "RGBA", "P"]))
+    format = str(random.choice(PICTURES if mode == "RGB" else ("PNG", "TIFF") if mode != "L" else PICTURES[:3]))
+    stream = io.BytesIO()
+    Image.fromarray(random.integers(0, 255, (40, 32, 3), np.uint8)).convert(mode).save(stream, format)
+    (folder / "style.jpg").write_bytes(with_bytes_wrong(stream.getvalue(), random))
+    return folder / "style.jpg"
+
+
+def read_picture(path: Path) -> None:
+    image = read_image(path, "style image", "styles")
+    assert image.isfinite().all()
+    assert 0 <= image.min() <= image.max() <= 1
+
+
+_models: dict[str, bytes] = {}
+
+
+def model_bytes(kind: str) -> bytes:
+    if kind not in _models:
+        mesh = torus(rings=6, sides=4)
+        _models[kind] = bytes(mesh.export(file_type=kind)) if kind in ("glb", "ply") else b""
+        if kind == "obj":
+            _models[kind] = mesh.export(file_type="obj", return_texture=False).encode()
+    return _models[kind]
+
+
+def make_model(folder: Path, random: Random) -> Path:
+    kind = str(random.choice(["glb", "glb", "gltf", "obj", "ply"]))
+    path = folder / f"model.{kind}"
+    if kind in ("obj", "ply") or random.random() < 0.3:
+        data = model_bytes("glb" if kind == "gltf" else kind)
+        path.write_bytes(with_bytes_wrong(data, random))
+        return path
+    data = model_bytes("glb")
+    size = int.from_bytes(data[12:16], "little")
+    tree, binary = json.loads(data[20 : 20 + size]), data[28 + size :]
+    for _ in range(random.integers(1, 3)):
+        tree = with_value_wrong(tree, random)
+    if kind == "gltf":
+        (folder / "data.bin").write_bytes(binary)
+        if isinstance(tree, dict) and random.random() < 0.9:
+            tree["buffers"] = [{"byteLength": len(binary), "uri": "data.bin"}]
+        path.write_bytes(json.dumps(tree).encode("utf-8", "surrogatepass"))
+        return path
+    text = json.dumps(tree).encode("utf-8", "surrogatepass")
+    text += b" " * (-len(text) % 4)
+    head = b"glTF" + (2).to_bytes(4, "little") + (28 + len(text) + len(binary)).to_bytes(4, "little")
+    path.write_bytes(
+        head
+        + len(text).to_bytes(4, "little") + b"JSON" + text
+        + len(binary).to_bytes(4, "little") + b"BIN\0" + binary
+    )
+    return path
+
+
+def read_any_model(path: Path) -> None:
+    problems = []
+    for read in (read_model, lambda p: export(p, "game-glb", p.with_name("out.glb"), overwrite=True)):
+        try:
+            read(path)
+        except PatinaError as error:
+            problems.append(error)
+    if problems:
+        raise problems[0]
+
+
+def make_cppn(folder: Path, random: Random) -> Path:
+    path = folder / "picture.cppn"
+    network = cppn.CPPN(int(random.integers(2, 4)))
+    if random.random() < 0.2:
+        with torch.no_grad():
+            network.hidden[0].weight[0, 0] = float(random.choice([np.nan, np.inf]))
+    cppn.write(path, network)
+    if random.random() < 0.7:
+        path.write_bytes(with_bytes_wrong(path.read_bytes(), random))
+        return path
+    record = torch.load(path, weights_only=True)
+    record[str(random.choice(list(record)))] = odd(random)
+    torch.save(record, path)
+    return path
+
+
+def read_cppn(path: Path) -> None:
+    network = cppn.read(path)
+    with torch.no_grad():
+        assert network(torch.zeros(1, network.dimensions)).isfinite().all()
+
+
+def make_weights(folder: Path, random: Random) -> Path:
+    if random.random() < 0.5:
+        path = folder / "weights.pth"
+        torch.save({"a": torch.rand(3, 3), "b": torch.rand(5)}, path)
+    else:
+        import pickle
+
+        path = folder / "weights.pkl"
+        path.write_bytes(pickle.dumps({"a": [np.ones((3, 3), np.float32)]}, int(random.integers(0, 6))))
+    path.write_bytes(with_bytes_wrong(path.read_bytes(), random))
+    return path
+
+
+def read_weights(path: Path) -> None:
+    (weights.read_state_dict if path.suffix == ".pth" else weights.read_arrays)(path)
+
+
+KINDS: dict[str, tuple[Callable[[Path, Random], Path], Callable[[Path], object]]] = {
+    "job": (make_job, protocol.read_job),
+    "npz": (make_npz, read_npz),
+    "checkpoint": (make_checkpoint, read_checkpoint),
+    "event": (make_event, read_event),
+    "picture": (make_picture, read_picture),
+    "model": (make_model, read_any_model),
+    "cppn": (make_cppn, read_cppn),
+    "weights": (make_weights, read_weights),
+}
+
+
+class TooLong(BaseException):
+    """A case took longer than a case may."""
+
+
+def main(kind: str, seed: int, count: int) -> dict[str, Any]:
+    """Try `count` cases; what came of them."""
+    make, read = KINDS[kind]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        watch = Watch(folder)
+        signal.signal(signal.SIGALRM, _ring)
+        found: dict[str, Any] = {"kind": kind, "seed": seed, "cases": count, "read": 0, "refused": 0, "wrong": []}
+        for case in range(count):
+            random = np.random.default_rng((seed, case))
+            for left in folder.iterdir():
+                left.unlink()
+            path = make(folder, random)
+            before = _peak()
+            began = time.monotonic()
+            watch.touched.clear()
+            signal.setitimer(signal.ITIMER_REAL, MOST_SECONDS)
+            watch.on = True
+            wrong = ""
+            try:
+                read(path)
+                found["read"] += 1
+            except PatinaError as error:
+                found["refused"] += 1
+                wrong = "" if error.message and error.cure else f"no cure: {error.message}"
+            except TooLong:
+                wrong = "hang"
+            except BaseException:
+                wrong = "".join(traceback.format_exc().splitlines(keepends=True)[-8:])
+            finally:
+                watch.on = False
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            if _peak() - before > MOST_GROWTH:
+                wrong = wrong or f"grew by {(_peak() - before) / 1e6:.0f} MB"
+            if watch.touched:
+                wrong = wrong or f"touched {watch.touched[:3]}"
+            if wrong and len(found["wrong"]) < 20:
+                found["wrong"].append({"case": case, "seconds": round(time.monotonic() - began, 2), "what": wrong})
+        return found
+
+
+def _ring(*_: object) -> None:
+    raise TooLong
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+class Watch:
+    """Sees what Python is asked to run, and to open, outside `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.on, self.folder, self.touched = False, str(folder), list[str]()
+        sys.addaudithook(self._see)
+
+    def _see(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self.on:
+            return
+        if event in FORBIDDEN:
+            self.touched.append(f"{event} {arguments}"[:200])
+        if event == "open" and isinstance(arguments[0], str | bytes):
+            path = os.fsdecode(arguments[0])
+            writes = isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+            own = path.startswith((self.folder, "/proc/", sys.prefix, sys.base_prefix, str(ROOT)))
+            if not own or (writes and not path.startswith(self.folder)):
+                self.touched.append(f"open {path}"[:200])
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))
