@@ -55,7 +55,7 @@ lint: backend blender
 	$(BLENDER)/bin/mypy --python-executable $(BACKEND)/bin/python
 
 test-backend: $(BACKEND)/.tests
-	$(IN_BACKEND) -m pytest tests/backend
+	$(IN_BACKEND) -m pytest tests/backend tests/faults
 
 # The networks that make test leaves out because another of their family stands for them.
 test-networks: $(BACKEND)/.tests

@@ -37,7 +37,6 @@ stderr. It reads stdin: a line `cancel` ends the job within two seconds, and so 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -71,6 +70,7 @@ TASKS = ("stylize", "dream", "synthesize", "interpolate", "morph")
 TARGETS = ("class", "channel", "neuron", "direction", "deepdream")
 PARAMETERIZATIONS = ("pyramid", "fourier", "pixel", "cppn", "shared")
 MAX_TILES = 256
+LARGEST = 1e300  # Python's whole numbers have no end, others' have
 TEXTURE_SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
@@ -342,7 +342,7 @@ def numbered(name: str, index: int, count: int) -> str:
 
 
 def _is_number(x: object) -> bool:
-    return isinstance(x, int | float) and not isinstance(x, bool) and abs(x) < math.inf
+    return isinstance(x, int | float) and not isinstance(x, bool) and abs(x) < LARGEST
 
 
 def _is_whole(x: object) -> bool:
@@ -456,7 +456,7 @@ def read_event(line: str) -> Event | None:
         if isinstance(value, str) and field.type == "str":
             known[field.name] = value if len(value) <= MOST_TEXT else value[:MOST_TEXT] + "…"
         elif (
-            (field.type == "int" and _is_whole(value))
+            (field.type == "int" and _is_whole(value) and _is_number(value))
             or (field.type != "str" and field.type != "int" and _is_number(value))
             or (field.type == "float | None" and value is None)
         ):

@@ -15,7 +15,7 @@ from ..protocol import PatinaError
 from . import gltf, gutters
 from .arrays import Floats, Mask
 from .encode import png
-from .model import Model, read_image, read_model
+from .model import Model, check_uvs, read_image, read_model
 
 FORMATS = ("png", "jpeg", "webp")
 MOST_TEXELS = 2048  # along a side
@@ -64,6 +64,7 @@ def _game_glb(path: Path, texture: Path | None, most: int, format: str) -> tuple
         )
         image = image.convert("RGBA" if transparent and is_base else "RGB")
         uvs = gltf.uvs_of(model, {(slot.material, slot.uv_map) for slot in slots}) * (1, -1) + (0, 1)
+        check_uvs(uvs, path.name)
         image, bleed = prepare(image, uvs, most)
         data, mime = _encode(image, format if is_color else "webp" if format == "webp" else "png", is_color)
         gltf.set_image(model, index, data, mime)

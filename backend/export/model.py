@@ -230,14 +230,7 @@ def _weld(path: Path, parts: list[_Part], picture: Image.Image | None) -> Model:
         if not any(image is known for known in textures):
             textures.append(image)
         texture_of.append(np.full(len(part_faces), next(i for i, t in enumerate(textures) if t is image)))
-    if not np.isfinite(uvs).all():
-        raise PatinaError(f"{path.name} has a UV that is not a number.", "Unwrap it again.", "model")
-    if np.abs(uvs).max(initial=0) > MOST_UV:
-        raise PatinaError(
-            f"{path.name} has a UV {np.abs(uvs).max():.3g} textures away.",
-            f"Move it to within {MOST_UV:.0f}, or unwrap again.",
-            "model",
-        )
+    check_uvs(uvs, path.name)
     places, index = np.unique(vertices.astype(np.float32), axis=0, return_inverse=True)
     faces = index.reshape(-1)[faces]
     whole = (faces != np.roll(faces, 1, axis=1)).all(axis=1)  # a triangle with one place twice has no area
@@ -249,6 +242,18 @@ def _weld(path: Path, parts: list[_Part], picture: Image.Image | None) -> Model:
     return Model(
         path.stem, places, faces[whole], uvs[whole], np.concatenate(texture_of)[whole], tuple(textures)
     )
+
+
+def check_uvs(uvs: Floats, named: str) -> None:
+    """Raise PatinaError, beginning with `named`, for UVs that are no places in or near a texture."""
+    if not np.isfinite(uvs).all():
+        raise PatinaError(f"{named} has a UV that is not a number.", "Unwrap it again.", "model")
+    if np.abs(uvs).max(initial=0) > MOST_UV:
+        raise PatinaError(
+            f"{named} has a UV {np.abs(uvs).max():.3g} textures away.",
+            f"Move it to within {MOST_UV:.0f}, or unwrap it again.",
+            "model",
+        )
 
 
 def to_size(model: Model, size_mm: float) -> Model:

@@ -188,3 +188,18 @@ def test_an_unknown_rasterizer_is_refused():
     with pytest.raises(PatinaError) as caught:
         rasterizer.create("pencil", quad())
     assert caught.value.field == "rasterizer"
+
+
+def test_corners_on_a_line_leave_slivers_that_are_no_surface():
+    """What an n-gon with collinear corners is cut into: once a singular matrix, or nearly one."""
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        a, b = random.standard_normal((2, 3))
+        t = random.random(3)[:, None]
+        line = a + t * (b - a)  # on a line, but for rounding
+        triangle = random.standard_normal((3, 3))
+        vertices = np.concatenate([line, triangle]).astype(np.float32)
+        mesh = build_mesh(vertices, np.array([(0, 1, 2), (3, 4, 5)]), random.random((2, 3, 2)))
+        assert mesh.mapped.tolist() == [False, True]
+        assert np.isfinite(mesh.uv_jacobians).all()
+        assert np.isfinite(mesh.stretch).all()

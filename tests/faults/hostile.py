@@ -51,7 +51,18 @@ Random = np.random.Generator
 
 ODD = (
     *(None, True, False, 0, -1, 1, 2**31, 2**63, -(2**63), 2**64, 10**400, 0.5, -0.0, 1e-320, 1e308),
-    *(float("nan"), float("inf"), -float("inf"), "", "x", "\0", "\ud800", "../secret", "/etc/passwd", "/dev/zero"),
+    *(
+        float("nan"),
+        float("inf"),
+        -float("inf"),
+        "",
+        "x",
+        "\0",
+        "\ud800",
+        "../secret",
+        "/etc/passwd",
+        "/dev/zero",
+    ),
     *("é" * 300, "x" * 100_000, [], {}, [[]], [None], {"a": 1}, [1, 2, 3], "NaN", "null", "👾", [0.5] * 5000),
 )
 
@@ -79,7 +90,9 @@ def with_bytes_wrong(data: bytes, random: Random) -> bytes:
         elif way == 3:
             wounded[at : at + length] = random.bytes(min(length, max(0, len(wounded) - at)))
         elif way == 4:
-            wounded[at : at + 4] = int(random.choice([0, 1, 2**31 - 1, 2**31, 2**32 - 1])).to_bytes(4, "little")
+            wounded[at : at + 4] = int(random.choice([0, 1, 2**31 - 1, 2**31, 2**32 - 1])).to_bytes(
+                4, "little"
+            )
         elif way == 5:
             wounded[at : at + 4] = int(random.choice([0, 1, 2**31 - 1, 2**31, 2**32 - 1])).to_bytes(4, "big")
         elif at < len(wounded):
@@ -136,7 +149,9 @@ def json_bytes(record: Any, random: Random) -> bytes:
 # Of each kind: a maker of cases, and a reader. Both get a folder.
 
 JOBS = (
-    Job(mesh="mesh.npz", styles=(Style("style.png"), Style("b.png", 2)), tiles=(protocol.Tile("a", "a.png"),)),
+    Job(
+        mesh="mesh.npz", styles=(Style("style.png"), Style("b.png", 2)), tiles=(protocol.Tile("a", "a.png"),)
+    ),
     Job(task="dream", targets=(Target("direction", layer="a", direction=((1, 0.5), (2, -1.0))),)),
     Job(task="morph", cppns=("a.cppn", "b.cppn"), parameterization="cppn"),
     Job(mesh="mesh.npz", content="c.png", styles=(Style("s.png"),), resume="r.npz", layers=("relu1_2",)),
@@ -166,7 +181,9 @@ def wound_npz(path: Path, random: Random) -> Path:
     if way == 0:
         del arrays[name]
     elif way == 1:
-        arrays[name] = array.astype(random.choice(["i1", "u8", "f2", "f8", "c8", "U4", "S3", "O", ">f4", "M8[s]"]))
+        arrays[name] = array.astype(
+            random.choice(["i1", "u8", "f2", "f8", "c8", "U4", "S3", "O", ">f4", "M8[s]"])
+        )
     elif way == 2:
         arrays[name] = array[: len(array) // 2] if array.ndim else array.reshape(1)
     elif way == 3:
@@ -223,7 +240,9 @@ PICTURES = ("PNG", "JPEG", "TIFF", "WEBP", "AVIF", "JPEG2000", "BMP", "GIF", "TG
 
 def make_picture(folder: Path, random: Random) -> Path:
     mode = str(random.choice(["RGB", "L", "RGBA", "P"]))
-    format = str(random.choice(PICTURES if mode == "RGB" else ("PNG", "TIFF") if mode != "L" else PICTURES[:3]))
+    format = str(
+        random.choice(PICTURES if mode == "RGB" else ("PNG", "TIFF") if mode != "L" else PICTURES[:3])
+    )
     stream = io.BytesIO()
     Image.fromarray(random.integers(0, 255, (40, 32, 3), np.uint8)).convert(mode).save(stream, format)
     (folder / "style.jpg").write_bytes(with_bytes_wrong(stream.getvalue(), random))
@@ -271,8 +290,12 @@ def make_model(folder: Path, random: Random) -> Path:
     head = b"glTF" + (2).to_bytes(4, "little") + (28 + len(text) + len(binary)).to_bytes(4, "little")
     path.write_bytes(
         head
-        + len(text).to_bytes(4, "little") + b"JSON" + text
-        + len(binary).to_bytes(4, "little") + b"BIN\0" + binary
+        + len(text).to_bytes(4, "little")
+        + b"JSON"
+        + text
+        + len(binary).to_bytes(4, "little")
+        + b"BIN\0"
+        + binary
     )
     return path
 
@@ -350,7 +373,14 @@ def main(kind: str, seed: int, count: int) -> dict[str, Any]:
         folder = Path(name).resolve()
         watch = Watch(folder)
         signal.signal(signal.SIGALRM, _ring)
-        found: dict[str, Any] = {"kind": kind, "seed": seed, "cases": count, "read": 0, "refused": 0, "wrong": []}
+        found: dict[str, Any] = {
+            "kind": kind,
+            "seed": seed,
+            "cases": count,
+            "read": 0,
+            "refused": 0,
+            "wrong": [],
+        }
         for case in range(count):
             random = np.random.default_rng((seed, case))
             for left in folder.iterdir():
@@ -380,7 +410,9 @@ def main(kind: str, seed: int, count: int) -> dict[str, Any]:
             if watch.touched:
                 wrong = wrong or f"touched {watch.touched[:3]}"
             if wrong and len(found["wrong"]) < 20:
-                found["wrong"].append({"case": case, "seconds": round(time.monotonic() - began, 2), "what": wrong})
+                found["wrong"].append(
+                    {"case": case, "seconds": round(time.monotonic() - began, 2), "what": wrong}
+                )
         return found
 
 
