@@ -36,7 +36,6 @@ EARLIER_STROKES = {  # which Blender 4.2 alone has
     "GPENCIL_OT_sculpt_paint",
     "GPENCIL_OT_vertex_paint",
     "GPENCIL_OT_weight_paint",
-    "SCULPT_OT_uv_sculpt_stroke",
 }
 TOOLS = {  # that change what is edited while the mouse moves
     "CURVES_OT_draw",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import bpy
-import numpy as np
 
 from ...backend.export.color import soft_proof
+from ..scene import image as images
 from ..scene import material as materials
+from ..scene import result
 
 _ORIGINAL = "patina_unproofed"  # on a node: the image that it shows when there is no proof
 _ROWS = 256  # at a time: colour conversion needs several times the image's memory
@@ -53,13 +56,28 @@ def switch(objects: list[bpy.types.Object], on: bool) -> None:
 
 def _proofed(image: bpy.types.Image) -> bpy.types.Image:
     """A packed copy of a colour `image` as it may look in print."""
-    proof = image.copy()
-    proof.name = f"{image.name} Proof"
-    width, height = image.size
-    pixels = np.empty((height, width, image.channels), np.float32)
-    image.pixels.foreach_get(pixels.ravel())
-    for row in range(0, height, _ROWS):
+    name = f"{image.name} Proof"
+    with tempfile.TemporaryDirectory(prefix="patina-proof-", ignore_cleanup_errors=True) as folder:
+        if image.source != "TILED":
+            file = Path(folder, "proof.png")
+            _write_proof(image, file)
+            return result.load_packed(file, name)
+        if image.is_dirty:
+            image.pack()  # what was painted on tiles can be read from files alone
+        files = {}
+        for number in [tile.number for tile in image.tiles]:
+            files[number] = Path(folder, f"proof_{number}.png")
+            with images.tile(image, number, files[number].with_suffix(".tile")) as alone:
+                _write_proof(alone, files[number])
+        return result.load_tiles(files, name)
+
+
+def _write_proof(image: bpy.types.Image, file: Path) -> None:
+    pixels = images.read_pixels(image)
+    if pixels.shape[2] < 3:
+        pixels = pixels[..., :1].repeat(3, axis=2)
+    if image.is_float:
+        pixels[..., :3] = images.linear_to_srgb(pixels[..., :3])
+    for row in range(0, len(pixels), _ROWS):
         pixels[row : row + _ROWS, :, :3] = soft_proof(pixels[row : row + _ROWS, :, :3])
-    proof.pixels.foreach_set(pixels.ravel())
-    proof.pack()
-    return proof
+    images.write_png(pixels, file)

@@ -9,7 +9,7 @@ import bpy
 
 from ...backend.protocol import PatinaError
 from .. import history, jobs, problems
-from ..scene import maps, picture, result, sets
+from ..scene import maps, material, picture, result, sets
 from ..scene.stage import keep_step
 from ..scene.textures import Texture
 
@@ -37,8 +37,13 @@ def apply(run: jobs.Run) -> list[bpy.types.Image]:
 def put_on(obj: bpy.types.Object, textures: Sequence[Texture], folder: Path) -> list[bpy.types.Image]:
     """Show the result in `folder` on `obj`, in copies of its materials. Raises PatinaError."""
     files = history.texture_files(folder, len(textures))
-    images = result.show(obj, textures, maps.shown_first(files))
-    maps.add_maps(obj, folder)
+    beside = maps.load(folder, obj.name + material.SUFFIX)
+    try:
+        images = result.show(obj, textures, maps.shown_first(files))
+    except BaseException:
+        beside.discard()
+        raise
+    maps.add(obj, beside)
     for image in images:
         history.sign(image, folder)
     return images

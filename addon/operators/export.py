@@ -153,10 +153,10 @@ class PATINA_OT_soft_proof(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             objects = stylized_objects(context, "ALL")
+            proof.switch(objects, not proof.is_on(objects))
         except PatinaError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        proof.switch(objects, not proof.is_on(objects))
         return {"FINISHED"}
 
 

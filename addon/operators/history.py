@@ -131,7 +131,8 @@ class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):
                 history.sign(image, entry.folder)
             return {"FINISHED"}
         if not entry.textures:
-            picture.show(history.texture_files(entry.folder, 0)[0], entry.object_name, None)
+            image = picture.show(history.texture_files(entry.folder, 0)[0], entry.object_name, None)
+            history.sign(image, entry.folder)
             return {"FINISHED"}
         if obj is None or obj.type != "MESH":
             raise PatinaError("No mesh is active.", "Click the object that should wear it.", "selection")

@@ -1,11 +1,13 @@
 """What a result has beside its colour → nodes in the stylized materials: alpha, relief, frames.
 
-Everything goes into the copies that `material.show_image` made; all images are packed.
+Everything goes into the copies that `material.show_image` made; all images are packed. Files are read by
+`load` before anything is shown, so that one that cannot be read leaves the object as it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
@@ -24,26 +26,51 @@ def shown_first(files: Sequence[Path]) -> list[Path]:
     return [frame] if len(files) == 1 and frame.is_file() else list(files)
 
 
-def add_maps(obj: bpy.types.Object, folder: Path) -> None:
-    """Give the stylized materials of `obj` what the job in `folder` made beside its first texture.
+@dataclass(frozen=True)
+class Maps:
+    """What a job made beside its textures: the further frames, and the height and the normals of a relief."""
 
-    Raises PatinaError where a file of it cannot be read.
+    frames: tuple[bpy.types.Image, ...] = ()
+    relief: tuple[bpy.types.Image, ...] = ()
+    is_transparent: bool = False
+
+    def discard(self) -> None:
+        """Remove the images again."""
+        for image in (*self.frames, *self.relief):
+            bpy.data.images.remove(image)
+
+
+def load(folder: Path, name: str) -> Maps:
+    """Load what the job in `folder` made beside its textures, as images named after `name`.
+
+    Raises PatinaError where a file of it cannot be read, and then leaves no image.
     """
     job = read_job(folder)
-    materials = {pair.stylized for pair in obj.patina.slots if pair.stylized}
-    name = obj.name + material.SUFFIX
-    if job.task == "interpolate":
-        paths = [folder / numbered(TEXTURE_FILE, i, job.frames) for i in range(1, job.frames)]
-        images = [result.load_packed(path, f"{name} {i}") for i, path in enumerate(paths, 2)]
-        for each in materials:
-            add_frames(each, images)
-    if job.transparent:
-        for each in materials:
+    count = job.frames if job.task == "interpolate" else 1
+    frames = [(folder / numbered(TEXTURE_FILE, i, count), f"{name} {i + 1}") for i in range(1, count)]
+    relief = (HEIGHT_FILE, NORMAL_FILE) if job.relief else ()
+    made: list[bpy.types.Image] = []
+    try:
+        for path, frame in frames:
+            made.append(result.load_packed(path, frame))
+        for file in relief:
+            made.append(load_data(folder / file, name))
+    except PatinaError:
+        for image in made:
+            bpy.data.images.remove(image)
+        raise
+    return Maps(tuple(made[: count - 1]), tuple(made[count - 1 :]), job.transparent)
+
+
+def add(obj: bpy.types.Object, loaded: Maps) -> None:
+    """Give the stylized materials of `obj` what was loaded."""
+    for each in {pair.stylized for pair in obj.patina.slots if pair.stylized}:
+        if loaded.frames:
+            add_frames(each, loaded.frames)
+        if loaded.is_transparent:
             link_alpha(each)
-    if job.relief:
-        height, normal = (load_data(folder / file, name) for file in (HEIGHT_FILE, NORMAL_FILE))
-        for each in materials:
-            link_relief(each, height, normal)
+        if loaded.relief:
+            link_relief(each, *loaded.relief)
 
 
 def load_data(path: Path, name: str) -> bpy.types.Image:
@@ -155,25 +182,42 @@ def add_frames(stylized: bpy.types.Material, further: Sequence[bpy.types.Image])
 
 
 def _key(value: bpy.types.NodeSocket, last: int) -> None:
-    """Key `value` from 0 to `last` over the scene's frames, in even steps."""
-    scene = bpy.context.scene
+    """Key `value` from 0 to `last` over the scene's frames, in even steps, in an action of its tree's own."""
+    scene, tree = bpy.context.scene, value.id_data
+    data = tree.animation_data
+    if data is not None and data.action is not None:  # a copied tree moves by the artist's own action
+        _copy_action(data)
     for frame, number in ((scene.frame_start, 0), (scene.frame_end, last)):
         value.default_value = number
         value.keyframe_insert("default_value", frame=frame)
     value.default_value = 0
-    action = value.id_data.animation_data.action
-    curves = action.fcurves if hasattr(action, "fcurves") else _slotted_curves(action)
-    for curve in curves:
-        for point in curve.keyframe_points:
-            point.interpolation = "LINEAR"
+    path = value.path_from_id("default_value")
+    for curve in _curves(tree.animation_data):
+        if curve.data_path == path:
+            for point in curve.keyframe_points:
+                point.interpolation = "LINEAR"
 
 
-def _slotted_curves(action: bpy.types.Action) -> list[bpy.types.FCurve]:
-    """Blender 5 keeps an action's curves by layer, strip and slot."""
+def _copy_action(data: bpy.types.AnimData) -> None:
+    """Have `data` use a copy of its action, a local one where that is linked."""
+    slotted = bpy.app.version >= (4, 4)
+    slot = data.action_slot.identifier if slotted and data.action_slot else None
+    name = data.action.name
+    data.action = data.action.copy()
+    data.action.name = name + material.SUFFIX
+    if slot is not None:
+        data.action_slot = data.action.slots[slot]
+
+
+def _curves(data: bpy.types.AnimData) -> list[bpy.types.FCurve]:
+    """The curves of an action; from Blender 4.4 on, of the slot that `data` uses."""
+    if bpy.app.version < (4, 4):
+        return list(data.action.fcurves)
     return [
         curve
-        for layer in action.layers
+        for layer in data.action.layers
         for strip in layer.strips
         for bag in strip.channelbags
+        if bag.slot_handle == data.action_slot_handle
         for curve in bag.fcurves
     ]

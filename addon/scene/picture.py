@@ -48,8 +48,12 @@ def write(image: bpy.types.Image | None, settings: PatinaSettings, jobs: Path) -
 
 
 def show(file: Path, name: str, before: bpy.types.Image | None) -> bpy.types.Image:
-    """Load `file` as a new, packed image and show it in every Image Editor that shows `before`."""
+    """Load `file` as a new, packed image and show it in every Image Editor that shows `before`.
+
+    Nothing but an editor may ever use it; it has a fake user, or saving would lose it.
+    """
     shown = result.load_packed(file, name)
+    shown.use_fake_user = True
     for editor in _editors():
         if editor.image == before:
             editor.image = shown

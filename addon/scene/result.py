@@ -7,6 +7,7 @@ bit for bit. Otherwise the result is the painted file, with the original's alpha
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -266,4 +267,23 @@ def _finish(image: bpy.types.Image, name: str, space: str | None, suffix: str) -
     if space:
         image.colorspace_settings.name = space
     image.alpha_mode = "CHANNEL_PACKED"  # alpha is kept, but does not darken the colours
-    image.filepath_raw = f"//textures/{bpy.path.clean_name(image.name)}{suffix}"
+    image.filepath_raw = _free_path(image, suffix)
+
+
+def _free_path(image: bpy.types.Image, suffix: str) -> str:
+    """Where `image` would be unpacked to: a path that no other image has and, once the file is saved, where
+    nothing lies: Blender would take that for the image. Some systems do not tell a from A."""
+    taken = {other.filepath_raw.lower() for other in bpy.data.images if other != image}
+    stem, number = f"//textures/{bpy.path.clean_name(image.name)}", 1
+    path = f"{stem}{suffix}"
+    while path.lower() in taken or _lies_there(path):
+        number += 1
+        path = f"{stem}_{number}{suffix}"
+    return path
+
+
+def _lies_there(path: str) -> bool:
+    """Whether a file, or the first tile, lies at the `path` beside the saved .blend."""
+    return bool(bpy.data.filepath) and any(
+        Path(bpy.path.abspath("//textures")).glob(glob.escape(Path(path).name).replace("<UDIM>", "[0-9]*"))
+    )

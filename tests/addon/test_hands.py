@@ -19,7 +19,7 @@ def is_known(name: str) -> bool:
 def test_every_operator_that_a_job_waits_for_exists_in_this_blender():
     names = hands.STROKES | hands.TOOLS
     if bpy.app.version < (4, 3):
-        later = {name for name in names if name.startswith("GREASE_PENCIL") or "uv_sculpt" in name}
+        later = {name for name in names if name.startswith("GREASE_PENCIL")}
         names = names - later | hands.EARLIER_STROKES
     assert not {name for name in names if not is_known(name)}
 

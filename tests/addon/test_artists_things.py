@@ -1,0 +1,138 @@
+"""What is the artist's stays as it was, and what was made for the artist is not lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from bl_ext.user_default.patina.addon.export import proof
+from bl_ext.user_default.patina.addon.operators import apply
+from bl_ext.user_default.patina.addon.scene import image, maps, material, picture, result
+from bl_ext.user_default.patina.addon.scene.textures import Texture
+from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, Style, write_job
+
+
+def plain(path: Path, color: tuple[float, ...], size: int = 8) -> Path:
+    """A picture of one colour."""
+    image.write_png(np.broadcast_to(np.float32(color), (size, size, len(color))), path)
+    return path
+
+
+def corner(of: bpy.types.Image) -> list[float]:
+    return [round(value, 2) for value in of.pixels[:3]]
+
+
+def animated(obj: bpy.types.Object) -> bpy.types.Action:
+    """The action that moves the roughness of the material of `obj`."""
+    tree = obj.material_slots[0].material.node_tree
+    rough = tree.nodes["Principled BSDF"].inputs["Roughness"]
+    for frame, value in ((1, 0.1), (50, 0.9)):
+        rough.default_value = value
+        rough.keyframe_insert("default_value", frame=frame)
+    return tree.animation_data.action
+
+
+def keys(tree: bpy.types.NodeTree) -> list[tuple[str, set[str]]]:
+    """The curves of a tree's action, with how their keys are joined."""
+    return [
+        (curve.data_path, {point.interpolation for point in curve.keyframe_points})
+        for curve in maps._curves(tree.animation_data)
+    ]
+
+
+def add_frames(obj: bpy.types.Object) -> bpy.types.NodeTree:
+    images = [bpy.data.images.new(f"frame {number}", 8, 8) for number in range(3)]
+    material.show_image(obj, images[0])
+    worn = obj.material_slots[0].material
+    maps.add_frames(worn, images[1:])
+    return worn.node_tree
+
+
+def test_frames_are_keyed_in_an_action_of_their_own(cube):
+    action = animated(cube)
+    own = cube.material_slots[0].material.node_tree
+    before = keys(own)
+    tree = add_frames(cube)
+    assert own.animation_data.action == action
+    assert keys(own) == before
+    assert tree.animation_data.action != action
+    (rough, curve), (dial, line) = sorted(keys(tree), key=lambda key: "Frame" in key[0])
+    assert (rough, curve) == before[0]
+    assert maps.FRAME in dial
+    assert line == {"LINEAR"}
+
+
+def test_frames_are_keyed_where_the_artists_action_is_linked(cube, tmp_path):
+    action = animated(cube)
+    bpy.data.libraries.write(str(tmp_path / "library.blend"), {action})
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (there, here):
+        here.actions = there.actions
+    linked = here.actions[0]
+    data = cube.material_slots[0].material.node_tree.animation_data
+    data.action = linked
+    if bpy.app.version >= (4, 4):
+        data.action_slot = linked.slots[0]
+    tree = add_frames(cube)
+    assert tree.animation_data.action.library is None
+    assert len(keys(tree)) == 2
+
+
+def test_a_flat_result_is_saved_though_no_editor_shows_it(tmp_path):
+    picture.show(plain(tmp_path / "painted.png", (1, 0, 0)), "Photo Stylized", None)
+    other = bpy.data.images.new("Other", 8, 8)
+    for editor in picture._editors():
+        editor.image = other
+    for _ in range(2):  # the first time, what an editor has shown is still saved
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
+    assert corner(bpy.data.images["Photo Stylized"]) == [1, 0, 0]
+
+
+def test_results_of_like_names_are_unpacked_to_files_of_their_own(tmp_path):
+    colors = {"Cup 1": (1, 0, 0), "Cup_1": (0, 1, 0), "Cup.1": (0, 0, 1), "cup 1": (1, 1, 0)}
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
+    (tmp_path / "textures").mkdir()
+    plain(tmp_path / "textures" / "Cup_1.png", (1, 1, 1))  # the artist's own
+    for name, color in colors.items():
+        result.load_packed(plain(tmp_path / f"{color}.png", color), name).use_fake_user = True
+    bpy.ops.file.unpack_all(method="USE_LOCAL")
+    for name, color in colors.items():
+        unpacked = bpy.data.images[name]
+        assert not unpacked.packed_file
+        unpacked.reload()
+        assert corner(unpacked) == list(color), name
+
+
+def test_the_proof_of_a_result_with_udim_tiles_has_all_tiles(cube, tmp_path):
+    colors = {1001: (0, 0, 0.5), 1002: (0.9, 0, 0)}
+    files = {number: plain(tmp_path / f"{number}.png", color) for number, color in colors.items()}
+    painted = result.load_tiles(files, "Cube Stylized")
+    material.show_image(cube, painted)
+    bpy.ops.patina.soft_proof()
+    node = next(iter(proof.stylized_nodes([cube])))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
+    node = next(iter(proof.stylized_nodes([bpy.data.objects["Cube"]])))
+    assert node.image.name == "Cube Stylized Proof"
+    for number, color in colors.items():
+        with image.tile(node.image, number, tmp_path / "alone.png") as alone:
+            shown = np.array(corner(alone))
+        assert np.abs(shown - color).max() > 0.05  # print has no such colour
+        assert shown.argmax() == np.argmax(color)
+
+
+@pytest.mark.parametrize("left", ["texture.png", "height.png"])
+def test_a_result_of_which_a_file_is_missing_changes_nothing(cube, tmp_path, left):
+    write_job(
+        tmp_path, Job("Cube", mesh="mesh.npz", task="synthesize", styles=(Style("s.png"),), relief=True)
+    )
+    plain(tmp_path / "texture.png", (1, 0, 0))
+    plain(tmp_path / left, (1, 0, 0))
+    own = cube.material_slots[0].material
+    with pytest.raises(PatinaError, match=r"(height|normal)\.png cannot be read"):
+        apply.put_on(cube, [Texture("Cube", (0,))], tmp_path)
+    assert cube.material_slots[0].material == own
+    assert not cube.patina.slots
+    assert not bpy.data.images
