@@ -22,7 +22,7 @@ def smooth_noise(batch: int, height: int, width: int, random: torch.Generator, d
     return recolor(noise / 4).sigmoid()
 
 
-def ground(height: int, width: int, random: torch.Generator) -> Tensor:
+def random_background(height: int, width: int, random: torch.Generator) -> Tensor:
     """(3, H, W): what is behind an object: half the time such noise, else one colour.
 
     Against one colour the silhouette tells what the object is; a dream must hold there too.

@@ -25,8 +25,8 @@ from ..rendering.texels import Texels
 from ..rendering.views import ViewMaker
 from ..result.finish import fill_gutters
 from .flat import Flat
-from .on_surface import SpaceSkin, TextureSkin
-from .relief import ReliefSkin
+from .on_surface import SolidTexture, UVTexture
+from .relief import ReliefTexture
 from .surface import Sight, Surface
 from .transforms import Transform, octave, robust, rolled, shifted, zoomed
 from .view import Canvas
@@ -62,11 +62,11 @@ class FlatCPPN(nn.Module):
 
 
 @dataclass(frozen=True)
-class Painted:
+class CanvasSetup:
     """A canvas, with what to call when the result is wanted."""
 
     canvas: Canvas
-    skin: TextureSkin | SpaceSkin | ReliefSkin | None  # on a mesh
+    texture: UVTexture | SolidTexture | ReliefTexture | None  # on a mesh
     cppn: CPPN | None
 
     @torch.no_grad()
@@ -74,15 +74,15 @@ class Painted:
         """(B, C, H, W) in 0..1, on the CPU: pictures, or textures of `size` whose used texels count."""
         if isinstance(self.canvas, Flat):
             return self.canvas.picture().cpu()
-        if isinstance(self.skin, TextureSkin | ReliefSkin):
-            return self.skin.texture().float().cpu()
-        assert self.skin is not None
+        if isinstance(self.texture, UVTexture | ReliefTexture):
+            return self.texture.current().float().cpu()
+        assert self.texture is not None
         assert texels is not None
-        points = torch.from_numpy(texels.points).to(next(self.skin.network.parameters()).device)
-        texture = torch.zeros(1, self.skin.channels, size * size)
-        texture[0][:, torch.from_numpy(texels.used).flatten()] = self.skin.values(points).T.cpu()
+        points = torch.from_numpy(texels.points).to(next(self.texture.network.parameters()).device)
+        texture = torch.zeros(1, self.texture.channels, size * size)
+        texture[0][:, torch.from_numpy(texels.used).flatten()] = self.texture.values(points).T.cpu()
         # Coarse views read around islands too, where no point of the surface is: what is nearest goes there.
-        return fill_gutters(texture.reshape(self.skin.channels, size, size), texels.used)[None]
+        return fill_gutters(texture.reshape(self.texture.channels, size, size), texels.used)[None]
 
     def seen(self, size: int) -> NDArray[np.bool_]:
         """(size, size): the texels that some view of the surface read, at whatever level it resolved."""
@@ -140,12 +140,12 @@ def transform_of(job: Job) -> Transform:
 
 def flat(
     job: Job, height: int, width: int, start: Tensor | None, content: Tensor | None, device: torch.device
-) -> Painted:
+) -> CanvasSetup:
     """A canvas of flat pictures; `content` (1, 3, H, W) for objectives that compare with it."""
     network = CPPN(2, 4 if job.transparent else 3) if job.parameterization == "cppn" else None
     pictures = FlatCPPN(network, height, width) if network else pictures_of(job, height, width, start)
     before = content.to(device) if content is not None else None
-    return Painted(Flat(pictures.to(device), transform_of(job), before), None, network)
+    return CanvasSetup(Flat(pictures.to(device), transform_of(job), before), None, network)
 
 
 def textures_of(job: Job, mesh: Mesh, texels: Texels, start: Tensor | None) -> nn.Module:
@@ -167,15 +167,15 @@ def surface(
     start: Tensor | None,
     content: Tensor | None,
     device: torch.device,
-) -> Painted:
+) -> CanvasSetup:
     """A canvas on `mesh`; start and content are textures (1, 3, S, S)."""
     size = job.texture_size
     network = CPPN(3, 4 if job.transparent else 3) if job.parameterization == "cppn" else None
-    skin: TextureSkin | SpaceSkin | ReliefSkin
+    texture: UVTexture | SolidTexture | ReliefTexture
     random = np.random.default_rng(job.seed)
     if network:
         spread = float(np.sqrt(np.square(texels.points).mean()))
-        skin = SpaceSkin(network.to(device), 1 / (EXTENT * spread))
+        texture = SolidTexture(network.to(device), 1 / (EXTENT * spread))
     elif job.relief:
         heights = (
             SurfacePyramid(1, 1, texels, mesh.texel / size)
@@ -183,11 +183,11 @@ def surface(
             else _PLAIN[job.parameterization](1, 1, size, size)
         )
         colors = textures_of(job, mesh, texels, start)
-        skin = ReliefSkin(colors.to(device), heights.to(device), mesh, random)
+        texture = ReliefTexture(colors.to(device), heights.to(device), mesh, random)
     else:
-        skin = TextureSkin(textures_of(job, mesh, texels, start).to(device))
-    before = TextureSkin(Pixel(1, 3, size, size, content).to(device)) if content is not None else None
+        texture = UVTexture(textures_of(job, mesh, texels, start).to(device))
+    before = UVTexture(Pixel(1, 3, size, size, content).to(device)) if content is not None else None
     sight = ANYWHERE if of_class(job) else NEAR
-    views = job.views or (sight.views if skin.pictures == 1 else 1)  # frames are pictures enough
+    views = job.views or (sight.views if texture.pictures == 1 else 1)  # frames are pictures enough
     make = ViewMaker(mesh, job.rasterizer, random, job.framing, device)
-    return Painted(Surface(skin, make, replace(sight, views=views), random, before), skin, network)
+    return CanvasSetup(Surface(texture, make, replace(sight, views=views), random, before), texture, network)

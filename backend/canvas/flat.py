@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..pictures.color_space import over
+from .adam import Adam
 from .background import smooth_noise
 from .transforms import Transform
 from .view import View
@@ -21,7 +22,7 @@ class Flat:
     def __init__(self, pictures: nn.Module, transform: Transform, content: Tensor | None = None) -> None:
         """content (B, 3, H, W): what was there before, for objectives that compare."""
         self.pictures, self.transform, self.content = pictures, transform, content
-        self.adam = torch.optim.Adam(pictures.parameters())
+        self._step = Adam(pictures)
 
     def draw(self, progress: float, random: torch.Generator) -> View:
         images = self.pictures()
@@ -44,10 +45,7 @@ class Flat:
         )
 
     def step(self, rate: float) -> None:
-        for group in self.adam.param_groups:
-            group["lr"] = rate
-        self.adam.step()
-        self.adam.zero_grad()
+        self._step(rate)
 
     @torch.no_grad()
     def picture(self) -> Tensor:

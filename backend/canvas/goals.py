@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..networks import Network
-from ..networks.octaves import look
+from ..networks.octaves import features_of
 from ..objectives.alignment import WEIGHT, alignment, interpolation
 from ..objectives.deepdream import deepdream
 from ..objectives.feature_visualization import channel, class_, direction, neuron
@@ -57,7 +57,7 @@ def style_of(job: Job, network: Network, styles: list[tuple[Tensor, float]]) -> 
     """The styles' statistics; a synthesis takes them at several scales."""
     count = job.scales if job.task == "synthesize" else 1
     layers = octaves(network.style_layers, count)
-    return texture(statistics([(look(network, image, layers), weight) for image, weight in styles]))
+    return texture(statistics([(features_of(network, image, layers), weight) for image, weight in styles]))
 
 
 def _frames(job: Job, network: Network, styles: list[tuple[Tensor, float]]) -> Objective:

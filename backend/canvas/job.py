@@ -59,7 +59,9 @@ def run(session: JobSession) -> None:
         session.finish(names[0], frame_distance(networks.load(job.network, session.device), frames))
         return
     session.start(job.network)
-    network = networks.load(job.network, session.device, style_layers=job.layers)
+    # Averages give style finer gradients than maxima (Gatys et al. 2016), on every canvas as on the pyramid;
+    # a dream wants the network as it was trained, and a synthesis with averages kept specks.
+    network = networks.load(job.network, session.device, job.task == "stylize", job.layers)
     content = read_content(job, folder)
     subject = read_subject(job, folder, session.message)
     texels = subject[1] if subject is not None else None
@@ -96,7 +98,7 @@ def run(session: JobSession) -> None:
 
 
 def _follower(
-    session: JobSession, painted: build.Painted, texels: Texels | None, steps: int
+    session: JobSession, painted: build.CanvasSetup, texels: Texels | None, steps: int
 ) -> Callable[[int, float], None]:
     """What is done after each step: progress told, a preview written now and then."""
     job, began = session.job, time.perf_counter()
@@ -172,7 +174,7 @@ def canvas_of(
     start: Tensor | None,
     content: Tensor | None,
     device: torch.device,
-) -> build.Painted:
+) -> build.CanvasSetup:
     """The canvas that the job paints on."""
     if subject is None:
         return build.flat(job, *size_of(job, content), start, content, device)

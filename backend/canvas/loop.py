@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 
 from ..networks import Network, mixed_precision
-from ..networks.octaves import look
-from ..objectives.objective import Activations, Objective, Seen
+from ..networks.octaves import features_of
+from ..objectives.objective import Activations, Features, Objective
 from ..objectives.transparency import transparent
 from .view import Canvas
 
@@ -36,12 +36,12 @@ def imagine(
         progress = step / steps
         view = canvas.draw(progress, random)
         with mixed_precision(device):
-            activations = look(network, view.images, objective.layers, revive=step < REVIVED_STEPS)
+            activations = features_of(network, view.images, objective.layers, revive=step < REVIVED_STEPS)
             content: Activations | None = None
             if view.content is not None:
                 with torch.no_grad():
-                    content = look(network, view.content, objective.layers)
-        loss = objective(Seen(activations, view.mask, content))
+                    content = features_of(network, view.content, objective.layers)
+        loss = objective(Features(activations, view.mask, content))
         if view.opacity is not None and progress >= OPAQUE:
             loss = transparent(loss, *view.opacity)
         total = loss.mean()

@@ -1,6 +1,6 @@
 """Parameterizations on a surface: what a view's pixels read, and what a step moves.
 
-Every skin gives one row of values a pixel, B pictures of C channels side by side: (P, B·C).
+Every texture gives one row of values a pixel, B pictures of C channels side by side: (P, B·C).
 """
 
 from __future__ import annotations
@@ -13,35 +13,23 @@ from torch import Tensor, nn
 from ..parameterizations.cppn import CPPN
 from ..rendering.gbuffer import GBuffer
 from ..rendering.sampling import Levels, Taps, gather, mipmaps, taps
+from .adam import Adam
 
 
-class Skin(Protocol):
+class SurfaceTexture(Protocol):
     """`look` is worth keeping when a view is used again; `sample` is differentiable until the next `step`."""
 
     pictures: int
     channels: int
 
-    def look(self, view: GBuffer) -> Any: ...
+    def prepare(self, view: GBuffer) -> Any: ...
 
-    def sample(self, looked: Any) -> Tensor: ...
+    def sample(self, prepared: Any) -> Tensor: ...
 
     def step(self, rate: float) -> None: ...
 
 
-class Adam:
-    """Steps of Adam on a module's parameters, whose gradients are zero after each."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self.adam = torch.optim.Adam(module.parameters())
-
-    def __call__(self, rate: float) -> None:
-        for group in self.adam.param_groups:
-            group["lr"] = rate
-        self.adam.step()
-        self.adam.zero_grad()
-
-
-class TextureSkin:
+class UVTexture:
     """A square texture, or B of them, from a parameterization of flat pictures; read through mipmaps."""
 
     def __init__(self, textures: nn.Module) -> None:
@@ -53,26 +41,26 @@ class TextureSkin:
 
     _rows: Tensor | None
 
-    def look(self, view: GBuffer) -> Taps:
+    def prepare(self, view: GBuffer) -> Taps:
         return taps(view.uv, view.footprint, self.levels, laplacian=False)
 
-    def sample(self, looked: Taps) -> Tensor:
+    def sample(self, prepared: Taps) -> Tensor:
         if self._rows is None:  # all views of a step share one texture
             self._rows = mipmaps(self.textures().flatten(0, 1), self.levels)
-        return gather(self._rows, looked)
+        return gather(self._rows, prepared)
 
     def step(self, rate: float) -> None:
         self._step(rate)
         self._rows = None
 
     @torch.no_grad()
-    def texture(self) -> Tensor:
+    def current(self) -> Tensor:
         """(B, C, S, S)."""
         found: Tensor = self.textures()
         return found.detach()
 
 
-class SpaceSkin:
+class SolidTexture:
     """A CPPN of the surface point: no seams, no resolution, one picture."""
 
     pictures = 1
@@ -82,11 +70,11 @@ class SpaceSkin:
         self.network, self._step, self.channels = network, Adam(network), network.channels
         self.scale = scale
 
-    def look(self, view: GBuffer) -> Tensor:
+    def prepare(self, view: GBuffer) -> Tensor:
         return view.points * self.scale
 
-    def sample(self, looked: Tensor) -> Tensor:
-        values: Tensor = self.network(looked)
+    def sample(self, prepared: Tensor) -> Tensor:
+        values: Tensor = self.network(prepared)
         return values
 
     def step(self, rate: float) -> None:

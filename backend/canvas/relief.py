@@ -18,7 +18,7 @@ from ..pictures.color_space import to_linear, to_srgb
 from ..rendering.gbuffer import GBuffer
 from ..rendering.mesh import Mesh
 from ..rendering.sampling import Levels, Taps, gather, mipmaps, taps
-from .on_surface import Adam
+from .adam import Adam
 
 DEPTH = 0.06  # of heights from 0 to 1, in units of which the bounding box's diagonal is 2
 DARKEST, BRIGHTEST = 0.2, 2.0  # what relief can do to the light
@@ -26,7 +26,7 @@ TILT = (0.5, 0.9)  # of the light's way that lies in the surface: from steep to 
 
 
 @dataclass(frozen=True)
-class Looked:
+class LitTaps:
     """Where a view's pixels read colour, and height a little before and behind, seen from the light.
 
     slope (P,): what turns the difference of these heights into the slope towards the light.
@@ -38,7 +38,7 @@ class Looked:
     slope: Tensor
 
 
-class ReliefSkin:
+class ReliefTexture:
     """One texture of colour and one of height, seen under a random light in every view: (P, 3)."""
 
     pictures, channels = 1, 3
@@ -53,7 +53,7 @@ class ReliefSkin:
             self.levels = Levels(colors().shape[-1])
         self._rows: Tensor | None = None
 
-    def look(self, view: GBuffer) -> Looked:
+    def prepare(self, view: GBuffer) -> LitTaps:
         light = self.random.normal(size=3)
         light *= self.random.uniform(*TILT) / np.linalg.norm(light)
         faces = view.faces.cpu().numpy()
@@ -72,22 +72,22 @@ class ReliefSkin:
             return taps(uv, view.footprint, self.levels, laplacian=False)
 
         slope = DEPTH * length / (2 * view.footprint).clamp_min(1e-9)
-        return Looked(read(view.uv), read(view.uv + shift), read(view.uv - shift), slope)
+        return LitTaps(read(view.uv), read(view.uv + shift), read(view.uv - shift), slope)
 
-    def sample(self, looked: Looked) -> Tensor:
+    def sample(self, prepared: LitTaps) -> Tensor:
         if self._rows is None:
             maps = torch.cat([module()[0] for module in self.textures])
             self._rows = mipmaps(maps, self.levels)
-        colors = gather(self._rows, looked.color)[:, :3]
-        ahead, behind = (gather(self._rows, where)[:, 3] for where in (looked.ahead, looked.behind))
-        return shade(colors, (ahead - behind) * looked.slope)
+        colors = gather(self._rows, prepared.color)[:, :3]
+        ahead, behind = (gather(self._rows, where)[:, 3] for where in (prepared.ahead, prepared.behind))
+        return shade(colors, (ahead - behind) * prepared.slope)
 
     def step(self, rate: float) -> None:
         self._step(rate)
         self._rows = None
 
     @torch.no_grad()
-    def texture(self) -> Tensor:
+    def current(self) -> Tensor:
         """(1, 4, S, S): colour and height."""
         return torch.cat([module() for module in self.textures], 1).detach()
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from ..pictures.color_space import over
 from ..rendering.gbuffer import GBuffer
 from ..rendering.views import ViewMaker
-from .background import ground
-from .on_surface import Skin
+from .background import random_background
+from .on_surface import SurfaceTexture
 from .view import View
 
 
@@ -33,18 +33,18 @@ class Sight:
 
 
 class Surface:
-    """A canvas on a mesh. A skin of B pictures is seen from one camera at a time, all from the same one."""
+    """A canvas on a mesh. All B pictures of its texture are seen from the same camera."""
 
     def __init__(
         self,
-        skin: Skin,
+        texture: SurfaceTexture,
         make: ViewMaker,
         sight: Sight,
         random: np.random.Generator,
-        content: Skin | None = None,
+        content: SurfaceTexture | None = None,
     ) -> None:
-        """content: the skin before this one."""
-        self.skin, self.make, self.sight, self.content = skin, make, sight, content
+        """content: the texture before this one."""
+        self.texture, self.make, self.sight, self.content = texture, make, sight, content
         self._random, self._bank = random, list[tuple[GBuffer, Any, Any]]()
 
     def _next(self, random: torch.Generator) -> tuple[GBuffer, Any, Any]:
@@ -55,7 +55,9 @@ class Surface:
             view = self.make(math.exp(self._random.uniform(nearest, farthest)), self.sight.size)
             if len(view.pixels) > self.sight.size:  # something to look at
                 break
-        self._bank.append((view, self.skin.look(view), self.content.look(view) if self.content else None))
+        self._bank.append(
+            (view, self.texture.prepare(view), self.content.prepare(view) if self.content else None)
+        )
         return self._bank[-1]
 
     def shown(self) -> list[GBuffer]:
@@ -65,24 +67,24 @@ class Surface:
     def draw(self, progress: float, random: torch.Generator) -> View:
         images, masks, contents, opacities = [], [], [], []
         for _ in range(self.sight.views):
-            view, looked, before = self._next(random)
-            background = ground(self.sight.size, self.sight.size, random).to(view.uv.device)
-            values = self.skin.sample(looked)
-            for picture in torch.split(values, self.skin.channels, 1):
+            view, prepared, before = self._next(random)
+            background = random_background(self.sight.size, self.sight.size, random).to(view.uv.device)
+            values = self.texture.sample(prepared)
+            for picture in torch.split(values, self.texture.channels, 1):
                 images.append(self._show(view, picture, background))
-                opacities.append(picture[:, 3].mean() if self.skin.channels == 4 else values.new_ones(()))
+                opacities.append(picture[:, 3].mean() if self.texture.channels == 4 else values.new_ones(()))
                 masks.append(view.mask.float())
             if self.content is not None:
                 with torch.no_grad():
                     shown = self._show(view, self.content.sample(before), background)
-                contents += [shown] * self.skin.pictures
+                contents += [shown] * self.texture.pictures
         opacity = torch.stack(opacities)
         seen = torch.stack(images)
         return View(
             seen,
             torch.stack(masks),
             torch.stack(contents) if contents else None,
-            (opacity, opacity) if self.skin.channels == 4 else None,
+            (opacity, opacity) if self.texture.channels == 4 else None,
         )
 
     @staticmethod
@@ -94,4 +96,4 @@ class Surface:
         return view.image(values, background)
 
     def step(self, rate: float) -> None:
-        self.skin.step(rate)
+        self.texture.step(rate)

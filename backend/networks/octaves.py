@@ -23,7 +23,9 @@ def reduce(images: Tensor) -> Tensor:
     return F.conv2d(rows, kernel.view(1, 1, 1, 5).expand(channels, 1, 1, 5), stride=(1, 2), groups=channels)
 
 
-def look(network: Network, images: Tensor, layers: Iterable[str], revive: bool = False) -> dict[str, Tensor]:
+def features_of(
+    network: Network, images: Tensor, layers: Iterable[str], revive: bool = False
+) -> dict[str, Tensor]:
     """Activations by name. "relu3_1@2" is relu3_1 of the images reduced twice (Snelgrove's octaves)."""
     by_octave: dict[int, list[str]] = {}
     for name in layers:

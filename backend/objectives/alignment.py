@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..protocol import PatinaError
-from .objective import Objective, Seen
+from .objective import Features, Objective
 
 REACH = 4  # frames
 WEIGHT = 5.0  # for objectives of a few tens, as channels and logits are
@@ -28,7 +28,7 @@ def interpolation(first: Objective, second: Objective, frames: int) -> Objective
             f"{frames} frames are too few to go from one thing to another.", "Use 2 frames or more.", "frames"
         )
 
-    def loss(seen: Seen) -> Tensor:
+    def loss(seen: Features) -> Tensor:
         one, other = first(seen), second(seen)
         t = torch.linspace(0, 1, frames, device=one.device)
         return (1 - t) * one + t * other
@@ -42,7 +42,7 @@ def alignment(layers: Sequence[str]) -> Objective:
     The article leaves out the division, for one network; with it a weight suits them all.
     """
 
-    def loss(seen: Seen) -> Tensor:
+    def loss(seen: Features) -> Tensor:
         total = torch.zeros((), device=seen.activations[layers[0]].device)
         for layer in layers:
             frames = seen.activations[layer].float()

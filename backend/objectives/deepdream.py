@@ -9,14 +9,14 @@ from torch import Tensor
 
 from ..networks import Network
 from .feature_visualization import average
-from .objective import Objective, Seen
+from .objective import Features, Objective
 
 
 def deepdream(network: Network, layer: str) -> Objective:
     """Minus the mean square of the activations of `layer`. Raises PatinaError for an unknown layer."""
     network.layer(layer)
 
-    def loss(seen: Seen) -> Tensor:
+    def loss(seen: Features) -> Tensor:
         return -average(seen.activations[layer].float().square(), seen.mask).mean(1)
 
     return Objective((layer,), loss)

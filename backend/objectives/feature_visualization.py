@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..networks import LOGITS, Layer, Network, classes
 from ..protocol import PatinaError
-from .objective import Objective, Seen
+from .objective import Features, Objective
 from .style import layer_mask
 
 
@@ -29,7 +29,7 @@ def neuron(network: Network, layer: str, index: int) -> Objective:
     place, found = _before_relu(network, layer)
     _check_channel(network, found, index)
 
-    def loss(seen: Seen) -> Tensor:
+    def loss(seen: Features) -> Tensor:
         values = seen.activations[place].float()
         if values.dim() == 4:
             values = values[:, :, values.shape[2] // 2, values.shape[3] // 2]
@@ -49,7 +49,7 @@ def direction(network: Network, layer: str, weights: Mapping[int, float]) -> Obj
         raise PatinaError("The direction is zero.", "Give a channel a weight other than 0.", "direction")
     vector /= vector.norm()
 
-    def loss(seen: Seen) -> Tensor:
+    def loss(seen: Features) -> Tensor:
         mean = average(seen.activations[place], seen.mask)
         return -(mean @ vector.to(mean.device))
 
@@ -66,7 +66,7 @@ def class_(network: Network, name: str) -> Objective:
     network.layer(LOGITS)
     index = classes.index(name)
 
-    def loss(seen: Seen) -> Tensor:
+    def loss(seen: Features) -> Tensor:
         logits = seen.activations[LOGITS].float()
         return -logits[:, index] - logits.log_softmax(1)[:, index]
 

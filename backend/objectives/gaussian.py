@@ -1,4 +1,4 @@
-"""The Wasserstein-2 distance of two looks, each taken for a Gaussian."""
+"""The Wasserstein-2 distance of two sets of features, each taken for a Gaussian."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor
 
 from .style import Loss, MovingAverage, Samples, gram, mixed, summed_product
 
-RANK = 64  # directions in which two looks are compared one by one
+RANK = 64  # directions in which two sets of features are compared one by one
 LIFT = 1e-4  # of the mean variance: what the diagonal is lifted by for its eigenvectors
 LEFT = 1e-4  # of the style's mean square: the least that features are taken to vary in all the rest
 FLAT = 1e-6  # of the style's squared covariance: directions with less vary too little to be carried over
-SCALE = 8.0  # brings the distance, which is small even for looks far apart, to the other losses' size
+SCALE = 8.0  # brings the distance, which is small even for features far apart, to the other losses' size
 
 
 def gaussian_loss(layers: list[Samples]) -> Loss:
@@ -28,16 +28,16 @@ def gaussian_loss(layers: list[Samples]) -> Loss:
     channels would take as long as the network. Most of it is done for all layers at once, filled up with
     zeros to the same number of channels C and directions K.
     """
-    looks = [_look(style) for style in layers]
-    means = _stacked([look.mean for look in looks])  # (L, C)
-    bases = _stacked([look.axes for look in looks])  # (L, C, K)
-    kept = _stacked([look.kept for look in looks], 1.0)  # (L, K)
+    statistics = [_statistics(style) for style in layers]
+    means = _stacked([one.mean for one in statistics])  # (L, C)
+    bases = _stacked([one.axes for one in statistics])  # (L, C, K)
+    kept = _stacked([one.kept for one in statistics], 1.0)  # (L, K)
     size, total, rest, least = (
-        torch.stack([getattr(look, name) for look in looks]) for name in ("size", "total", "rest", "least")
+        torch.stack([getattr(one, name) for one in statistics]) for name in ("size", "total", "rest", "least")
     )
-    spare = torch.tensor([kept.shape[1] - len(look.kept) for look in looks], device=kept.device)
+    spare = torch.tensor([kept.shape[1] - len(one.kept) for one in statistics], device=kept.device)
     none = spare * least.sqrt()  # what directions that only fill up add to the trace of the root
-    axes = [look.axes.to(style[0][0].dtype) for look, style in zip(looks, layers, strict=True)]
+    axes = [one.axes.to(style[0][0].dtype) for one, style in zip(statistics, layers, strict=True)]
     average = MovingAverage()
 
     def compare(found: Tensor, shown: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -126,8 +126,8 @@ def _sums(features: Tensor, weights: Tensor, axes: Tensor) -> _Sums:
 
 
 @dataclass(frozen=True)
-class _Look:
-    """What a layer of the style looks like; all but the first three are ()."""
+class _Statistics:
+    """Statistics of a layer of the style; all but the first three are ()."""
 
     mean: Tensor  # (C,)
     axes: Tensor  # (C, K): along them a product of features is S*^½ S S*^½
@@ -138,7 +138,7 @@ class _Look:
     least: Tensor  # that an eigenvalue counts as
 
 
-def _look(style: Samples) -> _Look:
+def _statistics(style: Samples) -> _Statistics:
     mean = mixed([(features.float().mean((0, 2, 3)), share) for features, share in style])
     covariance = mixed([(gram(features), share) for features, share in style]) - torch.outer(mean, mean)
     values, vectors = _eigen(covariance)
@@ -146,7 +146,7 @@ def _look(style: Samples) -> _Look:
     size = (mean.square().sum() + values.sum()).clamp_min(1e-12)
     kept = values[-RANK:].clamp_min(1e-12 * size)
     least = (FLAT * kept.square().sum()).clamp_min(1e-30)
-    return _Look(
+    return _Statistics(
         mean,
         vectors[:, -RANK:] * kept.sqrt(),
         kept,

@@ -11,7 +11,7 @@ Activations = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Seen:
+class Features:
     """What the network made of a batch of views.
 
     activations: by layer, (B, C, h, w) or (B, C). mask (B, H, W): which pixels of the views show the
@@ -28,9 +28,9 @@ class Objective:
     """loss(seen) → (B,), to be made small. Objectives add up, and scale by a number or by one an image."""
 
     layers: tuple[str, ...]
-    loss: Callable[[Seen], Tensor]
+    loss: Callable[[Features], Tensor]
 
-    def __call__(self, seen: Seen) -> Tensor:
+    def __call__(self, seen: Features) -> Tensor:
         return self.loss(seen)
 
     def __add__(self, other: Objective) -> Objective:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from .objective import Activations, Objective, Seen
+from .objective import Activations, Features, Objective
 from .style import gram, layer_mask, relative_error
 
 
@@ -33,7 +33,7 @@ def statistics(exemplars: Sequence[tuple[Activations, float]]) -> dict[str, Tens
 def texture(targets: Mapping[str, Tensor]) -> Objective:
     """The mean over layers of the relative squared Gram error of each image to `targets`."""
 
-    def loss(seen: Seen) -> Tensor:
+    def loss(seen: Features) -> Tensor:
         losses = []
         for layer, target in targets.items():
             features = seen.activations[layer]
@@ -53,7 +53,7 @@ def texture(targets: Mapping[str, Tensor]) -> Objective:
 def likeness(layer: str) -> Objective:
     """Relative squared error of `layer` to that of what was there before."""
 
-    def loss(seen: Seen) -> Tensor:
+    def loss(seen: Features) -> Tensor:
         assert seen.content is not None, "the canvas has no content"
         found, wanted = seen.activations[layer].float(), seen.content[layer].float()
         error = (found - wanted).square().flatten(1).sum(1)

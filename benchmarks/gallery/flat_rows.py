@@ -16,11 +16,11 @@ from backend.canvas.background import smooth_noise
 from backend.canvas.build import ALPHA_KNEE, CLASS_KNEE, CLASS_RATE, RATES, FlatCPPN
 from backend.canvas.flat import Flat
 from backend.networks import classes
-from backend.networks.octaves import look
+from backend.networks.octaves import features_of
 from backend.objectives import feature_visualization as features
 from backend.objectives.alignment import WEIGHT, alignment, interpolation
 from backend.objectives.deepdream import deepdream
-from backend.objectives.objective import Objective, Seen
+from backend.objectives.objective import Features, Objective
 from backend.objectives.texture import likeness, octaves, statistics, texture
 from backend.parameterizations import cppn
 from backend.parameterizations.alpha import Alpha
@@ -120,7 +120,7 @@ def deep_dream() -> Numbers:
 def style_goal(name: str, styles: list[tuple[Tensor, float]], weight: float) -> Objective:
     """Gram statistics of weighted styles, and the likeness to the canvas's content."""
     layers = network(name).style_layers
-    target = statistics([(look(network(name), image, layers), share) for image, share in styles])
+    target = statistics([(features_of(network(name), image, layers), share) for image, share in styles])
     return texture(target) + likeness(network(name).content_layer) * weight
 
 
@@ -165,7 +165,7 @@ def decorrelation() -> Numbers:
         picture = canvas.picture()
         with torch.no_grad():
             seen, before = (network(name)(images, goal.layers) for images in (picture, content))
-        loss = float(goal(Seen(seen, None, before)))
+        loss = float(goal(Features(seen, None, before)))
         numbers[what] = {"loss": round(loss, 4), "Nyquist share": round(nyquist_share(picture), 6)}
         middle = F.interpolate(picture[:, :, 60:124, 80:144], (192, 192))[0]
         tiles += [(what, picture[0]), ("enlarged", F.pad(middle, (0, picture.shape[3] - 192), value=1.0))]
@@ -214,7 +214,7 @@ def texture_synthesis() -> Numbers:
 def _more_of(exemplar: Tensor, scales: int, size: int) -> Tensor:
     """(1, 3, size, size) from the exemplar's mean colour: what is large in it, the objective put there."""
     vgg = network("vgg16")
-    target = statistics([(look(vgg, exemplar, octaves(vgg.style_layers, scales)), 1.0)])
+    target = statistics([(features_of(vgg, exemplar, octaves(vgg.style_layers, scales)), 1.0)])
     start = exemplar.mean((2, 3), keepdim=True) + 0.01 * torch.randn(1, 3, size, size, generator=generator())
     torch.manual_seed(SEED)
     canvas = Flat(Fourier(1, 3, size, size, start), transforms.rolled)

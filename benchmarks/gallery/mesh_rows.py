@@ -8,9 +8,9 @@ from torch import Tensor
 
 from backend.canvas import transforms
 from backend.canvas.flat import Flat
-from backend.canvas.relief import DEPTH, ReliefSkin
+from backend.canvas.relief import DEPTH, ReliefTexture
 from backend.networks import classes
-from backend.networks.octaves import look
+from backend.networks.octaves import features_of
 from backend.objectives.texture import statistics, texture
 from backend.parameterizations.fourier import Fourier
 from backend.parameterizations.pixel import Pixel
@@ -44,12 +44,12 @@ def mesh_classes() -> Numbers:
     numbers: Numbers = {}
     for name in ("daisy", "monarch"):
         result, measured = on_fox(task="dream", targets=(Target("class", name=name),), network=CLASSIFIER)
-        skin = fixed(result)
-        tiles += [(f"class {name}", portrait(skin)[0]), ("from behind", portrait(skin, BEHIND)[0])]
+        texture = fixed(result)
+        tiles += [(f"class {name}", portrait(texture)[0]), ("from behind", portrait(texture, BEHIND)[0])]
         found: dict[str, object] = {}
         for what, framing in (("close", "surface"), ("whole", "bounding_box")):
             grey = torch.full((3, 224, 224), 0.5)
-            views = torch.cat([shown(skin, view, grey) for view in held_out(12, framing)])
+            views = torch.cat([shown(texture, view, grey) for view in held_out(12, framing)])
             for judge in (CLASSIFIER, SECOND):
                 found[f"{judge}'s top 5, {what} views"] = (
                     f"{sum(top5(judge, views, classes.index(name)))} of 12"
@@ -118,7 +118,7 @@ def mesh_relief() -> Numbers:
 
     def lit(paint: Tensor, seed: int) -> Tensor:
         maps = Pixel(1, 3, SIDE, SIDE, paint), Pixel(1, 1, SIDE, SIDE, heights)
-        return portrait(ReliefSkin(*maps, mesh, np.random.default_rng(seed)))[0]
+        return portrait(ReliefTexture(*maps, mesh, np.random.default_rng(seed)))[0]
 
     tiles = [
         ("colour alone", portrait(fixed(colors))[0]),
@@ -137,7 +137,7 @@ def mesh_style() -> Numbers:
     ours = on_fox(styles=starry, quality="standard")
     other = on_fox(styles=starry, network="squeezenet", parameterization="fourier", strength=0.9, steps=60)
     vgg, style = network("vgg16"), painting("starry_night", 256)
-    target = statistics([(look(vgg, style, vgg.style_layers), 1.0)])
+    target = statistics([(features_of(vgg, style, vgg.style_layers), 1.0)])
     torch.manual_seed(SEED)
     canvas = Flat(Fourier(1, 3, SIDE, SIDE), transforms.shifted)
     paint(canvas, "vgg16", texture(target), 40, 0.08)

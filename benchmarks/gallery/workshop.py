@@ -19,13 +19,13 @@ from backend.canvas.build import CLASS_KNEE, CLASS_RATE, RATES
 from backend.canvas.flat import Flat
 from backend.canvas.job import run as run_on_canvas
 from backend.canvas.loop import imagine
-from backend.canvas.on_surface import Skin, TextureSkin
+from backend.canvas.on_surface import SurfaceTexture, UVTexture
 from backend.canvas.transforms import Transform
 from backend.canvas.view import Canvas
 from backend.cli.job_folder import write_content, write_mesh
 from backend.export.model import read_model
 from backend.networks import LOGITS, Network
-from backend.objectives.objective import Objective, Seen
+from backend.objectives.objective import Features, Objective
 from backend.painting.job import run as run_painting
 from backend.parameterizations.fourier import Fourier
 from backend.parameterizations.pixel import Pixel
@@ -115,15 +115,15 @@ def painting_file(name: str) -> Style:
     return Style(str(ROOT / "addon" / "styles" / f"{name}.jpg"))
 
 
-def fixed(texture: Tensor) -> TextureSkin:
-    """A skin that shows `texture` (1, C, S, S) as it is."""
-    return TextureSkin(Pixel(1, *texture.shape[1:], texture))
+def fixed(texture: Tensor) -> UVTexture:
+    """A texture that shows `texture` (1, C, S, S) as it is."""
+    return UVTexture(Pixel(1, *texture.shape[1:], texture))
 
 
 @torch.no_grad()
 def value(name: str, goal: Objective, images: Tensor) -> float:
     """The objective itself (minus the loss) for `images`, in float32."""
-    return -float(goal(Seen(network(name)(images, goal.layers))).mean())
+    return -float(goal(Features(network(name)(images, goal.layers))).mean())
 
 
 def held_out(count: int, framing: str, size: int = 224) -> list[GBuffer]:
@@ -133,10 +133,10 @@ def held_out(count: int, framing: str, size: int = 224) -> list[GBuffer]:
 
 
 @torch.no_grad()
-def shown(skin: Skin, view: GBuffer, background: Tensor) -> Tensor:
-    """(B, 3, H, W): what `skin` looks like from there."""
+def shown(texture: SurfaceTexture, view: GBuffer, background: Tensor) -> Tensor:
+    """(B, 3, H, W): what `texture` looks like from there."""
     images = []
-    for values in torch.split(skin.sample(skin.look(view)), skin.channels, 1):
+    for values in torch.split(texture.sample(texture.prepare(view)), texture.channels, 1):
         if values.shape[1] == 4:
             behind = background.flatten(1).T[view.pixels]
             values = over(values[:, :3], values[:, 3:], behind)
@@ -144,15 +144,17 @@ def shown(skin: Skin, view: GBuffer, background: Tensor) -> Tensor:
     return torch.stack(images)
 
 
-def portrait(skin: Skin, turn: float = 0.6, size: int = 256) -> Tensor:
+def portrait(texture: SurfaceTexture, turn: float = 0.6, size: int = 256) -> Tensor:
     """(B, 3, size, size): the fox from the side, `turn` radians round, before a light ground, or a board
     where it is half transparent."""
     mesh = fox()[0]
     backward = np.array([np.cos(turn), np.sin(turn), 0.25])
     eye = camera.look_at(np.zeros(3), backward, 1.75, 2 * size)
     view = render(mesh, rasterizer.create("embree", mesh), eye)
-    ground = board(2 * size, 0.55, 0.9) if skin.channels == 4 else torch.full((3, 2 * size, 2 * size), 0.93)
-    large = shown(skin, view, ground)
+    ground = (
+        board(2 * size, 0.55, 0.9) if texture.channels == 4 else torch.full((3, 2 * size, 2 * size), 0.93)
+    )
+    large = shown(texture, view, ground)
     return nn.functional.avg_pool2d(large, 2)
 
 

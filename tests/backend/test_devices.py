@@ -21,8 +21,8 @@ from backend import networks, protocol
 from backend.canvas import build
 from backend.canvas.goals import objective_of
 from backend.machine.parallel import serial_map
-from backend.networks.octaves import look
-from backend.objectives.objective import Seen
+from backend.networks.octaves import features_of
+from backend.objectives.objective import Features
 from backend.painting import optimize
 from backend.painting.pyramid import Pyramid
 from backend.painting.score import _loss
@@ -143,7 +143,7 @@ def test_a_look_at_a_flat_canvas(name):
         if job.styles:
             goal = objective_of(job, network, [(torch.zeros(1, 3, 256, 256, device="cuda"), 1.0)], False)
         view = canvas.draw(0.3, torch.Generator().manual_seed(0))
-        loss = goal(Seen(look(network, view.images, goal.layers), view.mask, None))
+        loss = goal(Features(features_of(network, view.images, goal.layers), view.mask, None))
         assert loss.device.type == "cuda"
 
 
@@ -153,10 +153,10 @@ def test_a_look_at_a_painted_surface(seen, name):
     if name != "relief":
         job = replace(JOBS[name], mesh="mesh.npz", texture_size=64)
     mesh = sphere(2)
-    skin = build.surface(job, mesh, locate(mesh, 64), None, None, CPU).skin
-    places = skin.look(seen[0])
+    texture = build.surface(job, mesh, locate(mesh, 64), None, None, CPU).texture
+    places = texture.prepare(seen[0])
     with card(), torch.no_grad():
-        for part in vars(skin).values():
+        for part in vars(texture).values():
             if isinstance(part, nn.Module):
                 move(part)
-        assert skin.sample(on_card(places)).device.type == "cuda"
+        assert texture.sample(on_card(places)).device.type == "cuda"

@@ -12,11 +12,11 @@ import torch
 
 from backend import networks
 from backend.networks import LOGITS, Network, registry
-from backend.networks.octaves import look
+from backend.networks.octaves import features_of
 from backend.objectives import feature_visualization as features
 from backend.objectives.alignment import alignment, interpolation
 from backend.objectives.deepdream import deepdream
-from backend.objectives.objective import Objective, Seen
+from backend.objectives.objective import Features, Objective
 from backend.objectives.texture import likeness, octaves, statistics, texture
 from backend.parameterizations.fourier import Fourier
 from backend.protocol import PatinaError
@@ -47,7 +47,7 @@ def objectives(network: Network, side: int) -> dict[str, Objective]:
     layer = network.style_layers[-1]
     torch.manual_seed(0)
     layers = octaves(network.style_layers[:2], 2)
-    exemplar = look(network, torch.rand(1, 3, side, side), layers)
+    exemplar = features_of(network, torch.rand(1, 3, side, side), layers)
     made = {
         "channel": features.channel(network, layer, 3),
         "neuron": features.neuron(network, layer, 3),
@@ -68,10 +68,10 @@ def check(name: str) -> None:
     torch.manual_seed(1)
     picture = Fourier(FRAMES, 3, side, side)
     layers = dict.fromkeys(layer for objective in wanted.values() for layer in objective.layers)
-    seen = look(network, picture(), layers, revive=True)
+    seen = features_of(network, picture(), layers, revive=True)
     before = {layer: value.detach() + 1 for layer, value in seen.items()}
     for what, objective in wanted.items():
-        loss = objective(Seen(seen, None, before))
+        loss = objective(Features(seen, None, before))
         assert loss.shape in ((), (FRAMES,)), what
         (gradient,) = torch.autograd.grad(loss.sum(), picture.spectrum, retain_graph=True)
         assert torch.isfinite(gradient).all(), what

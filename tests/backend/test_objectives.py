@@ -11,14 +11,14 @@ import torch.nn.functional as F
 
 from backend import networks
 from backend.canvas import transforms
-from backend.canvas.background import ground, smooth_noise
+from backend.canvas.background import random_background, smooth_noise
 from backend.canvas.flat import Flat
 from backend.canvas.loop import imagine
 from backend.networks import Network
-from backend.networks.octaves import look, reduce
+from backend.networks.octaves import features_of, reduce
 from backend.objectives import alignment, feature_visualization
 from backend.objectives.deepdream import deepdream
-from backend.objectives.objective import Objective, Seen
+from backend.objectives.objective import Features, Objective
 from backend.objectives.texture import likeness, octaves, statistics, texture
 from backend.objectives.transparency import transparent
 from backend.parameterizations.alpha import Alpha
@@ -33,7 +33,7 @@ def load(name: str) -> Network:
 
 
 def value(objective: Objective, **activations: torch.Tensor) -> torch.Tensor:
-    return objective(Seen(activations))
+    return objective(Features(activations))
 
 
 def test_channel_neuron_and_direction_read_what_they_say():
@@ -63,7 +63,7 @@ def test_only_what_the_mask_shows_counts():
     objective = feature_visualization.channel(load("vgg16"), "conv1_1", 0)
     a, mask = torch.randn(1, 64, 8, 8), torch.zeros(1, 8, 8)
     mask[0, :4] = 1
-    found = objective(Seen({"conv1_1": a}, mask))
+    found = objective(Features({"conv1_1": a}, mask))
     assert torch.allclose(found, -a[:, 0, :4].mean((1, 2)), atol=1e-6)
 
 
@@ -132,7 +132,7 @@ def test_weighted_exemplars_make_a_weighted_gram():
 
 def test_likeness_is_relative_to_what_was_there():
     a, b = torch.randn(2, 4, 5, 5), torch.randn(2, 4, 5, 5)
-    found = likeness("x")(Seen({"x": a}, None, {"x": b}))
+    found = likeness("x")(Features({"x": a}, None, {"x": b}))
     assert found[1].item() == pytest.approx(((a[1] - b[1]).norm() / b[1].norm()).item() ** 2, rel=1e-4)
 
 
@@ -147,7 +147,7 @@ def test_a_pyramid_of_scales_is_snelgroves():
     network = load("alexnet")
     assert octaves(("relu1", "relu2"), 2) == ("relu1", "relu2", "relu1@1", "relu2@1")
     images = torch.rand(1, 3, 96, 96)
-    found = look(network, images, ("relu1", "relu2@1"))
+    found = features_of(network, images, ("relu1", "relu2@1"))
     assert torch.allclose(found["relu2@1"], network(reduce(images), ["relu2"])["relu2"])
 
 
@@ -176,7 +176,7 @@ def test_backgrounds_change_and_are_smooth():
 
 def test_half_of_the_grounds_are_of_one_colour():
     random = torch.Generator().manual_seed(0)
-    flat = [bool((g := ground(24, 32, random)).flatten(1).std(1).max() < 1e-6) for _ in range(100)]
+    flat = [bool((g := random_background(24, 32, random)).flatten(1).std(1).max() < 1e-6) for _ in range(100)]
     assert g.shape == (3, 24, 32)
     assert 30 < sum(flat) < 70
 

@@ -11,7 +11,9 @@ import torch
 from meshes import quad
 from PIL import Image
 from test_stylize_job import JOB, folder_of
+from torch import nn
 
+from backend import networks
 from backend.canvas import job as canvas_job
 from backend.painting import job as painting_job
 from backend.pictures import images
@@ -60,6 +62,22 @@ def test_a_style_is_decoded_once(road, tmp_path, monkeypatch):
     monkeypatch.setattr(images, "opened", counted)
     run(road, folder)
     assert opened["style.png"] == 1
+
+
+@pytest.mark.parametrize("road", ROADS)
+def test_the_same_task_looks_through_the_same_network(road, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "VIEWS", 2)
+    load, loaded = networks.load, []
+
+    def noted(*arguments, **options):
+        loaded.append(load(*arguments, **options))
+        return loaded[-1]
+
+    monkeypatch.setattr(networks, "load", noted)
+    run(road, folder_of(tmp_path / "job", mesh=quad()))
+    kinds = {type(part) for part in loaded[0].modules()}
+    assert nn.AvgPool2d in kinds
+    assert nn.MaxPool2d not in kinds
 
 
 @pytest.mark.parametrize("road", ROADS)

@@ -1,4 +1,4 @@
-"""Canvases on a mesh: skins, relief, and jobs from file to file."""
+"""Canvases on a mesh: textures, relief, and jobs from file to file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from PIL import Image
 
 from backend.canvas import build
 from backend.canvas import job as canvas_job
-from backend.canvas.on_surface import SpaceSkin, TextureSkin
-from backend.canvas.relief import DEPTH, ReliefSkin, normal_map, shade
+from backend.canvas.on_surface import SolidTexture, UVTexture
+from backend.canvas.relief import DEPTH, ReliefTexture, normal_map, shade
 from backend.canvas.surface import Sight, Surface
 from backend.parameterizations.alpha import Alpha
 from backend.parameterizations.cppn import CPPN, EXTENT
@@ -42,9 +42,9 @@ def ramp(size: int) -> torch.Tensor:
 def test_a_texture_skin_shows_its_textures_side_by_side():
     mesh = quad()
     textures = torch.cat([ramp(64).expand(1, 3, -1, -1), 1 - ramp(64).expand(1, 3, -1, -1)])
-    skin = TextureSkin(Pixel(2, 3, 64, 64, textures))
+    texture = UVTexture(Pixel(2, 3, 64, 64, textures))
     view = from_above(mesh)
-    values = skin.sample(skin.look(view))
+    values = texture.sample(texture.prepare(view))
     assert values.shape == (len(view.pixels), 6)
     expected = 0.2 + 0.6 * view.uv[:, :1]
     inside = ((view.uv > 0.1) & (view.uv < 0.9)).all(1)
@@ -57,11 +57,11 @@ def test_a_space_skin_is_a_function_of_the_point_alone():
     network = CPPN(3)
     with torch.no_grad():
         network.output.weight.normal_(0, 0.3)
-    skin, view = SpaceSkin(network), from_above(quad())
+    texture, view = SolidTexture(network), from_above(quad())
     with torch.no_grad():
-        assert torch.equal(skin.sample(skin.look(view)), network(view.points))
-        twice = SpaceSkin(network, 2.0)
-        assert torch.equal(twice.sample(twice.look(view)), network(2 * view.points))
+        assert torch.equal(texture.sample(texture.prepare(view)), network(view.points))
+        twice = SolidTexture(network, 2.0)
+        assert torch.equal(twice.sample(twice.prepare(view)), network(2 * view.points))
         assert torch.equal(twice.values(view.points), network(2 * view.points))
 
 
@@ -73,28 +73,29 @@ def test_a_baked_cppn_goes_on_around_islands():
     painted = build.surface(job, mesh, texels, None, None, torch.device("cpu"))
     assert not texels.used.all()
     assert torch.allclose(painted.pictures(texels, 64), torch.tensor(0.5))  # what an untrained one gives
-    spread = (texels.points * painted.skin.scale * EXTENT).std()
+    spread = (texels.points * painted.texture.scale * EXTENT).std()
     assert spread == pytest.approx(1, abs=0.1)
 
 
 def test_a_step_reaches_every_parameter_of_what_is_seen():
     random = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
-    for skin in (
-        TextureSkin(Pixel(1, 3, 16, 16)),
-        TextureSkin(Alpha(Pixel(1, 3, 16, 16), Pixel(1, 1, 16, 16))),
-        SpaceSkin(CPPN(3)),
+    for texture in (
+        UVTexture(Pixel(1, 3, 16, 16)),
+        UVTexture(Alpha(Pixel(1, 3, 16, 16), Pixel(1, 1, 16, 16))),
+        SolidTexture(CPPN(3)),
     ):
         make = ViewMaker(quad(), "embree", np.random.default_rng(0))
-        canvas = Surface(skin, make, Sight(48, 2, (0.5, 1.2), 64), np.random.default_rng(1))
+        canvas = Surface(texture, make, Sight(48, 2, (0.5, 1.2), 64), np.random.default_rng(1))
         view = canvas.draw(0.0, random)
         assert view.images.shape == (2, 3, 48, 48)
         assert view.mask.shape == (2, 48, 48)
-        assert (view.opacity is not None) == (skin.channels == 4)
-        before = [p.clone() for p in getattr(skin, "textures", getattr(skin, "network", None)).parameters()]
+        assert (view.opacity is not None) == (texture.channels == 4)
+        module = getattr(texture, "textures", getattr(texture, "network", None))
+        before = [p.clone() for p in module.parameters()]
         (view.images * torch.randn(view.images.shape)).sum().backward()
         canvas.step(0.1)
-        after = getattr(skin, "textures", getattr(skin, "network", None)).parameters()
+        after = module.parameters()
         assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
@@ -108,7 +109,7 @@ def test_views_span_every_factor_of_the_range_alike():
             return super().__call__(window, size, aim)
 
     canvas = Surface(
-        TextureSkin(Pixel(1, 3, 16, 16)),
+        UVTexture(Pixel(1, 3, 16, 16)),
         Maker(quad(), "embree", np.random.default_rng(0)),
         Sight(16, 4, (0.5, 2.0), 200),
         np.random.default_rng(1),
@@ -150,11 +151,11 @@ def test_relief_is_lit_by_its_slope():
     """A plane that rises evenly along x is brighter by its slope times the light's way along x."""
     mesh = quad()
     random = np.random.default_rng(5)
-    skin = ReliefSkin(
+    texture = ReliefTexture(
         Pixel(1, 3, 64, 64, torch.full((1, 3, 64, 64), 0.5)), Pixel(1, 1, 64, 64, ramp(64)), mesh, random
     )
     view = from_above(mesh)
-    looked = skin.look(view)
+    prepared = texture.prepare(view)
     twin = np.random.default_rng(5)
     light = twin.normal(size=3)
     tilt = twin.uniform(0.5, 0.9)
@@ -163,11 +164,11 @@ def test_relief_is_lit_by_its_slope():
     rise = DEPTH * 0.6 / side * way[0]
     expected = shade(torch.full((1, 3), 0.5), torch.tensor([rise], dtype=torch.float32))[0, 0].item()
     inside = ((view.uv > 0.15) & (view.uv < 0.85)).all(1)
-    values = skin.sample(looked)[inside]
+    values = texture.sample(prepared)[inside]
     assert values.mean().item() == pytest.approx(expected, abs=1e-4)
     assert values.std() < 1e-3
     values.sum().backward()
-    assert skin.textures[1].raw.grad.abs().max() > 0
+    assert texture.textures[1].raw.grad.abs().max() > 0
 
 
 def test_flat_relief_changes_nothing_and_normals_lean_away_from_the_rise():
