@@ -8,11 +8,13 @@ from bpy.props import (
     CollectionProperty,
     EnumProperty,
     FloatProperty,
+    FloatVectorProperty,
     IntProperty,
     PointerProperty,
     StringProperty,
 )
 
+from ..backend.protocol import COLORS
 from . import catalogue, styles
 from .ui import thumbnails
 
@@ -49,6 +51,10 @@ KINDS = (
         "What one channel of a layer answers to: early layers know edges, late ones things",
     ),
     ("neuron", "Neuron", "As a channel, but of its middle unit alone: one motif instead of a pattern"),
+)
+PALETTE = (
+    "Whose palette the result has: 0 the painting's, 1 that which the object has now; "
+    "in between something of both"
 )
 NETWORK_NAMES = {
     "vgg16": "VGG-16",
@@ -120,6 +126,15 @@ def _find_layers(self: bpy.types.PropertyGroup, context: bpy.types.Context, text
     return catalogue.search_layers(network_for_style(context.scene.patina), text)
 
 
+def _palette_word(self: bpy.types.PropertyGroup) -> str:
+    return str(self.palette)
+
+
+def _set_palette(self: bpy.types.PropertyGroup, word: str) -> None:
+    """Presets and results of earlier versions say it in a word."""
+    self.palette = COLORS.get(word, self.palette)
+
+
 class StyleChoice:
     """A painting, or an image of the artist's own."""
 
@@ -141,6 +156,19 @@ class StyleChoice:
         min=0.01,
         soft_max=4.0,
         max=100.0,
+    )
+
+    use_crop: BoolProperty(
+        name="Only a Part",
+        description="Take a rectangle of the picture for the style: the sky, say, without the village below",
+    )
+    crop: FloatVectorProperty(
+        name="Part",
+        description="The rectangle's left and upper edge, its width and height, as shares of the picture",
+        size=4,
+        default=(0.0, 0.0, 1.0, 1.0),
+        min=0.0,
+        max=1.0,
     )
 
 
@@ -201,17 +229,34 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
         max=1.0,
         subtype="FACTOR",
     )
-    colors: EnumProperty(
+    palette: FloatProperty(
         name="Colors",
-        description="Whose palette the result has",
-        items=(
-            ("style", "Painting's", "Brush strokes and colours of the painting"),
-            (
-                "object",
-                "Object's Own",
-                "Brush strokes of the painting in the colours the object has now",
-            ),
-        ),
+        description=PALETTE,
+        default=0.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+    colors: StringProperty(
+        name="Colors",
+        description=PALETTE,
+        get=_palette_word,
+        set=_set_palette,
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
+    use_follow_shape: BoolProperty(
+        name="Set Follow Shape",
+        description="Set it yourself. Off: all the way where the object has no texture, and where it has one "
+        "not at all",
+    )
+    follow_shape: FloatProperty(
+        name="Follow Shape",
+        description="How far the form sets light and dark, by its hollows and a soft light from above: eyes "
+        "and mouths are drawn that no texture shows",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
     )
     style_size: FloatProperty(
         name="Stroke Size",

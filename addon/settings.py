@@ -23,7 +23,7 @@ def dump(group: bpy.types.PropertyGroup) -> dict[str, Any]:
         elif prop.type == "POINTER":
             if isinstance(value, bpy.types.PropertyGroup):
                 record[name] = dump(value)
-        elif prop.is_readonly:
+        elif prop.is_readonly or prop.is_hidden:
             continue
         elif prop.type == "ENUM" and prop.is_enum_flag:
             record[name] = sorted(value)

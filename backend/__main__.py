@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import run
-from .protocol import COLORS, FAILED, FINISHED, FRAMINGS, QUALITIES, TEXTURE_SIZES, PatinaError
+from .protocol import FAILED, FINISHED, FRAMINGS, QUALITIES, TEXTURE_SIZES, PatinaError
 from .run import do_job
 
 
@@ -56,6 +56,7 @@ def _tell(error: PatinaError) -> int:
 
 
 def _stylize_arguments(parser: argparse.ArgumentParser) -> None:
+    from .cli.options import add_crop, colors
     from .cli.verbs import add_common
 
     parser.add_argument(
@@ -68,6 +69,7 @@ def _stylize_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="IMAGE[:WEIGHT]",
         help="the picture whose style to take; again for a mixture",
     )
+    add_crop(parser, "of the --style before it", after="style")
     parser.add_argument(
         "--content", type=Path, help="the texture to keep the landmarks of (default: the mesh's own)"
     )
@@ -76,7 +78,19 @@ def _stylize_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strength", type=float, default=0.5, help="0 keeps the content, 1 gives all to the style"
     )
-    parser.add_argument("--colors", default="style", choices=COLORS, help="whose palette the result has")
+    parser.add_argument(
+        "--colors",
+        type=colors,
+        default=0.0,
+        metavar="style|object|0..1",
+        help="whose palette the result has: the picture's, the object's own, or something between them",
+    )
+    parser.add_argument(
+        "--follow-shape",
+        type=float,
+        metavar="0..1",
+        help="how far a mesh's form steers light and dark (default: 1 without a texture, 0 with one)",
+    )
     parser.add_argument("--style-size", type=float, help="scene units that the picture's shorter side spans")
     parser.add_argument(
         "--framing",

@@ -61,7 +61,7 @@ REPORT_FILE = "report.json"
 FINISHED, FAILED, USAGE, CANCELLED = 0, 1, 2, 3
 
 QUALITIES = ("draft", "standard", "final")
-COLORS = ("style", "object")
+COLORS = {"style": 0.0, "object": 1.0}  # words for the ends, as older files have them
 STYLE_LOSSES = ("gaussian", "gram", "sliced", "nearest")  # see backend/objectives/style_losses.py
 FRAMINGS = ("surface", "bounding_box")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -90,10 +90,15 @@ class PatinaError(Exception):
 
 @dataclass(frozen=True)
 class Style:
-    """One style image and its share among several (any positive weights; they are normalised)."""
+    """One style image and its share among several (any positive weights; they are normalised).
+
+    crop: the part of it that counts, as x, y, width and height in fractions of the image, from its top
+    left; None: all of it.
+    """
 
     image: str
     weight: float = 1.0
+    crop: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,8 @@ class Job:
     texture_size: int = 1024  # texels along a side
     quality: str = "standard"
     strength: float = 0.5  # 0 keeps the content, 1 gives all to the style
-    colors: str = "style"  # whose palette the result has
+    colors: float = 0.0  # whose palette the result has: 0 the style's, 1 the object's own
+    follow_shape: float | None = None  # stylize on a mesh: how far its form sets the tones; None: as suits
     style_loss: str = "gaussian"  # stylize on a mesh: what is compared of the network's features
     style_size: float | None = None  # scene units that the style's shorter side spans; None: by texel density
     seed: int = 0
@@ -198,14 +204,16 @@ def _check(job: Job) -> None:
         if not isinstance(getattr(job, name), str | None):
             refuse(name, "must be a path or null")
     one_of("quality", QUALITIES)
-    one_of("colors", COLORS)
     one_of("style_loss", STYLE_LOSSES)
     one_of("framing", FRAMINGS)
     one_of("device", DEVICES)
     one_of("rasterizer", RASTERIZERS)
     one_of("texture_size", TEXTURE_SIZES)
-    if not _is_number(job.strength) or not 0 <= job.strength <= 1:
-        refuse("strength", f"is {job.strength!r}", "Use a number from 0 to 1.")
+    for name in ("strength", "colors"):
+        if not _is_share(getattr(job, name)):
+            refuse(name, f"is {getattr(job, name)!r}", "Use a number from 0 to 1.")
+    if job.follow_shape is not None and not _is_share(job.follow_shape):
+        refuse("follow_shape", f"is {job.follow_shape!r}", "Use a number from 0 to 1, or null.")
     if job.style_size is not None and (not _is_number(job.style_size) or job.style_size <= 0):
         refuse("style_size", f"is {job.style_size!r}", "Use a positive number of scene units, or null.")
     if not _is_whole(job.seed) or not 0 <= job.seed < 2**32:
@@ -221,6 +229,12 @@ def _check(job: Job) -> None:
             refuse("styles", "has an entry without an image", "Name an image file.")
         if not _is_number(style.weight) or style.weight <= 0:
             refuse("styles", f"gives {style.image} the weight {style.weight!r}", "Use a positive number.")
+        if style.crop is not None and not _is_part(style.crop):
+            refuse(
+                "styles",
+                f"gives {style.image} the crop {style.crop!r}",
+                "Use x, y, width and height within it, in its fractions: 0 0 1 0.5 is the upper half.",
+            )
     _check_task(job, refuse, one_of)
     _check_tiles(job, refuse, one_of)
 
@@ -265,6 +279,8 @@ def _check_task(
         refuse("relief", "is for the style or the texture of a mesh", "Leave it off, or name a mesh.")
     if job.relief and job.parameterization == "cppn":
         refuse("parameterization", "is cppn, which has no height", "Use pyramid, fourier or pixel.")
+    if job.follow_shape is not None and (flat or task != "stylize"):
+        refuse("follow_shape", "is for the style of a mesh", "Leave it out.")
     if job.resume and (flat or task != "stylize" or job.parameterization != "pyramid" or job.relief):
         refuse("resume", "is for the style of a mesh on a pyramid, without relief", "Start anew.")
     if job.tileable and (task != "synthesize" or not flat):
@@ -345,6 +361,18 @@ def _is_number(x: object) -> bool:
     return isinstance(x, int | float) and not isinstance(x, bool) and abs(x) < LARGEST
 
 
+def _is_share(x: Any) -> bool:
+    return _is_number(x) and bool(0 <= x <= 1)
+
+
+def _is_part(crop: object) -> bool:
+    """Whether it is x, y, width and height of something within a unit square."""
+    if not isinstance(crop, tuple) or len(crop) != 4 or not all(map(_is_share, crop)):
+        return False
+    x, y, width, height = crop
+    return bool(width > 0 and height > 0 and max(x + width, y + height) <= 1 + 1e-6)
+
+
 def _is_whole(x: object) -> bool:
     return isinstance(x, int) and not isinstance(x, bool)
 
@@ -373,8 +401,8 @@ def read_job(folder: Path) -> Job:
     if unknown:
         raise PatinaError(f"job.json: unknown field {unknown[0]}.", "Remove it.", unknown[0])
     try:
-        styles = tuple(Style(**style) for style in raw.pop("styles", ()))
-    except TypeError as error:
+        styles = tuple(_style(record) for record in raw.pop("styles", ()))
+    except (TypeError, AttributeError) as error:
         raise PatinaError(
             f"job.json: styles is malformed ({error}).", 'Write it as [{"image": …, "weight": …}].', "styles"
         ) from None
@@ -398,7 +426,14 @@ def read_job(folder: Path) -> Job:
         if not isinstance(value, list | tuple):
             raise PatinaError(f"job.json: {name} is {value!r}.", "Write it as a list of texts.", name)
         raw[name] = tuple(value)
+    if isinstance(raw.get("colors"), str):
+        raw["colors"] = COLORS.get(raw["colors"], raw["colors"])
     return Job(styles=styles, targets=targets, tiles=tiles, **raw)
+
+
+def _style(record: dict[str, Any]) -> Style:
+    crop = record.get("crop")
+    return Style(**(record | {"crop": tuple(crop) if isinstance(crop, list) else crop}))
 
 
 @dataclass(frozen=True)

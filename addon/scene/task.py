@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,25 +35,45 @@ def is_deepdream(settings: properties.PatinaSettings, mode: str, picture: bool =
     return mode == "dream" and settings.present
 
 
-def style_files(settings: properties.PatinaSettings, mode: str) -> list[tuple[Path, float]]:
-    """The pictures that the job needs, with their weights. Raises PatinaError for one that is missing."""
+def style_files(settings: properties.PatinaSettings, mode: str) -> list[Style]:
+    """The pictures that the job needs, by their paths. Raises PatinaError for one that is missing."""
     if not uses_styles(settings, mode):
         return []
-    if mode == "animate":
-        return [(style_path(settings), 1.0), (style_path(settings.style_to), 1.0)]
-    if not settings.mixed:
-        return [(style_path(settings), 1.0)]
-    return [(style_path(choice), round(choice.weight, 4)) for choice in (settings, *settings.mixed)]
+    others = [settings.style_to] if mode == "animate" else settings.mixed
+    choices = [settings, *others]
+    weighted = mode != "animate" and len(choices) > 1
+    return [
+        Style(str(style_path(choice)), round(choice.weight, 4) if weighted else 1.0, crop_of(choice))
+        for choice in choices
+    ]
 
 
-def copy_styles(files: list[tuple[Path, float]], folder: Path) -> tuple[Style, ...]:
+def crop_of(choice: properties.StyleChoice) -> tuple[float, float, float, float] | None:
+    """The part of the picture that counts, cut off where it would leave the picture; None: all of it.
+
+    Raises PatinaError where nothing is left of it.
+    """
+    if not choice.use_crop:
+        return None
+    x, y, width, height = (round(share, 5) for share in choice.crop)
+    width, height = round(min(width, 1 - x), 5), round(min(height, 1 - y), 5)
+    if width <= 0 or height <= 0:
+        raise PatinaError(
+            "The chosen part of the style has no width or no height.",
+            "Draw it anew, or switch Only a Part off.",
+            "style",
+        )
+    return x, y, width, height
+
+
+def copy_styles(files: list[Style], folder: Path) -> tuple[Style, ...]:
     """Copy the pictures into the job's folder and give their entries. Raises OSError."""
     copied = []
-    for number, (path, weight) in enumerate(files):
-        name = f"style_{number}" if number else "style"
-        copied.append(
-            Style(Path(shutil.copyfile(path, folder / f"{name}{path.suffix.lower()}")).name, weight)
-        )
+    for number, style in enumerate(files):
+        path = Path(style.image)
+        name = f"style_{number}{path.suffix.lower()}" if number else f"style{path.suffix.lower()}"
+        shutil.copyfile(path, folder / name)
+        copied.append(replace(style, image=name))
         if path.parent != styles.FOLDER:
             recent.remember(path)
     return tuple(copied)
@@ -161,8 +182,9 @@ def fields(settings: properties.PatinaSettings, mode: str, picture: bool = False
     else:
         found |= {"texture_size": int(settings.texture_size), "views": settings.views or None}
     if mode == "style":
-        found |= {"strength": round(settings.strength, 4), "colors": settings.colors}
+        found |= {"strength": round(settings.strength, 4), "colors": round(settings.palette, 4)}
     if mode == "style" and not picture:
+        found["follow_shape"] = round(settings.follow_shape, 4) if settings.use_follow_shape else None
         found |= {"style_size": round(settings.style_size, 6) or None, "style_loss": settings.style_loss}
     if mode in ("style", "texture") and not picture:
         found["relief"] = settings.relief

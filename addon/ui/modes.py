@@ -40,8 +40,13 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
     column = layout.column()
     if mode == "style":
         column.prop(settings, "strength", slider=True)
-        column.prop(settings, "colors")
+        column.prop(settings, "palette", slider=True)
         if not picture:
+            row = column.row(heading="Follow Shape")
+            row.prop(settings, "use_follow_shape", text="")
+            row = row.row()
+            row.active = settings.use_follow_shape
+            row.prop(settings, "follow_shape", text="", slider=True)
             column.prop(settings, "style_size")
     if mode in ("style", "texture") and not picture:
         column.prop(settings, "relief")

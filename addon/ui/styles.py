@@ -8,6 +8,8 @@ import bpy
 
 from .. import styles
 
+CROP = ("X", "Y", "Width", "Height")
+
 
 class PATINA_UL_styles(bpy.types.UIList):
     """The styles that are mixed in, with their weights."""
@@ -45,6 +47,19 @@ def draw_choice(layout: Any, choice: Any, end: bool = False) -> None:
         row = column.row()
         row.active = False
         row.label(text=who, translate=False)
+    draw_crop(layout, choice)
+
+
+def draw_crop(layout: Any, choice: Any) -> None:
+    """The part of the picture that counts: drawn on it, or in numbers."""
+    row = layout.row()
+    row.use_property_split = False
+    row.prop(choice, "use_crop")
+    row.operator("patina.crop", text="", icon="SELECT_SET").choice = choice.path_from_id()
+    if choice.use_crop:
+        column = layout.column(align=True)
+        for index, name in enumerate(CROP):
+            column.prop(choice, "crop", index=index, text=name)
 
 
 def draw_mixture(layout: Any, settings: Any) -> None:
@@ -64,6 +79,7 @@ def draw_mixture(layout: Any, settings: Any) -> None:
             row = layout.row()
             row.use_property_split = False
             row.prop(active, "style_file", text="")
+        draw_crop(layout, active)
 
 
 classes = (PATINA_UL_styles,)

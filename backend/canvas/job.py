@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from .. import networks
+from ..painting.form import kept_of
 from ..parameterizations import cppn
 from ..pictures.images import read_image, resize, save, to_pillow
 from ..pictures.palette import moments, recolor, transport
@@ -66,11 +67,14 @@ def run(session: JobSession) -> None:
     subject = read_subject(job, folder, session.message)
     texels = subject[1] if subject is not None else None
     whole = read_styles(job, folder) if job.styles else None
-    start = start_of(job, whole, content)
-    painted = canvas_of(job, subject, start, content, session.device)
+    kept = content
+    if subject is not None and job.task == "stylize":
+        kept = with_form(content, *subject, job.follow_shape)
+    start = start_of(whole, kept, job.colors if content is not None else 0.0, job)
+    painted = canvas_of(job, subject, start, kept, session.device)
     styles = whole and styles_of(job, whole, content, texels)
     pairs = [(image[None].to(session.device), share) for image, share in styles] if styles else []
-    goal = objective_of(job, network, pairs, content is not None and job.task == "stylize")
+    goal = objective_of(job, network, pairs, kept is not None and job.task == "stylize")
     steps = job.steps or default_steps(job)
     follow = _follower(session, painted, texels, steps)
     random = torch.Generator().manual_seed(job.seed)
@@ -143,29 +147,36 @@ def size_of(job: Job, content: Tensor | None) -> tuple[int, int]:
 
 
 def styles_of(job: Job, styles: Styles, content: Tensor | None, texels: Texels | None) -> Styles:
-    """The styles as large as views show them, in the content's colours if the job keeps these."""
+    """The styles as large as views show them, their colours moved to the content's as far as the job says."""
     styles = styles.within(build.NEAR.size if job.mesh else min(size_of(job, content)))
-    if job.colors != "object" or content is None or job.task != "stylize":
+    if job.colors == 0 or content is None or job.task != "stylize":
         return styles
     colors = content[0].flatten(1) if texels is None else content[0][:, torch.from_numpy(texels.used)]
-    return styles.recolored(colors.T)
+    return styles.recolored(colors.T, job.colors)
 
 
-def start_of(job: Job, styles: Styles | None, content: Tensor | None) -> Tensor | None:
+def with_form(content: Tensor | None, mesh: Mesh, texels: Texels, follow: float | None) -> Tensor | None:
+    """(1, 3, S, S): what is to be kept of the mesh and its `content`, or None (see `kept_of`)."""
+    own = None if content is None else content[0]
+    base = torch.zeros(3, *texels.used.shape) if own is None else own
+    kept = kept_of([own], base, mesh, texels, follow)
+    return None if kept is None else kept[None]
+
+
+def start_of(styles: Styles | None, content: Tensor | None, own: float, job: Job) -> Tensor | None:
     """What the canvas begins as, (1, 3, H, W); or None.
 
-    The content, or clouds, in the styles' colours; on a mesh without content their mean colour, for clouds
-    would be cut at its seams.
+    The content, or clouds, in the styles' colours, but for the share `own` of the way there; on a mesh
+    without content their mean colour, for clouds would be cut at its seams.
     """
-    keeps = job.colors == "object" and content is not None
-    if styles is None or job.task == "interpolate" or keeps:
+    if styles is None or job.task == "interpolate" or own == 1:
         return content
     exemplars = styles.within(256)
     if content is None and job.mesh is not None:
         return exemplars.mean_color.view(1, 3, 1, 1).expand(1, 3, *size_of(job, None))
     if content is None:
         content = smooth_noise(1, *size_of(job, None), torch.Generator().manual_seed(job.seed))
-    return in_colors_of(content, exemplars)
+    return in_colors_of(content, exemplars).lerp(content, own)
 
 
 def canvas_of(

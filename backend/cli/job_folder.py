@@ -15,11 +15,13 @@ import numpy as np
 from ..export import game, model
 from ..export.files import write_file
 from ..pictures.images import cannot_write, read_image, save
+from ..pictures.styles import read_style
 from ..protocol import CANCELLED, FINISHED, TEXTURE_FILE, Event, Job, PatinaError, Style, write_job
 from ..reading import read_bytes
 from ..rendering.mesh import build_mesh
 from ..terminal import ProgressBar
 from ..writing import write_bytes
+from .options import styles_of, weighted_path
 
 DoJob = Callable[[Path, Callable[[Event], None], Callable[[], bool]], int]
 MODEL_FILE = "model.glb"
@@ -38,16 +40,14 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
             "Unwrap it (Blender: UV > Smart UV Project) and export it with its UVs.",
             "mesh",
         )
-    styles = [weighted_path(text) for text in options.style]
-    for path, _ in styles:
-        read_image(path, "style image", "styles")
+    styles = styles_of([weighted_path(text) for text in options.style], options.crops)
     if options.content:
         read_image(options.content, "content texture", "content")
     build_mesh(surface.vertices, surface.faces, surface.uvs, name=options.mesh.name)
     job = Job(
         name=options.mesh.stem,
         mesh="mesh.npz",
-        styles=tuple(Style(path.name, weight) for path, weight in styles),
+        styles=tuple(styles),
         network=options.network or "vgg16",
         parameterization=options.parameterization or "pyramid",
         relief=options.relief,
@@ -55,6 +55,7 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
         quality=options.quality,
         strength=options.strength,
         colors=options.colors,
+        follow_shape=options.follow_shape,
         style_size=options.style_size,
         framing=options.framing,
         steps=options.steps,
@@ -62,6 +63,8 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
         device=options.device,
         rasterizer=options.rasterizer,
     )
+    for style in styles:
+        read_style(style, Path())
     out: Path = options.out
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -77,20 +80,12 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
     return code
 
 
-def weighted_path(text: str) -> tuple[Path, float]:
-    """ "IMAGE:2" → (IMAGE, 2.0); the weight is 1 where there is none."""
-    name, _, weight = text.rpartition(":")
-    try:
-        return Path(name or text), float(weight) if name else 1.0
-    except ValueError:
-        return Path(text), 1.0  # the colon is the name's own
-
-
-def copy_styles(styles: Sequence[tuple[Path, float]], out: Path) -> tuple[Style, ...]:
-    """Copy the style images into the job folder `out` and give their entries."""
+def copy_styles(styles: Sequence[Style], out: Path) -> tuple[Style, ...]:
+    """Copy the style images, named by their paths, into the job folder `out` and give their entries."""
     return tuple(
-        Style(copy_file(path, out / f"style_{i}{path.suffix.lower()}"), weight)
-        for i, (path, weight) in enumerate(styles)
+        replace(style, image=copy_file(path, out / f"style_{index}{path.suffix.lower()}"))
+        for index, style in enumerate(styles)
+        for path in [Path(style.image)]
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..export import model
 from ..pictures.images import cannot_write, read_image
+from ..pictures.styles import read_style
 from ..protocol import (
     DEVICES,
     FINISHED,
@@ -23,16 +24,8 @@ from ..protocol import (
     Target,
     write_job,
 )
-from .job_folder import (
-    DoJob,
-    copy_file,
-    copy_styles,
-    follow,
-    weighted_path,
-    write_content,
-    write_mesh,
-    write_model,
-)
+from .job_folder import DoJob, copy_file, copy_styles, follow, write_content, write_mesh, write_model
+from .options import add_crop, styles_of, weighted_path
 
 MODELS = (".obj", ".gltf", ".glb", ".ply")
 DREAM_LAYER = "relu4_3"  # of DeepDream, where none is named and the network has it
@@ -139,6 +132,7 @@ def _synthesize_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scales", type=int, default=3, help="of the exemplar to match (3); 1 is Gatys's plain method"
     )
+    add_crop(parser, "of an EXEMPLAR, the first of the first")
     _add_size(parser, 256)
     _add_texture_size(parser)
     add_common(parser)
@@ -149,6 +143,7 @@ def _interpolate_arguments(parser: argparse.ArgumentParser) -> None:
     _add_targets(parser)
     parser.add_argument("--channels", type=int, nargs=2, metavar=("A", "B"), help="two channels of --layer")
     parser.add_argument("--style", dest="styles", type=Path, nargs=2, metavar="IMAGE", help="two styles")
+    add_crop(parser, "of a style, the first of the first")
     parser.add_argument("--frames", type=int, default=4, help="how many, ends included (4)")
     parser.add_argument("--aligned", action="store_true", help="hold neighbouring frames together harder")
     _add_size(parser, 128)
@@ -221,7 +216,7 @@ def synthesize(options: argparse.Namespace, do_job: DoJob) -> int:
         options,
         do_job,
         options.mesh,
-        styles=[(path, 1.0) for path in options.exemplar],
+        styles=styles_of([(path, 1.0) for path in options.exemplar], options.crops),
         task="synthesize",
         tileable=options.tileable,
         relief=options.relief,
@@ -240,7 +235,7 @@ def interpolate(options: argparse.Namespace, do_job: DoJob) -> int:
         options,
         do_job,
         options.input,
-        styles=[(path, 1.0) for path in options.styles or ()],
+        styles=styles_of([(path, 1.0) for path in options.styles or ()], options.crops),
         task="interpolate",
         targets=tuple(targets),
         frames=options.frames,
@@ -288,10 +283,12 @@ def stylize_picture(options: argparse.Namespace, do_job: DoJob) -> int:
         options,
         do_job,
         options.mesh,
-        styles=[weighted_path(text) for text in options.style],
+        styles=styles_of([weighted_path(text) for text in options.style], options.crops),
         task="stylize",
         relief=options.relief,
         strength=options.strength,
+        colors=options.colors,
+        follow_shape=options.follow_shape,
         network=options.network or "vgg16",
         parameterization=options.parameterization or "fourier",
     )
@@ -301,15 +298,13 @@ def _do(
     options: argparse.Namespace,
     do_job: DoJob,
     source: Path | None,
-    styles: Sequence[tuple[Path, float]] = (),
+    styles: Sequence[Style] = (),
     **fields: Any,
 ) -> int:
     """Make `options.out` a job folder, do the job, and on a mesh write the model that wears the result."""
     if source is not None and not source.is_file():
         raise PatinaError(f"There is no file {source}.", "Name a mesh or a picture.", "input")
     surface = model.read_model(source) if source is not None and _is_model(source) else None
-    for path, _ in styles:
-        read_image(path, "style image", "styles")
     if source is not None and surface is None:
         read_image(source, "picture", "content")
     # What makes no sense is refused here, before anything is written.
@@ -318,7 +313,7 @@ def _do(
         name=source.stem if source is not None else fields["task"],
         mesh="mesh.npz" if surface is not None else None,
         content=content,
-        styles=tuple(Style(path.name, weight) for path, weight in styles),
+        styles=tuple(styles),
         seed=options.seed,
         device=options.device,
         rasterizer=options.rasterizer,
@@ -327,6 +322,8 @@ def _do(
         **({"texture_size": options.texture_size} if surface is not None else {}),
         **fields,
     )
+    for style in styles:
+        read_style(style, Path())
     out = _made(options.out)
     try:
         job = replace(job, styles=copy_styles(styles, out))

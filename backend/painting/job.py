@@ -44,10 +44,10 @@ def run(session: JobSession) -> None:
     session.check()
     network = networks.load(job.network, session.device, True, job.layers)
     session.check()
-    if job.colors == "object" and subject.colored:
-        styles = styles.recolored(subject.colors)
-    viewing = viewing_of(job, subject.mesh, styles, session.device)
     start = initial_texture(subject, styles, job)
+    if job.colors > 0 and subject.colored:
+        styles = styles.recolored(subject.colors, job.colors)
+    viewing = viewing_of(job, subject.mesh, styles, session.device)
     fresh = job.strength > 0 and not job.resume
     first = with_collage(start, subject, styles, viewing, job) if fresh else start
     texture = Pyramid(first, session.device)
@@ -103,7 +103,7 @@ def plan_of(job: Job, subject: Subject) -> Plan:
         stages = optimize.more(job.quality, job.steps)
     else:
         stages = optimize.stages(job.quality, job.steps, len(np.unique(subject.mesh.objects)))
-    weighs = subject.colored and job.strength > 0
+    weighs = subject.kept is not None and job.strength > 0
     content_weight = CONTENT_WEIGHT * (1 / job.strength - 1) if weighs else 0.0
     views = job.views or optimize.VIEWS_PER_STEP
     return Plan(stages, content_weight, job.style_loss, views, job.seed)
@@ -151,18 +151,18 @@ def measure(
 ) -> dict[str, Any]:
     """Measure style and content distance and seam ratio, and the same of what was there before.
 
-    That is the content, or without any the `start` (3, tiles · S, S). Of several textures also the style
+    That is what is kept, or without any the `start` (3, tiles · S, S). Of several textures also the style
     distance of each. See `report`.
     """
     mesh = subject.mesh
     judged = replace(viewing, pixel=JUDGED_PIXEL * viewing.pixel)
     judge = report.Judge(mesh, styles, judged, subject.mask)
-    before = subject.content if subject.colored else start
+    before = start if subject.kept is None else subject.kept
     seen, seen_before = judge.activations(result), judge.activations(before)
     found = {
         "style_distance": judge.style_distance(seen),
         "style_distance_before": judge.style_distance(seen_before),
-        "content_distance": judge.content_distance(seen, seen_before) if subject.colored else None,
+        "content_distance": None if subject.kept is None else judge.content_distance(seen, seen_before),
         "seam_ratio": report.seam_ratio(mesh, result),
         "seam_ratio_before": report.seam_ratio(mesh, before),
     }

@@ -23,17 +23,19 @@ COLORS, TABLE_COLORS = 65536, 4096  # drawn from the styles; those that colours 
 
 
 def initial_texture(subject: Subject, styles: Styles, job: Job) -> Tensor:
-    """(3, tiles · S, S): the content, its colours moved to the styles' palette unless it keeps its own.
+    """(3, tiles · S, S): what is kept, its colours moved to the styles' palette as far as the job says.
 
-    Near enough for the first steps to tell. Below strength 0.5 only part of the way.
+    Near enough for the first steps to tell. Below strength 0.5 only part of the way. What is not the
+    object's own has no palette to keep.
     """
-    content = subject.content
-    if job.colors == "object":
-        return content
+    kept = subject.content if subject.kept is None else subject.kept
+    own = job.colors if subject.colored else 0.0
+    if own == 1:
+        return kept
     palette = styles.palette(COLORS, torch.Generator().manual_seed(job.seed))
-    moved = recolor(content, transport(moments(subject.colors), moments(palette)))
+    moved = recolor(kept, transport(moments(subject.colors_of(kept)), moments(palette)))
     moved = snap(moved, palette[:TABLE_COLORS])
-    return content.lerp(moved, min(1.0, 2 * job.strength))
+    return kept.lerp(moved, min(1.0, 2 * job.strength) * (1 - own))
 
 
 def with_collage(start: Tensor, subject: Subject, styles: Styles, viewing: Viewing, job: Job) -> Tensor:

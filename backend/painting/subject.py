@@ -19,6 +19,7 @@ from ..rendering.mesh import Mesh, read_mesh
 from ..rendering.texels import Texels, check_texels, locate
 from ..result.finish import fill_gutters
 from . import tiles
+from .form import kept_of
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Subject:
     colored: bool = False  # whether any of the content is the object's own
     mask: Tensor | None = None  # (1, tiles · S, S): how far each texel is painted; None: all the way
     names: tuple[str, ...] = ("",)  # of the textures
+    kept: Tensor | None = None  # (3, tiles · S, S): what is to be recognised: content and form; None: nothing
     tiled: bool = False  # whether views read across a texture's border to its other side
 
     @property
@@ -47,7 +49,11 @@ class Subject:
     @property
     def colors(self) -> Tensor:
         """(U, 3): the content's colours where it is to be painted."""
-        return self.content[:, torch.from_numpy(self.to_paint)].T
+        return self.colors_of(self.content)
+
+    def colors_of(self, texture: Tensor) -> Tensor:
+        """(U, 3): the colours of `texture` (3, tiles · S, S) where it is to be painted."""
+        return texture[:, torch.from_numpy(self.to_paint)].T
 
     def composed(self, paint: Tensor) -> Tensor:
         """Lay `paint` (3, tiles · S, S), or a smaller one, over the content as the mask lets it show."""
@@ -82,4 +88,5 @@ def read_subject(job: Job, folder: Path, styles: Styles, tell: Callable[[str], N
         tiles.write_masks(mesh, contents, masks, job.texture_size, folder)
         mesh = replace(mesh, weights=tiles.aims(mesh, texels, painted))
         mask = torch.from_numpy(painted)[None]
-    return Subject(mesh, texels, content, colored, mask, names, bool(job.tiles))
+    kept = kept_of(contents, content, mesh, texels, job.follow_shape)
+    return Subject(mesh, texels, content, colored, mask, names, kept, bool(job.tiles))

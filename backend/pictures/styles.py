@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..protocol import Job
-from .images import read_image, resize_shorter
+from ..protocol import Job, PatinaError, Style
+from .images import MIN_SIDE, read_image, resize_shorter
 from .orientation import LUMINANCE, stroke_angle
 from .palette import moments, recolor, transport
 
@@ -66,9 +66,15 @@ class Styles:
         weights = torch.cat([torch.full((side * side,), share) for share in self.shares])
         return colors[torch.multinomial(weights, count, replacement=True, generator=random)]
 
-    def recolored(self, colors: Tensor) -> Styles:
-        """Move the images to `colors` (N, 3), but keep their strokes' contrast where these have less."""
-        return replace(self, images=tuple(_recolored(image, colors) for image in self.images))
+    def recolored(self, colors: Tensor, share: float) -> Styles:
+        """Move the images to `colors` (N, 3), but keep their strokes' contrast where these have less.
+
+        Each colour goes `share` of its way, 0..1, so the palettes lie on the geodesic of optimal transport
+        between the two (displacement interpolation, McCann 1997). What has `colors`, and is moved the rest
+        of the way to the images' own, comes to the same palette.
+        """
+        moved = (image.lerp(_recolored(image, colors), share) for image in self.images)
+        return replace(self, images=tuple(moved))
 
 
 def _recolored(image: Tensor, colors: Tensor) -> Tensor:
@@ -85,5 +91,25 @@ def read_styles(job: Job, folder: Path) -> Styles:
     Raises PatinaError for one that cannot be used.
     """
     total = sum(style.weight for style in job.styles)
-    images = tuple(read_image(folder / style.image, "style image", "styles") for style in job.styles)
+    images = tuple(read_style(style, folder) for style in job.styles)
     return Styles(images, tuple(style.weight / total for style in job.styles))
+
+
+def read_style(style: Style, folder: Path) -> Tensor:
+    """Read the part of a style's picture that counts. Raises PatinaError as `read_image` does."""
+    image = read_image(folder / style.image, "style image", "styles")
+    if style.crop is None:
+        return image
+    x, y, width, height = style.crop
+    rows, columns = image.shape[1:]
+    top, bottom = round(y * rows), round((y + height) * rows)
+    left, right = round(x * columns), round((x + width) * columns)
+    part = image[:, top:bottom, left:right]
+    if min(part.shape[1:]) < MIN_SIDE:
+        raise PatinaError(
+            f"The chosen part of the style image {Path(style.image).name} is {right - left} × {bottom - top} "
+            "pixels, too small to have strokes.",
+            f"Choose a part of at least {MIN_SIDE} pixels a side.",
+            "styles",
+        )
+    return part.contiguous()

@@ -293,11 +293,19 @@ def test_a_result_is_removed(result):
 
 
 def test_settings_survive_as_json(panel):
-    panel.seed, panel.colors = 5, "object"
+    panel.seed, panel.palette, panel.use_crop, panel.crop = 5, 0.75, True, (0, 0.25, 0.5, 0.5)
     record = json.loads(json.dumps(settings.dump(panel)))
-    panel.seed, panel.colors = 1, "style"
+    panel.seed, panel.palette, panel.crop = 1, 0.0, (0, 0, 1, 1)
     assert settings.restore(panel, record | {"gone": 3, "quality": "no such"}) == ["quality", "gone"]
-    assert (panel.seed, panel.colors) == (5, "object")
+    assert (panel.seed, panel.palette, tuple(panel.crop)) == (5, 0.75, (0, 0.25, 0.5, 0.5))
+
+
+@pytest.mark.parametrize(("word", "share"), [("style", 0.0), ("object", 1.0)])
+def test_colours_that_older_results_and_presets_call_by_a_word_are_read(panel, word, share):
+    panel.palette = 0.5
+    assert settings.restore(panel, {"colors": word}) == []
+    assert panel.palette == share
+    assert "colors" not in settings.dump(panel)
 
 
 # Comparing

@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.patina.addon import catalogue, folders, jobs, properties, recent
+from bl_ext.user_default.patina.addon.operators import crop
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
 from bl_ext.user_default.patina.addon.scene import maps, material, result
 from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, read_job
@@ -49,6 +50,52 @@ def test_a_style_with_everything_set(cube, settings):
     assert (job.task, job.parameterization, job.style_size) == ("stylize", "pyramid", 0.5)
     assert (job.layers, job.views, job.network) == (("relu1_1", "relu3_1"), 3, "vgg16")
     assert (job.relief, job.steps, job.device) == (False, 2, "auto")
+
+
+def test_palette_and_shape_as_they_are_set(cube, settings):
+    assert (written().colors, written().follow_shape) == (0.0, None)
+    settings.palette, settings.follow_shape = 0.3, 0.4
+    assert (written().colors, written().follow_shape) == (0.3, None)
+    settings.use_follow_shape = True
+    assert written().follow_shape == 0.4
+
+
+def test_each_style_has_its_part(cube, settings):
+    bpy.ops.patina.style_add()
+    settings.crop, settings.mixed[0].crop = (0.5, 0, 0.5, 0.25), (0.75, 0.5, 0.5, 1)
+    assert [style.crop for style in written().styles] == [None, None]
+    settings.use_crop = settings.mixed[0].use_crop = True
+    assert [style.crop for style in written().styles] == [(0.5, 0, 0.5, 0.25), (0.75, 0.5, 0.25, 0.5)]
+    settings.mode, settings.between, settings.style_to.use_crop = "animate", "styles", True
+    settings.style_to.crop = (0, 0, 0.5, 1)
+    assert [style.crop for style in written().styles] == [(0.5, 0, 0.5, 0.25), (0, 0, 0.5, 1)]
+
+
+def test_a_part_of_no_size_is_refused(cube, settings):
+    settings.use_crop, settings.crop = True, (1, 0, 0.5, 1)
+    with pytest.raises(PatinaError, match="no width or no height"):
+        written()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "part"),
+    [
+        ((0.25, 0.75), (0.75, 0.25), (0.25, 0.25, 0.5, 0.5)),
+        ((1, 1), (0, 0.5), (0, 0, 1, 0.5)),  # the upper half, from right to left
+        ((-3, -3), (0.5, 0.25), (0, 0.75, 0.5, 0.25)),  # from outside: only what is on the picture
+        ((1.5, 0), (2, 1), (1, 0, 0, 1)),
+    ],
+)
+def test_a_rectangle_on_a_picture_is_its_part_from_the_top_left(first, second, part):
+    assert crop.part_between(first, second) == pytest.approx(part)
+
+
+def test_a_drawn_part_is_that_styles(cube, settings):
+    bpy.ops.patina.style_add()
+    path = settings.mixed[0].path_from_id()
+    assert bpy.ops.patina.crop(choice=path, part=(0, 0.5, 1, 0.5)) == {"FINISHED"}
+    assert bpy.ops.patina.crop(part=(0, 0, 1, 0.25)) == {"FINISHED"}
+    assert [style.crop for style in written().styles] == [(0, 0, 1, 0.25), (0, 0.5, 1, 0.5)]
 
 
 def test_the_device_is_that_of_the_preferences(cube):

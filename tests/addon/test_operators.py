@@ -59,7 +59,7 @@ def job_folders() -> list[Path]:
 
 
 def test_stylize_undo_redo_compare(fox, settings):
-    settings.colors, settings.seed, settings.strength = "object", 7, 0.25
+    settings.palette, settings.seed, settings.strength = 1.0, 7, 0.25
     original = fox.material_slots[0].material.name
     bpy.ops.ed.undo_push(message="Before")
     assert bpy.ops.patina.stylize("EXEC_DEFAULT", True) == {"FINISHED"}
@@ -71,7 +71,7 @@ def test_stylize_undo_redo_compare(fox, settings):
         "name": "fox",
         "quality": "draft",
         "texture_size": 256,
-        "colors": "object",
+        "colors": 1.0,
         "seed": 7,
         "strength": 0.25,
     }

@@ -44,12 +44,12 @@ def shown(image: bpy.types.Image | None = None) -> tuple[set[str], recorder.Reco
 
 
 SHOWN = {
-    "stylize": {"style", "strength", "colors", "layers"},
+    "stylize": {"style", "strength", "palette", "layers", "use_crop"},
     "dream": {"class_name", "kind"},
     "deepdream": set(),
     "texture": {"scales", "tileable", "layers"},
 }
-NEVER = {"style_loss", "style_size", "relief", "texture_size", "views", "unwrap", "present"}
+NEVER = {"style_loss", "style_size", "relief", "follow_shape", "texture_size", "views", "unwrap", "present"}
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -25,7 +25,7 @@ def values() -> dict[str, object]:
         if isinstance(value, bpy.types.PropertyGroup):
             value = {key: getattr(value, key) for key in presets.values(value)}
         elif settings.bl_rna.properties[name].type == "COLLECTION":
-            value = [(item.style, item.style_file, item.weight) for item in value]
+            value = [(item.style, item.style_file, item.weight, tuple(item.crop)) for item in value]
         found[name] = value
     return found
 

@@ -27,6 +27,7 @@ OPERATORS = (
     "paint_image",
     "cancel",
     "compare",
+    "crop",
     "dismiss",
     "queue_move",
     "queue_remove",

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.linalg import sqrtm
 from scipy.spatial import Delaunay
 
 from backend.pictures import palette as palettes
 from backend.pictures.door import MOST_SIDE
 from backend.pictures.images import read_image, resize, resize_shorter, write_image
+from backend.pictures.styles import Styles
 from backend.protocol import PatinaError
 
 
@@ -47,6 +49,38 @@ def test_a_single_colour_is_moved_not_stretched():
     matrix, offset = palettes.transport(plain, palettes.moments(torch.full((100, 3), 0.7)))
     assert torch.allclose(matrix, torch.eye(3), atol=1e-5)
     assert torch.allclose(offset, torch.full((3,), 0.5), atol=1e-5)
+
+
+def test_half_way_between_palettes_lies_on_the_geodesic_from_either_side(monkeypatch):
+    """Mean and covariance of Gaussians half way are in closed form (McCann 1997); at the ends all is kept."""
+    monkeypatch.setattr(palettes, "MIN_VARIANCE", 1e-9)  # which is added to both, and would be seen here
+    style, content = (palette(seed).T.reshape(3, 40, 100) for seed in (1, 2))
+    ends = [palettes.moments(image.flatten(1).T) for image in (style, content)]
+    light = torch.tensor([0.299, 0.587, 0.114], dtype=torch.double)
+    assert light @ ends[1][1] @ light > 0.5 * light @ ends[0][1] @ light  # none of its contrast is missing
+    product = root(root(ends[0][1]) @ ends[1][1] @ root(ends[0][1]))
+    # (1 - t)² S + t² T + t (1 - t) (A S + S A), with A S = S^½ (S^½ T S^½)^½ S^-½
+    cross = root(ends[0][1]) @ product @ torch.linalg.inv(root(ends[0][1]))
+    middle = (ends[0][1] + ends[1][1] + cross + cross.T) / 4
+    for found in (
+        moved(style, content, 0.5),
+        content.lerp(palettes.recolor(content, palettes.transport(ends[1], ends[0])), 0.5),
+    ):
+        mean, covariance = palettes.moments(found.flatten(1).T)
+        assert torch.allclose(mean, (ends[0][0] + ends[1][0]) / 2, atol=2e-3)
+        assert torch.allclose(covariance, middle, atol=1e-3)
+    assert torch.equal(moved(style, content, 0.0), style)
+    mean, covariance = palettes.moments(moved(style, content, 1.0).flatten(1).T)
+    assert torch.allclose(mean, ends[1][0], atol=2e-3)
+    assert torch.allclose(covariance, ends[1][1], atol=1e-3)
+
+
+def moved(style: torch.Tensor, content: torch.Tensor, share: float) -> torch.Tensor:
+    return Styles((style,), (1.0,)).recolored(content.flatten(1).T, share).images[0]
+
+
+def root(matrix: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(sqrtm(matrix.numpy()).real)
 
 
 def test_recoloured_pictures_stay_within_what_a_screen_shows():

@@ -13,7 +13,7 @@ from export_models import sphere, write
 from PIL import Image
 
 from backend.__main__ import main
-from backend.cli.job_folder import weighted_path
+from backend.cli.options import weighted_path
 from backend.protocol import FAILED, FINISHED, Event, read_job
 from backend.rendering.mesh import read_mesh
 from backend.rendering.texels import locate
@@ -136,6 +136,74 @@ def test_a_folder_that_cannot_be_made_is_named(ball, style, tmp_path, capsys):
 )
 def test_a_style_may_have_a_weight(text, path, weight):
     assert weighted_path(text) == (Path(path), weight)
+
+
+HALVES = [(0.0, 0.0, 1.0, 0.5), (0.0, 0.5, 1.0, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "crops"),
+    [
+        (["--style", "a", "--crop", "0", "0", "1", "0.5", "--style", "b"], [HALVES[0], None]),
+        (["--style", "a", "--style", "b", "--crop", "0", "0.5", "1", "0.5"], [None, HALVES[1]]),
+    ],
+)
+def test_a_crop_is_of_the_style_before_it(arguments, crops, ball, style, tmp_path, monkeypatch):
+    monkeypatch.setattr("backend.__main__.do_job", lambda *_: FAILED)
+    named = [str(style) if word in "ab" else word for word in arguments]
+    assert main(["stylize", str(ball), *named, "--out", str(tmp_path / "out"), *SMALL]) == FAILED
+    assert [one.crop for one in read_job(tmp_path / "out").styles] == crops
+
+
+def test_exemplars_and_ends_have_their_crops_in_order(style, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("backend.__main__.do_job", lambda *_: FAILED)
+    pictures, parts = [str(style)] * 2, [["--crop", *map(str, half)] for half in HALVES]
+    for out, words in {"a": ["synthesize", *pictures], "b": ["interpolate", "--style", *pictures]}.items():
+        main([*words, *parts[0], *parts[1], "--out", str(tmp_path / out)])
+        assert [one.crop for one in read_job(tmp_path / out).styles] == HALVES
+    assert main(["synthesize", *pictures, *parts[0] * 3, "--out", str(tmp_path / "c")]) == FAILED
+    assert "3 --crop for 2 pictures" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--crop", "0", "0", "1", "1", "--style", "a"], "comes after the --style"),
+        (["--style", "a", *["--crop", "0", "0", "1", "1"] * 2], "twice for one --style"),
+        (["--style", "a", "--crop", "0", "0", "1"], "expected 4 arguments"),
+        (["--style", "a", "--colors", "both"], "'both' is none of style, object, or a number from 0 to 1"),
+        (["--style", "a", "--colors", "1.5"], "a number from 0 to 1"),
+    ],
+)
+def test_crops_and_colours_that_make_no_sense_are_usage_errors(arguments, said, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["stylize", "ball.glb", *arguments, "--out", "out"])
+    assert left.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_part_beyond_the_picture_or_too_small_to_have_strokes_is_refused(ball, style, tmp_path, capsys):
+    for crop, said in {
+        ("0.5", "0", "0.6", "1"): "gives monet.jpg the crop (0.5, 0.0, 0.6, 1.0)",
+        ("0", "0", "0.1", "1"): "monet.jpg is 10 × 96 pixels, too small",
+    }.items():
+        words = ["--style", str(style), "--crop", *crop, "--out", str(tmp_path / "out")]
+        assert main(["stylize", str(ball), *words]) == FAILED
+        assert said in capsys.readouterr().err.replace(str(style.parent) + "/", "")
+        assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("word", "share"), [("style", 0.0), ("object", 1.0), ("0.5", 0.5)])
+def test_colours_are_a_word_or_a_share_and_the_shape_is_followed(
+    word, share, ball, style, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("backend.__main__.do_job", lambda *_: FAILED)
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (64, 64)).save(photo)
+    for source, extra, follow in ((ball, ["--follow-shape", "0.3"], 0.3), (photo, [], None)):
+        out = tmp_path / source.stem
+        main(["stylize", str(source), "--style", str(style), "--colors", word, *extra, "--out", str(out)])
+        assert (read_job(out).colors, read_job(out).follow_shape) == (share, follow)
 
 
 def test_a_line_says_how_far_it_is():

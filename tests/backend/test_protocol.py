@@ -53,6 +53,31 @@ def test_what_scenes_have_is_for_the_style_of_meshes(field, other):
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize(("word", "share"), [("style", 0.0), ("object", 1.0), (0.25, 0.25), (1, 1)])
+def test_colours_are_a_share_and_words_of_older_files_are_still_read(word, share, tmp_path):
+    assert read_job(changed(tmp_path, colors=word)).colors == share
+
+
+def test_a_job_of_older_files_names_no_part_and_no_shape(tmp_path):
+    record = asdict(JOB)
+    del record["follow_shape"], record["styles"][0]["crop"]
+    (tmp_path / "job.json").write_text(json.dumps(record), encoding="utf-8")
+    assert read_job(tmp_path) == JOB
+
+
+def test_a_part_of_a_picture_survives_its_file(tmp_path):
+    job = replace(JOB, styles=(Style("a.jpg", crop=(0.25, 0, 0.5, 1)), Style("b.png")), follow_shape=0.5)
+    write_job(tmp_path, job)
+    assert read_job(tmp_path) == job
+
+
+@pytest.mark.parametrize("other", [{"mesh": None, "content": "a"}, {"task": "synthesize"}])
+def test_a_shape_to_follow_is_a_meshs_in_a_style(other):
+    with pytest.raises(PatinaError) as caught:
+        replace(JOB, follow_shape=0.5, **other)
+    assert caught.value.field == "follow_shape"
+
+
 def test_several_textures_have_several_contents():
     with pytest.raises(PatinaError, match="Give them to the tiles"):
         replace(JOB, tiles=(Tile("cup"),), content="content.png")
@@ -76,11 +101,15 @@ REFUSED = {
     "content": [True],
     "network": [None],
     "styles": ["a.jpg", 3, ["a.jpg"], [{}], [{"image": ""}], [{"image": 3}], [{"image": "a", "size": 1}], []]
-    + [[{"image": "a", "weight": weight}] for weight in (0, -1, "2", None, math.nan, math.inf, True)],
+    + [[{"image": "a", "weight": weight}] for weight in (0, -1, "2", None, math.nan, math.inf, True)]
+    + [[{"image": "a", "crop": crop}] for crop in ("all", 3, [], [0, 0, 1], [0, 0, 1, "1"], [0, 0, 1, 1, 1])]
+    + [[{"image": "a", "crop": [*crop]}] for crop in ((0, 0, 0, 1), (-0.1, 0, 1, 1), (0.5, 0, 0.6, 1))]
+    + [[{"image": "a", "crop": [0, 0.5, 1, share]}] for share in (0.51, 0, -1, math.nan, None, True)],
     "texture_size": [0, 100, 1024.0, "1024", True, 16384, None],
     "quality": ["best", None, 1],
     "strength": [-0.1, 1.1, "0.5", None, math.nan, math.inf, True, 10**400],
-    "colors": ["both", 1],
+    "colors": ["both", -0.1, 1.1, None, math.nan, True],
+    "follow_shape": [-0.1, 1.1, "1", math.nan, True],
     "style_size": [0, -1, "1", math.nan, math.inf],
     "seed": [-1, 2**32, 1.0, "1", None, True],
     "steps": [0, -5, 1.5, "10", 100_001],

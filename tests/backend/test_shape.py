@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+from meshes import quad, sphere
 
 from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.shape import SHADOW, lightness, occlusion, shading, smooth_normals
 from backend.rendering.texels import locate
-from tests.backend.meshes import quad, sphere
 
 
 def corner(angle: float = np.pi / 2) -> Mesh:

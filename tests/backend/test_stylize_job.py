@@ -30,7 +30,7 @@ from backend.protocol import (
     read_event,
     write_job,
 )
-from backend.rendering.mesh import Mesh
+from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.texels import locate
 from backend.result import report
 from backend.session import JobSession
@@ -162,7 +162,7 @@ def test_the_report_says_how_it_went(finished):
     assert found["seam_ratio"] > 0
     assert found["steps"] == 4
     assert found["seed"] == 1
-    assert found["job"]["styles"] == [{"image": "style.png", "weight": 1.0}]
+    assert found["job"]["styles"] == [{"image": "style.png", "weight": 1.0, "crop": None}]
     seconds = found["seconds"]
     parts = sum(value for name, value in seconds.items() if name != "total")
     assert parts == pytest.approx(seconds["total"], abs=0.5)
@@ -198,18 +198,32 @@ def test_more_strength_takes_it_further_from_the_content(tmp_path):
     assert changes[1] > 2 * changes[0]
 
 
-def test_the_palette_is_the_styles_or_the_objects(tmp_path):
+def test_the_palette_is_the_styles_or_the_objects_or_between(tmp_path):
     """The content is green, the style blue."""
     folder_of(tmp_path)
     used = locate(sphere(2), 64).used
     means = {}
-    for colors in ("style", "object"):
+    for colors in (0.0, 0.5, 1.0):
         do(tmp_path, replace(JOB, colors=colors, strength=0.6))
         means[colors] = pixels(tmp_path / "texture.png")[used].mean(0)
-    assert means["style"].argmax() == 2
-    assert means["object"].argmax() == 1
+    assert means[0.0].argmax() == 2
+    assert means[1.0].argmax() == 1
     own = pixels(tmp_path / "content.png")[used].mean(0)
-    assert np.abs(means["object"] - own).max() < 20
+    assert np.abs(means[1.0] - own).max() < 20
+    assert np.abs(means[0.5] - (means[0.0] + means[1.0]) / 2).max() < 15
+
+
+def test_a_part_of_a_style_is_a_style(tmp_path):
+    """A picture that is blue above and red below, and only one half of it counts."""
+    folder_of(tmp_path)
+    two = Image.new("RGB", (128, 256))
+    two.paste(waves(128, (0.2, 0.4, 1.0), 60), (0, 0))
+    two.paste(waves(128, (1.0, 0.2, 0.2), 60), (0, 128))
+    two.save(tmp_path / "style.png")
+    used = locate(sphere(2), 64).used
+    for y, channel in ((0, 2), (0.5, 0)):
+        do(tmp_path, replace(JOB, styles=(Style("style.png", crop=(0, y, 1, 0.5)),), strength=0.8))
+        assert pixels(tmp_path / "texture.png")[used].mean(0).argmax() == channel
 
 
 def test_an_object_without_a_texture_is_painted_too(tmp_path):
@@ -217,6 +231,51 @@ def test_an_object_without_a_texture_is_painted_too(tmp_path):
     do(tmp_path, replace(JOB, content=None, steps=2))
     assert pixels(tmp_path / "texture.png").std() > 2
     assert json.loads((tmp_path / "report.json").read_text())["style_distance"] > 0
+
+
+def bowl() -> Mesh:
+    """A flat floor, unwrapped over nearly the whole texture, and a wall around it, on a sliver."""
+    corners = np.array([(x, y, z) for z in (0, 1) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))], float)
+    sides = [face for k in range(4) for j in [(k + 1) % 4] for face in ((k, k + 4, j), (j, k + 4, j + 4))]
+    faces = np.array([[0, 1, 2], [0, 2, 3], *sides])
+    uvs = np.full((len(faces), 3, 2), 0.02)
+    uvs[:2] = (corners[faces[:2], :2] / 2 + 0.5) * 0.9 + 0.1
+    uvs[2:, 1:, 0] += 0.02
+    uvs[2:, 2, 1] += 0.02
+    return build_mesh(corners, faces, uvs)
+
+
+@pytest.mark.parametrize("parameterization", ["pyramid", "fourier"])
+def test_a_form_without_a_texture_is_drawn_as_far_as_is_asked(parameterization, tmp_path):
+    """The floor of a box, which the walls keep the light from: darker at its corners."""
+    folder_of(tmp_path, mesh=bowl())
+    job = replace(JOB, content=None, strength=0.05, steps=2, parameterization=parameterization)
+    darker = []
+    for follow in (0.0, None):
+        do(tmp_path, replace(job, follow_shape=follow))
+        floor = pixels(tmp_path / "texture.png").mean(2)[:57, 7:]
+        darker.append(floor[20:-20, 20:-20].mean() - floor[-7:, -7:].mean())
+    assert darker[0] < 6
+    assert darker[1] > darker[0] + 15
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_texture_is_shaded_if_asked_to_and_a_single_colour_by_itself(plain, tmp_path):
+    folder_of(tmp_path)
+    if plain:
+        Image.new("RGB", (64, 64), (60, 200, 90)).save(tmp_path / "content.png")
+    mesh = sphere(2)
+    texels = locate(mesh, 64)
+    below = texels.points[:, 2] < -0.4
+    before = pixels(tmp_path / "content.png")[texels.used].astype(float)
+    light = {}
+    for follow in (0.0, 1.0, None):
+        do(tmp_path, replace(JOB, strength=0.0, follow_shape=follow))
+        after = pixels(tmp_path / "texture.png")[texels.used].astype(float)
+        light[follow] = (after[below] / before[below]).mean()
+    assert light[0.0] == pytest.approx(1, abs=0.02)
+    assert light[1.0] == pytest.approx(0.43, abs=0.05)  # of half a sphere that looks down
+    assert light[None] == pytest.approx(light[1.0 if plain else 0.0], abs=0.01)
 
 
 def test_a_loss_that_is_no_number_is_told_with_a_cure(tmp_path):

@@ -51,7 +51,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "still_life")
     parser.add_argument("--zip", type=Path, help="the extension; the newest in dist/ if not given")
     parser.add_argument("--style", default="village_street_in_auvers", help="a shipped painting")
-    parser.add_argument("--colors", default="style", choices=("style", "object"))
+    parser.add_argument("--colors", type=float, default=0.0, help="0: the painting's, 1: the objects' own")
     parser.add_argument("--quality", default="standard", choices=("draft", "standard", "final"))
     parser.add_argument("--strength", type=float, default=0.6)
     parser.add_argument("--texture-size", default="512")
@@ -73,7 +73,7 @@ def stylize(things: list[object], arguments: argparse.Namespace) -> Path:
         thing.select_set(True)
     bpy.context.view_layer.objects.active = things[0]
     settings = bpy.context.scene.patina
-    settings.style, settings.colors = arguments.style, arguments.colors
+    settings.style, settings.palette = arguments.style, arguments.colors
     settings.quality, settings.steps = arguments.quality, arguments.steps
     settings.texture_size, settings.style_size = arguments.texture_size, arguments.style_size
     settings.strength = arguments.strength

@@ -1,0 +1,77 @@
+"""Options whose values are more than a word or a number: palettes, pictures with weights, parts of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..protocol import COLORS, PatinaError, Style
+
+
+def colors(text: str) -> float:
+    """ "style", "object", or a number from 0 to 1 between them (see `Job.colors`)."""
+    if text in COLORS:
+        return COLORS[text]
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(COLORS)}, or a number from 0 to 1")
+    return share
+
+
+def add_crop(parser: argparse.ArgumentParser, of: str, after: str = "") -> None:
+    """Add --crop, whose values `styles_of` takes. `after`: the dest of the option that it follows.
+
+    Without one, the first is of the first picture, and so on.
+    """
+    parser.add_argument(
+        "--crop",
+        dest="crops",
+        action=_Crop,
+        nargs=4,
+        type=float,
+        default={},
+        const=after,
+        metavar=("X", "Y", "WIDTH", "HEIGHT"),
+        help=f"only this part {of}, in fractions of it, from its top left: 0 0 1 0.5 is the upper half",
+    )
+
+
+class _Crop(argparse.Action):
+    """Keeps crops by the place of the picture that they are of."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: Any = None
+    ) -> None:
+        known: dict[int, tuple[float, ...]] = getattr(namespace, self.dest)
+        index = len(getattr(namespace, self.const) or ()) - 1 if self.const else len(known)
+        if index < 0:
+            raise argparse.ArgumentError(self, f"comes after the --{self.const} that it is a part of")
+        if index in known:
+            raise argparse.ArgumentError(self, f"is given twice for one --{self.const}")
+        setattr(namespace, self.dest, known | {index: tuple(values)})
+
+
+def styles_of(pictures: Sequence[tuple[Path, float]], crops: dict[int, Any]) -> list[Style]:
+    """The pictures (path, weight), as they lie on the disk, with their parts.
+
+    Raises PatinaError for more parts than pictures.
+    """
+    if len(crops) > len(pictures):
+        raise PatinaError(
+            f"There are {len(crops)} --crop for {len(pictures)} pictures.", "Give each picture one.", "styles"
+        )
+    return [Style(str(path), weight, crops.get(index)) for index, (path, weight) in enumerate(pictures)]
+
+
+def weighted_path(text: str) -> tuple[Path, float]:
+    """ "IMAGE:2" → (IMAGE, 2.0); the weight is 1 where there is none."""
+    name, _, weight = text.rpartition(":")
+    try:
+        return Path(name or text), float(weight) if name else 1.0
+    except ValueError:
+        return Path(text), 1.0  # the colon is the name's own
