@@ -92,7 +92,7 @@ def test_who_keeps_its_colours_is_measured_in_its_colours(road, tmp_path, monkey
         made.append(styles)
 
     monkeypatch.setattr(report.Judge, "__init__", noted)
-    run(road, folder, colors="object")
+    run(road, folder, colors=1.0)
     used = torch.from_numpy(locate(quad(), 64).used)
     own = read_image(folder / "content.png", "content", "content")[:, used].mean(1)
     (styles,) = made
