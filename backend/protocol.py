@@ -40,13 +40,17 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 from .writing import write_bytes
+
+Part = TypeVar("Part")
 
 VERSION = 1
 
 JOB_FILE = "job.json"
+MESH_FILE = "mesh.npz"
+CONTENT_FILE = "content.png"
 PREVIEW_FILE = "preview.png"
 CHECKPOINT_FILE = "checkpoint.npz"
 TEXTURE_FILE = "texture.png"
@@ -181,174 +185,349 @@ class Job:
     def __post_init__(self) -> None:
         _check(self)
 
+    @property
+    def textures(self) -> tuple[Tile, ...]:
+        """The job's textures: those it names, or its one."""
+        return self.tiles or (Tile(self.name, self.content, self.mask),)
+
+    @property
+    def on_pyramid(self) -> bool:
+        """Whether a mesh gets its style on the sparse pyramid, which alone has tiles and checkpoints."""
+        on_mesh = self.mesh is not None and self.task == "stylize"
+        return on_mesh and self.parameterization == "pyramid" and not self.relief
+
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of its targets."""
+        return {target.kind for target in self.targets}
+
+
+# What a field can be at all.
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "quality": QUALITIES,
+    "style_loss": STYLE_LOSSES,
+    "framing": FRAMINGS,
+    "device": DEVICES,
+    "rasterizer": RASTERIZERS,
+    "texture_size": TEXTURE_SIZES,
+    "task": TASKS,
+    "parameterization": PARAMETERIZATIONS,
+} | dict.fromkeys(("aligned", "transparent", "relief", "tileable", "occlusion"), (True, False))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What no job may be: `when` tells, `why` says it of `field` with the job's own values."""
+
+    when: Callable[[Job], object]
+    field: str
+    why: str
+    cure: str
+
+
+# Numbers and lists, each by itself.
+_RANGES = (
+    Rule(
+        lambda job: not _is_share(job.strength),
+        "strength",
+        "is {job.strength!r}",
+        "Use a number from 0 to 1.",
+    ),
+    Rule(
+        lambda job: not _is_share(job.colors),
+        "colors",
+        "is {job.colors!r}",
+        "Use a number from 0 to 1.",
+    ),
+    Rule(
+        lambda job: job.follow_shape is not None and not _is_share(job.follow_shape),
+        "follow_shape",
+        "is {job.follow_shape!r}",
+        "Use a number from 0 to 1, or null.",
+    ),
+    Rule(
+        lambda job: job.style_size is not None and (not _is_number(job.style_size) or job.style_size <= 0),
+        "style_size",
+        "is {job.style_size!r}",
+        "Use a positive number of scene units, or null.",
+    ),
+    Rule(
+        lambda job: not _is_within(job.seed, 0, 2**32 - 1),
+        "seed",
+        "is {job.seed!r}",
+        "Use a whole number from 0 to 4294967295.",
+    ),
+    Rule(
+        lambda job: job.steps is not None and not _is_within(job.steps, 1, 100_000),
+        "steps",
+        "is {job.steps!r}",
+        "Use a whole number from 1 to 100000, or null.",
+    ),
+    Rule(
+        lambda job: job.views is not None and not _is_within(job.views, 1, 16),
+        "views",
+        "is {job.views!r}",
+        "Use a whole number from 1 to 16, or null.",
+    ),
+    Rule(
+        lambda job: not all(isinstance(layer, str) and layer for layer in job.layers),
+        "layers",
+        "is {job.layers!r}",
+        "Name layers of the network, or leave it empty.",
+    ),
+    Rule(
+        lambda job: not _is_within(job.image_size, 32, 8192),
+        "image_size",
+        "is {job.image_size!r}",
+        "Use a whole number of pixels from 32 to 8192.",
+    ),
+    Rule(
+        lambda job: not _is_within(job.scales, 1, 5),
+        "scales",
+        "is {job.scales!r}",
+        "Use a whole number from 1 to 5.",
+    ),
+    Rule(
+        lambda job: len(job.tiles) > MAX_TILES,
+        "tiles",
+        "has too many",
+        f"Paint at most {MAX_TILES} at a time.",
+    ),
+)
+
+_FOR_PYRAMIDS = "is for the style of a mesh, painted on a pyramid and without relief"
+
+# What the task needs is there, and nothing that makes no sense for it.
+_RULES = (
+    Rule(
+        lambda job: job.targets and job.task not in ("dream", "interpolate"),
+        "targets",
+        "has no meaning for {job.task}",
+        "Leave it empty, or choose dream or interpolate.",
+    ),
+    Rule(
+        lambda job: job.styles and job.task in ("dream", "morph"),
+        "styles",
+        "has no meaning for {job.task}",
+        "Leave it empty, or choose stylize.",
+    ),
+    Rule(
+        lambda job: not job.styles and job.task in ("stylize", "synthesize"),
+        "styles",
+        "is empty",
+        "Choose at least one style image.",
+    ),
+    Rule(
+        lambda job: job.task == "stylize" and job.mesh is None and job.content is None,
+        "mesh",
+        "is missing, and so is a picture",
+        "Name the job's mesh.npz, or a content picture.",
+    ),
+    Rule(
+        lambda job: job.task == "dream" and not job.targets,
+        "targets",
+        "is empty",
+        "Say what to dream of: a class, a channel, a direction.",
+    ),
+    Rule(
+        lambda job: "deepdream" in job.kinds and job.content is None,
+        "content",
+        "is missing",
+        "DeepDream starts from a picture, or from an object's own texture.",
+    ),
+    Rule(
+        lambda job: "deepdream" in job.kinds and (job.task == "interpolate" or job.transparent),
+        "targets",
+        "asks for deepdream, which has no frames and no alpha",
+        "Choose a class or a channel.",
+    ),
+    Rule(
+        lambda job: "deepdream" in job.kinds and job.parameterization == "cppn",
+        "parameterization",
+        "is cppn, which cannot start from a picture",
+        "Use pyramid or fourier.",
+    ),
+    Rule(
+        lambda job: job.transparent and job.task != "dream",
+        "transparent",
+        "has no meaning for {job.task}",
+        "Choose dream, or an opaque result.",
+    ),
+    Rule(
+        lambda job: job.relief and (job.mesh is None or job.task not in ("stylize", "synthesize")),
+        "relief",
+        "is for the style or the texture of a mesh",
+        "Leave it off, or name a mesh.",
+    ),
+    Rule(
+        lambda job: job.relief and job.parameterization == "cppn",
+        "parameterization",
+        "is cppn, which has no height",
+        "Use pyramid, fourier or pixel.",
+    ),
+    Rule(
+        lambda job: job.follow_shape is not None and (job.mesh is None or job.task != "stylize"),
+        "follow_shape",
+        "is for the style of a mesh",
+        "Leave it out.",
+    ),
+    Rule(
+        lambda job: job.resume and not job.on_pyramid,
+        "resume",
+        "is for the style of a mesh on a pyramid, without relief",
+        "Start anew.",
+    ),
+    Rule(
+        lambda job: job.tileable and (job.task != "synthesize" or job.mesh is not None),
+        "tileable",
+        "is for the synthesis of flat pictures",
+        "Leave it off.",
+    ),
+    Rule(
+        lambda job: job.tileable and job.parameterization == "cppn",
+        "parameterization",
+        "is cppn, which has edges and cannot tile",
+        "Use fourier or pyramid.",
+    ),
+    Rule(
+        lambda job: (job.parameterization == "shared") != (job.task == "interpolate"),
+        "parameterization",
+        "is {job.parameterization}, which does not fit {job.task}",
+        "Interpolation uses shared, and only interpolation does.",
+    ),
+    Rule(
+        lambda job: job.aligned and job.task != "interpolate",
+        "aligned",
+        "has no meaning for {job.task}",
+        "Leave it off.",
+    ),
+    Rule(
+        lambda job: job.task == "interpolate" and (len(job.targets), len(job.styles)) not in ((2, 0), (0, 2)),
+        "targets",
+        "must be two things to go between",
+        "Give two targets, or two styles and no target.",
+    ),
+    Rule(
+        lambda job: (
+            job.task == "morph"
+            and (len(job.cppns) != 2 or not all(isinstance(path, str) and path for path in job.cppns))
+        ),
+        "cppns",
+        "is {job.cppns!r}",
+        "Name two .cppn files.",
+    ),
+    Rule(
+        lambda job: job.task == "morph" and job.mesh is not None,
+        "mesh",
+        "has no meaning for morph",
+        "Leave it out.",
+    ),
+    Rule(
+        lambda job: job.task in ("interpolate", "morph") and not _is_within(job.frames, 3, 64),
+        "frames",
+        "is {job.frames!r}, and a way from one end to the other has at least 3",
+        "Use a whole number from 3 to 64.",
+    ),
+    Rule(
+        lambda job: job.tiles and not job.on_pyramid,
+        "tiles",
+        _FOR_PYRAMIDS,
+        "Leave it out.",
+    ),
+    Rule(
+        lambda job: job.mask and not job.on_pyramid,
+        "mask",
+        _FOR_PYRAMIDS,
+        "Leave it out.",
+    ),
+    Rule(
+        lambda job: job.occlusion and not job.on_pyramid,
+        "occlusion",
+        _FOR_PYRAMIDS,
+        "Leave it out.",
+    ),
+    Rule(
+        lambda job: job.tiles and (job.content or job.mask),
+        "tiles",
+        "leaves no use for the job's own content and mask",
+        "Give them to the tiles.",
+    ),
+)
+
 
 def _check(job: Job) -> None:
-    def refuse(name: str, why: str, cure: str = "Write the job again.") -> None:
-        raise PatinaError(f"job.json: {name} {why}.", cure, name)
-
-    def one_of(name: str, allowed: tuple[Any, ...]) -> None:
-        value = getattr(job, name)
-        if value not in allowed or type(value) is not type(allowed[0]):  # 1024.0 is equal, but no size
-            refuse(name, f"is {value!r}", f"Use one of: {', '.join(map(str, allowed))}.")
-
+    """Raise PatinaError for the first thing that is wrong with `job`."""
     if job.version != VERSION:
-        refuse(
+        _refuse(
             "version",
             f"is {job.version!r}, this backend reads version {VERSION}",
             "Update the extension and its backend together (Preferences > Patina > Update).",
         )
-    for name in ("name", "network", "parameterization"):
+    for name in ("name", "network"):
         if not isinstance(getattr(job, name), str):
-            refuse(name, "must be text")
+            _refuse(name, "must be text")
     for name in ("mesh", "content", "mask", "resume"):
         if not isinstance(getattr(job, name), str | None):
-            refuse(name, "must be a path or null")
-    one_of("quality", QUALITIES)
-    one_of("style_loss", STYLE_LOSSES)
-    one_of("framing", FRAMINGS)
-    one_of("device", DEVICES)
-    one_of("rasterizer", RASTERIZERS)
-    one_of("texture_size", TEXTURE_SIZES)
-    for name in ("strength", "colors"):
-        if not _is_share(getattr(job, name)):
-            refuse(name, f"is {getattr(job, name)!r}", "Use a number from 0 to 1.")
-    if job.follow_shape is not None and not _is_share(job.follow_shape):
-        refuse("follow_shape", f"is {job.follow_shape!r}", "Use a number from 0 to 1, or null.")
-    if job.style_size is not None and (not _is_number(job.style_size) or job.style_size <= 0):
-        refuse("style_size", f"is {job.style_size!r}", "Use a positive number of scene units, or null.")
-    if not _is_whole(job.seed) or not 0 <= job.seed < 2**32:
-        refuse("seed", f"is {job.seed!r}", "Use a whole number from 0 to 4294967295.")
-    if job.steps is not None and (not _is_whole(job.steps) or not 1 <= job.steps <= 100_000):
-        refuse("steps", f"is {job.steps!r}", "Use a whole number from 1 to 100000, or null.")
-    if job.views is not None and (not _is_whole(job.views) or not 1 <= job.views <= 16):
-        refuse("views", f"is {job.views!r}", "Use a whole number from 1 to 16, or null.")
-    if not all(isinstance(layer, str) and layer for layer in job.layers):
-        refuse("layers", f"is {list(job.layers)!r}", "Name layers of the network, or leave it empty.")
+            _refuse(name, "must be a path or null")
+    for name, allowed in _CHOICES.items():
+        value = getattr(job, name)
+        if value not in allowed or type(value) is not type(allowed[0]):  # 1024.0 is equal, but no size
+            _refuse(name, f"is {value!r}", f"Use one of: {', '.join(map(str, allowed))}.")
+    _obey(_RANGES, job)
     for style in job.styles:
-        if not isinstance(style.image, str) or not style.image:
-            refuse("styles", "has an entry without an image", "Name an image file.")
-        if not _is_number(style.weight) or style.weight <= 0:
-            refuse("styles", f"gives {style.image} the weight {style.weight!r}", "Use a positive number.")
-        if style.crop is not None and not _is_part(style.crop):
-            refuse(
-                "styles",
-                f"gives {style.image} the crop {style.crop!r}",
-                "Use x, y, width and height within it, in its fractions: 0 0 1 0.5 is the upper half.",
-            )
-    _check_task(job, refuse, one_of)
-    _check_tiles(job, refuse, one_of)
-
-
-def _check_task(
-    job: Job, refuse: Callable[..., None], one_of: Callable[[str, tuple[Any, ...]], None]
-) -> None:
-    """What the task needs is there, and nothing that makes no sense for it."""
-    one_of("task", TASKS)
-    one_of("parameterization", PARAMETERIZATIONS)
-    for name in ("aligned", "transparent", "relief", "tileable"):
-        one_of(name, (True, False))
-    if not _is_whole(job.image_size) or not 32 <= job.image_size <= 8192:
-        refuse("image_size", f"is {job.image_size!r}", "Use a whole number of pixels from 32 to 8192.")
-    if not _is_whole(job.scales) or not 1 <= job.scales <= 5:
-        refuse("scales", f"is {job.scales!r}", "Use a whole number from 1 to 5.")
+        _check_style(style)
     for target in job.targets:
-        _check_target(target, refuse)
-    kinds = {target.kind for target in job.targets}
-    flat, task = job.mesh is None, job.task
-    if job.targets and task not in ("dream", "interpolate"):
-        refuse("targets", f"has no meaning for {task}", "Leave it empty, or choose dream or interpolate.")
-    if job.styles and task in ("dream", "morph"):
-        refuse("styles", f"has no meaning for {task}", "Leave it empty, or choose stylize.")
-    if not job.styles and task in ("stylize", "synthesize"):
-        refuse("styles", "is empty", "Choose at least one style image.")
-    if task == "stylize" and flat and job.content is None:
-        refuse("mesh", "is missing, and so is a picture", "Name the job's mesh.npz, or a content picture.")
-    if task == "dream" and not job.targets:
-        refuse("targets", "is empty", "Say what to dream of: a class, a channel, a direction.")
-    if "deepdream" in kinds and job.content is None:
-        refuse("content", "is missing", "DeepDream starts from a picture, or from an object's own texture.")
-    if "deepdream" in kinds and (task == "interpolate" or job.transparent):
-        refuse(
-            "targets", "asks for deepdream, which has no frames and no alpha", "Choose a class or a channel."
-        )
-    if "deepdream" in kinds and job.parameterization == "cppn":
-        refuse("parameterization", "is cppn, which cannot start from a picture", "Use pyramid or fourier.")
-    if job.transparent and task != "dream":
-        refuse("transparent", f"has no meaning for {task}", "Choose dream, or an opaque result.")
-    if job.relief and (flat or task not in ("stylize", "synthesize")):
-        refuse("relief", "is for the style or the texture of a mesh", "Leave it off, or name a mesh.")
-    if job.relief and job.parameterization == "cppn":
-        refuse("parameterization", "is cppn, which has no height", "Use pyramid, fourier or pixel.")
-    if job.follow_shape is not None and (flat or task != "stylize"):
-        refuse("follow_shape", "is for the style of a mesh", "Leave it out.")
-    if job.resume and (flat or task != "stylize" or job.parameterization != "pyramid" or job.relief):
-        refuse("resume", "is for the style of a mesh on a pyramid, without relief", "Start anew.")
-    if job.tileable and (task != "synthesize" or not flat):
-        refuse("tileable", "is for the synthesis of flat pictures", "Leave it off.")
-    if job.tileable and job.parameterization == "cppn":
-        refuse("parameterization", "is cppn, which has edges and cannot tile", "Use fourier or pyramid.")
-    if (job.parameterization == "shared") != (task == "interpolate"):
-        refuse(
-            "parameterization",
-            f"is {job.parameterization}, which does not fit {task}",
-            "Interpolation uses shared, and only interpolation does.",
-        )
-    if job.aligned and task != "interpolate":
-        refuse("aligned", f"has no meaning for {task}", "Leave it off.")
-    if task == "interpolate" and (len(job.targets), len(job.styles)) not in ((2, 0), (0, 2)):
-        refuse(
-            "targets", "must be two things to go between", "Give two targets, or two styles and no target."
-        )
-    if task == "morph" and (len(job.cppns) != 2 or not all(isinstance(p, str) and p for p in job.cppns)):
-        refuse("cppns", f"is {list(job.cppns)!r}", "Name two .cppn files.")
-    if task == "morph" and not flat:
-        refuse("mesh", "has no meaning for morph", "Leave it out.")
-    if task in ("interpolate", "morph") and (not _is_whole(job.frames) or not 3 <= job.frames <= 64):
-        refuse(
-            "frames",
-            f"is {job.frames!r}, and a way from one end to the other has at least 3",
-            "Use a whole number from 3 to 64.",
-        )
-
-
-def _check_tiles(
-    job: Job, refuse: Callable[..., None], one_of: Callable[[str, tuple[Any, ...]], None]
-) -> None:
-    """Several textures, masks and occlusion are for the style of meshes."""
-    one_of("occlusion", (False, True))
-    painted = job.mesh is not None and job.task == "stylize" and job.parameterization == "pyramid"
-    for name in ("tiles", "mask", "occlusion"):
-        if getattr(job, name) and (not painted or job.relief):
-            refuse(
-                name, "is for the style of a mesh, painted on a pyramid and without relief", "Leave it out."
-            )
+        _check_target(target)
     for tile in job.tiles:
-        if not isinstance(tile.name, str) or not all(
-            isinstance(path, str | None) for path in (tile.content, tile.mask)
-        ):
-            refuse("tiles", f"has {tile!r}", "Give each a name, and paths or null.")
-    if job.tiles and (job.content or job.mask):
-        refuse("tiles", "leaves no use for the job's own content and mask", "Give them to the tiles.")
-    if len(job.tiles) > MAX_TILES:
-        refuse("tiles", f"has {len(job.tiles)}", f"Paint at most {MAX_TILES} at a time.")
+        _check_tile(tile)
+    _obey(_RULES, job)
 
 
-def _check_target(target: Target, refuse: Callable[..., None]) -> None:
+def _obey(rules: tuple[Rule, ...], job: Job) -> None:
+    for rule in rules:
+        if rule.when(job):
+            _refuse(rule.field, rule.why.format(job=job), rule.cure)
+
+
+def _refuse(name: str, why: str, cure: str = "") -> NoReturn:
+    raise PatinaError(f"job.json: {name} {why}.", cure, name)
+
+
+def _check_style(style: Style) -> None:
+    if not isinstance(style.image, str) or not style.image:
+        _refuse("styles", "has an entry without an image", "Name an image file.")
+    if not _is_number(style.weight) or style.weight <= 0:
+        _refuse("styles", f"gives {style.image} the weight {style.weight!r}", "Use a positive number.")
+    if style.crop is not None and not _is_part(style.crop):
+        _refuse(
+            "styles",
+            f"gives {style.image} the crop {style.crop!r}",
+            "Use x, y, width and height within it, in its fractions: 0 0 1 0.5 is the upper half.",
+        )
+
+
+def _check_tile(tile: Tile) -> None:
+    paths = tile.content, tile.mask
+    if not isinstance(tile.name, str) or not all(isinstance(path, str | None) for path in paths):
+        _refuse("tiles", f"has {tile!r}", "Give each a name, and paths or null.")
+
+
+def _check_target(target: Target) -> None:
     kind = target.kind
     if kind not in TARGETS:
-        refuse("targets", f"has a {kind!r}", f"Use one of: {', '.join(TARGETS)}.")
+        _refuse("targets", f"has a {kind!r}", f"Use one of: {', '.join(TARGETS)}.")
     if kind == "class" and (not isinstance(target.name, str) or not target.name.strip()):
-        refuse("targets", "has a class without a name", 'Name an ImageNet class, such as "daisy".')
+        _refuse("targets", "has a class without a name", 'Name an ImageNet class, such as "daisy".')
     if kind != "class" and (not isinstance(target.layer, str) or not target.layer):
-        refuse("targets", f"has a {kind} without a layer", "Name a layer of the network.")
+        _refuse("targets", f"has a {kind} without a layer", "Name a layer of the network.")
     if kind in ("channel", "neuron") and (not _is_whole(target.channel) or target.channel < 0):
-        refuse("targets", f"has the channel {target.channel!r}", "Use a whole number from 0 on.")
+        _refuse("targets", f"has the channel {target.channel!r}", "Use a whole number from 0 on.")
     if kind == "direction":
         pairs = target.direction
         if not pairs or not all(len(p) == 2 and _is_whole(p[0]) and _is_number(p[1]) for p in pairs):
-            refuse("targets", "has a malformed direction", "Give pairs of a channel and its weight.")
+            _refuse("targets", "has a malformed direction", "Give pairs of a channel and its weight.")
     if not _is_number(target.weight) or target.weight == 0:
-        refuse("targets", f"has the weight {target.weight!r}", "Use a number other than 0.")
+        _refuse("targets", f"has the weight {target.weight!r}", "Use a number other than 0.")
 
 
 def numbered(name: str, index: int, count: int) -> str:
@@ -377,6 +556,10 @@ def _is_whole(x: object) -> bool:
     return isinstance(x, int) and not isinstance(x, bool)
 
 
+def _is_within(x: object, low: int, high: int) -> bool:
+    return isinstance(x, int) and _is_whole(x) and low <= x <= high
+
+
 def write_job(folder: Path, job: Job) -> Path:
     """Write `job.json` in `folder`, whole or not at all, and give its path. Raises OSError."""
     path = Path(folder) / JOB_FILE
@@ -400,27 +583,9 @@ def read_job(folder: Path) -> Job:
     unknown = sorted(set(raw) - {f.name for f in fields(Job)})
     if unknown:
         raise PatinaError(f"job.json: unknown field {unknown[0]}.", "Remove it.", unknown[0])
-    try:
-        styles = tuple(_style(record) for record in raw.pop("styles", ()))
-    except (TypeError, AttributeError) as error:
-        raise PatinaError(
-            f"job.json: styles is malformed ({error}).", 'Write it as [{"image": …, "weight": …}].', "styles"
-        ) from None
-    try:
-        targets = tuple(
-            Target(**(record | {"direction": tuple(tuple(pair) for pair in record.get("direction", ()))}))
-            for record in raw.pop("targets", ())
-        )
-    except (TypeError, AttributeError) as error:
-        raise PatinaError(
-            f"job.json: targets is malformed ({error}).", 'Write it as [{"kind": "class", …}].', "targets"
-        ) from None
-    try:
-        tiles = tuple(Tile(**tile) for tile in raw.pop("tiles", ()))
-    except TypeError as error:
-        raise PatinaError(
-            f"job.json: tiles is malformed ({error}).", 'Write it as [{"name": …, "content": …}].', "tiles"
-        ) from None
+    styles = _records(raw, "styles", _style, '[{"image": …, "weight": …}]')
+    targets = _records(raw, "targets", _target, '[{"kind": "class", …}]')
+    tiles = _records(raw, "tiles", _tile, '[{"name": …, "content": …}]')
     for name in ("cppns", "layers"):
         value = raw.get(name, ())
         if not isinstance(value, list | tuple):
@@ -429,6 +594,24 @@ def read_job(folder: Path) -> Job:
     if isinstance(raw.get("colors"), str):
         raw["colors"] = COLORS.get(raw["colors"], raw["colors"])
     return Job(styles=styles, targets=targets, tiles=tiles, **raw)
+
+
+def _records(
+    raw: dict[str, Any], name: str, read: Callable[[dict[str, Any]], Part], like: str
+) -> tuple[Part, ...]:
+    """Take the list `name` out of `raw` and `read` each of its records."""
+    try:
+        return tuple(read(record) for record in raw.pop(name, ()))
+    except (TypeError, AttributeError) as error:
+        raise PatinaError(f"job.json: {name} is malformed ({error}).", f"Write it as {like}.", name) from None
+
+
+def _tile(record: dict[str, Any]) -> Tile:
+    return Tile(**record)
+
+
+def _target(record: dict[str, Any]) -> Target:
+    return Target(**(record | {"direction": tuple(tuple(pair) for pair in record.get("direction", ()))}))
 
 
 def _style(record: dict[str, Any]) -> Style:

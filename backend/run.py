@@ -36,8 +36,7 @@ def _do(job: Job, folder: Path, emit: Emit, cancelled: IsCancelled) -> None:
     from .painting.job import run as run_painting
     from .session import JobSession
 
-    on_pyramid = job.task == "stylize" and job.mesh is not None and job.parameterization == "pyramid"
-    run = run_painting if on_pyramid and not job.relief else run_on_canvas
+    run = run_painting if job.on_pyramid else run_on_canvas
     session = JobSession(job, folder, emit, cancelled)
     try:
         run(session)

@@ -21,9 +21,8 @@ from ..parameterizations.surface_pyramid import SurfacePyramid
 from ..protocol import Job
 from ..rendering.mesh import Mesh
 from ..rendering.sampling import Levels, taps
-from ..rendering.texels import Texels
+from ..rendering.texels import Texels, fill_gutters
 from ..rendering.views import ViewMaker
-from ..result.finish import fill_gutters
 from .flat import Flat
 from .on_surface import SolidTexture, UVTexture
 from .relief import ReliefTexture

@@ -14,7 +14,6 @@ from PIL import Image
 from torch import Tensor
 
 from .. import networks
-from ..painting.form import kept_of
 from ..parameterizations import cppn
 from ..pictures.images import read_image, resize, save, to_pillow
 from ..pictures.palette import moments, recolor, transport
@@ -29,6 +28,7 @@ from ..protocol import (
     Job,
     PatinaError,
 )
+from ..rendering.form import kept_of
 from ..rendering.mesh import Mesh, read_mesh
 from ..rendering.texels import Texels, check_texels, locate
 from ..rendering.views import Viewing

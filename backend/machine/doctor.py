@@ -295,13 +295,13 @@ def _write_tiny_job(folder: Path) -> None:
     faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
     uvs = 0.1 + 0.8 * vertices[faces][..., :2]
     normals = np.broadcast_to(np.array([0, 0, 1], np.float32), (2, 3, 3))
-    np.savez(folder / "mesh.npz", vertices=vertices, faces=faces, uvs=uvs, normals=normals)
+    np.savez(folder / protocol.MESH_FILE, vertices=vertices, faces=faces, uvs=uvs, normals=normals)
     ramp = np.arange(96)
     stripes = np.stack([ramp * 2, 255 - ramp * 2, ramp % 12 * 20], -1).astype(np.uint8)
     Image.fromarray(np.broadcast_to(stripes, (96, 96, 3)).copy()).save(folder / "style.png")
     job = protocol.Job(
         name="doctor",
-        mesh="mesh.npz",
+        mesh=protocol.MESH_FILE,
         styles=(protocol.Style("style.png"),),
         texture_size=64,
         quality="draft",

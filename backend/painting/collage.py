@@ -17,8 +17,7 @@ from torch import Tensor
 
 from ..rendering.camera import UP, look_at, upwards
 from ..rendering.mesh import Mesh
-from ..rendering.texels import Texels, interpolate
-from ..result.finish import fill_gutters
+from ..rendering.texels import Texels, fill_gutters, interpolate
 
 REACH = 0.3  # of a piece from its middle, in what the painting's shorter side spans
 BEND = 1.0  # of the unit normal, the length of its change within a piece

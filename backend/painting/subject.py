@@ -15,11 +15,10 @@ from torch import Tensor
 
 from ..pictures.styles import Styles
 from ..protocol import Job
+from ..rendering.form import kept_of
 from ..rendering.mesh import Mesh, read_mesh
-from ..rendering.texels import Texels, check_texels, locate
-from ..result.finish import fill_gutters
+from ..rendering.texels import Texels, check_texels, fill_gutters, locate
 from . import tiles
-from .form import kept_of
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def read_subject(job: Job, folder: Path, styles: Styles, tell: Callable[[str], N
     `tell` is given what a person should know. Raises PatinaError for what cannot be painted.
     """
     assert job.mesh is not None
-    names = tuple(tile.name for tile in tiles.tiles_of(job))
+    names = tuple(tile.name for tile in job.textures)
     mesh = read_mesh(folder / job.mesh, job.name, len(names), apart=not job.occlusion)
     contents, masks = tiles.read_contents(job, folder), tiles.read_masks(job, folder)
     texels = locate(mesh, job.texture_size, len(names))

@@ -15,23 +15,18 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from ..pictures.images import read_image, resize, save
-from ..protocol import MASK_FILE, Job, PatinaError, Tile, numbered
+from ..protocol import MASK_FILE, Job, PatinaError, numbered
 from ..rendering.mesh import Mesh
 from ..rendering.texels import Texels, each_tile, interpolate, locate_in
 
 GUTTER = 16  # texels beside an island that are painted as it is
 
 
-def tiles_of(job: Job) -> tuple[Tile, ...]:
-    """The job's textures: those it names, or its one."""
-    return job.tiles or (Tile(job.name, job.content, job.mask),)
-
-
 def read_contents(job: Job, folder: Path) -> list[Tensor | None]:
     """The present base colour of each texture, (3, H, W) as it is on disk, or None."""
     return [
         None if tile.content is None else read_image(folder / tile.content, "content texture", "content")
-        for tile in tiles_of(job)
+        for tile in job.textures
     ]
 
 
@@ -43,14 +38,14 @@ def stacked(contents: list[Tensor | None], size: int, color: Tensor) -> Tensor:
 
 def is_masked(job: Job, mesh: Mesh) -> bool:
     """Whether anything limits what is painted."""
-    return mesh.weights is not None or any(tile.mask for tile in tiles_of(job))
+    return mesh.weights is not None or any(tile.mask for tile in job.textures)
 
 
 def read_masks(job: Job, folder: Path) -> list[Tensor | None]:
     """Each texture's mask picture, (1, H, W), or None."""
     return [
         None if tile.mask is None else read_image(folder / tile.mask, "mask", "mask").mean(0, keepdim=True)
-        for tile in tiles_of(job)
+        for tile in job.textures
     ]
 
 

@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
 
 from ..protocol import PatinaError
 from .mesh import Mesh
@@ -111,3 +114,22 @@ def check_texels(texels: Texels, names: Sequence[str], size: int, tell: Callable
         if len(bare) == len(names):
             raise PatinaError(message, "Use a larger texture, or unwrap it again.", "mesh")
         tell(f"{message} It is not painted.")
+
+
+def fill_gutters(texture: Tensor, painted: NDArray[np.bool_]) -> Tensor:
+    """`texture` (C, tiles · S, S) with every texel outside `painted` taken from the nearest inside.
+
+    `painted` (tiles · S, S). Each tile by itself; one of which nothing is painted stays as it is.
+    """
+    if painted.all():
+        return texture
+    size = painted.shape[1]
+    filled = texture.clone()
+    for start, inside in zip(range(0, len(painted), size), each_tile(painted), strict=True):
+        if inside.any():
+            rows, columns = distance_transform_edt(~inside, return_distances=False, return_indices=True)
+            tile = texture[:, start : start + size]
+            filled[:, start : start + size] = tile[
+                :, torch.from_numpy(rows).long(), torch.from_numpy(columns).long()
+            ]
+    return filled

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, distance_transform_edt
+from scipy.ndimage import binary_dilation
 from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ..rendering.mesh import Mesh
-from ..rendering.texels import Texels, each_tile
+from ..rendering.texels import Texels, each_tile, fill_gutters
 from .seam_erasure import erase_seams
 
 NEIGHBOURS = 4
@@ -64,25 +64,6 @@ def fill_unseen(
         weights /= weights.sum(1, keepdims=True)
         pixels[:, place[empty]] = np.einsum("cnk,nk->cn", pixels[:, place[source][index]], weights)
     return torch.from_numpy(pixels).reshape(texture.shape)
-
-
-def fill_gutters(texture: Tensor, painted: NDArray[np.bool_]) -> Tensor:
-    """`texture` (C, tiles · S, S) with every texel outside `painted` taken from the nearest inside.
-
-    `painted` (tiles · S, S). Each tile by itself; one of which nothing is painted stays as it is.
-    """
-    if painted.all():
-        return texture
-    size = painted.shape[1]
-    filled = texture.clone()
-    for start, inside in zip(range(0, len(painted), size), each_tile(painted), strict=True):
-        if inside.any():
-            rows, columns = distance_transform_edt(~inside, return_distances=False, return_indices=True)
-            tile = texture[:, start : start + size]
-            filled[:, start : start + size] = tile[
-                :, torch.from_numpy(rows).long(), torch.from_numpy(columns).long()
-            ]
-    return filled
 
 
 def painted_texels(texels: Texels, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:

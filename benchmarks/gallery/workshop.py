@@ -94,9 +94,8 @@ def on_fox(**fields: Any) -> tuple[Tensor, dict[str, Any]]:
         write_mesh(surface, folder / "mesh.npz")
         content = write_content(surface, None, folder)
         job = Job(mesh="mesh.npz", content=content, texture_size=SIDE, device="cpu", seed=SEED, **fields)
-        on_pyramid = job.task == "stylize" and job.parameterization == "pyramid" and not job.relief
         session = JobSession(job, folder, lambda event: None, lambda: False)
-        (run_painting if on_pyramid else run_on_canvas)(session)
+        (run_painting if job.on_pyramid else run_on_canvas)(session)
         measured = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
         pictures = [read(path) for path in sorted(folder.glob("texture*.png"))]
         if job.relief:

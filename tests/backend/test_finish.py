@@ -8,8 +8,8 @@ import torch
 from meshes import quad, sphere
 from scipy.ndimage import distance_transform_edt
 
-from backend.rendering.texels import Texels, locate
-from backend.result.finish import fill_gutters, fill_unseen, mean_texel, painted_texels
+from backend.rendering.texels import Texels, fill_gutters, locate
+from backend.result.finish import fill_unseen, mean_texel, painted_texels
 
 SIZE = 192
 

@@ -15,10 +15,9 @@ from backend.machine.devices import versions
 from backend.machine.memory import peak_memory
 from backend.pictures.styles import Styles
 from backend.rendering.seams import Places
-from backend.rendering.texels import locate
+from backend.rendering.texels import fill_gutters, locate
 from backend.rendering.views import Viewing
 from backend.result import report
-from backend.result.finish import fill_gutters
 
 SIZE = 256
 

@@ -16,9 +16,9 @@ from backend.protocol import PatinaError
 from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.sampling import Levels, enlarge, gather, levels_of, mipmaps, taps
 from backend.rendering.seams import points_along, shared_edges
-from backend.rendering.texels import Texels, locate
+from backend.rendering.texels import Texels, fill_gutters, locate
 from backend.rendering.views import ViewMaker
-from backend.result.finish import fill_gutters, fill_unseen, grown
+from backend.result.finish import fill_unseen, grown
 from backend.result.report import lookup
 from backend.result.seam_erasure import erase_seams
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..rendering.mesh import Mesh
-from ..rendering.shape import shading
-from ..rendering.texels import Texels
-from ..result.finish import fill_gutters
+from .mesh import Mesh
+from .shape import shading
+from .texels import Texels, fill_gutters
 
 PLAIN = 1 / 255  # a texture whose colours spread less is a colour
 
