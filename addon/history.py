@@ -32,7 +32,7 @@ from ..backend.protocol import (
 from ..backend.terminal import clock
 from ..backend.writing import write_bytes
 from . import folders, settings, styles
-from .scene import maps
+from .scene import maps, memory
 from .scene.job import new_folder
 from .scene.sets import MEMBERS_FILE
 from .scene.textures import Texture
@@ -188,9 +188,8 @@ def sign(image: bpy.types.Image, folder: Path) -> None:
 
 def signature(obj: bpy.types.Object | None) -> bpy.types.Image | None:
     """The signed image that the stylized material of `obj` shows, or None."""
-    for pair in obj.patina.slots if obj else ():
-        tree = pair.stylized.node_tree if pair.stylized else None
-        for node in tree.nodes if tree else ():
+    for stylized in memory.stylized_materials(obj) if obj else ():
+        for node in stylized.node_tree.nodes if stylized.node_tree else ():
             if node.type == "TEX_IMAGE" and node.image and isinstance(node.image.get(FOLDER_KEY), str):
                 return node.image
     return None

@@ -428,7 +428,15 @@ class PatinaObject(bpy.types.PropertyGroup):
     slots: CollectionProperty(type=PatinaSlot, override=OVERRIDABLE | {"USE_INSERTION"})
 
 
-classes = (PatinaStyle, PatinaTarget, PatinaSettings, PatinaSlot, PatinaObject)
+class PatinaMaterial(bpy.types.PropertyGroup):
+    """What a stylized material, or a split of one, knows of itself."""
+
+    stylized: BoolProperty()
+    original: PointerProperty(type=bpy.types.Material)  # the artist's own that it is a copy of, if it is
+    unsplit: PointerProperty(type=bpy.types.Material)  # the stylized one that it is a split of
+
+
+classes = (PatinaStyle, PatinaTarget, PatinaSettings, PatinaSlot, PatinaObject, PatinaMaterial)
 
 
 def register() -> None:
@@ -437,9 +445,11 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Scene.patina = PointerProperty(type=PatinaSettings)
     bpy.types.Object.patina = PointerProperty(type=PatinaObject, override=OVERRIDABLE)
+    bpy.types.Material.patina = PointerProperty(type=PatinaMaterial)
 
 
 def unregister() -> None:
+    del bpy.types.Material.patina
     del bpy.types.Object.patina
     del bpy.types.Scene.patina
     for cls in reversed(classes):

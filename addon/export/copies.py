@@ -15,6 +15,7 @@ import numpy as np
 
 from ...backend.protocol import PatinaError
 from ..scene import material as materials
+from ..scene import memory
 from ..scene.mesh import find_uv_layer, get
 from ..scene.nodes import upstream
 from .proof import unproofed
@@ -25,7 +26,7 @@ Replace = Callable[[bpy.types.Image, np.ndarray], bpy.types.Image]
 
 def is_stylized(obj: bpy.types.Object) -> bool:
     """Whether `obj` has a stylized material, shown or not."""
-    return any(pair.stylized for pair in obj.patina.slots)
+    return bool(memory.stylized_materials(obj))
 
 
 def stylized_objects(context: bpy.types.Context, scope: str) -> list[bpy.types.Object]:
@@ -86,8 +87,8 @@ class _StandIns:
         return block
 
     def of_object(self, obj: bpy.types.Object) -> bpy.types.Object:
-        shown = {pair.slot: pair.stylized for pair in obj.patina.slots if pair.stylized}
-        shown = {slot: stylized for slot, stylized in shown.items() if slot < len(obj.material_slots)}
+        worn = {slot: memory.stylized_material(obj, slot) for slot in range(len(obj.material_slots))}
+        shown = {slot: stylized for slot, stylized in worn.items() if stylized is not None}
         used = {uv for stylized in shown.values() for uv in uv_maps_of(stylized)}
         triangles = _triangle_uvs(obj, self.context.evaluated_depsgraph_get(), used)
         copy = obj.copy()

@@ -11,7 +11,7 @@ import bpy
 from ...backend.export.color import soft_proof
 from ..scene import image as images
 from ..scene import material as materials
-from ..scene import result
+from ..scene import memory, result
 
 _ORIGINAL = "patina_unproofed"  # on a node: the image that it shows when there is no proof
 _ROWS = 256  # at a time: colour conversion needs several times the image's memory
@@ -24,15 +24,11 @@ def unproofed(node: bpy.types.Node) -> bpy.types.Image:
 
 def stylized_nodes(objects: list[bpy.types.Object]) -> Iterator[bpy.types.Node]:
     """The image nodes that colour the stylized materials of `objects`."""
-    seen = set()
-    for obj in objects:
-        for pair in obj.patina.slots:
-            if not pair.stylized or pair.stylized in seen:
-                continue
-            seen.add(pair.stylized)
-            node = materials.stylized_node(pair.stylized)
-            if node:
-                yield node
+    worn = [stylized for obj in objects for stylized in memory.stylized_materials(obj)]
+    for stylized in dict.fromkeys(worn):
+        node = materials.stylized_node(stylized)
+        if node:
+            yield node
 
 
 def is_on(objects: list[bpy.types.Object]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..scene import material, split
+from ..scene import material, memory, split
 from ..scene.stage import keep_step
 
 
@@ -32,7 +32,7 @@ class PATINA_OT_compare(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return any(obj.patina.slots for obj in context.selected_objects)
+        return any(memory.stylized_materials(obj) for obj in context.selected_objects)
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
@@ -46,7 +46,7 @@ class PATINA_OT_compare(bpy.types.Operator):
                 split.show(obj)
                 continue
             split.remove(obj)
-            if self.show == "OTHER" or material.shows_stylized(obj) != (self.show == "STYLIZED"):
+            if self.show == "OTHER" or memory.shows_stylized(obj) != (self.show == "STYLIZED"):
                 material.compare(obj)
         return {"FINISHED"}
 

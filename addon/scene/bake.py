@@ -12,7 +12,7 @@ import numpy as np
 
 from ...backend.export import gutters
 from ...backend.protocol import PatinaError
-from . import material, nodes
+from . import material, memory, nodes
 from .mesh import find_uv_layer, get
 from .stage import alone
 
@@ -34,7 +34,7 @@ def bake(
     one that keeps within 0..1. Texels beside the islands continue them. Raises PatinaError.
     """
     copy, name = _copy(obj, depsgraph, uv_map), obj.name
-    originals = [material.original_material(obj, slot) for slot in range(len(obj.material_slots))] or [None]
+    originals = [memory.original_material(obj, slot) for slot in range(len(obj.material_slots))] or [None]
     made: list[tuple[object, object]] = []
     try:
         obj.name, copy.name = TEMPORARY, name  # Object Info's Random goes by the name

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import bpy
 
 from ...backend.protocol import PatinaError
-from . import nodes
+from . import memory, nodes
 from .nodes import source
 
 DEFAULT_COLOR = (0.8, 0.8, 0.8)  # what Blender gives a new material, and shows on an object without one
@@ -84,13 +84,6 @@ def is_image(node: bpy.types.Node | None) -> bool:
     return node is not None and node.type == "TEX_IMAGE" and node.image is not None
 
 
-def original_material(obj: bpy.types.Object, slot: int) -> bpy.types.Material | None:
-    """The artist's own material in a slot, also while its stylized copy is shown."""
-    shown = obj.material_slots[slot].material
-    pair = next((pair for pair in obj.patina.slots if pair.slot == slot), None)
-    return pair.original if pair and shown is not None and shown in (pair.stylized, pair.split) else shown
-
-
 def check_paintable(obj: bpy.types.Object) -> None:
     """Raise PatinaError unless the materials of `obj` can be replaced."""
     if obj.library:
@@ -122,7 +115,8 @@ def show_images(obj: bpy.types.Object, images: Mapping[int, tuple[bpy.types.Imag
     if not obj.material_slots:
         mesh.materials.append(None)
     images = {slot: shown for slot, shown in images.items() if slot < len(obj.material_slots)}
-    originals = {slot: original_material(obj, slot) for slot in images}
+    memory.update(obj)
+    originals = {slot: memory.original_material(obj, slot) for slot in images}
     pairs = obj.patina.slots
     for index in reversed([index for index, pair in enumerate(pairs) if pair.slot in images]):
         pairs.remove(index)
@@ -175,6 +169,7 @@ def stylized_copy(
     for other in tree.nodes:
         other.select = other == node
     tree.nodes.active = node
+    memory.mark(material, original)
     return material
 
 
@@ -194,20 +189,12 @@ def add_principled(material: bpy.types.Material) -> bpy.types.NodeSocket:
     return shader.inputs["Base Color"]
 
 
-def shows_stylized(obj: bpy.types.Object) -> bool:
-    """Whether any slot of `obj` shows its stylized material."""
-    slots = obj.material_slots
-    return any(
-        pair.stylized and pair.slot < len(slots) and slots[pair.slot].material == pair.stylized
-        for pair in obj.patina.slots
-    )
-
-
 def compare(obj: bpy.types.Object) -> None:
     """Show the artist's own materials on `obj`, or, where those are shown, the stylized ones."""
-    stylized = shows_stylized(obj)
+    stylized = memory.shows_stylized(obj)
+    memory.update(obj)
     for pair in obj.patina.slots:
-        if pair.stylized and pair.slot < len(obj.material_slots):
+        if pair.stylized:
             slot = obj.material_slots[pair.slot]
             shown, hidden = (pair.stylized, pair.original) if stylized else (pair.original, pair.stylized)
             if slot.material == shown:  # what the artist has put there since stays

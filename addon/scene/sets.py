@@ -23,7 +23,7 @@ from ...backend.protocol import (
 )
 from ..properties import PatinaSettings
 from ..scope import PatinaScope
-from . import directions, image, masks, material, result, task, textures
+from . import directions, image, masks, material, memory, result, task, textures
 from .job import new_folder
 
 MEMBERS_FILE = "members.json"  # beside job.json, where a job is for several objects or for parts of one
@@ -179,7 +179,7 @@ def _key(obj: bpy.types.Object, texture: textures.Texture) -> object:
     """What objects have in common that may share a texture; None for one that shows no image."""
     if not texture.image:
         return None
-    worn = tuple(material.original_material(obj, slot) for slot in texture.slots)
+    worn = tuple(memory.original_material(obj, slot) for slot in texture.slots)
     return worn, texture.image, texture.uv_map, texture.udim
 
 
@@ -309,14 +309,15 @@ def _composed(
 def _same_materials(obj: bpy.types.Object, first: bpy.types.Object) -> bool:
     slots = range(len(first.material_slots))
     return len(obj.material_slots) == len(slots) and all(
-        material.original_material(obj, slot) == material.original_material(first, slot) for slot in slots
+        memory.original_material(obj, slot) == memory.original_material(first, slot) for slot in slots
     )
 
 
 def _wear_alike(obj: bpy.types.Object, first: bpy.types.Object) -> None:
     """Put on `obj` the stylized materials of `first`, whose own ones are the same."""
     material.check_paintable(obj)
-    originals = [material.original_material(obj, slot) for slot in range(len(obj.material_slots))]
+    memory.update(first)
+    originals = [memory.original_material(obj, slot) for slot in range(len(obj.material_slots))]
     obj.patina.slots.clear()
     for other in first.patina.slots:
         slot = obj.material_slots[other.slot]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import material
+from . import material, memory
 from .material import DEFAULT_COLOR, SUFFIX
 
 MIDDLE = 0.5  # of the view's width
@@ -21,30 +21,27 @@ def show(obj: bpy.types.Object) -> None:
     remove(obj)
     made: dict[bpy.types.Material, bpy.types.Material] = {}
     for pair in obj.patina.slots:
-        if pair.stylized and pair.slot < len(obj.material_slots):
-            slot = obj.material_slots[pair.slot]
-            if slot.material in (pair.original, pair.stylized):  # what the artist has put there since stays
-                if pair.stylized not in made:
-                    made[pair.stylized] = split_copy(pair.original, pair.stylized)
-                pair.split = slot.material = made[pair.stylized]
+        slot = obj.material_slots[pair.slot]
+        # What the artist has put there since stays.
+        if pair.stylized and slot.material in (pair.original, pair.stylized):
+            if pair.stylized not in made:
+                made[pair.stylized] = split_copy(pair.original, pair.stylized)
+            pair.split = slot.material = made[pair.stylized]
 
 
 def is_shown(obj: bpy.types.Object) -> bool:
     """Whether any slot of `obj` shows a split."""
-    slots = obj.material_slots
-    return any(
-        pair.split and pair.slot < len(slots) and slots[pair.slot].material == pair.split
-        for pair in obj.patina.slots
-    )
+    return any(memory.is_split(obj, slot) for slot in range(len(obj.material_slots)))
 
 
 def remove(obj: bpy.types.Object) -> None:
     """Let `obj` show the stylized materials where it showed a split, and remove that."""
+    memory.update(obj)
     splits = set()
     for pair in obj.patina.slots:
         if pair.split:
             splits.add(pair.split)
-            if pair.slot < len(obj.material_slots) and obj.material_slots[pair.slot].material == pair.split:
+            if obj.material_slots[pair.slot].material == pair.split:
                 obj.material_slots[pair.slot].material = pair.stylized
             pair.split = None
     for split in splits:
@@ -57,6 +54,7 @@ def split_copy(original: bpy.types.Material | None, stylized: bpy.types.Material
     mixed = stylized.copy()
     mixed.name = stylized.name.removesuffix(SUFFIX) + SPLIT
     nodes, links = mixed.node_tree.nodes, mixed.node_tree.links
+    memory.mark(mixed, original, stylized)
     side = _side(mixed)
     fed = [link for link in links if link.from_node.label == material.LABEL]
     for source, target in [(link.from_socket, link.to_socket) for link in fed]:

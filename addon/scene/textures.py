@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 
 from ...backend.protocol import numbered
-from . import bake, image, material, mesh, uvs
+from . import bake, image, material, memory, mesh, uvs
 
 SLOW = 3.0  # seconds of baking that are worth a word
 
@@ -53,7 +53,7 @@ def read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, present: bool = 
     """
     material.check_paintable(obj)
     worn_now = [
-        place.material if present else material.original_material(obj, slot)
+        place.material if present else memory.original_material(obj, slot)
         for slot, place in enumerate(obj.material_slots)
     ]
     colors = [material.base_color(worn) for worn in worn_now] or [material.BaseColor()]
@@ -70,7 +70,7 @@ def read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, present: bool = 
         color = of_group.pop() if len(of_group) == 1 else material.BaseColor(baked=True)
         name = obj.name
         if len(groups) > 1:
-            worn = material.original_material(obj, group[0]) if obj.material_slots else None
+            worn = memory.original_material(obj, group[0]) if obj.material_slots else None
             name += f", {worn.name}" if worn else ", no material"
         for number, faces in _tiles(arrays["uvs"], own, color):
             tiles[faces] = len(textures)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import bpy
 
-from ..scene import material, split
+from ..scene import memory, split
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """One button each; nothing where no selected object is stylized."""
-    stylized = [obj for obj in context.selected_objects if obj.patina.slots]
+    stylized = [obj for obj in context.selected_objects if memory.stylized_materials(obj)]
     if not stylized:
         return
     parted = any(split.is_shown(obj) for obj in stylized)
-    painted = not parted and any(material.shows_stylized(obj) for obj in stylized)
+    painted = not parted and any(memory.shows_stylized(obj) for obj in stylized)
     row = layout.row(align=True)
     for show, text, pressed in (
         ("ORIGINAL", "Original", not parted and not painted),

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from bl_ext.user_default.patina.addon.export import copies, engines, presets, proof, textures
 from bl_ext.user_default.patina.addon.operators import export
-from bl_ext.user_default.patina.addon.scene import material
+from bl_ext.user_default.patina.addon.scene import material, memory
 from bl_ext.user_default.patina.backend.protocol import PatinaError
 from PIL import Image
 
@@ -165,10 +165,10 @@ def test_only_the_chosen_uv_map_goes_out(cube, settings, tmp_path):
 def test_the_original_shown_for_comparison_is_not_what_goes_out(cube, settings, tmp_path):
     stylize(cube, color=(1.0, 0.0, 0.0))
     material.compare(cube)
-    assert not material.shows_stylized(cube)
+    assert not memory.shows_stylized(cube)
     bpy.ops.patina.export(filepath=str(tmp_path / "cube.glb"))
     assert picture(*glb(tmp_path / "cube.glb")).convert("RGB").getpixel((99, 99)) == (255, 0, 0)
-    assert not material.shows_stylized(cube)
+    assert not memory.shows_stylized(cube)
 
 
 IMPORTERS = {

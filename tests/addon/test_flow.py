@@ -13,7 +13,7 @@ import pytest
 import recorder
 from bl_ext.user_default.patina.addon import folders, history, jobs, preview, problems, settings
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
-from bl_ext.user_default.patina.addon.scene import job, material, mesh, split
+from bl_ext.user_default.patina.addon.scene import job, material, memory, mesh, split
 from bl_ext.user_default.patina.addon.scene.textures import Texture
 from bl_ext.user_default.patina.addon.ui import history as history_ui
 from bl_ext.user_default.patina.addon.ui import panel as panel_ui
@@ -130,7 +130,7 @@ def test_a_job_survives_another_file_and_its_result_waits_in_history(cube, resul
     assert not problems.shown[-1].is_error
     assert history.entries[0].folder == run.folder
     assert bpy.ops.patina.history_apply(folder=str(run.folder)) == {"FINISHED"}
-    assert material.shows_stylized(other)
+    assert memory.shows_stylized(other)
 
 
 # The preview
@@ -322,7 +322,7 @@ def test_original_stylized_and_split(cube):
     parted = cube.material_slots[0].material
     assert parted not in (mat, stylized)
     assert split.is_shown(cube)
-    assert material.original_material(cube, 0) == mat
+    assert memory.original_material(cube, 0) == mat
     mix = next(node for node in parted.node_tree.nodes if node.type == "MIX")
     left, right = (next(s for s in mix.inputs if s.name == name and s.enabled) for name in "AB")
     assert tuple(left.default_value) == (1, 0.5, 0.25, 1)
@@ -426,7 +426,7 @@ def test_a_mesh_without_uvs_is_unwrapped_by_the_button_and_painted(panel):
     assert (problem.cure, problem.field) == (mesh.UNWRAP, obj.name)  # by which the panel knows the button
     assert bpy.ops.patina.unwrap(object=problem.field) == {"FINISHED"}
     assert obj.data.uv_layers.active.name == "Patina"
-    assert material.shows_stylized(obj)
+    assert memory.shows_stylized(obj)
     assert not [problem for problem in problems.shown if problem.is_error]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bpy
 import pytest
-from bl_ext.user_default.patina.addon.scene import material
+from bl_ext.user_default.patina.addon.scene import material, memory
 from bl_ext.user_default.patina.backend.protocol import PatinaError
 
 
@@ -47,7 +47,7 @@ def links(mat: bpy.types.Material) -> list[tuple[str, str]]:
 
 
 def found(obj: bpy.types.Object) -> material.BaseColor:
-    return material.base_color(material.original_material(obj, 0) if obj.material_slots else None)
+    return material.base_color(memory.original_material(obj, 0) if obj.material_slots else None)
 
 
 def test_the_fox(fox):
@@ -170,10 +170,10 @@ def test_compare_goes_back_and_forth_and_leaves_later_choices(cube, texture):
     originals = [slot.material for slot in cube.material_slots]
     material.show_image(cube, texture)
     stylized = [slot.material for slot in cube.material_slots]
-    assert material.shows_stylized(cube)
+    assert memory.shows_stylized(cube)
     material.compare(cube)
     assert [slot.material for slot in cube.material_slots] == originals
-    assert not material.shows_stylized(cube)
+    assert not memory.shows_stylized(cube)
     material.compare(cube)
     assert [slot.material for slot in cube.material_slots] == stylized
     chosen = bpy.data.materials.new("Chosen since")

@@ -10,7 +10,7 @@ import pytest
 from bl_ext.user_default.patina.addon import catalogue, folders, jobs, properties, recent
 from bl_ext.user_default.patina.addon.operators import crop
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
-from bl_ext.user_default.patina.addon.scene import maps, material, result
+from bl_ext.user_default.patina.addon.scene import maps, material, memory, result
 from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, read_job
 
 
@@ -194,7 +194,7 @@ def do(obj: bpy.types.Object) -> bpy.types.Material:
     """Do the job; the material that `obj` wears then."""
     assert bpy.ops.patina.stylize() == {"FINISHED"}, [run.error for run in jobs.ended]
     worn = obj.material_slots[0].material
-    assert material.shows_stylized(obj)
+    assert memory.shows_stylized(obj)
     assert all(image.packed_file for image in bpy.data.images if image.source == "FILE" and image.users)
     return worn
 

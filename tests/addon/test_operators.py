@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from bl_ext.user_default.patina.addon import folders, jobs, problems
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
-from bl_ext.user_default.patina.addon.scene import material
+from bl_ext.user_default.patina.addon.scene import material, memory
 from bl_ext.user_default.patina.addon.setup import environment
 from PIL import Image
 
@@ -181,7 +181,7 @@ def test_the_object_is_renamed_and_another_takes_its_name(cube):
     assert bpy.context.object.name == "Cube"
     pump_until(lambda: not jobs.queue)
     assert run.state == jobs.FINISHED
-    assert material.shows_stylized(cube)
+    assert memory.shows_stylized(cube)
     assert not bpy.context.object.patina.slots
 
 

@@ -183,6 +183,7 @@ def test_tiles_come_out(tiled, tmp_path):
     ]
     obj = bpy.data.objects["Body"]  # and in again
     obj.patina.slots.clear()
+    obj.material_slots[0].material.patina.stylized = False
     assert [tuple(picture[0, 0]) for picture in contents(obj, tmp_path)] == painted
 
 
