@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +113,29 @@ def test_what_is_wrong_is_named_before_anything_is_written(what, ball, style, tm
     assert said in errors
     assert len(errors.strip().splitlines()) == 2  # what is wrong, and the cure
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("size", ["1e-9", "0.001", "0.3", "100", "1e9"])
+def test_a_stroke_size_that_shows_nothing_is_refused_with_those_that_work(
+    size, ball, style, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(report, "VIEWS", 2)
+    arguments = ["stylize", str(ball), "--style", str(style), "--out", str(tmp_path / "out"), *SMALL]
+    assert main([*arguments, "--style-size", size]) == FAILED
+    what, cure = capsys.readouterr().err.strip().splitlines()[-2:]
+    assert f"stroke size of {float(size):g} is too {'small' if float(size) < 1 else 'large'}" in what
+    low, high = re.search(r"Use (\S+) to (\S+),", cure).groups()
+    near = low if float(size) < 1 else high
+    assert main([*arguments, "--style-size", near]) == FINISHED
+    losses = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert all(math.isfinite(losses[name]) for name in ("style_distance", "content_distance"))
+
+
+def test_a_style_of_sixteen_pixels_is_enough(ball, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "VIEWS", 2)
+    Image.effect_noise((16, 16), 80).convert("RGB").save(tmp_path / "stamp.png")
+    arguments = ["stylize", str(ball), "--style", str(tmp_path / "stamp.png"), "--out", str(tmp_path / "out")]
+    assert main([*arguments, *SMALL]) == FINISHED
 
 
 def test_a_folder_that_cannot_be_made_is_named(ball, style, tmp_path, capsys):
