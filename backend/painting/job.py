@@ -174,7 +174,7 @@ def measure(
     distance of each. See `report`.
     """
     mesh = subject.mesh
-    pixel = min(JUDGED_PIXEL * viewing.pixel, viewing.width / FEWEST)
+    pixel = min(JUDGED_PIXEL * viewing.pixel, viewing.style_width / FEWEST)
     judged = replace(viewing, pixel=pixel)
     judge = report.Judge(mesh, styles, judged, subject.mask)
     before = start if subject.kept is None else subject.kept
