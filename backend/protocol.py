@@ -176,7 +176,7 @@ class Job:
         False  # stylize: objects hide each other as in the scene, and what is hidden matters less
     )
     resume: str | None = (
-        None  # stylize on a mesh: the checkpoint to go on from; then `steps` are further ones
+        None  # stylize on a mesh: the checkpoint to go on from; `steps` are further ones, or what it lacks
     )
     layers: tuple[str, ...] = ()  # of the network, whose statistics make the style; empty: its own choice
     views: int | None = None  # views a step; None: the loop's own

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import math
 import time
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from .conversation import Cancelled, Emit, IsCancelled
 from .machine.devices import device_name, pick_device, versions
-from .machine.memory import peak_memory
+from .machine.memory import NO_MEMORY, peak_memory, ran_out
 from .pictures.images import cannot_write
 from .protocol import REPORT_FILE, Event, Job, PatinaError
 from .writing import write_bytes
+
+Result = TypeVar("Result")
 
 PREVIEW_SECONDS = 4.0
 PREVIEW_PAUSE = 15.0  # times as long as the last preview took goes by before the next; many textures are slow
@@ -61,6 +65,7 @@ class JobSession:
         self._began = time.perf_counter()
         self._previewed: float | None = None
         self._pause = PREVIEW_SECONDS
+        self._told: set[str] = set()
 
     def start(self, with_what: str) -> None:
         """Tell that the job begins, on which device and `with_what`; what is random depends on its seed."""
@@ -100,15 +105,48 @@ class JobSession:
             self._previewed = began
         if began - self._previewed <= self._pause:
             return
-        self._emit(Event("preview", path=write()))
+        path = self.without_fail("A preview could not be written", write)
+        if path:
+            self._emit(Event("preview", path=path))
         self._previewed = time.perf_counter()
         self._pause = max(PREVIEW_SECONDS, PREVIEW_PAUSE * (self._previewed - began))
 
-    def finish(self, path: str, measured: dict[str, Any]) -> None:
-        """Write the report, `measured` and what holds of every job, and tell that the result is at `path`.
+    def without_fail(self, failure: str, do: Callable[[], Result]) -> Result | None:
+        """Do what the result does not depend on. If it fails, `failure` is told, once, and None is given."""
+        try:
+            return do()
+        except Cancelled:
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            if failure not in self._told:
+                self._told.add(failure)
+                reason = NO_MEMORY if ran_out(error) else str(error) or type(error).__name__
+                self.message(f"{failure}; the job goes on. {reason}")
+            return None
+
+    def write_result(self, write: Callable[[], Result]) -> Result:
+        """Write what the job is for; on a full disk, with the room that its previews took.
 
         Raises PatinaError if it cannot be written.
         """
+        try:
+            return write()
+        except PatinaError:
+            if not self.make_room("preview*.png"):
+                raise
+        return write()
+
+    def make_room(self, pattern: str) -> bool:
+        """Remove files from the job's folder that can be done without; whether there were any."""
+        found = list(self.folder.glob(pattern))
+        for path in found:
+            with suppress(OSError):
+                path.unlink()
+        return bool(found)
+
+    def finish(self, path: str, measured: dict[str, Any]) -> None:
+        """Tell that the result is at `path`; write the report, `measured` and what holds of every job."""
         seconds = self.clock.parts | {"total": time.perf_counter() - self._began}
         of_every_job = {
             "seconds": {part: round(value, 2) for part, value in seconds.items()},
@@ -118,8 +156,13 @@ class JobSession:
             "versions": versions(),
             "job": asdict(self.job),
         }
-        write_report(measured | of_every_job, self.folder / REPORT_FILE)
-        self._emit(Event("finished", path=path, report=REPORT_FILE))
+
+        def write() -> str:
+            write_report(measured | of_every_job, self.folder / REPORT_FILE)
+            return REPORT_FILE
+
+        written = self.without_fail("The report could not be written", write)
+        self._emit(Event("finished", path=path, report=written or ""))
 
 
 def write_report(measured: dict[str, Any], path: Path) -> None:

@@ -235,7 +235,11 @@ def _weld(path: Path, parts: list[_Part], picture: Image.Image | None) -> Model:
     faces = index.reshape(-1)[faces]
     whole = (faces != np.roll(faces, 1, axis=1)).all(axis=1)  # a triangle with one place twice has no area
     if not whole.any() or not np.ptp(places, axis=0).any():
-        raise PatinaError(f"{path.name} has no surface: all its faces are points or lines.", "", "model")
+        raise PatinaError(
+            f"{path.name} has no surface: all its faces are points or lines.",
+            "Export a mesh with faces.",
+            "model",
+        )
     places = places.astype(float)
     if UP[path.suffix.lower()] == "y":
         places = places[:, [0, 2, 1]] * (1, -1, 1)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import gc
 import sys
 
+NO_MEMORY = "There is not enough memory."
+
 
 def ran_out(error: BaseException) -> bool:
     """Whether `error` is Python's MemoryError, or torch's: a RuntimeError that says so, on any device."""

@@ -115,10 +115,14 @@ class MovingAverage:
         self.weight: Tensor | float = 0.0
 
     def __call__(self, value: Tensor, shown: Tensor | float = 1.0) -> Tensor:
-        """The average with `value` taken in, unless `shown` is 0; backward sees `value` alone."""
-        share = (1 - self.decay) * shown
+        """The average with `value` taken in, unless `shown` is 0; backward sees `value` alone.
+
+        A value that is no number would stay in the average for ever, and is not taken in.
+        """
+        sound = value.detach().isfinite().all()
+        share = (1 - self.decay) * shown * sound
         self.weight = (1 - share) * self.weight + share
-        self.sum = (1 - share) * self.sum + share * value.detach()
+        self.sum = torch.where(sound, (1 - share) * self.sum + share * value.detach(), self.sum)
         return value + (self.sum / (self.weight + 1e-12) - value).detach()
 
 

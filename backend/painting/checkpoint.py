@@ -1,13 +1,15 @@
 """The state of an optimisation on disk, so that a later job can go on where it ended.
 
 A checkpoint.npz holds `rows` (R, 3) float16, the pyramid's; `seen` (R / 8,) uint8, a bit for each row that
-a view moved; `surface`, a checksum of the faces and their UVs; `steps`, those taken so far. Adam's moments
-are not kept: they are twice as large as the rows, and a few steps bring them back.
+a view moved; `surface`, a checksum of the faces and their UVs; `steps`, those taken so far; `stages` (K, 2),
+the steps planned and done of each of the quality's stages, so that an interrupted job does what it lacks.
+Adam's moments are not kept: they are twice as large as the rows, and a few steps bring them back.
 """
 
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +22,19 @@ from ..rendering.mesh import Mesh
 from ..writing import replacing
 from .pyramid import Pyramid
 
+MOST_STEPS = 10_000_000
 AGAIN = "Stylize the object from the start."
 
 
-def write(path: Path, texture: Pyramid, mesh: Mesh, steps: int) -> None:
+@dataclass(frozen=True)
+class Kept:
+    """How far a job was: its steps in all; of each of its quality's stages, those planned and done."""
+
+    steps: int
+    stages: tuple[tuple[int, int], ...] = ()
+
+
+def write(path: Path, texture: Pyramid, mesh: Mesh, kept: Kept) -> None:
     """Write `path`, whole or not at all. Raises PatinaError if that cannot be done."""
     try:
         with replacing(path) as stream:
@@ -32,14 +43,15 @@ def write(path: Path, texture: Pyramid, mesh: Mesh, steps: int) -> None:
                 rows=texture.rows.detach().half().cpu().numpy(),
                 seen=np.packbits(texture.moved().cpu().numpy()),
                 surface=np.uint32(_surface(mesh)),
-                steps=np.int64(steps),
+                steps=np.int64(kept.steps),
+                stages=np.array(kept.stages, np.int64).reshape(-1, 2),
             )
     except OSError as error:
         raise cannot_write(path, error) from None
 
 
-def read(path: Path, texture: Pyramid, mesh: Mesh) -> int:
-    """Bring `texture` to the state in `path`; gives the steps taken so far.
+def read(path: Path, texture: Pyramid, mesh: Mesh) -> Kept:
+    """Bring `texture` to the state in `path`; gives how far that was.
 
     Raises PatinaError where there is none, or where it is of another surface or size; then `texture` is
     as it was.
@@ -47,10 +59,17 @@ def read(path: Path, texture: Pyramid, mesh: Mesh) -> int:
     if not path.is_file():
         raise PatinaError(f"There is no checkpoint {path.name} to go on from.", AGAIN, "resume")
     try:
-        arrays = npz.read(path, ("rows", "seen", "surface", "steps"))
+        arrays = npz.read(path, ("rows", "seen", "surface", "steps", "stages"))
         rows, seen = arrays["rows"], arrays["seen"]
-        surface, steps = int(arrays["surface"]), int(arrays["steps"])
-        if steps < 0 or seen.dtype != np.uint8 or seen.shape != (-(-len(rows) // 8),):
+        surface, steps, stages = int(arrays["surface"]), int(arrays["steps"]), arrays["stages"]
+        if stages.ndim != 2 or stages.shape[1] != 2 or len(stages) > 100 or stages.dtype != np.int64:
+            raise ValueError("its parts do not fit together")
+        if (
+            not 0 <= steps < MOST_STEPS
+            or not ((stages >= 0) & (stages < MOST_STEPS)).all()
+            or seen.dtype != np.uint8
+            or seen.shape != (-(-len(rows) // 8),)
+        ):
             raise ValueError("its parts do not fit together")
         if rows.dtype != np.float16 or not np.isfinite(rows).all():
             raise ValueError("it holds what is no number")
@@ -68,7 +87,7 @@ def read(path: Path, texture: Pyramid, mesh: Mesh) -> int:
         )
     moved = np.unpackbits(seen, count=len(rows)).astype(bool)
     texture.restore(torch.from_numpy(rows.astype(np.float32)), torch.from_numpy(moved))
-    return steps
+    return Kept(steps, tuple((int(planned), int(done)) for planned, done in stages))
 
 
 def _surface(mesh: Mesh) -> int:

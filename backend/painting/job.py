@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,17 +25,15 @@ from ..result.finish import finish, mean_texel
 from ..result.textures import PREVIEW_SIDE, write_previews, write_textures
 from ..session import JobSession, Progress
 from . import checkpoint, optimize
+from .checkpoint import Kept
 from .optimize import Plan
 from .pyramid import Pyramid
 from .start import initial_texture, with_collage
 from .subject import Subject, read_subject
 
-CHECKPOINT_SECONDS = 60.0
+CHECKPOINT_SECONDS = 8.0
 CONTENT_WEIGHT = 3.0  # at strength 0.5
 JUDGED_PIXEL = 1.5  # of a held-out view, in those of the finest stage
-FEWEST = 32  # pixels of the styles' shorter side, of which a network can tell anything
-WIDEST_PIXEL = 1 / 64  # of the finest stage, in the mesh's units: the coarsest still sees the object well
-WIDEST_STYLE = 16.0  # the styles' shorter side, in the mesh's units: eight times the object
 
 
 def run(session: JobSession) -> None:
@@ -54,96 +55,116 @@ def run(session: JobSession) -> None:
     fresh = job.strength > 0 and not job.resume
     first = with_collage(start, subject, styles, viewing, job) if fresh else start
     texture = Pyramid(first, session.device)
-    resumed = checkpoint.read(folder / job.resume, texture, subject.mesh) if job.resume else 0
+    kept = checkpoint.read(folder / job.resume, texture, subject.mesh) if job.resume else Kept(0)
     session.clock.lap("set-up")
-    plan = plan_of(job, subject)
+    plan = plan_of(job, subject, kept)
+    follow = _Follower(session, subject, texture, plan, kept)
     if job.strength > 0:
-        follow = _Follower(session, subject, texture, resumed)
-        # What is kept is the start's landmarks, in the colours it was moved to: these are not pulled back.
-        for progress in optimize.paint(subject, texture, start, styles, network, viewing, plan, session):
-            follow(progress)
+        try:
+            # What is kept is the start's landmarks, in the colours it was moved to: they are not pulled back.
+            for progress in optimize.paint(subject, texture, start, styles, network, viewing, plan, session):
+                follow(progress)
+        finally:  # however it ends, another job can go on from here
+            follow.keep()
     session.finishing()
     result, seen = texture.texture().cpu(), np.ones_like(subject.texels.used)
     if job.strength > 0:
         seen = seen_texels(texture, optimize.finest_level(plan, viewing, subject), subject)
-        result = finish(result, start, seen, subject.mesh, subject.texels)
+        done = partial(finish, result, start, seen, subject.mesh, subject.texels)
+        finished = session.without_fail("Gaps and seams could not be finished", done)
+        result = result if finished is None else finished
     session.check()
-    files = write_textures(result, job.texture_size, folder)
+    files = follow.write_result(partial(write_textures, result, job.texture_size, folder))
     session.clock.lap("finish")
-    measured = measure(subject, styles, viewing, start, subject.composed(result))
+    judge = partial(measure, subject, styles, viewing, start, subject.composed(result))
+    measured = session.without_fail("The result could not be measured", judge) or {}
     session.check()
     session.clock.lap("report")
     measured |= {
         "coverage": round(float(seen[subject.to_paint].mean()), 5),
         "texel_size": mean_texel(subject.mesh, job.texture_size),
-        "steps": resumed + sum(stage.steps for stage in plan.stages),
+        "steps": kept.steps + plan.steps,
         "rasterizer": job.rasterizer,
     }
     if job.tiles:
         of_each = by_tile(subject, files, seen)
-        measured["tiles"] = [a | b for a, b in zip(of_each, measured["tiles"], strict=True)]
+        measured["tiles"] = [a | b for a, b in zip(of_each, measured.get("tiles", of_each), strict=True)]
     session.finish(files[0], measured)
 
 
 def viewing_of(job: Job, mesh: Mesh, styles: Styles, device: torch.device) -> Viewing:
     """How the job looks at its mesh.
 
-    No view need be finer than the texture's texels or the styles' pixels. Raises PatinaError for a style
-    size at which the texture or the object shows nothing of the styles.
+    No view need be finer than the texture's texels or the styles' pixels.
     """
-    texel = mesh.texel / job.texture_size
-    least = FEWEST * texel
-    most = max(WIDEST_STYLE, 2 * least)
-    if job.style_size:
-        width = job.style_size / mesh.unit
-        if not least <= width <= most:
-            raise _no_such_size(job, least * mesh.unit, most * mesh.unit, width > most)
-    else:
-        width = max(least, optimize.STYLE_WIDTH * float(np.sqrt(mesh.areas[mesh.mapped].sum())))
-    pixel = max(texel, min(width / styles.shorter, WIDEST_PIXEL))
+    width = (
+        job.style_size / mesh.unit
+        if job.style_size
+        else optimize.STYLE_WIDTH * float(np.sqrt(mesh.areas[mesh.mapped].sum()))
+    )
+    pixel = max(mesh.texel / job.texture_size, width / styles.shorter)
     angle = 0.0 if mesh.directions is None else styles.stroke_angle
     return Viewing(pixel, width, device, job.rasterizer, job.framing, angle)
 
 
-def _no_such_size(job: Job, least: float, most: float, large: bool) -> PatinaError:
-    why = "large for the object" if large else f"small for a texture of {job.texture_size}²"
-    low, high = 1.006 * least, 0.994 * most  # so that they still fit when rounded
-    return PatinaError(
-        f"A stroke size of {job.style_size:g} is too {why}.",
-        f"Use {low:.3g} to {high:.3g}, or 0 to fit the painting to the object"
-        + ("." if large else "; or a larger texture."),
-        "style_size",
-    )
-
-
-def plan_of(job: Job, subject: Subject) -> Plan:
-    """What the loop does for the job."""
-    if job.resume:
+def plan_of(job: Job, subject: Subject, kept: Kept) -> Plan:
+    """What the loop does for the job: further steps where it asks for some, or what an earlier one lacks."""
+    if job.resume and job.steps is None:
+        stages = optimize.remaining(job.quality, kept)
+    elif job.resume:
         stages = optimize.more(job.quality, job.steps)
     else:
         stages = optimize.stages(job.quality, job.steps, len(np.unique(subject.mesh.objects)))
     weighs = subject.kept is not None and job.strength > 0
     content_weight = CONTENT_WEIGHT * (1 / job.strength - 1) if weighs else 0.0
     views = job.views or optimize.VIEWS_PER_STEP
-    return Plan(stages, content_weight, job.style_loss, views, job.seed)
+    seed = (job.seed + kept.steps) % 2**32  # other views than the earlier job began with
+    return Plan(stages, content_weight, job.style_loss, views, seed)
 
 
 class _Follower:
     """What is done beside the loop: progress told, previews and checkpoints written now and then."""
 
-    def __init__(self, session: JobSession, subject: Subject, texture: Pyramid, resumed: int) -> None:
-        """resumed: the steps that `texture` had taken before."""
-        self.session, self.subject, self.texture, self.resumed = session, subject, texture, resumed
+    def __init__(
+        self, session: JobSession, subject: Subject, texture: Pyramid, plan: Plan, before: Kept
+    ) -> None:
+        """before: how far `texture` was at first."""
+        self.session, self.subject, self.texture, self.plan = session, subject, texture, plan
         self.side = min(PREVIEW_SIDE, subject.size)
-        self._kept = time.perf_counter()
+        self._before = self._now = self._kept = before
+        self._kept_at = -math.inf
 
     def __call__(self, progress: Progress) -> None:
+        self._now = optimize.after(self.plan, self.session.job.quality, self._before, progress.step)
         self.session.progress(progress)
         self.session.preview(self._preview)
-        if time.perf_counter() - self._kept > CHECKPOINT_SECONDS or progress.step == progress.steps:
-            path = self.session.folder / CHECKPOINT_FILE
-            checkpoint.write(path, self.texture, self.subject.mesh, self.resumed + progress.step)
-            self._kept = time.perf_counter()
+        if time.perf_counter() - self._kept_at > CHECKPOINT_SECONDS:
+            self.keep()
+
+    def keep(self) -> None:
+        """Write a checkpoint, unless there is one of this step."""
+        if self._now != self._kept:
+            path, mesh = self.session.folder / CHECKPOINT_FILE, self.subject.mesh
+            write = partial(checkpoint.write, path, self.texture, mesh, self._now)
+            self.session.without_fail("A checkpoint, to go on from, could not be written", write)
+            self._kept, self._kept_at = self._now, time.perf_counter()
+
+    def write_result(self, write: Callable[[], list[str]]) -> list[str]:
+        """Write the textures; on a full disk, with the room that previews and the checkpoint took.
+
+        Raises PatinaError if they cannot be written; then there is the checkpoint again.
+        """
+        try:
+            return self.session.write_result(write)
+        except PatinaError:
+            if not self.session.make_room(CHECKPOINT_FILE):
+                raise
+        try:
+            return write()
+        except PatinaError:
+            self._kept = self._before
+            self.keep()
+            raise
 
     def _preview(self) -> str:
         shown = self.subject.composed(self.texture.texture(self.side).cpu())
@@ -174,8 +195,7 @@ def measure(
     distance of each. See `report`.
     """
     mesh = subject.mesh
-    pixel = min(JUDGED_PIXEL * viewing.pixel, viewing.style_width / FEWEST)
-    judged = replace(viewing, pixel=pixel)
+    judged = replace(viewing, pixel=JUDGED_PIXEL * viewing.pixel)
     judge = report.Judge(mesh, styles, judged, subject.mask)
     before = start if subject.kept is None else subject.kept
     seen, seen_before = judge.activations(result), judge.activations(before)

@@ -21,12 +21,15 @@ from ..rendering.views import Viewing, ViewMaker
 from ..session import Clock, JobSession, Progress
 from .attempts import Attempt, fitted
 from .bank import Bank, BankedView
+from .checkpoint import Kept
 from .pyramid import Pyramid
 from .score import Score
 from .subject import Subject
 from .unseen import Unseen
 
 VIEWS_PER_STEP = 2
+MOST_ASTRAY = 3  # steps in a row that may be left out
+MOST_GRADIENT = 1e15
 STYLE_WIDTH = 1.2  # a painting's shorter side, in square roots of the surface's area
 
 
@@ -34,7 +37,8 @@ STYLE_WIDTH = 1.2  # a painting's shorter side, in square roots of the surface's
 class Stage:
     """`steps` steps on views of `size` pixels, each pixel `scale` times as wide as at the finest.
 
-    The network sees each view in so many `octaves`: as it is, at half its size, …
+    The network sees each view in so many `octaves`: as it is, at half its size, … Of the steps so many are
+    `done`, by an earlier job.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Stage:
     steps: int
     rate: float
     octaves: int = 1
+    done: int = 0
 
     @property
     def pixels(self) -> float:
@@ -91,6 +96,25 @@ def more(quality: str, steps: int | None) -> tuple[Stage, ...]:
     return (replace(last, steps=steps or last.steps),)
 
 
+def remaining(quality: str, kept: Kept) -> tuple[Stage, ...]:
+    """What an interrupted job lacks of its plan; the last stage alone, all done, if it lacks nothing."""
+    pairs = zip(STAGES[quality], kept.stages, strict=False)
+    planned = [replace(stage, steps=steps, done=min(done, steps)) for stage, (steps, done) in pairs if steps]
+    lacking = tuple(stage for stage in planned if stage.done < stage.steps)
+    return lacking or tuple(planned[-1:]) or more(quality, None)
+
+
+def after(plan: Plan, quality: str, before: Kept, step: int) -> Kept:
+    """How far a job is after `step` steps of its plan, that began where `before` says."""
+    left, done = step, dict[str, tuple[int, int]]()
+    for stage in plan.stages:
+        taken = min(left, stage.steps - stage.done)
+        done[stage.name] = stage.steps, stage.done + taken
+        left -= taken
+    names = [stage.name for stage in STAGES[quality]]
+    return Kept(before.steps + step, tuple(done.get(name, (0, 0)) for name in names))
+
+
 @dataclass(frozen=True)
 class Plan:
     """What the loop does: its stages one after the other, each step on so many views.
@@ -103,6 +127,11 @@ class Plan:
     style_loss: str = "gaussian"
     views_per_step: int = VIEWS_PER_STEP
     seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Those that are to be taken."""
+        return sum(stage.steps - stage.done for stage in self.stages)
 
 
 def stage_width(stage: Stage, viewing: Viewing) -> float:
@@ -132,9 +161,10 @@ def paint(
 ) -> Iterator[Progress]:
     """Optimise `texture` so that views of `subject` have the styles' statistics and keep the content's.
 
-    Gives where the loop is after every step; who asks for no more ends it. kept (3, tiles · S, S): what
-    the content term keeps the features of. A step that memory does not suffice for is tried again with
-    less (see `attempts`); `session` tells so, and its clock counts.
+    Gives where the loop is after every step; who asks for no more ends it. A step that gives no numbers is
+    left out, and after MOST_ASTRAY of them in a row there are no more: the texture stays sound. A step that
+    memory does not suffice for is tried again with less (see `attempts`). `session` tells of both, and its
+    clock counts. kept (3, tiles · S, S): what the content term keeps the features of.
     """
     device = texture.rows.device
     random = np.random.default_rng(plan.seed)
@@ -156,13 +186,19 @@ def paint(
         bank = Bank(views, width, stage.size, texture, rows, keep, unseen)
         session.clock.lap("set-up")
         with parallel_map(side_by_side) as each:
-            for k in range(stage.steps):
+            for k in range(stage.done, stage.steps):
                 judge = partial(_judged, score, bank, plan.views_per_step, random, each, session.clock)
                 (batch, loss, gradients), attempt = fitted(judge, attempt, stage.size, session.message)
                 session.clock.lap("score")
+                if not pace.is_sound(loss, gradients):
+                    session.message(pace.stumble())
+                    if pace.astray == MOST_ASTRAY:
+                        return
+                    yield pace.after(stage, pace.loss)
+                    continue
                 for view, gradient in zip(batch, gradients, strict=True):  # in order, for the same sums
                     texture.accumulate(view.patch, gradient)
-                rate = stage.rate * _cooling(k / stage.steps)
+                rate = stage.rate * pace.slower * _cooling(k / stage.steps)
                 texture.step([view.patch for view in batch], rate, level, each)
                 session.clock.lap("texture")
                 yield pace.after(stage, loss)
@@ -180,9 +216,27 @@ class _Pace:
     """How far a plan is, by what its steps cost."""
 
     def __init__(self, plan: Plan) -> None:
-        self.steps = sum(stage.steps for stage in plan.stages)
-        self.work = sum(stage.steps * stage.pixels for stage in plan.stages)
+        self.steps = plan.steps
+        self.work = sum((stage.steps - stage.done) * stage.pixels for stage in plan.stages)
         self.start, self.step, self.done = time.perf_counter(), 0, 0.0
+        self.loss, self.slower, self.astray = 0.0, 1.0, 0
+
+    def is_sound(self, loss: float, gradients: list[Tensor]) -> bool:
+        """Whether a step can be taken: nothing in it is infinite, or so large that its square would be."""
+        sound = math.isfinite(loss) and all(
+            bool((gradient.abs() < MOST_GRADIENT).all()) for gradient in gradients
+        )
+        if sound:
+            self.loss, self.astray = loss, 0
+        return sound
+
+    def stumble(self) -> str:
+        """Count a step that cannot be taken, halve the others; what a person should know of it."""
+        self.astray += 1
+        self.slower /= 2
+        if self.astray == MOST_ASTRAY:
+            return f"{MOST_ASTRAY} steps in a row gave no numbers: the texture is what it was before them."
+        return f"Step {self.step + 1} gave no numbers and is left out; from now on steps are half as large."
 
     def after(self, stage: Stage, loss: float) -> Progress:
         """Count one more step of `stage`."""

@@ -13,6 +13,7 @@ from meshes import quad, sphere, write_npz
 from test_stylize_job import JOB, do, folder_of, pixels
 
 from backend.painting import checkpoint
+from backend.painting.checkpoint import Kept
 from backend.painting.pyramid import Pyramid
 from backend.protocol import Job, PatinaError, Style
 from backend.rendering.mesh import read_mesh
@@ -62,9 +63,9 @@ def test_the_texture_itself_comes_back(ended, tmp_path):
     texture = Pyramid(torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(1)))
     moved = torch.rand(len(texture.rows), generator=torch.Generator().manual_seed(2)) < 0.5
     texture.touched[moved] = 3
-    checkpoint.write(tmp_path / "checkpoint.npz", texture, mesh, 7)
+    checkpoint.write(tmp_path / "checkpoint.npz", texture, mesh, Kept(7, ((9, 7), (3, 0))))
     other = Pyramid(torch.zeros(3, 64, 64))
-    assert checkpoint.read(tmp_path / "checkpoint.npz", other, mesh) == 7
+    assert checkpoint.read(tmp_path / "checkpoint.npz", other, mesh) == Kept(7, ((9, 7), (3, 0)))
     assert (other.texture() - texture.texture()).abs().max() < 1 / 255
     assert torch.equal(other.moved(), moved)
     assert torch.equal(other.seen(), texture.seen())
@@ -101,5 +102,5 @@ def test_a_checkpoint_that_cannot_be_written(tmp_path):
     mesh = read_mesh(tmp_path / "mesh.npz", "ball")
     (tmp_path / "checkpoint.npz").mkdir()
     with pytest.raises(PatinaError, match="cannot be written"):
-        checkpoint.write(tmp_path / "checkpoint.npz", texture, mesh, 1)
+        checkpoint.write(tmp_path / "checkpoint.npz", texture, mesh, Kept(1))
     assert {path.name for path in tmp_path.iterdir()} == {"mesh.npz", "checkpoint.npz"}

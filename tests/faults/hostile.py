@@ -211,7 +211,9 @@ def read_npz(path: Path) -> None:
 def make_checkpoint(folder: Path, random: Random) -> Path:
     write_npz(sphere(1), folder / "mesh.npz")
     path = folder / "checkpoint.npz"
-    checkpoint.write(path, Pyramid(torch.rand(3, 64, 64)), read_mesh(folder / "mesh.npz"), 7)
+    checkpoint.write(
+        path, Pyramid(torch.rand(3, 64, 64)), read_mesh(folder / "mesh.npz"), checkpoint.Kept(7, ((9, 7),))
+    )
     return wound_npz(path, random)
 
 

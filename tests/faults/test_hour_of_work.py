@@ -1,0 +1,259 @@
+"""An hour of work survives what happens to it: full disks, cancels, kills, and numbers that are none."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+sys.path.append(str(Path(__file__).parents[1] / "backend"))
+
+from test_stylize_job import JOB, Backend, do, folder_of, pixels
+
+from backend import run, session
+from backend.networks import registry
+from backend.painting import job as painting_job
+from backend.protocol import FAILED, FINISHED, Event
+from backend.result import report
+
+BIGGER = replace(JOB, texture_size=256)
+
+
+@pytest.fixture(autouse=True)
+def few_views(monkeypatch):
+    monkeypatch.setattr(report, "VIEWS", 2)
+
+
+def said(events: list[Event]) -> str:
+    return "\n".join(event.message for event in events if event.kind == "message")
+
+
+def outcome(folder: Path) -> tuple[int, list[Event]]:
+    events: list[Event] = []
+    return run.do_job(folder, events.append, lambda: False), events
+
+
+# The texture comes first
+
+
+def test_a_damaged_judge_does_not_cost_the_texture(tmp_path, monkeypatch):
+    """The file of the network that measures is cut off in its middle."""
+    source = next(source for source in registry.entry("alexnet").sources if source.find())
+    whole, damaged = source.find(), tmp_path / "alexnet"
+    damaged.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    find = type(source).find
+    monkeypatch.setattr(type(source), "find", lambda self: damaged if self == source else find(self))
+    folder = folder_of(tmp_path / "job")
+    code, events = outcome(folder)
+    assert code == FINISHED
+    assert "The result could not be measured" in said(events)
+    assert "style_distance" not in json.loads((folder / "report.json").read_text())
+    Image.open(folder / "texture.png").load()
+
+
+def test_a_report_that_cannot_be_written_is_told_and_the_job_is_done(tmp_path):
+    folder = folder_of(tmp_path)
+    (folder / "report.json").mkdir()
+    code, events = outcome(folder)
+    assert code == FINISHED
+    assert "The report could not be written" in said(events)
+    assert (events[-1].kind, events[-1].path, events[-1].report) == ("finished", "texture.png", "")
+    Image.open(folder / "texture.png").load()
+
+
+# Conveniences never end a job
+
+
+@pytest.mark.parametrize("name", ["preview.png", "checkpoint.npz"])
+def test_a_preview_or_checkpoint_that_cannot_be_written_is_told_once(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr(session, "PREVIEW_PAUSE", 0.0)
+    monkeypatch.setattr(painting_job, "CHECKPOINT_SECONDS", 0.0)
+    folder = folder_of(tmp_path)
+    (folder / name).mkdir()
+    code, events = outcome(folder)
+    assert code == FINISHED
+    assert said(events).count("could not be written") == 1
+    Image.open(folder / "texture.png").load()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small disk")
+@pytest.mark.parametrize("room", [200, 450, 700, 950, 1200, 1500])
+def test_on_a_disk_that_fills_up_conveniences_make_room_for_the_texture(room, tmp_path, monkeypatch):
+    """A disk of so many kB beyond what the job's own files take: the texture needs some 150."""
+    folder = tmp_path / "job"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        folder_of(folder, BIGGER)
+        filler = folder / "filler"
+        free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+        filler.write_bytes(bytes(free - room * 1000))
+        monkeypatch.setattr(session, "PREVIEW_SECONDS", 0.0)
+        monkeypatch.setattr(session, "PREVIEW_PAUSE", 0.0)
+        monkeypatch.setattr(painting_job, "CHECKPOINT_SECONDS", 0.0)
+        code, events = outcome(folder)
+        assert code == FINISHED, events[-1]
+        Image.open(folder / "texture.png").load()
+        assert not list(folder.glob("*.part"))
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small disk")
+def test_on_a_disk_without_room_for_the_texture_it_says_so_and_can_go_on_later(tmp_path):
+    folder = tmp_path / "job"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    try:
+        folder_of(folder, BIGGER)
+        free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+        (folder / "filler").write_bytes(bytes(free - 40_000))
+        code, events = outcome(folder)
+        assert code == FAILED
+        assert os.strerror(errno.ENOSPC) in events[-1].message
+        assert events[-1].cure
+        assert not list(folder.glob("*.part"))
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+# Going on
+
+
+def test_an_interrupted_job_goes_on_with_what_it_lacks_and_ends_as_the_undisturbed_one(tmp_path):
+    """In terms of the report: style and content distance within a few hundredths, all steps counted."""
+    job = replace(JOB, steps=40)
+    whole = folder_of(tmp_path / "whole", job)
+    do(whole, job)
+    cut = folder_of(tmp_path / "cut", job)
+    seen: list[Event] = []
+    assert run.do_job(cut, seen.append, lambda: sum(e.kind == "progress" for e in seen) >= 15) == 3
+    with np.load(cut / "checkpoint.npz") as file:
+        taken = int(file["steps"])
+        assert 10 <= taken < 40
+        assert file["stages"].sum(0).tolist() == [40, taken]
+    rest = folder_of(tmp_path / "rest", replace(job, resume="earlier.npz", steps=None))
+    (cut / "checkpoint.npz").rename(rest / "earlier.npz")
+    events = do(rest, replace(job, resume="earlier.npz", steps=None))
+    steps = [event for event in events if event.kind == "progress" and event.step]
+    assert len(steps) == 40 - taken
+    assert steps[0].stage in ("composing", "painting")
+    assert steps[-1].stage == "refining"
+    reports = [json.loads((folder / "report.json").read_text()) for folder in (whole, rest)]
+    assert reports[0]["steps"] == reports[1]["steps"] == 40
+    before = reports[0]["style_distance_before"]
+    difference = abs(reports[0]["style_distance"] - reports[1]["style_distance"]) / before
+    assert difference < 0.01, (difference, reports[0]["style_distance"], reports[1]["style_distance"], before)
+
+
+def test_a_job_that_was_killed_while_it_finished_goes_on_to_its_end_without_a_step(tmp_path):
+    folder = folder_of(tmp_path / "first")
+    do(folder)
+    rest = folder_of(tmp_path / "rest", replace(JOB, resume="earlier.npz", steps=None))
+    (folder / "checkpoint.npz").rename(rest / "earlier.npz")
+    events = do(rest, replace(JOB, resume="earlier.npz", steps=None))
+    assert not [event for event in events if event.kind == "progress" and event.step]
+    assert events[-1].kind == "finished"
+    assert np.abs(pixels(rest / "texture.png") - pixels(folder / "texture.png")).mean() < 3
+
+
+@pytest.mark.parametrize("way", ["cancel", "end of stdin", "kill"])
+def test_however_a_process_ends_its_checkpoint_is_young(way, tmp_path):
+    folder = folder_of(tmp_path, replace(JOB, steps=5000))
+    backend = Backend(folder)
+    last = 0
+    began = time.monotonic()
+    for line in backend.process.stdout:
+        event = json.loads(line)
+        last = event.get("step", last)
+        if last > 30 and (way != "kill" or time.monotonic() - began > 4):
+            break
+    if way == "kill":
+        backend.process.kill()
+    elif way == "cancel":
+        backend.process.stdin.write("cancel\n")
+        backend.process.stdin.flush()
+    else:
+        backend.process.stdin.close()
+    backend.process.stdout.read()
+    backend.process.wait(10)
+    backend.process.stdout.close()
+    backend.process.stderr.close()
+    with np.load(folder / "checkpoint.npz") as file:
+        assert int(file["steps"]) >= (1 if way == "kill" else last)
+    assert time.time() - (folder / "checkpoint.npz").stat().st_mtime < 11
+    assert not list(folder.glob("*.part"))
+
+
+def test_checkpoints_are_cheap(tmp_path):
+    """At 2048²: what the loop waits for one, every eight seconds, is a few hundredths of the time."""
+    from backend.painting import checkpoint
+    from backend.painting.pyramid import Pyramid
+    from backend.rendering.mesh import read_mesh
+
+    folder_of(tmp_path)
+    mesh, texture = read_mesh(tmp_path / "mesh.npz"), Pyramid(torch.rand(3, 2048, 2048))
+    began = time.perf_counter()
+    checkpoint.write(tmp_path / "checkpoint.npz", texture, mesh, checkpoint.Kept(1))
+    seconds = time.perf_counter() - began
+    print(f"{seconds:.2f} s for {(tmp_path / 'checkpoint.npz').stat().st_size / 1e6:.0f} MB")
+    assert seconds < 0.1 * painting_job.CHECKPOINT_SECONDS
+
+
+# Numbers
+
+
+@pytest.mark.parametrize("steps_of_poison", [1, 2, 100])
+def test_numbers_that_are_none_never_reach_the_texture(steps_of_poison, tmp_path, monkeypatch):
+    """A bit of the network's own memory turns to NaN at step 5, for so many steps."""
+    from backend import networks
+
+    loaded = []
+    real = networks.load
+
+    def load(*arguments, **options):
+        loaded.append(real(*arguments, **options))
+        return loaded[-1]
+
+    monkeypatch.setattr(painting_job.networks, "load", load)
+    events: list[Event] = []
+    healthy: list[torch.Tensor] = []
+
+    def listen(event: Event) -> None:
+        events.append(event)
+        if event.kind != "progress" or not event.step:
+            return
+        weight = next(loaded[0].parameters()).data
+        if event.step == 5:
+            healthy.append(weight.clone())
+            weight[0, 0, 0, 0] = float("nan")
+        if event.step == 5 + steps_of_poison:
+            weight.copy_(healthy[0])
+
+    job = replace(JOB, steps=20, strength=1.0)  # no features of the content are kept from a bad moment
+    folder = folder_of(tmp_path, job)
+    painting_job.run(session.JobSession(job, folder, listen, lambda: False))
+    left_out = said(events).count("left out")
+    assert left_out == min(steps_of_poison, 2)
+    assert ("in a row" in said(events)) == (steps_of_poison == 100)
+    assert all(np.isfinite(event.loss) for event in events if event.loss is not None)
+    assert events[-1].kind == "finished"
+    with np.load(folder / "checkpoint.npz") as file:
+        assert np.isfinite(file["rows"]).all()
+    shown = pixels(folder / "texture.png")
+    assert shown.std() > 2
