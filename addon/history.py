@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 from mathutils import Matrix
 
+from ..backend.locking import holding
 from ..backend.protocol import (
     CHECKPOINT_FILE,
     IMAGE_FILE,
@@ -29,10 +31,11 @@ from ..backend.protocol import (
     read_job,
     write_job,
 )
+from ..backend.reading import within
 from ..backend.terminal import clock
 from ..backend.writing import write_bytes
 from . import folders, settings, styles
-from .scene import maps, memory
+from .scene import maps, memory, records
 from .scene.job import new_folder
 from .scene.sets import MEMBERS_FILE
 from .scene.textures import Texture
@@ -41,12 +44,13 @@ RECORD_FILE = "panel.json"  # beside job.json: what the add-on must know of the 
 RESUME_FILE = "resume.npz"
 # What an image knows of how it came to be: the job's folder, its JSON, and what the panel was set to.
 FOLDER_KEY, JOB_KEY, SETTINGS_KEY = "patina_folder", "patina_job", "patina_settings"
+MOST_TEXT = 200  # characters of a line
 GONE = "It may have been removed, or be older than what is kept."
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A result."""
+    """What a job left: a result, or where an interrupted one can go on."""
 
     folder: Path
     object_name: str
@@ -55,11 +59,13 @@ class Entry:
     subject: str  # the style, or what was dreamt of; empty if unknown
     about: str  # quality, size, how long it took
     goes_on: bool  # there is a checkpoint
+    is_whole: bool  # the texture is there
     world: Matrix
     settings: dict[str, Any] = field(repr=False)
 
 
 entries: list[Entry] = []  # the newest first
+unreadable: set[str] = set()  # names of folders whose files hold what no job leaves
 selected = ""  # the folder of the entry that shows its buttons
 
 
@@ -89,40 +95,67 @@ def texture_files(folder: Path, count: int) -> list[Path]:
 def refresh() -> None:
     """Look at the disk."""
     jobs = folders.jobs()
+    unreadable.clear()
     found = (read(folder) for folder in (jobs.iterdir() if jobs.is_dir() else ()))
     entries[:] = sorted((entry for entry in found if entry), key=lambda entry: -entry.ended)
 
 
 def add(folder: Path) -> None:
-    """Take in the result that a job has just left in `folder`."""
+    """Take in what a job has just left in `folder`, if it left anything."""
     entry = read(folder)
     if entry is not None:
         entries[:] = [entry, *(other for other in entries if other.folder != folder)]
 
 
 def read(folder: Path) -> Entry | None:
-    """The result in a job's folder, or None where there is none (yet)."""
-    job, report, known = (_json(folder / name) for name in (JOB_FILE, REPORT_FILE, RECORD_FILE))
-    textures = tuple(_texture(one) for one in known.get("textures", ()))
-    files = maps.shown_first(texture_files(folder, len(textures)))
-    if not job or not report or not all(file.is_file() for file in files):
+    """What a job has left in its folder, or None: a texture, or a checkpoint to go on from once it has ended.
+
+    What its files hold may be anything; a folder that cannot be read is remembered as such.
+    """
+    try:
+        return _read(folder)
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, OverflowError):
+        unreadable.add(folder.name)
         return None
+
+
+def _read(folder: Path) -> Entry | None:
+    job, report, known = (_json(folder / name) for name in (JOB_FILE, REPORT_FILE, RECORD_FILE))
+    textures = tuple(records.texture(one) for one in known.get("textures", ()))
+    files = maps.shown_first(texture_files(folder, len(textures)))
+    is_whole = all(file.is_file() for file in files)
+    goes_on = (folder / CHECKPOINT_FILE).is_file()
+    if not job or not (is_whole or (goes_on and _is_over(folder))):
+        return None
+    world = np.array(known.get("world", np.eye(4)), np.float64)
+    if world.shape != (4, 4) or not np.isfinite(world).all():
+        raise ValueError("the world is no matrix")
+    panel = known.get("settings") or {}
+    if not isinstance(panel, dict):
+        raise ValueError("the settings are none")
     about = [str(job.get("quality", "")).capitalize(), f"{job.get('texture_size')} px"]
     if report.get("steps"):
-        about.append(f"{report['steps']} steps")
+        about.append(f"{int(report['steps'])} steps")
     if seconds := (report.get("seconds") or {}).get("total"):
-        about.append(clock(seconds))
+        about.append(clock(float(seconds)))
     return Entry(
         folder,
-        known.get("object") or job.get("name") or folder.name,
+        str(known.get("object") or job.get("name") or folder.name)[:MOST_TEXT],
         textures,
-        files[0].stat().st_mtime,
-        _subject(known.get("settings") or {}, bool(textures)),
-        ", ".join(part for part in about if part),
-        (folder / CHECKPOINT_FILE).is_file(),
-        Matrix(known["world"]) if "world" in known else Matrix(),
-        known.get("settings") or {},
+        (files[0] if is_whole else folder / CHECKPOINT_FILE).stat().st_mtime,
+        str(_subject(panel, bool(textures)))[:MOST_TEXT],
+        ", ".join(part for part in about if part)[:MOST_TEXT],
+        goes_on,
+        is_whole,
+        Matrix(world.tolist()),
+        panel,
     )
+
+
+def _is_over(folder: Path) -> bool:
+    """Whether no job, of this Blender or another, is at work in `folder`."""
+    with holding(folder) as alone:
+        return alone
 
 
 def _subject(panel: dict[str, Any], is_surface: bool) -> str:
@@ -135,10 +168,6 @@ def _subject(panel: dict[str, Any], is_surface: bool) -> str:
     style = panel.get("style", "")
     title, _ = styles.PAINTINGS.get(style, (Path(panel.get("style_file", "")).stem, ""))
     return title
-
-
-def _texture(record: dict[str, Any]) -> Texture:
-    return Texture(**(record | {"slots": tuple(record["slots"])}))
 
 
 def _is_file(path: str) -> bool:
@@ -244,8 +273,11 @@ def textures_for(obj: bpy.types.Object, entry: Entry) -> list[Texture]:
     ]
 
 
-def go_on(entry: Entry, steps: int) -> Path:
-    """Write a job that continues `entry` by `steps` steps, in a folder of its own. Raises PatinaError."""
+def go_on(entry: Entry, steps: int | None) -> Path:
+    """Write a job that continues `entry` by `steps` steps, or by those that it lacks, in a folder of its own.
+
+    Raises PatinaError.
+    """
     if not (entry.folder / CHECKPOINT_FILE).is_file():
         raise PatinaError(
             f"The checkpoint of this result is gone: {entry.folder / CHECKPOINT_FILE}.",
@@ -256,7 +288,10 @@ def go_on(entry: Entry, steps: int) -> Path:
     job = replace(earlier, resume=RESUME_FILE, steps=steps)
     with new_folder(entry.object_name, folders.jobs()) as folder:
         for name in inputs(earlier):
-            _link(entry.folder / name, folder / name)
+            source = within(entry.folder, name)
+            if source is None or source.parent != entry.folder.resolve():
+                raise PatinaError(f"This result's job names a file elsewhere: {name}.", GONE, "history")
+            _link(source, folder / name)
         _link(entry.folder / CHECKPOINT_FILE, folder / RESUME_FILE)
         if (entry.folder / MEMBERS_FILE).is_file():
             _link(entry.folder / MEMBERS_FILE, folder / MEMBERS_FILE)

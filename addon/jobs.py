@@ -267,6 +267,8 @@ def _end(run: Run, state: str) -> None:
     if run in queue:
         queue.remove(run)
         ended.append(run)
+    if run.process and state in (FAILED, CANCELLED):
+        history.add(run.folder)  # it may have left something to go on from
 
 
 def _tick() -> float | None:

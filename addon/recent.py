@@ -17,8 +17,15 @@ def load(path: Path) -> None:
     """Read the list of earlier sessions. What is gone by now is left out."""
     global _path
     _path = path
-    files[:] = [name for name in user_files.read(path) if isinstance(name, str) and Path(name).is_file()]
+    files[:] = [name for name in user_files.read(path) if isinstance(name, str) and _is_file(name)]
     del files[MOST:]
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # too long, a zero in it
+        return False
 
 
 def remember(style: Path | str) -> None:

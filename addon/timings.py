@@ -49,11 +49,22 @@ def load(path: Path) -> None:
     _records[:] = [
         record
         for record in user_files.read(path)
-        if isinstance(record, dict)
-        and keys <= set(record)
-        and isinstance(record["seconds"], int | float)
+        if isinstance(record, dict) and keys <= set(record) and _is_sound(record)
+    ][-KEPT:]
+
+
+def _is_sound(record: Record) -> bool:
+    """Whether a record, from a file that may hold anything, has the types that guesses are made from."""
+    words = all(isinstance(record[key], str) for key in ("device", "task", "target", "quality"))
+    numbers = [record[key] for key in ("steps", "size", "seconds")]
+    sizes = all(type(n) in (int, float) and 0 <= n < 1e9 for n in numbers)
+    return (
+        words
+        and sizes
+        and isinstance(record["flat"], bool)
+        and record["size"] > 0
         and record["quality"] in OTHER
-    ]
+    )
 
 
 def kind_of(job: dict[str, Any]) -> Record:
@@ -87,7 +98,9 @@ def learn(folder: Path) -> None:
         record = kind_of(report["job"]) | {"seconds": float(report["seconds"]["total"])}
         if report["job"].get("tiles") or report["job"].get("resume"):
             return
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        if not _is_sound(record):
+            return
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
     _records.append(record)
     del _records[:-KEPT]

@@ -9,14 +9,21 @@ from typing import Any
 
 from ..backend.writing import write_bytes
 
+unreadable: set[str] = set()  # names of files that hold something else
+
 
 def read(path: Path) -> list[Any]:
-    """The list in the file; empty where there is none, or no list that can be read."""
+    """The list in the file; empty where there is none, or no list that can be read, which is remembered."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        if isinstance(found, list):
+            return found
+    except FileNotFoundError:
         return []
-    return found if isinstance(found, list) else []
+    except (OSError, ValueError, RecursionError):
+        pass
+    unreadable.add(path.name)
+    return []
 
 
 def write(path: Path, values: list[Any]) -> None:

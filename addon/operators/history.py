@@ -91,6 +91,11 @@ class PATINA_OT_history_go_on(_OfResult, bpy.types.Operator):
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        try:
+            if not history.find(self.folder).is_whole:
+                return self.execute(context)  # what it lacks is known
+        except PatinaError:
+            return self.execute(context)  # which tells it
         return context.window_manager.invoke_props_dialog(self)
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -98,7 +103,7 @@ class PATINA_OT_history_go_on(_OfResult, bpy.types.Operator):
 
     def do(self, context: bpy.types.Context, entry: history.Entry) -> set[str]:
         python = folders.backend_python()
-        folder = history.go_on(entry, self.steps)
+        folder = history.go_on(entry, self.steps if entry.is_whole else None)
         obj = history.wearer(entry.folder)
         uid = obj.session_uid if obj else 0
         run = jobs.Run(folder, python, obj.name if obj else entry.object_name, uid, entry.textures)
@@ -120,6 +125,8 @@ class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):
     bl_options = {"UNDO"}
 
     def do(self, context: bpy.types.Context, entry: history.Entry) -> set[str]:
+        if not entry.is_whole:
+            raise PatinaError("This job was interrupted before its texture.", "Press Go On.", "history")
         keep_step(context)
         obj = context.active_object
         members = sets.read_members(entry.folder)

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -110,15 +110,24 @@ def remove_old(jobs: Path) -> None:
     Of results, the newest KEEP_RESULTS stay for longer, without the checkpoints, which are large.
     """
     oldest = time.time() - KEEP_DAYS * 86400
-    found = [folder for folder in (jobs.iterdir() if jobs.is_dir() else ()) if folder.is_dir()]
-    found.sort(key=lambda folder: -folder.stat().st_mtime)
-    results = [folder for folder in found if (folder / REPORT_FILE).is_file()][:KEEP_RESULTS]
+    there = jobs.iterdir() if jobs.is_dir() else ()
+    found = [folder for folder in there if folder.is_dir() and not folder.is_symlink()]
+    ages: dict[Path, float] = {}
     for folder in found:
-        if folder.stat().st_mtime < oldest:
-            if folder in results:
+        with suppress(OSError):  # another Blender may be removing it
+            ages[folder] = folder.stat().st_mtime
+    newest = sorted(ages, key=lambda folder: -ages[folder])
+    results = [folder for folder in newest if _has_result(folder)][:KEEP_RESULTS]
+    for folder in newest:
+        if ages[folder] < oldest and folder in results:
+            with suppress(OSError):
                 (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
-            else:
-                remove(folder)
+        elif ages[folder] < oldest:
+            remove(folder)
+
+
+def _has_result(folder: Path) -> bool:
+    return any(next(folder.glob(name), None) for name in (REPORT_FILE, "texture*.png", "image*.png"))
 
 
 def _unwritable(folder: Path, error: OSError) -> PatinaError:

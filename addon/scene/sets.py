@@ -23,7 +23,7 @@ from ...backend.protocol import (
 )
 from ..properties import PatinaSettings
 from ..scope import PatinaScope
-from . import directions, image, masks, material, memory, result, task, textures
+from . import directions, image, masks, material, memory, records, result, task, textures
 from .job import new_folder
 
 MEMBERS_FILE = "members.json"  # beside job.json, where a job is for several objects or for parts of one
@@ -102,18 +102,18 @@ def write(
 def read_members(folder: Path) -> tuple[Member, ...]:
     """The objects of the job in `folder`, to be found by name; none where it is for one whole object."""
     try:
-        records = json.loads((folder / MEMBERS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return ()
-    return tuple(
-        Member(
-            record["name"],
-            0,
-            tuple(textures.Texture(**(t | {"slots": tuple(t["slots"])})) for t in record["textures"]),
-            tuple(record["tiles"]),
+        found = json.loads((folder / MEMBERS_FILE).read_text(encoding="utf-8"))
+        return tuple(
+            Member(
+                str(one["name"]),
+                0,
+                tuple(records.texture(texture) for texture in one["textures"]),
+                records.whole_numbers(one["tiles"]),
+            )
+            for one in found
         )
-        for record in records
-    )
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return ()
 
 
 def label(members: Sequence[Member]) -> str:

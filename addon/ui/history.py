@@ -7,7 +7,7 @@ import time
 import bpy
 from bpy.app.translations import pgettext_iface as iface
 
-from .. import history
+from .. import history, user_files
 from .panel import PATINA_PT_stylize
 
 SHORT = 8  # results that are listed unless all are asked for
@@ -28,6 +28,7 @@ class PATINA_PT_history(bpy.types.Panel):
             layout.operator("patina.image_settings_use", icon="OBJECT_DATA")
         if not history.entries:
             layout.label(text="No results yet", icon="INFO")
+            _footer(layout)
             return
         column = layout.column(align=True)
         for entry in history.entries[:SHORT]:
@@ -39,6 +40,17 @@ class PATINA_PT_history(bpy.types.Panel):
                 column = body.column(align=True)
                 for entry in history.entries[SHORT:]:
                     draw_entry(column, entry)
+        _footer(layout)
+
+
+def _footer(layout: bpy.types.UILayout) -> None:
+    """What of the user's folder was left aside, since it cannot be read."""
+    names = sorted({*history.unreadable, *user_files.unreadable})
+    if names:
+        column = layout.column(align=True)
+        column.label(text=iface("{} Unreadable").format(len(names)), icon="INFO", translate=False)
+        for name in names[:SHORT]:
+            column.label(text=name, translate=False)
 
 
 def draw_entry(layout: bpy.types.UILayout, entry: history.Entry) -> None:
@@ -58,11 +70,16 @@ def draw_entry(layout: bpy.types.UILayout, entry: history.Entry) -> None:
     if entry.subject:
         box.label(text=entry.subject)
     box.label(text=entry.about, translate=False)
-    _button(box, "patina.history_apply", entry, "BRUSH_DATA")
+    if not entry.is_whole:
+        box.label(text="Interrupted", icon="INFO")
+        box.operator("patina.history_go_on", text="Go On", icon="FORWARD").folder = str(entry.folder)
+    else:
+        _button(box, "patina.history_apply", entry, "BRUSH_DATA")
     _button(box, "patina.history_use", entry, "SETTINGS")
-    row = box.row(align=True)
-    row.enabled = entry.goes_on
-    _button(row, "patina.history_go_on", entry, "FORWARD")
+    if entry.is_whole:
+        row = box.row(align=True)
+        row.enabled = entry.goes_on
+        _button(row, "patina.history_go_on", entry, "FORWARD")
     row = box.row(align=True)
     row.operator("wm.path_open", text="Open Folder", icon="FILE_FOLDER").filepath = str(entry.folder)
     _button(row, "patina.history_remove", entry, "TRASH")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -13,11 +15,12 @@ import pytest
 import recorder
 from bl_ext.user_default.patina.addon import folders, history, jobs, preview, problems, settings
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
-from bl_ext.user_default.patina.addon.scene import job, material, memory, mesh, split
+from bl_ext.user_default.patina.addon.scene import job, material, memory, mesh, sets, split
 from bl_ext.user_default.patina.addon.scene.textures import Texture
 from bl_ext.user_default.patina.addon.ui import history as history_ui
 from bl_ext.user_default.patina.addon.ui import panel as panel_ui
 from bl_ext.user_default.patina.addon.ui import progress
+from bl_ext.user_default.patina.backend.locking import holding
 from bl_ext.user_default.patina.backend.protocol import Event, PatinaError, read_job
 from PIL import Image
 
@@ -227,6 +230,7 @@ def test_history_persists_and_is_read_from_the_disk(result):
     history.register()
     assert [entry.folder for entry in history.entries] == [result.folder]
     (result.folder / "texture.png").unlink()
+    (result.folder / "checkpoint.npz").unlink()
     history.refresh()
     assert not history.entries
 
@@ -498,3 +502,102 @@ def test_the_comparison_is_drawn(cube):
     for show in ("STYLIZED", "SPLIT", "ORIGINAL"):
         bpy.ops.patina.compare(show=show)
         assert drawn(panel_ui.PATINA_PT_stylize).operators.count("patina.compare") == 3
+
+
+# What was interrupted
+
+
+def left_by_a_kill(cube, panel, steps: int = 400) -> Path:
+    """The folder of a job whose backend was killed after some steps, as the system kills it."""
+    panel.steps = steps
+    (run,) = stylizing.prepare(bpy.context)
+    jobs.submit(run)
+    pump_until(lambda: run.progress.step > 3 and (run.folder / "checkpoint.npz").is_file())
+    os.kill(run.process.pid, signal.SIGKILL)
+    pump_until(lambda: not jobs.queue)
+    assert run.state == jobs.FAILED
+    return run.folder
+
+
+def test_a_job_whose_backend_was_killed_is_in_history_and_goes_on_to_its_end(cube, panel):
+    folder = left_by_a_kill(cube, panel, 12)
+    (entry,) = history.entries
+    assert (entry.folder, entry.is_whole, entry.goes_on) == (folder, False, True)
+    assert bpy.ops.patina.history_go_on(folder=str(folder)) == {"FINISHED"}
+    run = jobs.ended[-1]
+    assert read_job(run.folder).steps is None
+    assert json.loads((run.folder / "report.json").read_text())["steps"] == 12
+    assert history.entries[0].folder == run.folder
+    assert history.entries[0].is_whole
+
+
+def test_a_texture_without_a_report_is_a_result_and_a_checkpoint_alone_can_go_on(cube, result):
+    """As after a kill while measuring, and while finishing; and as a Blender that died finds them."""
+    (result.folder / "report.json").unlink()
+    history.unregister()
+    history.register()
+    (entry,) = history.entries
+    assert entry.is_whole
+    assert bpy.ops.patina.history_apply(folder=str(entry.folder)) == {"FINISHED"}
+    (result.folder / "texture.png").unlink()
+    history.refresh()
+    (entry,) = history.entries
+    assert not entry.is_whole
+    with pytest.raises(RuntimeError, match="interrupted before its texture"):
+        bpy.ops.patina.history_apply(folder=str(entry.folder))
+    with holding(result.folder):  # by a job that is still at work
+        history.refresh()
+        assert not history.entries
+
+
+@pytest.mark.parametrize("name", ["job.json", "report.json", "panel.json", "members.json"])
+def test_odd_json_in_a_jobs_folder_never_raises_and_is_told(result, name, cube):
+    """Each record with each of its parts replaced by something else, and no records at all."""
+    path = result.folder / name
+    record = (
+        json.loads(path.read_text()) if path.is_file() else [{"name": "Cube", "textures": [], "tiles": [0]}]
+    )
+    mutants = ["", "{", "[" * 100_000, "null", "[]", "3", '"x"', '{"textures": 3}', '{"settings": []}', "[3]"]
+    for key in record if isinstance(record, dict) else ("name", "textures", "tiles"):
+        for odd in (None, 3, -1.5, "x", [], [[]], {}, {"a": 1}, [None], True, 10**400, "\0"):
+            mutant = json.loads(json.dumps(record))
+            (mutant if isinstance(mutant, dict) else mutant[0])[key] = odd
+            mutants.append(json.dumps(mutant))
+    for mutant in mutants:
+        path.write_text(mutant)
+        history.refresh()
+        assert history.entries or history.unreadable or name == "job.json"
+        for entry in history.entries:
+            with contextlib.suppress(RuntimeError):  # the operators' own reports
+                bpy.ops.patina.history_use(folder=str(entry.folder))
+            sets.read_members(entry.folder)
+    history.unreadable.clear()
+
+
+def test_odd_json_in_the_users_folder_is_skipped_and_told(tmp_path, monkeypatch):
+    from bl_ext.user_default.patina.addon import recent, timings, user_files
+
+    for module, name in ((timings, "_path"), (recent, "_path")):
+        monkeypatch.setattr(module, name, None)
+    monkeypatch.setattr(timings, "_records", [])
+    monkeypatch.setattr(recent, "files", [])
+    user_files.unreadable.clear()
+    good = {"device": "cpu", "task": "stylize", "target": "", "flat": False, "quality": "draft"}
+    good |= {"steps": 0, "size": 64, "seconds": 3.0}
+    odd = (None, 3, "x", [], {}, [None], True, 10**400, float("nan"), "\0" * 5, "x" * 5000)
+    try:
+        for loader in (timings.load, recent.load):
+            for text in ("", "{", "[" * 100_000, "null", "3", '{"a": 1}', "\0"):
+                (tmp_path / "kept.json").write_text(text)
+                loader(tmp_path / "kept.json")
+        assert user_files.unreadable == {"kept.json"}
+        mutants = [good | {key: value} for key in good for value in odd]
+        (tmp_path / "kept.json").write_text(json.dumps([*odd, *mutants, good]))
+        timings.load(tmp_path / "kept.json")
+        kind = {key: value for key, value in good.items() if key != "seconds"}
+        assert timings.expected(kind).seconds < 1e9
+        timings.expected(kind | {"quality": "final", "steps": 3})
+        recent.load(tmp_path / "kept.json")
+        assert recent.files == []
+    finally:
+        user_files.unreadable.clear()
