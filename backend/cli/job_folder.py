@@ -4,19 +4,40 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 
 from ..export import game, model
 from ..export.files import write_file
+from ..export.inputs import files_of, keep
 from ..pictures.images import cannot_write, read_image, save
 from ..pictures.styles import read_style
-from ..protocol import CANCELLED, FINISHED, TEXTURE_FILE, Event, Job, PatinaError, Style, write_job
+from ..protocol import (
+    CANCELLED,
+    CHECKPOINT_FILE,
+    CPPN_FILE,
+    FINISHED,
+    HEIGHT_FILE,
+    IMAGE_FILE,
+    JOB_FILE,
+    MASK_FILE,
+    NORMAL_FILE,
+    PREVIEW_FILE,
+    REPORT_FILE,
+    TEXTURE_FILE,
+    Event,
+    Job,
+    PatinaError,
+    Style,
+    write_job,
+)
 from ..reading import read_bytes
 from ..rendering.mesh import build_mesh
 from ..terminal import ProgressBar
@@ -24,7 +45,12 @@ from ..writing import write_bytes
 from .options import styles_of, weighted_path
 
 DoJob = Callable[[Path, Callable[[Event], None], Callable[[], bool]], int]
-MODEL_FILE = "model.glb"
+MODEL_FILE, MESH_FILE = "model.glb", "mesh.npz"
+# What a job may write into its folder; of several, each with its number (see `protocol.numbered`).
+WRITTEN = (
+    *(JOB_FILE, MESH_FILE, CHECKPOINT_FILE, PREVIEW_FILE, TEXTURE_FILE, MASK_FILE, HEIGHT_FILE, NORMAL_FILE),
+    *(IMAGE_FILE, CPPN_FILE, REPORT_FILE, MODEL_FILE, "a.cppn", "b.cppn", "content.*", "style.*"),
+)
 LARGEST = 16384  # no limit of its own on model.glb's texture
 
 
@@ -44,9 +70,10 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
     if options.content:
         read_image(options.content, "content texture", "content")
     build_mesh(surface.vertices, surface.faces, surface.uvs, name=options.mesh.name)
+    keep_inputs(options.out, options.mesh, options.content, *(Path(style.image) for style in styles))
     job = Job(
         name=options.mesh.stem,
-        mesh="mesh.npz",
+        mesh=MESH_FILE,
         styles=tuple(styles),
         network=options.network or "vgg16",
         parameterization=options.parameterization or "pyramid",
@@ -68,7 +95,7 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
     out: Path = options.out
     try:
         out.mkdir(parents=True, exist_ok=True)
-        write_mesh(surface, out / "mesh.npz")
+        write_mesh(surface, out / MESH_FILE)
         content = write_content(surface, options.content, out)
         write_job(out, replace(job, content=content, styles=copy_styles(styles, out)))
     except OSError as error:
@@ -78,6 +105,18 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
         write_model(options.mesh, surface, out)
         print(out / MODEL_FILE)
     return code
+
+
+def keep_inputs(out: Path, *inputs: Path | None) -> None:
+    """Raise PatinaError if a job in the folder `out` would write over what it reads: models and pictures."""
+    outputs = [file for file in out.iterdir() if _is_written(file.name)] if out.is_dir() else []
+    keep([file for path in inputs if path is not None for file in files_of(path)], outputs)
+
+
+def _is_written(name: str) -> bool:
+    stem, dot, suffix = name.casefold().rpartition(".")
+    unnumbered = re.sub(r"_\d+$", "", stem) + dot + suffix
+    return any(fnmatchcase(unnumbered, pattern) for pattern in WRITTEN)
 
 
 def copy_styles(styles: Sequence[Style], out: Path) -> tuple[Style, ...]:

@@ -24,7 +24,16 @@ from ..protocol import (
     Target,
     write_job,
 )
-from .job_folder import DoJob, copy_file, copy_styles, follow, write_content, write_mesh, write_model
+from .job_folder import (
+    DoJob,
+    copy_file,
+    copy_styles,
+    follow,
+    keep_inputs,
+    write_content,
+    write_mesh,
+    write_model,
+)
 from .options import add_crop, styles_of, weighted_path
 
 MODELS = (".obj", ".gltf", ".glb", ".ply")
@@ -256,6 +265,7 @@ def morph(options: argparse.Namespace, do_job: DoJob) -> int:
     for path in options.cppn:
         if not path.is_file():
             raise PatinaError(f"There is no file {path}.", "Name a .cppn file.", "cppns")
+    keep_inputs(options.out, *options.cppn)
     out = _made(options.out)
     names = []
     for letter, path in zip("ab", options.cppn, strict=True):
@@ -324,6 +334,7 @@ def _do(
     )
     for style in styles:
         read_style(style, Path())
+    keep_inputs(options.out, source, *(Path(style.image) for style in styles))
     out = _made(options.out)
     try:
         job = replace(job, styles=copy_styles(styles, out))

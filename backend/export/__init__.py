@@ -51,12 +51,17 @@ def export(
     check's findings. Raises PatinaError.
     """
     from .files import check_target
+    from .inputs import files_of, keep
 
     model, out = Path(model), Path(out)
     _check_options(preset, out, size_mm, height, relief_mm, texture_size, texture_format)
     check_target(out, overwrite)
     if proof is not None:
         check_target(proof, overwrite)
+    keep(
+        [file for path in (model, texture, height) if path for file in files_of(Path(path))],
+        [Path(path) for path in (out, proof) if path],
+    )
     if preset == "game-glb":
         return _game(model, out, texture, texture_size, texture_format)
     assert size_mm is not None  # _check_options asks prints for it

@@ -10,32 +10,59 @@ import math
 
 import numpy as np
 
-from .arrays import Floats, Mask
+from .arrays import Floats, Ints, Mask
 
 LEVELS = 6  # down to 1/64
+MOST_REPEATS = 1024  # of a texture along a triangle; one that has more is taken to use all of it
+SPANS = 1 << 16  # rows of triangles at a time
 
 
 def coverage(uvs: Floats, width: int, height: int) -> Mask:
     """(height, width) texels whose area a triangle of `uvs` (F, 3, 2) touches; row 0 is v = 1.
 
-    Triangles are sampled at half-texel steps, edges included; coordinates wrap at 0 and 1.
+    Coordinates wrap at 0 and 1. What it takes grows with the rows of texels that a triangle crosses, not
+    with its area: a floor of two triangles may repeat its texture as often as it likes.
     """
-    mask = np.zeros((height, width), bool)
-    corners = uvs[np.isfinite(uvs).all(axis=(1, 2))] * (width, height)
-    if not len(corners):
-        return mask
-    sides = np.abs(corners - np.roll(corners, 1, axis=1)).max(axis=(1, 2))
-    steps = np.maximum(np.ceil(2 * sides), 1).astype(int)
-    for n in np.unique(steps):
-        i, j = np.mgrid[: n + 1, : n + 1].reshape(2, -1)
-        inside = i + j <= n
-        weights = np.stack((i, j, n - i - j), -1)[inside] / n
-        group = corners[steps == n]
-        batch = max(1, 4_000_000 // len(weights))
-        for start in range(0, len(group), batch):
-            points = np.floor(weights @ group[start : start + batch]).astype(np.int64).reshape(-1, 2)
-            mask[(height - 1 - points[:, 1]) % height, points[:, 0] % width] = True
-    return mask
+    uvs = np.asarray(uvs[np.isfinite(uvs).all(axis=(1, 2))], np.float64)
+    repeats = np.ptp(uvs, axis=1).max(axis=1)
+    if (repeats > MOST_REPEATS).any():
+        return np.ones((height, width), bool)
+    corners = (uvs - np.floor(uvs.min(axis=1, keepdims=True))) * (width, height)
+    first, last = (np.floor(end(corners[..., 1], axis=1)).astype(np.int64) for end in (np.min, np.max))
+    until = np.cumsum(last - first + 1)
+    # How many more spans begin than end at a texel: its running sum along a row is above 0 within one.
+    change = np.zeros((height, width + 1), np.int32)
+    for start in range(0, int(until[-1]) if len(until) else 0, SPANS):
+        span = np.arange(start, min(start + SPANS, until[-1]))
+        triangle = np.searchsorted(until, span, side="right")
+        row = last[triangle] + 1 - (until[triangle] - span)
+        left, right = _across(corners[triangle], row)
+        row, column = (height - 1 - row) % height, left % width
+        end = column + np.minimum(right - left + 1, width)
+        wraps = np.flatnonzero(end > width)
+        np.add.at(change, (row, column), 1)
+        np.add.at(change, (row, np.minimum(end, width)), -1)
+        np.add.at(change, (row[wraps], 0), 1)
+        np.add.at(change, (row[wraps], end[wraps] - width), -1)
+    np.cumsum(change, axis=1, out=change)
+    return np.asarray(change[:, :-1] > 0)
+
+
+def _across(corners: Floats, row: Ints) -> tuple[Ints, Ints]:
+    """The first and the last texel (N,) that triangles `corners` (N, 3, 2), in texels, touch in their `row`.
+
+    What lies of a triangle between two lines is convex, so its ends are where its edges begin, end or cross.
+    """
+    ends = corners[:, [[0, 1], [1, 2], [2, 0]]]  # (N, edge, end, 2)
+    ends = np.take_along_axis(ends, np.argsort(ends[..., 1:], axis=2), axis=2)  # the lower end first
+    (x, y), (along, up) = ends[:, :, 0].transpose(2, 0, 1), np.diff(ends, axis=2)[:, :, 0].transpose(2, 0, 1)
+    low, high = np.maximum(y, row[:, None]), np.minimum(y + up, row[:, None] + 1)
+    level, outside = up == 0, low > high
+    shares = [np.where(level, k, (end - y) / np.where(level, 1, up)) for k, end in enumerate((low, high))]
+    places = np.stack([x + share.clip(0, 1) * along for share in shares])
+    left = np.where(outside, np.inf, places).min(axis=(0, 2))
+    right = np.where(outside, -np.inf, places).max(axis=(0, 2))
+    return np.floor(left).astype(np.int64), np.floor(right).astype(np.int64)
 
 
 def engine_size(width: int, height: int, most: int) -> tuple[int, int]:

@@ -34,6 +34,9 @@ from .subject import Subject, read_subject
 CHECKPOINT_SECONDS = 8.0
 CONTENT_WEIGHT = 3.0  # at strength 0.5
 JUDGED_PIXEL = 1.5  # of a held-out view, in those of the finest stage
+FEWEST = 32  # pixels of the styles' shorter side, of which a network can tell anything
+WIDEST_PIXEL = 1 / 64  # of the finest stage, in the mesh's units: the coarsest still sees the object well
+WIDEST_STYLE = 16.0  # the styles' shorter side, in the mesh's units: eight times the object
 
 
 def run(session: JobSession) -> None:
@@ -95,16 +98,32 @@ def run(session: JobSession) -> None:
 def viewing_of(job: Job, mesh: Mesh, styles: Styles, device: torch.device) -> Viewing:
     """How the job looks at its mesh.
 
-    No view need be finer than the texture's texels or the styles' pixels.
+    No view need be finer than the texture's texels or the styles' pixels. Raises PatinaError for a style
+    size at which the texture or the object shows nothing of the styles.
     """
-    width = (
-        job.style_size / mesh.unit
-        if job.style_size
-        else optimize.STYLE_WIDTH * float(np.sqrt(mesh.areas[mesh.mapped].sum()))
-    )
-    pixel = max(mesh.texel / job.texture_size, width / styles.shorter)
+    texel = mesh.texel / job.texture_size
+    least = FEWEST * texel
+    most = max(WIDEST_STYLE, 2 * least)
+    if job.style_size:
+        width = job.style_size / mesh.unit
+        if not least <= width <= most:
+            raise _no_such_size(job, least * mesh.unit, most * mesh.unit, width > most)
+    else:
+        width = max(least, optimize.STYLE_WIDTH * float(np.sqrt(mesh.areas[mesh.mapped].sum())))
+    pixel = max(texel, min(width / styles.shorter, WIDEST_PIXEL))
     angle = 0.0 if mesh.directions is None else styles.stroke_angle
     return Viewing(pixel, width, device, job.rasterizer, job.framing, angle)
+
+
+def _no_such_size(job: Job, least: float, most: float, large: bool) -> PatinaError:
+    why = "large for the object" if large else f"small for a texture of {job.texture_size}²"
+    low, high = 1.006 * least, 0.994 * most  # so that they still fit when rounded
+    return PatinaError(
+        f"A stroke size of {job.style_size:g} is too {why}.",
+        f"Use {low:.3g} to {high:.3g}, or 0 to fit the painting to the object"
+        + ("." if large else "; or a larger texture."),
+        "style_size",
+    )
 
 
 def plan_of(job: Job, subject: Subject, kept: Kept) -> Plan:
@@ -195,7 +214,8 @@ def measure(
     distance of each. See `report`.
     """
     mesh = subject.mesh
-    judged = replace(viewing, pixel=JUDGED_PIXEL * viewing.pixel)
+    pixel = min(JUDGED_PIXEL * viewing.pixel, viewing.style_width / FEWEST)
+    judged = replace(viewing, pixel=pixel)
     judge = report.Judge(mesh, styles, judged, subject.mask)
     before = start if subject.kept is None else subject.kept
     seen, seen_before = judge.activations(result), judge.activations(before)

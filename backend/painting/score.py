@@ -138,7 +138,8 @@ class Score:
         for view, background in views:
             shown = texture.sample(view.patch).requires_grad_()
             colors.append(shown)
-            own = own + RANGE_WEIGHT * F.mse_loss(shown, shown.detach().clamp(0, 1))
+            if len(shown):  # of no pixels there is no mean
+                own = own + RANGE_WEIGHT * F.mse_loss(shown, shown.detach().clamp(0, 1))
             if view.backdrop.shape[1]:
                 shown = view.backdrop[:, :3] + view.backdrop[:, 3:] * shown
             images.append(view.gbuffer.image(shown, background))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +113,115 @@ def test_what_is_wrong_is_named_before_anything_is_written(what, ball, style, tm
     assert said in errors
     assert len(errors.strip().splitlines()) == 2  # what is wrong, and the cure
     assert not (tmp_path / "out").exists()
+
+
+def described_obj(folder: Path) -> Path:
+    """An OBJ with an MTL whose picture is called as a result is."""
+    (folder / "model.obj").write_text("mtllib the ball.mtl\nusemtl m\n" + obj("0", "1"))
+    (folder / "the ball.mtl").write_text('newmtl m\nmap_Kd -s 1 1 1 -clamp on "texture.png"\n')
+    Image.effect_noise((32, 32), 80).save(folder / "texture.png")
+    return folder / "model.obj"
+
+
+def described_gltf(folder: Path) -> Path:
+    """A glTF whose picture is called as a result is, with a space in its folder's name."""
+    for name, data in trimesh.Scene(sphere(2)).export(file_type="gltf").items():
+        (folder / name).write_bytes(data)
+    tree = json.loads((folder / "model.gltf").read_text())
+    tree["images"] = [{"uri": "my%20pictures/texture.png"}]
+    (folder / "model.gltf").write_text(json.dumps(tree))
+    (folder / "my pictures").mkdir()
+    Image.effect_noise((32, 32), 80).save(folder / "my pictures" / "texture.png")
+    return folder / "model.gltf"
+
+
+# What is called as a result is, the folder given as --out, and the rest of the words; {} is the folder.
+READ = {
+    "the model": ("model.glb", ".", ["stylize", "{}/model.glb", "--style", "{}/monet.jpg"]),
+    "an OBJ's picture": ("texture.png", ".", ["stylize", "{}/model.obj", "--style", "{}/monet.jpg"]),
+    "a glTF's picture": (
+        "my pictures/texture.png",
+        "my pictures",
+        ["stylize", "{}/model.gltf", "--style", "{}/monet.jpg"],
+    ),
+    "the style": ("style_0.jpg", ".", ["stylize", "{}/other.glb", "--style", "{}/style_0.jpg"]),
+    "another style": ("style_9.jpg", ".", ["synthesize", "{}/style_9.jpg"]),
+    "the content": (
+        "content.png",
+        ".",
+        ["stylize", "{}/other.glb", "--style", "{}/monet.jpg", "--content", "{}/content.png"],
+    ),
+    "a photo": ("image.png", ".", ["dream", "{}/image.png", "--deepdream"]),
+    "a picture of a function": ("b.cppn", ".", ["morph", "{}/b.cppn", "{}/b.cppn"]),
+}
+
+
+@pytest.mark.parametrize("how", ["itself", "a symbolic link", "a hard link"])
+@pytest.mark.parametrize("what", READ)
+def test_what_is_read_is_never_written_over(what, how, ball, style, tmp_path, capsys):
+    name, folder, words = READ[what]
+    described_obj(tmp_path)
+    described_gltf(tmp_path)
+    for copy in ("model.glb", "other.glb"):
+        (tmp_path / copy).write_bytes(ball.read_bytes())
+    for copy in ("style_0.jpg", "style_9.jpg", "content.png", "image.png"):
+        Image.open(style).save(tmp_path / copy)
+    (tmp_path / "b.cppn").write_bytes(b"some weights")
+    out = tmp_path / folder
+    if how != "itself":
+        out = tmp_path / "elsewhere"
+        out.mkdir()
+        link = out / Path(name).name.upper()  # where case is ignored, that is the same file
+        if how == "a hard link":
+            link.hardlink_to(tmp_path / name)
+        else:
+            link.symlink_to(tmp_path / name)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert main([*(word.format(tmp_path) for word in words), "--out", str(out)]) == FAILED
+    errors = capsys.readouterr().err
+    assert Path(name).name.lower() in errors.lower()
+    assert "would be written over" in errors
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+
+def test_links_in_the_folder_for_results_lose_what_they_lead_to_no_byte(ball, style, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "VIEWS", 2)
+    mine, out = tmp_path / "mine.png", tmp_path / "out"
+    mine.write_bytes(b"a picture of my own")
+    out.mkdir()
+    for name in ("style_0.jpg", "content.png", "texture.png", "model.glb", "mesh.npz", "preview.png"):
+        (out / name).symlink_to(mine)
+    assert main(["stylize", str(ball), "--style", str(style), "--out", str(out), *SMALL]) == FINISHED
+    assert mine.read_bytes() == b"a picture of my own"
+
+
+def test_results_beside_what_they_are_made_from_are_welcome(ball, style, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "VIEWS", 2)
+    for _ in range(2):  # the second time over the first time's results
+        assert main(["stylize", str(ball), "--style", str(style), "--out", str(tmp_path), *SMALL]) == FINISHED
+
+
+@pytest.mark.parametrize("size", ["1e-9", "0.001", "0.3", "100", "1e9"])
+def test_a_stroke_size_that_shows_nothing_is_refused_with_those_that_work(
+    size, ball, style, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(report, "VIEWS", 2)
+    arguments = ["stylize", str(ball), "--style", str(style), "--out", str(tmp_path / "out"), *SMALL]
+    assert main([*arguments, "--style-size", size]) == FAILED
+    what, cure = capsys.readouterr().err.strip().splitlines()[-2:]
+    assert f"stroke size of {float(size):g} is too {'small' if float(size) < 1 else 'large'}" in what
+    low, high = re.search(r"Use (\S+) to (\S+),", cure).groups()
+    near = low if float(size) < 1 else high
+    assert main([*arguments, "--style-size", near]) == FINISHED
+    losses = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert all(math.isfinite(losses[name]) for name in ("style_distance", "content_distance"))
+
+
+def test_a_style_of_sixteen_pixels_is_enough(ball, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "VIEWS", 2)
+    Image.effect_noise((16, 16), 80).convert("RGB").save(tmp_path / "stamp.png")
+    arguments = ["stylize", str(ball), "--style", str(tmp_path / "stamp.png"), "--out", str(tmp_path / "out")]
+    assert main([*arguments, *SMALL]) == FINISHED
 
 
 def test_a_folder_that_cannot_be_made_is_named(ball, style, tmp_path, capsys):

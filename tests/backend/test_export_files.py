@@ -426,3 +426,26 @@ def test_a_gltf_without_a_material_keeps_its_uvs(tmp_path: Path) -> None:
     model, whole = read_model(bare), read_model(FOX)
     assert not model.colored
     np.testing.assert_array_equal(model.uvs, whole.uvs)
+
+
+def test_an_export_never_replaces_what_it_is_made_from(tmp_path):
+    source = write(torus(), tmp_path / "torus.glb")
+    (tmp_path / "other.glb").symlink_to(source)
+    Image.new("L", (8, 8)).save(tmp_path / "height.png")
+    before = source.read_bytes()
+    for out in (source, tmp_path / "other.glb"):
+        with pytest.raises(PatinaError, match=f"{out.name} would be written over"):
+            export.export(source, "game-glb", out, overwrite=True)
+    with pytest.raises(PatinaError, match=r"height\.png would be written over"):
+        export.export(
+            source,
+            "print-3mf",
+            tmp_path / "new.3mf",
+            40.0,
+            height=tmp_path / "height.png",
+            relief_mm=1.0,
+            proof=tmp_path / "height.png",
+            overwrite=True,
+        )
+    assert source.read_bytes() == before
+    assert not (tmp_path / "new.3mf").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -87,6 +88,42 @@ def test_coverage_misses_no_sliver():
     points = np.einsum("nsk,nkd->nsd", weights, triangles).reshape(-1, 2) * 128
     hit = mask[127 - points[:, 1].astype(int), points[:, 0].astype(int)]
     assert hit.mean() > 0.995  # only texels that a triangle's corner barely clips may be missed
+
+
+def apart(*shapes: np.ndarray) -> bool:
+    """Whether a side of one of two convex shapes (N, 2) has the other beyond it (separating axis theorem)."""
+    for shape in shapes:
+        for side in shape - np.roll(shape, 1, axis=0):
+            first, second = (each @ (-side[1], side[0]) for each in shapes)
+            if first.max() < second.min() or second.max() < first.min():
+                return True
+    return False
+
+
+def test_coverage_is_what_a_triangle_touches():
+    triangles = np.random.default_rng(2).random((10, 3, 2)) * 2.5 - 1
+    for triangle in triangles:
+        mask, expected = gutters.coverage(triangle[None], 24, 16), np.zeros((16, 24), bool)
+        for row, column in np.ndindex(64, 96):
+            square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) + (column - 32, row - 24)
+            if not apart(triangle * (24, 16), square):
+                expected[(15 - (row - 24)) % 16, (column - 32) % 24] = True
+        assert (mask == expected).all()
+
+
+def test_coverage_of_a_floor_that_repeats_its_texture_takes_no_more_memory():
+    floor = np.array([[[0, 0], [1, 0], [1, 1]], [[0, 0], [1, 1], [0, 1]]]) * 0.999 + 0.0001
+    path = np.array([[[0, 0], [0.25, 0], [0.25, 40]], [[0, 0], [0.25, 40], [0, 40]]]) + (0.126, 0.01)
+    used = np.zeros((512, 512), bool)
+    used[:, 64:193] = True
+    for uvs, expected in ((floor * 40, np.ones((512, 512), bool)), (path, used)):
+        tracemalloc.start()
+        mask = gutters.coverage(uvs, 512, 512)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert (mask == expected).all()
+        assert peak < 60e6
+    assert gutters.coverage(floor * 1e30, 512, 512).all()  # takes no time either
 
 
 def test_bleed_of_a_black_surround_by_hand():

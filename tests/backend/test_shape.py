@@ -8,6 +8,7 @@ import torch
 import trimesh
 from meshes import quad, sphere
 
+from backend.rendering.form import kept_of
 from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.shape import SHADOW, lightness, occlusion, shading, smooth_normals
 from backend.rendering.texels import locate
@@ -127,3 +128,23 @@ def test_a_step_in_a_surface_is_drawn_by_a_dark_line() -> None:
     assert near.any()
     assert far.any()
     assert light[near].mean() < 0.65 * light[far].mean()
+
+
+def test_of_several_textures_the_bare_ones_follow_the_form_and_a_picture_stays() -> None:
+    plane = quad()
+    points = np.concatenate([plane.vertices * [1, 1, -1]] * 3)
+    faces = np.concatenate([plane.faces[:, ::-1] + 4 * tile for tile in range(3)])  # all look down
+    owner = np.repeat([0, 1, 2], 2)
+    mesh = build_mesh(points, faces, np.concatenate([plane.uvs[:, ::-1]] * 3), tiles=owner, objects=owner)
+    texels = locate(mesh, 32, 3)
+    picture, plain = torch.rand(3, 32, 32), torch.full((3, 32, 32), 0.8)
+    base = torch.cat([picture, plain, torch.zeros(3, 32, 32)], 1)
+    kept = kept_of([picture, plain, None], base, mesh, texels, None)
+    assert kept is not None
+    assert torch.equal(kept[:, :32], picture)
+    assert torch.allclose(kept[:, 32:64], torch.tensor(0.8 * SHADOW), atol=0.01)
+    assert torch.allclose(kept[:, 64:], torch.tensor(SHADOW), atol=0.01)
+    half = kept_of([picture, plain, None], base, mesh, texels, 0.5)
+    assert half is not None
+    assert torch.allclose(half[:, :32], picture * (1 + SHADOW) / 2, atol=0.01)
+    assert kept_of([None] * 3, base, mesh, texels, 0.0) is None

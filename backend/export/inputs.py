@@ -1,0 +1,77 @@
+"""The files that a model is read from, so that none of them is ever written to. Standard library only."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import unquote
+
+from ..protocol import PatinaError
+
+_NAMING = re.compile(
+    r"^[ \t]*(?:mtllib|map_\w+|bump|disp|decal|norm|refl|comment[ \t]+TextureFile)[ \t]+(.*)", re.I | re.M
+)
+
+
+def files_of(model: Path) -> list[Path]:
+    """`model` and the files that it names, those that are there: buffers, pictures, material libraries.
+
+    What cannot be understood names none: to say what is wrong with it is for who reads it.
+    """
+    found = [model]
+    with suppress(OSError, ValueError, TypeError, AttributeError, struct.error):
+        if model.suffix.lower() in (".glb", ".gltf"):
+            found += _of_gltf(model)
+        elif model.suffix.lower() in (".obj", ".ply"):
+            found += [file for name in _named(model) for file in (name, *_named(name))]
+    return [file for file in found if file.is_file()]
+
+
+def _of_gltf(model: Path) -> Iterator[Path]:
+    data = model.read_bytes()
+    if data[:4] == b"glTF":
+        data = data[20 : 20 + struct.unpack_from("<I", data, 12)[0]]
+    tree = json.loads(data.decode("utf-8-sig"))
+    for entry in (*tree.get("buffers", ()), *tree.get("images", ())):
+        uri = entry.get("uri", "data:")
+        if not uri.startswith("data:"):
+            yield model.parent / unquote(uri)
+
+
+def _named(file: Path) -> Iterator[Path]:
+    """The files that lines of an OBJ, an MTL or a PLY's head name.
+
+    A name may hold spaces, and options may stand before it: so whatever a line ends in is tried.
+    """
+    if file.suffix.lower() not in (".obj", ".mtl", ".ply"):
+        return
+    text = file.read_text(encoding="utf-8", errors="surrogateescape")
+    if file.suffix.lower() == ".ply":
+        text = text.partition("end_header")[0]
+    for rest in _NAMING.findall(text):
+        words = rest.replace("\\", "/").split()
+        for first in range(len(words)):
+            name = file.parent / " ".join(words[first:]).strip("\"'")
+            if name.is_file():
+                yield name
+
+
+def keep(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
+    """Raise PatinaError if one of `outputs` is one of `inputs`, be it by a link or in another case."""
+    read = {_identity(file): file for file in inputs if file.is_file()}
+    for file in outputs:
+        if file.is_file() and _identity(file) in read:
+            raise PatinaError(
+                f"{file} would be written over, and {read[_identity(file)].name} is read from it.",
+                "Choose another folder or name (--out).",
+                "out",
+            )
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    status = file.stat()
+    return status.st_dev, status.st_ino

@@ -1,0 +1,101 @@
+"""That docs/architecture.md is true: its code paints, and the rooms stand as it says."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import replace
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import numpy as np
+import torch
+from meshes import sphere
+from PIL import Image
+from test_stylize_job import JOB, folder_of
+
+from backend import networks
+from backend.machine.parallel import serial_map
+from backend.painting.bank import Bank
+from backend.painting.optimize import resolved_level
+from backend.painting.pyramid import Pyramid
+from backend.painting.score import Score
+from backend.painting.subject import read_subject
+from backend.pictures.styles import read_styles
+from backend.protocol import read_job
+from backend.rendering.sampling import mipmaps
+from backend.rendering.views import Viewing, ViewMaker
+from backend.result.finish import finish
+from backend.result.report import Judge
+from backend.result.textures import write_textures
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+# What the page's code takes from the backend.
+TAKEN = (
+    *(Bank, Pyramid, Score, ViewMaker, finish, mipmaps, read_job, read_styles, read_subject, resolved_level),
+    *(serial_map, write_textures),
+)
+MODULES = {
+    ".".join(path.relative_to(ROOT / "backend").with_suffix("").parts).removesuffix(".__init__"): path
+    for path in (ROOT / "backend").rglob("*.py")
+}
+
+
+def imports(name: str) -> set[str]:
+    """The modules of the backend that one imports, wherever in it, be it inside a function."""
+    path = MODULES[name]
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - (node.level - 1)]
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                inner = ".".join(filter(None, [module, alias.name]))
+                found.add(inner if inner in MODULES else module)
+    return found - {name, ""}
+
+
+def test_the_code_on_the_page_paints(tmp_path):
+    folder = folder_of(tmp_path / "job", replace(JOB, texture_size=256), sphere(2))
+    painting = Image.open(ROOT / "addon" / "styles" / "starry_night.jpg")
+    painting.resize((256, 200)).save(folder / "style.png")
+    code = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1]
+    given = {"folder": folder, "steps": 12, "random": np.random.default_rng(0)}
+    names = {thing.__name__: thing for thing in TAKEN} | {"networks": networks, "torch": torch} | given
+    exec(code, names)
+    subject, pixel = names["subject"], names["width"]
+    judge = Judge(subject.mesh, names["styles"], Viewing(pixel, 1.6, torch.device("cpu")), views=4)
+    after, before = (judge.activations(texture) for texture in (names["texture"], subject.content))
+    assert judge.style_distance(after) < 0.7 * judge.style_distance(before)
+    assert Image.open(folder / "texture.png").size == (256, 256)
+
+
+def test_no_module_and_no_room_imports_in_a_circle():
+    modules = {name: imports(name) for name in MODULES if name != "__init__"}
+    tuple(TopologicalSorter(modules).static_order())  # raises CycleError
+    rooms: dict[str, set[str]] = {}
+    for name, others in modules.items():
+        room = name.split(".")[0]
+        rooms.setdefault(room, set()).update({other.split(".")[0] for other in others} - {room})
+    tuple(TopologicalSorter(rooms).static_order())
+    assert "painting" not in rooms["canvas"]
+    assert "canvas" not in rooms["painting"]
+
+
+def test_every_room_and_module_at_the_top_is_on_the_page():
+    for name in {name.split(".")[0] for name in MODULES} - {"__init__"}:
+        assert f"`{name}/`" in PAGE or f"`{name}.py`" in PAGE, name
+
+
+def test_every_file_that_the_page_names_is_there():
+    """In the table of the backend a file is of the room whose name, in bold, is above it."""
+    table = PAGE[PAGE.index("## The rooms of the backend") : PAGE.index("Why so:")]
+    room = ""
+    for line in re.findall(r"^\| (.*?) \|", table, re.MULTILINE):
+        if bold := re.match(r"\*\*`(\w+)/`\*\*", line):
+            room = bold[1]
+            assert (ROOT / "backend" / room).is_dir(), room
+        for file in re.findall(r"`(\w+\.py)`", line):
+            assert any((ROOT / "backend" / where / file).is_file() for where in (room, "")), file
