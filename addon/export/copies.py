@@ -17,7 +17,7 @@ from ...backend.protocol import PatinaError
 from ..scene import material as materials
 from ..scene import memory
 from ..scene.mesh import find_uv_layer, get
-from ..scene.nodes import upstream
+from ..scene.nodes import outputs, upstream
 from .proof import unproofed
 
 # Gives the image that a copy shows instead of `image`, on faces with UVs (F, 3, 2).
@@ -159,8 +159,8 @@ def uv_maps_of(material: bpy.types.Material) -> set[str | None]:
 
 def image_nodes(material: bpy.types.Material) -> list[bpy.types.Node]:
     """The image nodes that the surface of `material` depends on."""
-    output = material.node_tree.get_output_node("ALL")
-    return [node for node in upstream(output) if materials.is_image(node)] if output else []
+    seen = [node for output in outputs(material.node_tree) for node in upstream(output)]
+    return [node for node in dict.fromkeys(seen) if materials.is_image(node)]
 
 
 def _uv_map_of(node: bpy.types.Node) -> str | None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import bpy
 
 from ...backend.export.color import soft_proof
+from ..scene import colorspace, memory, result
 from ..scene import image as images
 from ..scene import material as materials
-from ..scene import memory, result
 
 _ORIGINAL = "patina_unproofed"  # on a node: the image that it shows when there is no proof
 _ROWS = 256  # at a time: colour conversion needs several times the image's memory
@@ -73,7 +73,7 @@ def _write_proof(image: bpy.types.Image, file: Path) -> None:
     if pixels.shape[2] < 3:
         pixels = pixels[..., :1].repeat(3, axis=2)
     if image.is_float:
-        pixels[..., :3] = images.linear_to_srgb(pixels[..., :3])
+        pixels[..., :3] = images.linear_to_srgb(colorspace.to_rec709(pixels[..., :3]))
     for row in range(0, len(pixels), _ROWS):
         pixels[row : row + _ROWS, :, :3] = soft_proof(pixels[row : row + _ROWS, :, :3])
     images.write_png(pixels, file)

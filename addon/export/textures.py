@@ -11,6 +11,7 @@ import numpy as np
 
 from ...backend.export import gutters
 from ...backend.protocol import PatinaError
+from ..scene import colorspace
 from ..scene import image as images
 from .presets import TEXTURE_SUFFIXES
 
@@ -25,7 +26,7 @@ def write_texture(
     The bleed is `gutters.bleed` in steps of 255. Data (normals and the like) are written without loss.
     Raises PatinaError.
     """
-    is_data = images.is_linear(image)
+    is_data = colorspace.is_linear(image)
     pixels = read_pixels(image)
     opaque = bool((pixels[..., 3] >= 1).all())
     if format == "JPEG" and (is_data or not opaque):
@@ -52,8 +53,8 @@ def read_pixels(image: bpy.types.Image) -> np.ndarray:
         pixels = pixels[..., :1].repeat(3, axis=-1)
     if pixels.shape[-1] == 3:
         pixels = np.concatenate((pixels, np.ones((height, width, 1), np.float32)), -1)
-    if image.is_float and not images.is_linear(image):
-        pixels[..., :3] = images.linear_to_srgb(pixels[..., :3])
+    if image.is_float and not colorspace.is_linear(image):
+        pixels[..., :3] = images.linear_to_srgb(colorspace.to_rec709(pixels[..., :3]))
     return np.clip(pixels, 0, 1)
 
 

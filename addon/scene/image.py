@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 
 from ...backend.protocol import PatinaError
+from . import colorspace
 
 SWATCH = 16  # a plain colour is written as an image of so many pixels a side
 
@@ -29,8 +30,8 @@ def save_srgb(image: bpy.types.Image, path: Path, udim: int = 0) -> None:
     color = pixels[..., :3] if channels >= 3 else pixels[..., :1]
     if image.is_float and channels == 4:  # floats hold the colour times alpha, bytes the plain colour
         color = color / np.maximum(pixels[..., 3:], 1e-6)
-    if image.is_float or is_linear(image):
-        color = linear_to_srgb(color)
+    if image.is_float or colorspace.is_linear(image):
+        color = linear_to_srgb(colorspace.to_rec709(np.broadcast_to(color, (height, width, 3)), image))
     write_png(np.broadcast_to(color, (height, width, 3)), path)
 
 
@@ -81,16 +82,10 @@ def tile(image: bpy.types.Image, udim: int, beside: Path) -> Iterator[bpy.types.
         beside.unlink(missing_ok=True)
 
 
-def is_linear(image: bpy.types.Image) -> bool:
-    """Whether the numbers in the file of `image` are taken as they are, not as sRGB."""
-    space = image.colorspace_settings
-    return space.is_data or space.name.startswith("Linear")
-
-
-def save_color(color: Sequence[float], path: Path) -> None:
-    """Write a plain colour (linear r, g, b) to `path`, as `save_srgb` would."""
-    swatch = np.tile(np.asarray(color[:3], np.float32), (SWATCH, SWATCH, 1))
-    write_png(linear_to_srgb(swatch), path)
+def save_color(color: Sequence[float], path: Path, size: int = SWATCH) -> None:
+    """Write a plain colour (scene-linear r, g, b) to `path`, as `save_srgb` would."""
+    swatch = np.tile(np.asarray(color[:3], np.float32), (size, size, 1))
+    write_png(linear_to_srgb(colorspace.to_rec709(swatch)), path)
 
 
 def linear_to_srgb(color: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from pathlib import Path
 import bpy
 
 from ...backend.protocol import HEIGHT_FILE, NORMAL_FILE, TEXTURE_FILE, PatinaError, numbered, read_job
-from . import material, result
+from . import colorspace, material, nodes, result
 from .nodes import source
 
 FRAME = "Patina Frame"  # the node whose value says which texture shows
@@ -75,7 +75,7 @@ def add(obj: bpy.types.Object, loaded: Maps) -> None:
 
 def load_data(path: Path, name: str) -> bpy.types.Image:
     """A packed image whose numbers are taken as they are."""
-    return result.load_packed(path, f"{name} {path.stem.capitalize()}", "Non-Color")
+    return result.load_packed(path, f"{name} {path.stem.capitalize()}", colorspace.DATA)
 
 
 def patina_node(stylized: bpy.types.Material) -> bpy.types.Node:
@@ -86,10 +86,10 @@ def patina_node(stylized: bpy.types.Material) -> bpy.types.Node:
     return node
 
 
-def principled(stylized: bpy.types.Material) -> bpy.types.Node | None:
-    """The shader that the texture colours, where it is in the material itself and has such inputs."""
-    links = patina_node(stylized).outputs["Color"].links
-    return next((link.to_node for link in links if "Alpha" in link.to_node.inputs), None)
+def shaders(stylized: bpy.types.Material, having: str) -> list[bpy.types.Node]:
+    """The shaders that the texture colours, in the material itself, with an input of that name."""
+    found = [link.to_node for link in patina_node(stylized).outputs["Color"].links]
+    return [node for node in dict.fromkeys(found) if having in node.inputs]
 
 
 def another_image(
@@ -108,16 +108,22 @@ def another_image(
 def link_alpha(stylized: bpy.types.Material) -> None:
     """Let the texture's alpha decide where the surface is to be seen."""
     tree, node = stylized.node_tree, patina_node(stylized)
-    shader = principled(stylized)
-    if shader is not None:
+    seen = shaders(stylized, "Alpha")
+    for shader in seen:
         tree.links.new(node.outputs["Alpha"], shader.inputs["Alpha"])
-        return
-    surface = tree.get_output_node("ALL").inputs["Surface"]
+    for output in nodes.outputs(tree):
+        if output.inputs["Surface"].is_linked and not set(seen).intersection(nodes.upstream(output)):
+            _let_through(output.inputs["Surface"], node.outputs["Alpha"])
+
+
+def _let_through(surface: bpy.types.NodeSocket, alpha: bpy.types.NodeSocket) -> None:
+    """Mix what an output shows on surfaces with nothing, where `alpha` is 0."""
+    tree = surface.id_data
     before = surface.links[0].from_socket
     mix, clear = tree.nodes.new("ShaderNodeMixShader"), tree.nodes.new("ShaderNodeBsdfTransparent")
     mix.location = (surface.node.location.x - 180, surface.node.location.y + 150)
     clear.location = (mix.location.x - 180, mix.location.y + 100)
-    tree.links.new(node.outputs["Alpha"], mix.inputs[0])
+    tree.links.new(alpha, mix.inputs[0])
     tree.links.new(clear.outputs[0], mix.inputs[1])
     tree.links.new(before, mix.inputs[2])
     tree.links.new(mix.outputs[0], surface)
@@ -128,27 +134,38 @@ def link_relief(stylized: bpy.types.Material, height: bpy.types.Image, normal: b
 
     The height stays in the material either way, for displacement and for export.
     """
-    tree, shader = stylized.node_tree, principled(stylized)
     height_node = another_image(stylized, height, "Patina Height", 620)
-    into = shader.inputs.get("Normal") if shader is not None else None
-    if into is None:
-        return
-    if into.is_linked:
-        bump = tree.nodes.new("ShaderNodeBump")
-        bump.location = (height_node.location.x + 300, height_node.location.y)
-        bump.inputs["Distance"].default_value = RELIEF_DEPTH
-        tree.links.new(into.links[0].from_socket, bump.inputs["Normal"])
-        tree.links.new(height_node.outputs["Color"], bump.inputs["Height"])
-        tree.links.new(bump.outputs["Normal"], into)
-        return
-    normal_node = another_image(stylized, normal, "Patina Normal", 310)
+    inputs = [shader.inputs["Normal"] for shader in shaders(stylized, "Normal")]
+    for into in [into for into in inputs if into.is_linked]:
+        _bump(into, height_node)
+    plain = [into for into in inputs if not into.is_linked]
+    if plain:
+        normal_node = another_image(stylized, normal, "Patina Normal", 310)
+        _turn(plain, normal_node)
+
+
+def _bump(into: bpy.types.NodeSocket, height: bpy.types.Node) -> None:
+    """Lay the height on the normals that `into` has already."""
+    tree = into.id_data
+    bump = tree.nodes.new("ShaderNodeBump")
+    bump.location = (height.location.x + 300, height.location.y)
+    bump.inputs["Distance"].default_value = RELIEF_DEPTH
+    tree.links.new(into.links[0].from_socket, bump.inputs["Normal"])
+    tree.links.new(height.outputs["Color"], bump.inputs["Height"])
+    tree.links.new(bump.outputs["Normal"], into)
+
+
+def _turn(inputs: Sequence[bpy.types.NodeSocket], normal: bpy.types.Node) -> None:
+    """Feed `inputs` with the normals of an image."""
+    tree = normal.id_data
     turn = tree.nodes.new("ShaderNodeNormalMap")
-    turn.location = (normal_node.location.x + 300, normal_node.location.y)
-    mapping = source(normal_node.inputs["Vector"])
+    turn.location = (normal.location.x + 300, normal.location.y)
+    mapping = source(normal.inputs["Vector"])
     if mapping is not None and mapping.type == "UVMAP":
         turn.uv_map = mapping.uv_map
-    tree.links.new(normal_node.outputs["Color"], turn.inputs["Color"])
-    tree.links.new(turn.outputs["Normal"], into)
+    tree.links.new(normal.outputs["Color"], turn.inputs["Color"])
+    for into in inputs:
+        tree.links.new(turn.outputs["Normal"], into)
 
 
 def add_frames(stylized: bpy.types.Material, further: Sequence[bpy.types.Image]) -> None:

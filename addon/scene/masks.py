@@ -9,7 +9,7 @@ import numpy as np
 
 from ...backend.protocol import PatinaError
 from ..scope import PatinaScope
-from . import image
+from . import colorspace, image
 from .mesh import get
 
 
@@ -83,7 +83,7 @@ def read(path: Path) -> np.ndarray:
     """(H, W) in 0..1, bottom row first: the mask that a job has left. Raises PatinaError."""
     loaded = bpy.data.images.load(str(path), check_existing=False)
     try:
-        loaded.colorspace_settings.name = "Non-Color"
+        colorspace.assign(loaded, colorspace.DATA)
         return image.read_pixels(loaded)[..., 0]
     finally:
         bpy.data.images.remove(loaded)

@@ -148,9 +148,8 @@ def stylized_copy(
         material.use_nodes = True
     tree = material.node_tree
     nodes.unshare(tree, SUFFIX)
-    surface = nodes.surface(tree)
-    places = nodes.color_inputs(surface) if surface else []
-    places = places or [nodes.Input(add_principled(material))]
+    places = [place for surface in nodes.surfaces(tree) for place in nodes.color_inputs(surface)]
+    places = list(dict.fromkeys(places)) or [nodes.Input(add_principled(material))]
     before = source(places[0].socket) if not places[0].scope else None
     node = tree.nodes.new("ShaderNodeTexImage")
     node.image = image
@@ -182,10 +181,11 @@ def stylized_node(material: bpy.types.Material) -> bpy.types.Node | None:
 def add_principled(material: bpy.types.Material) -> bpy.types.NodeSocket:
     """Give `material` a Principled BSDF as its surface; the input for its base colour."""
     tree = material.node_tree
-    output = tree.get_output_node("ALL") or tree.nodes.new("ShaderNodeOutputMaterial")
+    outputs = nodes.outputs(tree) or [tree.nodes.new("ShaderNodeOutputMaterial")]
     shader = tree.nodes.new("ShaderNodeBsdfPrincipled")
-    shader.location = (output.location.x - 300, output.location.y)
-    tree.links.new(shader.outputs["BSDF"], output.inputs["Surface"])
+    shader.location = (outputs[0].location.x - 300, outputs[0].location.y)
+    for output in outputs:
+        tree.links.new(shader.outputs["BSDF"], output.inputs["Surface"])
     return shader.inputs["Base Color"]
 
 

@@ -92,10 +92,21 @@ def upstream(node: bpy.types.Node) -> Iterator[bpy.types.Node]:
                 nodes.append(feeding)
 
 
+def outputs(tree: bpy.types.NodeTree) -> list[bpy.types.Node]:
+    """The active outputs of a material, Cycles' own first: one for all renderers, or one for each."""
+    found = [tree.get_output_node(renderer) for renderer in ("CYCLES", "EEVEE", "ALL")]
+    return [output for output in dict.fromkeys(found) if output is not None]
+
+
+def surfaces(tree: bpy.types.NodeTree) -> list[Input]:
+    """The inputs that the outputs of a material show on surfaces."""
+    return [Input(output.inputs["Surface"]) for output in outputs(tree)]
+
+
 def surface(tree: bpy.types.NodeTree) -> Input | None:
-    """The input that the active output of a material shows on surfaces."""
-    output = tree.get_output_node("ALL")
-    return Input(output.inputs["Surface"]) if output else None
+    """The first of those with a colour, or the first; None where there is no output."""
+    found = surfaces(tree)
+    return next((place for place in found if color_inputs(place)), next(iter(found), None))
 
 
 def color_inputs(at: Input) -> list[Input]:

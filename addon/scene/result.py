@@ -15,8 +15,8 @@ import bpy
 import numpy as np
 
 from ...backend.protocol import PatinaError
+from . import colorspace, material, split
 from . import image as images
-from . import material, split
 from .textures import Texture
 
 
@@ -77,7 +77,7 @@ def _load(
     for index in members:
         texture, file = textures[index], files[index]
         original = bpy.data.images.get(texture.image)
-        space = "sRGB"
+        space = colorspace.SRGB
         if original and texture.udim and images.has_tile(original, texture.udim):
             with images.tile(original, texture.udim, file.with_suffix(".tile")) as alone:
                 file, space = composed(alone, file, masks.get(index))
@@ -100,18 +100,18 @@ def composed(original: bpy.types.Image, painted: Path, mask: np.ndarray | None) 
         before = images.read_pixels(original)
     except PatinaError:
         if mask is None:  # its file is gone since: then there is no alpha to keep
-            return painted, "sRGB"
+            return painted, colorspace.SRGB
         raise
     if mask is not None:
         return _over(original, before, painted, mask)
     if before.shape[2] < 4 or (before[..., 3] >= 1).all():
-        return painted, "sRGB"
+        return painted, colorspace.SRGB
     paint = _read(painted)
     height, width = paint.shape[:2]
     alpha = _resized(before[..., 3], width, height)
     file = painted.with_name(f"{painted.stem}_alpha.png")
     images.write_png(np.concatenate((paint, alpha[..., None]), axis=2), file)
-    return file, "sRGB"
+    return file, colorspace.SRGB
 
 
 def _over(
@@ -120,8 +120,8 @@ def _over(
     height, width = before.shape[:2]
     paint = _read(painted, (width, height))
     mask = _resized(mask, width, height)[..., None]
-    if original.is_float or images.is_linear(original):
-        paint = images.srgb_to_linear(paint).astype(np.float32)
+    if original.is_float or colorspace.is_linear(original):
+        paint = colorspace.from_rec709(images.srgb_to_linear(paint).astype(np.float32), original)
     channels = min(3, before.shape[2])
     if channels < 3:
         paint = paint.mean(axis=2, keepdims=True)
@@ -227,7 +227,7 @@ def _open(path: Path) -> bpy.types.Image:
     return image
 
 
-def load_packed(path: Path, name: str, space: str | None = "sRGB") -> bpy.types.Image:
+def load_packed(path: Path, name: str, space: str | None = colorspace.SRGB) -> bpy.types.Image:
     """A new image named `name` from the file `path`, packed, so that it needs the file no more.
 
     Should the artist unpack it, it goes to `textures` beside the .blend. `space` is its colour space
@@ -243,7 +243,7 @@ def load_packed(path: Path, name: str, space: str | None = "sRGB") -> bpy.types.
     return image
 
 
-def load_tiles(files: Mapping[int, Path], name: str, space: str | None = "sRGB") -> bpy.types.Image:
+def load_tiles(files: Mapping[int, Path], name: str, space: str | None = colorspace.SRGB) -> bpy.types.Image:
     """A new image with UDIM tiles, named `name`, of a file for each number; packed, as `load_packed` does."""
     first = files[min(files)]
     pattern = first.parent / f"{bpy.path.clean_name(name)}.<UDIM>{first.suffix}"
@@ -265,7 +265,7 @@ def load_tiles(files: Mapping[int, Path], name: str, space: str | None = "sRGB")
 def _finish(image: bpy.types.Image, name: str, space: str | None, suffix: str) -> None:
     image.name = name
     if space:
-        image.colorspace_settings.name = space
+        colorspace.assign(image, space)
     image.alpha_mode = "CHANNEL_PACKED"  # alpha is kept, but does not darken the colours
     image.filepath_raw = _free_path(image, suffix)
 

@@ -209,8 +209,7 @@ def _write_contents(
     for index, color in enumerate(source.colors):
         if not color.image and not color.baked:
             names[index] = numbered("content.png", index, len(names))
-            plain = np.broadcast_to(np.asarray(color.color, np.float32), (size, size, 3))
-            image.write_png(image.linear_to_srgb(plain), folder / names[index])
+            image.save_color(color.color, folder / names[index], size)
     return names
 
 

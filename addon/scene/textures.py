@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 
 from ...backend.protocol import numbered
-from . import bake, image, material, memory, mesh, uvs
+from . import bake, colorspace, image, material, memory, mesh, uvs
 
 SLOW = 3.0  # seconds of baking that are worth a word
 
@@ -170,7 +170,7 @@ def write_contents(
         elif color.baked or color.image:
             uv_map = uv_name(obj, texture.uv_map)
             colors = bake.bake(obj, depsgraph, uv_map, texture.slots, source.cells[index], size)
-            image.write_png(image.linear_to_srgb(colors), folder / name)
+            image.write_png(image.linear_to_srgb(colorspace.to_rec709(colors)), folder / name)
         elif np.allclose(color.color, material.DEFAULT_COLOR, atol=1e-4):
             names[-1] = None
         else:
