@@ -19,6 +19,21 @@ def main(arguments: list[str] | None = None) -> int:
         parser = argparse.ArgumentParser(prog="python -m backend run")
         run.add_arguments(parser)
         return run.run(parser.parse_args(words[1:]))
+    try:
+        return _do(words)
+    except PatinaError as error:
+        return _tell(error)
+    except OSError as error:
+        named = f" ({error.filename})" if error.filename else ""
+        return _tell(PatinaError(f"{error.strerror or error}{named}.", "Check the path and the disk."))
+    except MemoryError:
+        return _tell(
+            PatinaError("There is not enough memory.", "Close other programs, or use smaller files.")
+        )
+
+
+def _do(words: list[str]) -> int:
+    from .cli.plugins import with_plugins
     from .cli.verbs import add as add_verbs
 
     parser = argparse.ArgumentParser(prog="python -m backend", description="Paint a surface in a style.")
@@ -33,19 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
     verbs.add_parser("doctor", help="say what this machine can do, and what is missing").set_defaults(
         do=_doctor
     )
-    options = parser.parse_args(words)
+    options = parser.parse_args(with_plugins(words))
     do: Callable[[argparse.Namespace], int] = options.do
-    try:
-        return do(options)
-    except PatinaError as error:
-        return _tell(error)
-    except OSError as error:
-        named = f" ({error.filename})" if error.filename else ""
-        return _tell(PatinaError(f"{error.strerror or error}{named}.", "Check the path and the disk."))
-    except MemoryError:
-        return _tell(
-            PatinaError("There is not enough memory.", "Close other programs, or use smaller files.")
-        )
+    return do(options)
 
 
 def _tell(error: PatinaError) -> int:

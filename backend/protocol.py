@@ -71,7 +71,8 @@ FRAMINGS = ("surface", "bounding_box")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 RASTERIZERS = ("embree", "nvdiffrast")
 TASKS = ("stylize", "dream", "synthesize", "interpolate", "morph")
-TARGETS = ("class", "channel", "neuron", "direction", "deepdream")
+TARGETS = ("class", "channel", "neuron", "direction", "deepdream", "own")
+OWN = "own:"  # a parameterization that begins so is a plugin's: see backend/plugins.py
 PARAMETERIZATIONS = ("pyramid", "fourier", "pixel", "cppn", "shared")
 MAX_TILES = 256
 LARGEST = 1e300  # Python's whole numbers have no end, others' have
@@ -114,6 +115,7 @@ class Target:
     neuron       layer, channel; the neuron in the middle
     direction    layer, direction: pairs of channel and weight
     deepdream    layer: whatever it sees already
+    own          name: of a plugin's objective, which makes of the other fields what it likes
     """
 
     kind: str
@@ -211,7 +213,6 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "rasterizer": RASTERIZERS,
     "texture_size": TEXTURE_SIZES,
     "task": TASKS,
-    "parameterization": PARAMETERIZATIONS,
 } | dict.fromkeys(("aligned", "transparent", "relief", "tileable", "occlusion"), (True, False))
 
 
@@ -463,12 +464,18 @@ def _check(job: Job) -> None:
             f"is {job.version!r}, this backend reads version {VERSION}",
             "Update the extension and its backend together (Preferences > Patina > Update).",
         )
-    for name in ("name", "network"):
+    for name in ("name", "network", "parameterization"):
         if not isinstance(getattr(job, name), str):
             _refuse(name, "must be text")
     for name in ("mesh", "content", "mask", "resume"):
         if not isinstance(getattr(job, name), str | None):
             _refuse(name, "must be a path or null")
+    if job.parameterization not in PARAMETERIZATIONS and not str(job.parameterization).startswith(OWN):
+        _refuse(
+            "parameterization",
+            f"is {job.parameterization!r}",
+            f"Use one of: {', '.join(PARAMETERIZATIONS)}, or a plugin's, as {OWN}NAME.",
+        )
     for name, allowed in _CHOICES.items():
         value = getattr(job, name)
         if value not in allowed or type(value) is not type(allowed[0]):  # 1024.0 is equal, but no size
@@ -518,7 +525,9 @@ def _check_target(target: Target) -> None:
         _refuse("targets", f"has a {kind!r}", f"Use one of: {', '.join(TARGETS)}.")
     if kind == "class" and (not isinstance(target.name, str) or not target.name.strip()):
         _refuse("targets", "has a class without a name", 'Name an ImageNet class, such as "daisy".')
-    if kind != "class" and (not isinstance(target.layer, str) or not target.layer):
+    if kind == "own" and (not isinstance(target.name, str) or not target.name):
+        _refuse("targets", "has an objective of a plugin without a name", "Name it.")
+    if kind not in ("class", "own") and (not isinstance(target.layer, str) or not target.layer):
         _refuse("targets", f"has a {kind} without a layer", "Name a layer of the network.")
     if kind in ("channel", "neuron") and (not _is_whole(target.channel) or target.channel < 0):
         _refuse("targets", f"has the channel {target.channel!r}", "Use a whole number from 0 on.")

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from . import plugins
 from .conversation import Cancelled, Emit, IsCancelled, speaking
 from .locking import holding
 from .machine import memory
@@ -22,12 +23,22 @@ from .writing import remove_parts
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="a job folder: job.json and the files it names")
     parser.add_argument("--online", action="store_true", help="weights that are not here may be downloaded")
+    parser.add_argument(
+        "--plugin",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="load objectives and the like",
+    )
     parser.set_defaults(do=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Do the job in a folder for a program; gives the exit code."""
-    return speaking(lambda emit, cancelled: do_job(options.folder, emit, cancelled, options.online))
+    return speaking(
+        lambda emit, cancelled: do_job(options.folder, emit, cancelled, options.online, options.plugin)
+    )
 
 
 def _do(job: Job, folder: Path, emit: Emit, cancelled: IsCancelled) -> None:
@@ -63,13 +74,17 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def do_job(folder: Path, emit: Emit, cancelled: IsCancelled, online: bool = False) -> int:
+def do_job(
+    folder: Path, emit: Emit, cancelled: IsCancelled, online: bool = False, plugin_files: Sequence[Path] = ()
+) -> int:
     """Do the job in `folder` and give its exit code; how it ends is told to `emit`.
 
-    online: whether weights that are not here may be downloaded.
+    online: whether weights that are not here may be downloaded. plugin_files: to load before.
     """
     try:
         job = read_job(folder)
+        for file in plugin_files:
+            plugins.load(file)
         with _alone_in(folder):
             from .networks import fetching
 

@@ -18,7 +18,8 @@ from ..parameterizations.laplacian import FALLOFF, Laplacian
 from ..parameterizations.pixel import Pixel
 from ..parameterizations.shared import Aligned, AlignedOnSurface
 from ..parameterizations.surface_pyramid import SurfacePyramid
-from ..protocol import Job
+from ..plugins import parameterization_called
+from ..protocol import OWN, Job
 from ..rendering.mesh import Mesh
 from ..rendering.sampling import Levels, taps
 from ..rendering.texels import Texels, fill_gutters
@@ -98,11 +99,16 @@ class CanvasSetup:
         return seen.numpy()
 
 
+def maker_of(name: str) -> Callable[..., nn.Module]:
+    """What makes a parameterization of pictures: (batch, channels, height, width, start) → module."""
+    return parameterization_called(name).make if name.startswith(OWN) else _PLAIN[name]
+
+
 def pictures_of(job: Job, height: int, width: int, start: Tensor | None) -> nn.Module:
     """The job's parameterization of pictures (B, C, height, width), which begins as `start` (B, C, H, W)."""
     if job.parameterization == "shared":
         return Aligned(job.frames, height, width)
-    make: Callable[..., nn.Module] = _PLAIN[job.parameterization]
+    make = maker_of(job.parameterization)
     opacity = make
     if job.parameterization == "fourier" and of_class(job):
         make, opacity = partial(Fourier, knee=CLASS_KNEE), partial(Fourier, knee=ALPHA_KNEE)
@@ -118,6 +124,8 @@ def of_class(job: Job) -> bool:
 
 def rate_of(job: Job) -> float:
     """The first step's."""
+    if job.parameterization.startswith(OWN):
+        return parameterization_called(job.parameterization).rate
     rate = RATES[job.parameterization]
     if job.parameterization == "fourier" and of_class(job):
         return rate * CLASS_RATE
@@ -179,7 +187,7 @@ def surface(
         heights = (
             SurfacePyramid(1, 1, texels, mesh.texel / size)
             if job.parameterization == "pyramid"
-            else _PLAIN[job.parameterization](1, 1, size, size)
+            else maker_of(job.parameterization)(1, 1, size, size)
         )
         colors = textures_of(job, mesh, texels, start)
         texture = ReliefTexture(colors.to(device), heights.to(device), mesh, random)

@@ -11,6 +11,7 @@ from ..objectives.deepdream import deepdream
 from ..objectives.feature_visualization import channel, class_, direction, neuron
 from ..objectives.objective import Objective
 from ..objectives.texture import likeness, octaves, statistics, texture
+from ..plugins import objective_called
 from ..protocol import Job, Target
 
 # Of a likeness at strength 0.5; the content loss of a picture that was painted over is about 1.
@@ -42,6 +43,9 @@ def target_of(network: Network, target: Target) -> Objective:
         return neuron(network, target.layer, target.channel)
     if target.kind == "direction":
         return direction(network, target.layer, dict(target.direction))
+    if target.kind == "own":
+        made: Objective = objective_called(target.name)(network, target)
+        return made
     return deepdream(network, target.layer)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..protocol import COLORS, PatinaError, Style
+from ..protocol import COLORS, OWN, PARAMETERIZATIONS, PatinaError, Style
 
 
 def colors(text: str) -> float:
@@ -21,6 +21,13 @@ def colors(text: str) -> float:
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(COLORS)}, or a number from 0 to 1")
     return share
+
+
+def parameterization(text: str) -> str:
+    """One of protocol.PARAMETERIZATIONS, or a plugin's, as "own:NAME"."""
+    if text not in PARAMETERIZATIONS and not text.startswith(OWN):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(PARAMETERIZATIONS)}, {OWN}NAME")
+    return text
 
 
 def add_crop(parser: argparse.ArgumentParser, of: str, after: str = "") -> None:

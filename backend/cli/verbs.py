@@ -15,6 +15,7 @@ from ..protocol import (
     DEVICES,
     FINISHED,
     IMAGE_FILE,
+    OWN,
     PARAMETERIZATIONS,
     RASTERIZERS,
     TEXTURE_SIZES,
@@ -34,7 +35,8 @@ from .job_folder import (
     write_mesh,
     write_model,
 )
-from .options import add_crop, styles_of, weighted_path
+from .options import add_crop, parameterization, styles_of, weighted_path
+from .plugins import add_plugins
 
 MODELS = (".obj", ".gltf", ".glb", ".ply")
 DREAM_LAYER = "relu4_3"  # of DeepDream, where none is named and the network has it
@@ -73,10 +75,12 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--network", help="`python -m backend networks` lists them")
     parser.add_argument(
         "--parameterization",
-        choices=PARAMETERIZATIONS,
+        type=parameterization,
+        metavar="{" + ",".join(PARAMETERIZATIONS) + f",{OWN}NAME" + "}",
         help="what is optimised: pyramid (of scales), fourier (a spectrum), pixel, cppn (a function of "
-        "the place), shared (frames); the default suits the task",
+        "the place), shared (frames), or a plugin's own; the default suits the task",
     )
+    add_plugins(parser)
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
@@ -126,6 +130,14 @@ def _dream_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--deepdream", action="store_true", help="amplify what --layer sees in the photo or texture already"
+    )
+    parser.add_argument(
+        "--objective",
+        dest="objectives",
+        action="append",
+        default=[],
+        metavar="NAME[:WEIGHT]",
+        help="a plugin's objective, added to the others",
     )
     parser.add_argument("--transparent", action="store_true", help="with alpha: opaque only where it matters")
     _add_size(parser, 256)
@@ -200,6 +212,9 @@ def dream(options: argparse.Namespace, do_job: DoJob) -> int:
             (_whole(n, "direction"), w) for n, w in (_weighted(t, "direction") for t in options.direction)
         )
         targets.append(Target("direction", layer=_layer(options), direction=pairs))
+    for text in options.objectives:
+        name, weight = _weighted(text, "objective")
+        targets.append(Target("own", name=name, layer=options.layer or "", weight=weight))
     if options.deepdream:
         targets.append(Target("deepdream", layer=options.layer or DREAM_LAYER))
     return _do(
