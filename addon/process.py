@@ -181,16 +181,24 @@ def _lines(stream: IO[str]) -> Iterator[str]:
             line = stream.readline(MOST_LINE)
 
 
+# As backend/machine/memory.py knows it; here it is what a process said before it was gone.
+_NO_MEMORY = (
+    r"out of memory|MemoryError|allocat|bad_alloc|map segment|could not create a primitive|start new thread"
+)
+
+
 def death(code: int, last_lines: Sequence[str]) -> Event:
     """The `failed` event of a process that ended without saying how: its exit code and its last words."""
     text, field = "\n".join(last_lines), ""
-    if re.search(r"out of memory|MemoryError|can't allocate memory", text, re.IGNORECASE):
-        cure = "It ran out of memory: close other programs, or choose a smaller texture or a lower quality."
+    if re.search(_NO_MEMORY, text, re.IGNORECASE):
+        cure = "It ran out of memory: close other programs, or choose a smaller texture."
     elif re.search(r"ModuleNotFoundError|ImportError|DLL load failed", text):
         cure = "Its set-up is damaged: set up the backend again in Preferences > Add-ons > Patina."
         field = "backend"
+    elif code in (-signal.SIGSEGV, -signal.SIGABRT, -7):  # libraries that do not ask whether they got memory
+        cure = "Often that is too little memory: close other programs, or choose a smaller texture."
     elif code in (-9, 137):
-        cure = "Often that is the system running out of memory: choose a smaller texture or a lower quality."
+        cure = "Often the system ran out of memory: close other programs, or choose a smaller texture."
     else:
         cure = "Try again; if it happens again, report it with the log in the job's folder."
     words = f" Its last words: “{last_lines[-1].strip()}”." if last_lines else ""

@@ -33,7 +33,7 @@ def speaking(do: Callable[[Emit, IsCancelled], int]) -> int:
     telling = threading.RLock()
 
     def listen() -> None:
-        for line in sys.stdin:
+        while line := sys.stdin.readline(80):  # in pieces: some lines have no end
             if line.strip() == "cancel":
                 break
         stop.set()

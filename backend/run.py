@@ -52,7 +52,7 @@ def _do(job: Job, folder: Path, emit: Emit, cancelled: IsCancelled) -> None:
     try:
         run(session)
         return
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         if not memory.ran_out(error) or session.device.type == "cpu":
             raise
     memory.release()  # here the failed attempt's tensors are gone with its error
@@ -97,34 +97,24 @@ def do_job(
     except PatinaError as error:
         emit(Event("failed", message=error.message, cure=error.cure, field=error.field))
         return FAILED
-    except ImportError as error:
-        traceback.print_exc()
-        emit(
-            Event(
-                "failed",
-                message=f"The backend's environment is not whole: {error}.",
-                cure="Set up the backend again (Preferences > Add-ons > Patina, or `make backend`).",
-                field="backend",
-            )
-        )
-        return FAILED
     except Exception as error:
         traceback.print_exc()
-        if memory.ran_out(error):
-            emit(
-                Event(
-                    "failed",
-                    message="There is not enough memory.",
-                    cure="Choose a smaller texture or a lower quality.",
-                )
-            )
-            return FAILED
-        emit(
-            Event(
-                "failed",
-                message=f"The backend stumbled: {type(error).__name__}: {error}.",
-                cure="Try again; if it happens again, report it with the log in the job's folder.",
-            )
-        )
+        emit(_failure(error))
         return FAILED
     return FINISHED
+
+
+def _failure(error: Exception) -> Event:
+    """What to tell of an error that nobody foresaw."""
+    if memory.ran_out(error):
+        return Event("failed", message=memory.NO_MEMORY, cure=memory.CURE)
+    if isinstance(error, ImportError):
+        cure = "Set up the backend again (Preferences > Add-ons > Patina, or `make backend`)."
+        return Event(
+            "failed", message=f"The backend's environment is not whole: {error}.", cure=cure, field="backend"
+        )
+    return Event(
+        "failed",
+        message=f"The backend stumbled: {type(error).__name__}: {error}.",
+        cure="Try again; if it happens again, report it with the log in the job's folder.",
+    )

@@ -5,18 +5,41 @@ Torch is imported only inside, so that an error can be looked at where torch is 
 
 from __future__ import annotations
 
+import errno
 import gc
 import sys
 
 NO_MEMORY = "There is not enough memory."
+CURE = "Close other programs, or choose a smaller texture."
+
+# What the system, Python, NumPy, torch and its libraries (oneDNN, CUDA) say when they get none. One that
+# cannot map a library's file into memory calls that an import error.
+_WORDS = (
+    *(
+        "out of memory",
+        "not enough memory",
+        "allocate memory",
+        "bad_alloc",
+        "unable to allocate",
+        "alloc_failed",
+    ),
+    *("could not create a primitive", "failed to map segment", "cannot map", "unable to mmap", "mmap failed"),
+    *("thread-local", "can't start new thread", "resource temporarily unavailable"),
+)
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether `error` is Python's MemoryError, or torch's: a RuntimeError that says so, on any device."""
-    words = ("out of memory", "not enough memory", "can't allocate memory")
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(word in str(error) for word in words)
-    )
+    """Whether `error`, or what it comes from, is a want of memory, on any device and at any stage."""
+    seen: BaseException | None = error
+    while seen is not None:
+        text = str(seen).lower()
+        if isinstance(seen, MemoryError) or (isinstance(seen, OSError) and seen.errno == errno.ENOMEM):
+            return True
+        of_libraries = isinstance(seen, RuntimeError | ImportError | OSError | SystemError)
+        if of_libraries and any(word in text for word in _WORDS):
+            return True
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    return False
 
 
 def release() -> None:

@@ -26,6 +26,7 @@ import numpy
 import torch
 from torch import Tensor
 
+from ..machine.memory import ran_out
 from ..protocol import PatinaError
 from ..reading import regular
 from ..writing import going_on, replacing
@@ -101,6 +102,8 @@ def read_arrays(path: Path) -> dict[str, Any]:
         with path.open("rb") as stream:
             return dict(_ArraysOnly(stream).load())
     except Exception as error:  # a damaged file fails the reader in many ways
+        if ran_out(error):
+            raise
         raise PatinaError(f"The weights {path} cannot be read: {error}.", _AGAIN, "network") from None
 
 
@@ -109,6 +112,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     try:
         return dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # a damaged file fails torch's reader in many ways
+        if ran_out(error):
+            raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PatinaError(f"The weights {path} cannot be read: {reason}", _AGAIN, "network") from None
 
@@ -136,6 +141,8 @@ def read_onnx(path: Path) -> dict[str, Tensor]:
                 for part, constant in zip(("weight", "bias"), node.input[1:], strict=True):
                     state[f"{name}.{part}"] = torch.from_numpy(numpy.ascontiguousarray(constants[constant]))
     except Exception as error:  # a damaged file fails the reader in many ways
+        if ran_out(error):
+            raise
         raise PatinaError(f"The weights {path} cannot be read: {error}.", _AGAIN, "network") from None
     if not state:
         raise PatinaError(f"The weights {path} cannot be read: they hold no convolution.", _AGAIN, "network")

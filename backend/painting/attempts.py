@@ -39,7 +39,7 @@ def fitted(
     while True:
         try:
             return do(attempt), attempt
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             less = attempt.smaller(size) if memory.ran_out(error) else None
             if less is None:
                 raise

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..machine.memory import ran_out
 from ..pictures.images import cannot_write
 from ..protocol import PatinaError
 from ..reading import read_bytes
@@ -118,5 +119,7 @@ def read(path: Path) -> CPPN:
     except PatinaError:
         raise
     except Exception as error:  # a damaged file fails torch's reader in many ways
+        if ran_out(error):
+            raise
         raise PatinaError(f"{path.name} is not a CPPN file: {error}".splitlines()[0], cure, "cppn") from None
     return network

@@ -109,6 +109,9 @@ def test_words_of_any_script_arrive(start: Start):
         ("import sys; sys.exit(7)", "exit code 7", "report it"),
         ("import no_such_module", "No module named 'no_such_module'", "set up the backend again"),
         ("raise RuntimeError('CUDA out of memory')", "CUDA out of memory", "smaller texture"),
+        ("raise RuntimeError('could not create a primitive')", "a primitive", "ran out of memory"),
+        ("raise ImportError('failed to map segment from shared object')", "map segment", "ran out of memory"),
+        ("import os; os.kill(os.getpid(), 11)", "SIGSEGV", "too little memory"),
         ("import os; print('half a line', end=''); os._exit(0)", "exit code 0", "report it"),
     ],
 )
