@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def record(
     """
     known = {
         "object": object_name,
-        "textures": [asdict(texture) for texture in textures],
+        "textures": [records.of_texture(texture) for texture in textures],
         "world": [list(row) for row in world],
         "settings": panel,
     }

@@ -41,7 +41,7 @@ class Run:
     object_name: str
     object_uid: int  # Blender's session_uid: never given twice, other than names
     textures: tuple[Texture, ...] = ()  # of the object; none for a flat picture
-    picture: str = ""  # the image that a flat picture was made from, by name
+    picture: int = 0  # the image that a flat picture was made from, by its session_uid
     members: tuple[Member, ...] = ()  # where the job is for several objects, or for parts of one
     state: str = WAITING
     progress: Event = field(default_factory=lambda: Event("progress"))

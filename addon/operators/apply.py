@@ -10,6 +10,7 @@ import bpy
 from ...backend.protocol import PatinaError
 from .. import history, jobs, problems
 from ..scene import maps, material, picture, result, sets
+from ..scene.image import find as find_image
 from ..scene.stage import keep_step
 from ..scene.textures import Texture
 
@@ -29,7 +30,7 @@ def apply(run: jobs.Run) -> list[bpy.types.Image]:
         return images
     if run.textures:
         return put_on(run.find_object(), run.textures, run.folder)
-    image = picture.show(run.texture, run.object_name, bpy.data.images.get(run.picture))
+    image = picture.show(run.texture, run.object_name, find_image(uid=run.picture))
     history.sign(image, run.folder)
     return [image]
 

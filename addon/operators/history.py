@@ -117,8 +117,8 @@ class PATINA_OT_history_go_on(_OfResult, bpy.types.Operator):
 
 
 class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):
-    """Put this result on the active object, whichever it was made for; that of several objects, on them; a
-    flat picture, into an editor"""
+    """Put this result on the active object, whichever it was made for; that of several objects, on those of
+    them that are selected; a flat picture, into an editor"""
 
     bl_idname = "patina.history_apply"
     bl_label = "Apply to the Active Object"
@@ -131,6 +131,14 @@ class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):
         obj = context.active_object
         members = sets.read_members(entry.folder)
         if members:
+            chosen = {obj.name for obj in context.selected_objects}
+            members = tuple(member for member in members if member.name in chosen)
+            if not members:
+                raise PatinaError(
+                    f"None of {entry.object_name} is selected.",
+                    "Select the objects that should wear it; they go by their names.",
+                    "selection",
+                )
             images, failed = sets.show(members, entry.folder, len(entry.textures))
             for name, error in failed:
                 problems.tell(error, name)

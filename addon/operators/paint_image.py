@@ -15,7 +15,7 @@ def prepare(settings: bpy.types.PropertyGroup, image: bpy.types.Image | None) ->
     python = folders.backend_python()
     job.remove_old(folders.jobs())
     folder = picture.write(image, settings, folders.jobs())
-    before = image.name if image is not None else ""
+    before = image.session_uid if image is not None else 0
     return jobs.Run(folder, python, picture.name_of(image, settings), 0, picture=before)
 
 

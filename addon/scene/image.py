@@ -50,6 +50,12 @@ def read_pixels(image: bpy.types.Image) -> np.ndarray:
     return pixels.reshape(height, width, image.channels)
 
 
+def find(name: str = "", uid: int = 0) -> bpy.types.Image | None:
+    """The image with the session's number `uid`; else the one called `name`, this file's own first."""
+    numbered = (image for image in bpy.data.images if uid and image.session_uid == uid)
+    return next(numbered, None) or bpy.data.images.get((name, None)) or bpy.data.images.get(name)
+
+
 def has_tile(image: bpy.types.Image, udim: int) -> bool:
     """Whether the tile `udim` of `image` can be read from a file, on disk or packed, as it is shown."""
     return not image.is_dirty and (_packed_tile(image, udim) is not None or _tile_path(image, udim).is_file())

@@ -75,8 +75,9 @@ def one_texture(obj: bpy.types.Object, source: textures.Source, content: bool) -
         )
     slots = tuple(range(max(1, len(obj.material_slots))))
     arrays = {name: array for name, array in source.arrays.items() if name != "tiles"}
-    kept = source.textures[0].image if content else ""
-    whole = textures.Texture(obj.name, slots, source.textures[0].uv_map, image=kept)
+    first = source.textures[0]
+    kept = (first.image, first.image_uid) if content else ("", 0)
+    whole = textures.Texture(obj.name, slots, first.uv_map, 0, *kept)
     return replace(source, arrays=arrays, textures=(whole,), colors=source.colors[:1], cells=source.cells[:1])
 
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from .textures import Texture
 
 MOST_SLOTS = 32767  # Blender has no more
+
+
+def of_texture(texture: Texture) -> dict[str, Any]:
+    """What later sessions may know of `texture`: numbers of this one mean others there."""
+    known = asdict(texture)
+    del known["image_uid"]
+    return known
 
 
 def texture(record: Any) -> Texture:

@@ -76,7 +76,7 @@ def _load(
     made: list[tuple[int, Path, str | None]] = []
     for index in members:
         texture, file = textures[index], files[index]
-        original = bpy.data.images.get(texture.image)
+        original = images.find(texture.image, texture.image_uid)
         space = colorspace.SRGB
         if original and texture.udim and images.has_tile(original, texture.udim):
             with images.tile(original, texture.udim, file.with_suffix(".tile")) as alone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
@@ -93,10 +93,15 @@ def write(
             styles=task.copy_styles(files, folder),
             **fields,
         )
-        record = json.dumps([asdict(member) for member in found.members], indent=2)
+        record = json.dumps([_record(member) for member in found.members], indent=2)
         (folder / MEMBERS_FILE).write_text(record + "\n", encoding="utf-8")
         write_job(folder, job)
     return folder, found
+
+
+def _record(member: Member) -> dict[str, object]:
+    known = [records.of_texture(texture) for texture in member.textures]
+    return {"name": member.name, "textures": known, "tiles": member.tiles}
 
 
 def read_members(folder: Path) -> tuple[Member, ...]:
@@ -180,7 +185,7 @@ def _key(obj: bpy.types.Object, texture: textures.Texture) -> object:
     if not texture.image:
         return None
     worn = tuple(memory.original_material(obj, slot) for slot in texture.slots)
-    return worn, texture.image, texture.uv_map, texture.udim
+    return worn, texture.image_uid, texture.uv_map, texture.udim
 
 
 def _limit(
@@ -287,7 +292,7 @@ def _composed(
     contents = {tile.name: tile.content for tile in read_tiles(folder)}
     for index, (texture, path) in enumerate(zip(member.textures, left, strict=True)):
         mask = masks.read(path)
-        if texture.image in bpy.data.images:
+        if image.find(texture.image, texture.image_uid):
             kept[index] = mask
             continue
         content = contents.get(texture.name)

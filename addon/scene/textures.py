@@ -21,7 +21,7 @@ class Texture:
     """One texture of an object: that of the faces with one of `slots`, in one UDIM tile if `udim` is not 0.
 
     `name` is for messages; `uv_map` the map that its node names, if it does; `image` is the artist's
-    own image, by name, where it is one.
+    own image, by name, where it is one; in this session `image_uid` knows it whatever it is called.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Texture:
     uv_map: str | None = None
     udim: int = 0
     image: str = ""
+    image_uid: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, present: bool = 
                     color.uv_map,
                     number,
                     color.image.name if color.image else "",
+                    color.image.session_uid if color.image else 0,
                 )
             )
     if len(textures) > 1:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.patina.addon.export import proof
-from bl_ext.user_default.patina.addon.operators import apply
-from bl_ext.user_default.patina.addon.scene import image, maps, material, picture, result
+from bl_ext.user_default.patina.addon.operators import apply, paint_image
+from bl_ext.user_default.patina.addon.scene import image, maps, material, picture, result, textures
 from bl_ext.user_default.patina.addon.scene.textures import Texture
 from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, Style, write_job
 
@@ -136,3 +137,56 @@ def test_a_result_of_which_a_file_is_missing_changes_nothing(cube, tmp_path, lef
     assert cube.material_slots[0].material == own
     assert not cube.patina.slots
     assert not bpy.data.images
+
+
+def transparent(obj: bpy.types.Object, name: str, alpha: float) -> bpy.types.Image:
+    """An image of one alpha, whose colour `obj` shows."""
+    own = bpy.data.images.new(name, 8, 8, alpha=True)
+    own.pixels.foreach_set(np.tile(np.float32((0.2, 0.3, 0.4, alpha)), 64))
+    own.pack()
+    tree = obj.material_slots[0].material.node_tree
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image = own
+    tree.links.new(node.outputs["Color"], tree.nodes["Principled BSDF"].inputs["Base Color"])
+    return own
+
+
+def painted_alpha(obj: bpy.types.Object, textures: tuple[Texture, ...], folder: Path) -> float:
+    (made,) = result.show(obj, textures, [plain(folder / "texture.png", (1, 0, 0))])
+    return round(made.pixels[3], 2)
+
+
+def test_the_alpha_is_kept_of_an_image_that_is_renamed_meanwhile(cube, tmp_path):
+    own = transparent(cube, "Leaves", 0.4)
+    source = textures.read(cube, bpy.context.evaluated_depsgraph_get())
+    own.name = "Old Leaves"
+    transparent(cube, "Leaves", 0.8)
+    assert painted_alpha(cube, source.textures, tmp_path) == 0.4
+
+
+def test_the_alpha_is_that_of_this_files_image_where_a_linked_one_has_its_name(cube, tmp_path):
+    other = transparent(cube, "Leaves", 0.8)
+    bpy.data.libraries.write(str(tmp_path / "library.blend"), {other})
+    bpy.data.images.remove(other)
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (there, here):
+        here.images = there.images
+    transparent(cube, "Leaves", 0.4)
+    source = textures.read(cube, bpy.context.evaluated_depsgraph_get())
+    assert painted_alpha(cube, source.textures, tmp_path) == 0.4
+    by_name = replace(source.textures[0], image_uid=0)  # as History knows it
+    assert painted_alpha(cube, (by_name,), tmp_path) == 0.4
+
+
+def test_a_flat_result_takes_the_place_of_an_image_that_is_renamed_meanwhile(tmp_path):
+    own = bpy.data.images.new("Photo", 8, 8)
+    settings = bpy.context.scene.patina
+    settings.picture_mode = "stylize"
+    run = paint_image.prepare(settings, own)
+    own.name = "Old Photo"
+    other = bpy.data.images.new("Photo", 8, 8)
+    editor = picture._editors()[0]
+    plain(run.texture, (1, 0, 0))
+    for image_before, taken in ((own, True), (other, False)):
+        editor.image = image_before
+        (shown,) = apply.apply(run)
+        assert (editor.image == shown) == taken

@@ -7,9 +7,9 @@ import math
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.patina.addon import jobs, problems
+from bl_ext.user_default.patina.addon import history, jobs, problems
 from bl_ext.user_default.patina.addon.operators import stylize
-from bl_ext.user_default.patina.addon.scene import directions, image, masks, material, mesh, sets
+from bl_ext.user_default.patina.addon.scene import directions, image, masks, material, memory, mesh, sets
 from bl_ext.user_default.patina.backend.protocol import PatinaError, read_job
 from PIL import Image
 
@@ -263,6 +263,27 @@ def test_history_puts_a_set_on_its_objects_by_name(scope):
     assert [(member.name, member.tiles) for member in members] == [("A", (0,)), ("B", (1,))]
     sets.show(members, run.folder, 2)
     assert [shown(obj).name for obj in (first, second)] == ["A Stylized", "B Stylized"]
+
+
+def test_history_changes_none_of_like_names_that_is_not_selected(scope):
+    first, second = plane("A"), plane("B", 3.0)
+    select(first, second)
+    (run,) = stylize.prepare(bpy.context)
+    for k in range(2):
+        Image.new("RGB", (256, 256), (200 * k, 30, 40)).save(run.folder / f"texture_{k}.png")
+    bpy.data.objects.remove(first)
+    bpy.data.objects.remove(second)
+    first, second, third = plane("A"), plane("B", 3.0), plane("C")
+    history.record(run.folder, run.object_name, run.textures, run.world, {})
+    history.add(run.folder)
+    select(third)
+    with pytest.raises(RuntimeError, match="None of A and 1 more is selected"):
+        bpy.ops.patina.history_apply(folder=str(run.folder))
+    select(second, third)
+    bpy.ops.patina.history_apply(folder=str(run.folder))
+    assert shown(second).name == "B Stylized"
+    assert not memory.stylized_materials(first)
+    assert not memory.stylized_materials(third)
 
 
 def field(obj: bpy.types.Object, scope) -> tuple[np.ndarray, np.ndarray]:
