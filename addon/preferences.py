@@ -190,7 +190,7 @@ def _draw_doctor(layout: bpy.types.UILayout) -> None:
     column = box.column(align=True)
     column.scale_y = 0.8
     *lines, sum_of_it = known.doctor
-    for line in lines:  # a mark, the subject, two spaces or more, the text: see backend/machine/doctor.py
+    for line in lines:  # a mark, the subject, two spaces or more, the text: see backend/cli/doctor.py
         subject, _, text = line[2:].partition("  ")
         row = column.split(factor=0.2)
         row.label(text=subject, icon="ERROR" if line.startswith("!") else "BLANK1")

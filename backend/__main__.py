@@ -142,7 +142,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from .machine.doctor import doctor
+    from .cli.doctor import doctor
 
     report = doctor()
     print(report)

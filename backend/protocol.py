@@ -466,10 +466,12 @@ def _check(job: Job) -> None:
         )
     for name in ("name", "network", "parameterization"):
         if not isinstance(getattr(job, name), str):
-            _refuse(name, "must be text")
+            _refuse(name, f"is {getattr(job, name)!r:.100}", "Use a text.")
     for name in ("mesh", "content", "mask", "resume"):
         if not isinstance(getattr(job, name), str | None):
-            _refuse(name, "must be a path or null")
+            _refuse(
+                name, f"is {getattr(job, name)!r:.100}", "Use a path relative to the job folder, or null."
+            )
     if job.parameterization not in PARAMETERIZATIONS and not str(job.parameterization).startswith(OWN):
         _refuse(
             "parameterization",
@@ -496,7 +498,7 @@ def _obey(rules: tuple[Rule, ...], job: Job) -> None:
             _refuse(rule.field, rule.why.format(job=job), rule.cure)
 
 
-def _refuse(name: str, why: str, cure: str = "") -> NoReturn:
+def _refuse(name: str, why: str, cure: str) -> NoReturn:
     raise PatinaError(f"job.json: {name} {why}.", cure, name)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from backend import machine
-from backend.machine.doctor import Report, doctor
+from backend import cli
+from backend.cli.doctor import Report, doctor
 from backend.networks import feedforward, registry
 
 
@@ -104,7 +104,7 @@ def test_a_disk_that_is_nearly_full_hampers_only(monkeypatch):
     [(None, "Choose NVIDIA (CUDA) as Torch"), ("13.0", "Update the NVIDIA driver: CUDA 13.0")],
 )
 def test_a_card_that_torch_cannot_use(monkeypatch, cuda, advice):
-    monkeypatch.setattr(machine.doctor, "_nvidia_driver", lambda: "470.1")
+    monkeypatch.setattr(cli.doctor, "_nvidia_driver", lambda: "470.1")
     monkeypatch.setattr(torch.version, "cuda", cuda)
     report, found = look(monkeypatch)
     assert report.amiss == ()
