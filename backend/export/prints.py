@@ -17,6 +17,7 @@ from .encode import png
 from .files import write_file
 from .model import Model, read_model, to_size
 from .obj import obj_zip
+from .options import Options
 from .print_check import MIN_WALL_MM, check, measures
 from .relief import raise_relief, read_height
 from .repair import repair as repaired
@@ -31,39 +32,27 @@ COLORED: dict[str, Callable[[Model], bytes]] = {
 }
 
 
-def write_print(
-    path: Path,
-    preset: str,
-    out: Path,
-    size_mm: float,
-    *,
-    texture: Path | None,
-    height: Path | None,
-    relief_mm: float | None,
-    min_wall_mm: float | None,
-    delta_e: float | None,
-    repair: bool,
-    proof: Path | None,
-) -> dict[str, Any]:
-    """See backend.export.export."""
-    heights = read_height(height) if height is not None else None
-    model = read_model(path, texture)
+def write_print(path: Path, preset: str, out: Path, options: Options) -> dict[str, Any]:
+    """See backend.export.export; `options` hold a size, and a height with its relief or neither."""
+    assert options.size_mm is not None
+    heights = read_height(options.height) if options.height is not None else None
+    model = read_model(path, options.texture)
     if not model.colored and preset not in ("print-stl", "print-check"):
         raise PatinaError(
             f"{path.name} has no texture: nothing was stylized yet.",
             "Stylize it first, or name a picture (--texture).",
             "model",
         )
-    model = to_size(model, size_mm)
-    if repair:
+    model = to_size(model, options.size_mm)
+    if options.repair:
         model = repaired(model)
-    if heights is not None and relief_mm is not None:
-        model = raise_relief(model, heights, relief_mm)
+    if heights is not None and options.relief_mm is not None:
+        model = raise_relief(model, heights, options.relief_mm)
         model = to_size(model, float(np.ptp(model.vertices, axis=0).max()))  # back to the origin
-    findings = [asdict(finding) for finding in check(model, min_wall_mm or MIN_WALL_MM)]
+    findings = [asdict(finding) for finding in check(model, options.min_wall_mm or MIN_WALL_MM)]
     report = {"preset": preset, "file": str(out), **measures(model), "findings": findings}
     if preset == "print-ply":
-        data, fine, report["delta_e"] = ply(model, delta_e or DELTA_E)
+        data, fine, report["delta_e"] = ply(model, options.delta_e or DELTA_E)
         report["triangles"] = len(fine.faces)
     elif preset == "print-stl":
         data = cast(bytes, model.mesh.export(file_type="stl"))
@@ -73,8 +62,8 @@ def write_print(
         data = COLORED[preset](model)
     write_file(out, data)
     report["bytes"] = len(data)
-    if proof is not None:
-        write_file(proof, png(_proofed(model)))
+    if options.proof is not None:
+        write_file(options.proof, png(_proofed(model)))
     return report
 
 

@@ -154,18 +154,24 @@ class Mesh:
         return float(np.sqrt(self.areas[used].sum() / self.uv_areas[used].sum()))
 
 
+@dataclass(frozen=True)
+class Attributes:
+    """What faces and corners may have beyond their place, as in mesh.npz (see `Mesh` for shapes)."""
+
+    tiles: NDArray[np.integer] | None = None
+    objects: NDArray[np.integer] | None = None
+    weights: NDArray[np.floating] | None = None
+    directions: NDArray[np.floating] | None = None
+
+
 def build_mesh(
     vertices: NDArray[np.floating],
     faces: NDArray[np.integer],
     uvs: NDArray[np.floating],
     normals: NDArray[np.floating] | None = None,
     name: str = "mesh",
-    *,
-    tiles: NDArray[np.integer] | None = None,
-    objects: NDArray[np.integer] | None = None,
+    attributes: Attributes | None = None,
     apart: bool = True,
-    weights: NDArray[np.floating] | None = None,
-    directions: NDArray[np.floating] | None = None,
 ) -> Mesh:
     """Check and normalise raw arrays (shapes as in `Mesh`); missing normals become the faces' own.
 
@@ -188,19 +194,21 @@ def build_mesh(
             f"Move it to within {MOST_UV:.0f}, or unwrap again.",
             "mesh",
         )
-    objects = np.zeros(len(faces), np.int32) if objects is None else objects
-    moved, unit = _normalised(vertices, faces, objects if apart else np.zeros_like(objects), name)
+    own = attributes or Attributes()
+    none = np.zeros(len(faces), np.int32)
+    objects = none if own.objects is None else own.objects
+    moved, unit = _normalised(vertices, faces, objects if apart else none, name)
     mesh = Mesh(
         vertices=moved,
         faces=np.ascontiguousarray(faces, np.int32),
         uvs=np.ascontiguousarray(uvs, np.float32),
         normals=np.zeros((len(faces), 3, 3), np.float32),
         unit=unit,
-        tiles=np.zeros(len(faces), np.int32) if tiles is None else tiles.astype(np.int32),
+        tiles=none if own.tiles is None else own.tiles.astype(np.int32),
         objects=objects.astype(np.int32),
         apart=apart,
-        weights=None if weights is None else np.nan_to_num(weights).clip(0, 1).astype(np.float32),
-        directions=None if directions is None else np.nan_to_num(directions).astype(np.float32),
+        weights=None if own.weights is None else np.nan_to_num(own.weights).clip(0, 1).astype(np.float32),
+        directions=None if own.directions is None else np.nan_to_num(own.directions).astype(np.float32),
     )
     if not mesh.mapped.any():
         raise PatinaError(
@@ -267,4 +275,5 @@ def read_mesh(path: Path, name: str = "", tiles: int = 1, apart: bool = True) ->
         )
     if "objects" in arrays and arrays["objects"].min(initial=0) < 0:
         raise PatinaError(f"{path.name} has faces of an object below 0.", "Export it again.", "mesh")
-    return build_mesh(**arrays, name=name, apart=apart)
+    attributes = Attributes(**{key: arrays.pop(key) for key in _OPTIONAL if key in arrays})
+    return build_mesh(**arrays, name=name, attributes=attributes, apart=apart)

@@ -84,6 +84,19 @@ def test_no_module_and_no_room_imports_in_a_circle():
     assert "canvas" not in rooms["painting"]
 
 
+def test_no_function_takes_or_does_too_much():
+    """At most eight parameters and sixty lines, in both programs; `self` and what documents do not count."""
+    for path in [*(ROOT / "backend").rglob("*.py"), *(ROOT / "addon").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            where, words = f"{path.relative_to(ROOT)}: {node.name}", node.args
+            every = [*words.posonlyargs, *words.args, *words.kwonlyargs, words.vararg, words.kwarg]
+            assert len([word for word in every if word and word.arg not in ("self", "cls")]) <= 8, where
+            first = node.body[1 if ast.get_docstring(node) and len(node.body) > 1 else 0]
+            assert (node.end_lineno or 0) - first.lineno < 60, where
+
+
 def test_every_room_and_module_at_the_top_is_on_the_page():
     for name in {name.split(".")[0] for name in MODULES} - {"__init__"}:
         assert f"`{name}/`" in PAGE or f"`{name}.py`" in PAGE, name

@@ -11,7 +11,7 @@ from meshes import quad, sphere
 
 from backend.painting import collage as module
 from backend.painting.collage import BLEND, REACH, collage
-from backend.rendering.mesh import Mesh, build_mesh
+from backend.rendering.mesh import Attributes, Mesh, build_mesh
 from backend.rendering.texels import Texels, locate
 from backend.result.report import seam_ratio
 
@@ -47,7 +47,7 @@ def test_a_piece_is_upright_at_the_paintings_scale(grain, monkeypatch):
     span = 8.0
     flat = quad()
     along = np.broadcast_to(np.array([1, 0, 0], np.float32), (2, 3, 3))
-    mesh = build_mesh(flat.vertices, flat.faces, flat.uvs, directions=along)
+    mesh = build_mesh(flat.vertices, flat.faces, flat.uvs, attributes=Attributes(directions=along))
     colors, texels = laid(mesh, [(ramp(), 1.0)], span, grain)
     red, green, blue = slopes(colors, texels)
     # The x axis lies at `grain`, counterclockwise from the painting's right.
@@ -125,8 +125,7 @@ def test_no_piece_is_of_two_objects():
         np.concatenate([one.vertices, one.vertices]),
         np.concatenate([one.faces, one.faces + len(one.vertices)]),
         np.concatenate([one.uvs, one.uvs]),
-        tiles=objects,
-        objects=objects,
+        attributes=Attributes(tiles=objects, objects=objects),
     )
     texels = locate(mesh, SIDE, 2)
     places = module._places(mesh, texels, 5.0)

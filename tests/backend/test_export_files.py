@@ -40,7 +40,7 @@ def pixels(data: bytes) -> np.ndarray:
 
 
 def test_3mf_reads_back_in_strict_mode(donut, tmp_path):
-    report = export.export(donut, "print-3mf", tmp_path / "donut.3mf", 80)
+    report = export.export(donut, "print-3mf", tmp_path / "donut.3mf", export.Options(80))
     assert report["size_mm"] == pytest.approx([80, 80, 80 * 1.4 / 5.4], abs=1e-3)
     package = lib3mf.Wrapper().CreateModel()
     reader = package.QueryReader("3mf")
@@ -78,7 +78,7 @@ def test_3mf_of_two_materials_keeps_both(tmp_path):
     right = textured(right.vertices, right.faces, right.visual.uv, Image.new("RGB", (32, 32), (9, 99, 199)))
     scene = trimesh.Scene([left, right])
     (tmp_path / "two.glb").write_bytes(scene.export(file_type="glb"))
-    export.export(tmp_path / "two.glb", "print-3mf", tmp_path / "two.3mf", 20.5)
+    export.export(tmp_path / "two.glb", "print-3mf", tmp_path / "two.3mf", export.Options(20.5))
     with zipfile.ZipFile(tmp_path / "two.3mf") as archive:
         found = {pixels(archive.read(name)).shape for name in archive.namelist() if name.endswith(".png")}
     assert found == {(64, 64, 3), (32, 32, 3)}
@@ -86,7 +86,7 @@ def test_3mf_of_two_materials_keeps_both(tmp_path):
 
 @pytest.mark.parametrize("preset", ["print-obj", "print-vrml"])
 def test_zip_holds_model_and_picture(donut, tmp_path, preset):
-    export.export(donut, preset, tmp_path / "donut.zip", 80)
+    export.export(donut, preset, tmp_path / "donut.zip", export.Options(80))
     with zipfile.ZipFile(tmp_path / "donut.zip") as archive:
         names = set(archive.namelist())
         archive.extractall(tmp_path / "out")
@@ -104,12 +104,12 @@ def test_zip_holds_model_and_picture(donut, tmp_path, preset):
 
 
 def test_ply_has_colors_and_stl_the_shape(donut, tmp_path):
-    report = export.export(donut, "print-ply", tmp_path / "donut.ply", 80, delta_e=3.0)
+    report = export.export(donut, "print-ply", tmp_path / "donut.ply", export.Options(80, delta_e=3.0))
     assert report["delta_e"] <= 3.0
     colored = trimesh.load_mesh(tmp_path / "donut.ply", process=False)
     assert colored.is_watertight
     assert np.ptp(colored.visual.vertex_colors[:, :3], axis=0).min() > 150
-    export.export(donut, "print-stl", tmp_path / "donut.stl", 80)
+    export.export(donut, "print-stl", tmp_path / "donut.stl", export.Options(80))
     shape = trimesh.load_mesh(tmp_path / "donut.stl")
     assert shape.is_watertight
     assert shape.volume / 1000 == pytest.approx(report["volume_cm3"], rel=1e-4)
@@ -119,7 +119,10 @@ def test_stl_with_a_relief_from_a_16_bit_height_map(tmp_path):
     donut = write(torus(rings=96, sides=64), tmp_path / "donut.glb")
     Image.fromarray(np.full((32, 32), 32768, np.uint16)).save(tmp_path / "height.png")
     report = export.export(
-        donut, "print-stl", tmp_path / "d.stl", 80, height=tmp_path / "height.png", relief_mm=2.0
+        donut,
+        "print-stl",
+        tmp_path / "d.stl",
+        export.Options(80, height=tmp_path / "height.png", relief_mm=2.0),
     )
     raised = trimesh.load_mesh(tmp_path / "d.stl")
     scale = 80 / 5.4
@@ -131,7 +134,9 @@ def test_stl_with_a_relief_from_a_16_bit_height_map(tmp_path):
 
 
 def test_check_alone_and_proof(donut, tmp_path):
-    report = export.export(donut, "print-check", tmp_path / "check.json", 80, proof=tmp_path / "proof.png")
+    report = export.export(
+        donut, "print-check", tmp_path / "check.json", export.Options(80, proof=tmp_path / "proof.png")
+    )
     written = json.loads((tmp_path / "check.json").read_text())
     assert written["findings"] == report["findings"]
     assert {f["check"] for f in written["findings"]} >= {
@@ -151,7 +156,9 @@ def test_check_alone_and_proof(donut, tmp_path):
 
 
 def test_game_glb_keeps_rig_and_animations(tmp_path):
-    report = export.export(FOX, "game-glb", tmp_path / "fox.glb", texture_size=256, texture_format="jpeg")
+    report = export.export(
+        FOX, "game-glb", tmp_path / "fox.glb", export.Options(texture_size=256, texture_format="jpeg")
+    )
     before, after = gltf.read(FOX), gltf.read(tmp_path / "fox.glb")
     for key in ("animations", "skins", "nodes", "meshes", "materials", "accessors"):
         assert after.tree[key] == before.tree[key]
@@ -182,7 +189,7 @@ def _bleed_without_gutters() -> list[float]:
 
 
 def test_game_glb_in_webp_and_back(donut, tmp_path):
-    export.export(donut, "game-glb", tmp_path / "web.glb", texture_format="webp")
+    export.export(donut, "game-glb", tmp_path / "web.glb", export.Options(texture_format="webp"))
     tree = gltf.read(tmp_path / "web.glb").tree
     assert tree["extensionsRequired"] == ["EXT_texture_webp"]
     assert "source" not in tree["textures"][0]
@@ -199,11 +206,13 @@ def test_game_glb_in_webp_and_back(donut, tmp_path):
 
 
 def test_game_glb_of_an_obj_and_another_picture(donut, tmp_path):
-    export.export(donut, "print-obj", tmp_path / "donut.zip", 54)
+    export.export(donut, "print-obj", tmp_path / "donut.zip", export.Options(54))
     with zipfile.ZipFile(tmp_path / "donut.zip") as archive:
         archive.extractall(tmp_path)
     Image.new("RGB", (100, 60), (10, 200, 30)).save(tmp_path / "green.png")
-    export.export(tmp_path / "model.obj", "game-glb", tmp_path / "g.glb", texture=tmp_path / "green.png")
+    export.export(
+        tmp_path / "model.obj", "game-glb", tmp_path / "g.glb", export.Options(texture=tmp_path / "green.png")
+    )
     model = read_model(tmp_path / "g.glb")
     assert model.textures[0].size == (128, 64)
     assert np.abs(np.asarray(model.textures[0]) - (10, 200, 30)).max() <= 1
@@ -221,7 +230,10 @@ def test_reads_a_jobs_mesh(tmp_path):
     )
     picture().save(tmp_path / "texture.png")
     report = export.export(
-        tmp_path / "mesh.npz", "print-3mf", tmp_path / "t.3mf", 54, texture=tmp_path / "texture.png"
+        tmp_path / "mesh.npz",
+        "print-3mf",
+        tmp_path / "t.3mf",
+        export.Options(54, texture=tmp_path / "texture.png"),
     )
     assert report["size_mm"] == pytest.approx([54, 54, 14], abs=1e-3)
 
@@ -261,7 +273,7 @@ def test_bad_options_are_refused_by_name(donut, tmp_path, options, message):
             options[name] = tmp_path / options[name]
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(PatinaError, match=message) as caught:
-        export.export(donut, options.pop("preset"), options.pop("out"), **options)
+        export.export(donut, options.pop("preset"), options.pop("out"), export.Options(**options))
     assert caught.value.field
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -283,7 +295,7 @@ def test_bad_options_are_refused_by_name(donut, tmp_path, options, message):
 def test_bad_models_are_refused_by_name(tmp_path, name, data, message):
     path = tmp_path / name if data is None else broken(tmp_path, name, data)
     with pytest.raises(PatinaError, match=message):
-        export.export(path, "print-3mf", tmp_path / "out.3mf", 80)
+        export.export(path, "print-3mf", tmp_path / "out.3mf", export.Options(80))
     assert not (tmp_path / "out.3mf").exists()
 
 
@@ -291,13 +303,13 @@ def test_a_cut_off_glb_is_refused(donut, tmp_path):
     cut = broken(tmp_path, "cut.glb", donut.read_bytes()[:-2000])
     for preset, out, size in (("print-3mf", "o.3mf", 80.0), ("game-glb", "o.glb", None)):
         with pytest.raises(PatinaError, match=r"cut.glb cannot be read"):
-            export.export(cut, preset, tmp_path / out, size)
+            export.export(cut, preset, tmp_path / out, export.Options(size))
 
 
 def test_a_broken_picture_is_refused(donut, tmp_path):
     cut = broken(tmp_path, "cut.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 50)
     with pytest.raises(PatinaError, match=r"cut\.png cannot be read as a picture"):
-        export.export(donut, "print-3mf", tmp_path / "o.3mf", 80, texture=cut)
+        export.export(donut, "print-3mf", tmp_path / "o.3mf", export.Options(80, texture=cut))
 
 
 def test_texture_coordinates_that_would_be_misread_are_refused(donut, tmp_path):
@@ -306,21 +318,21 @@ def test_texture_coordinates_that_would_be_misread_are_refused(donut, tmp_path):
     base["texCoord"] = 1
     (tmp_path / "second.glb").write_bytes(gltf.write(model))
     with pytest.raises(PatinaError, match="second UV map"):
-        export.export(tmp_path / "second.glb", "print-3mf", tmp_path / "o.3mf", 80)
+        export.export(tmp_path / "second.glb", "print-3mf", tmp_path / "o.3mf", export.Options(80))
     base.pop("texCoord")
     base["extensions"] = {"KHR_texture_transform": {"scale": [2, 2]}}
     (tmp_path / "moved.glb").write_bytes(gltf.write(model))
     with pytest.raises(PatinaError, match="KHR_texture_transform"):
-        export.export(tmp_path / "moved.glb", "print-3mf", tmp_path / "o.3mf", 80)
+        export.export(tmp_path / "moved.glb", "print-3mf", tmp_path / "o.3mf", export.Options(80))
 
 
 def test_an_existing_file_is_kept_until_asked(donut, tmp_path):
     out = tmp_path / "donut.3mf"
     out.write_bytes(b"precious")
     with pytest.raises(PatinaError, match=r"exists already.*--overwrite"):
-        export.export(donut, "print-3mf", out, 80)
+        export.export(donut, "print-3mf", out, export.Options(80))
     assert out.read_bytes() == b"precious"
-    export.export(donut, "print-3mf", out, 80, overwrite=True)
+    export.export(donut, "print-3mf", out, export.Options(80, overwrite=True))
     assert out.read_bytes()[:2] == b"PK"
 
 
@@ -378,7 +390,7 @@ def test_a_read_only_folder_is_named(donut, tmp_path):
         disk.chmod(0o500)
     try:
         with pytest.raises(PatinaError, match=r"disk cannot be written to"):
-            export.export(donut, "print-3mf", disk / "o.3mf", 80)
+            export.export(donut, "print-3mf", disk / "o.3mf", export.Options(80))
     finally:
         if mounted:
             subprocess.run(["umount", str(disk)], check=True)
@@ -435,17 +447,19 @@ def test_an_export_never_replaces_what_it_is_made_from(tmp_path):
     before = source.read_bytes()
     for out in (source, tmp_path / "other.glb"):
         with pytest.raises(PatinaError, match=f"{out.name} would be written over"):
-            export.export(source, "game-glb", out, overwrite=True)
+            export.export(source, "game-glb", out, export.Options(overwrite=True))
     with pytest.raises(PatinaError, match=r"height\.png would be written over"):
         export.export(
             source,
             "print-3mf",
             tmp_path / "new.3mf",
-            40.0,
-            height=tmp_path / "height.png",
-            relief_mm=1.0,
-            proof=tmp_path / "height.png",
-            overwrite=True,
+            export.Options(
+                40.0,
+                height=tmp_path / "height.png",
+                relief_mm=1.0,
+                proof=tmp_path / "height.png",
+                overwrite=True,
+            ),
         )
     assert source.read_bytes() == before
     assert not (tmp_path / "new.3mf").exists()

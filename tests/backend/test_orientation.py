@@ -16,7 +16,7 @@ from test_stylize_job import JOB, do, folder_of
 from backend.pictures.images import read_image
 from backend.pictures.orientation import main_angle, stroke_angle, structure_tensor
 from backend.rendering.camera import UP, look_at, upwards
-from backend.rendering.mesh import build_mesh
+from backend.rendering.mesh import Attributes, build_mesh
 from backend.rendering.views import ViewMaker
 from backend.result import report
 
@@ -61,7 +61,7 @@ def test_views_of_a_field_are_rolled_along_it():
     """On a sphere with a field around the z axis, the middle of each view sees it at the angle."""
     ball = sphere(3)
     around = np.cross([0, 0, 1], ball.corners).astype(np.float32)
-    mesh = build_mesh(ball.vertices, ball.faces, ball.uvs, directions=around)
+    mesh = build_mesh(ball.vertices, ball.faces, ball.uvs, attributes=Attributes(directions=around))
     views = ViewMaker(mesh, "embree", np.random.default_rng(0), stroke_angle=0.3)
     for _ in range(8):
         _, eye = views._surface_camera(0.2, 16, None)

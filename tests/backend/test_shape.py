@@ -9,7 +9,7 @@ import trimesh
 from meshes import quad, sphere
 
 from backend.rendering.form import kept_of
-from backend.rendering.mesh import Mesh, build_mesh
+from backend.rendering.mesh import Attributes, Mesh, build_mesh
 from backend.rendering.shape import SHADOW, lightness, occlusion, shading, smooth_normals
 from backend.rendering.texels import locate
 
@@ -69,7 +69,13 @@ def test_objects_hide_each_other_only_where_they_stand_together() -> None:
     owner = np.repeat([0, 1], 2)
     found = {}
     for apart in (True, False):
-        mesh = build_mesh(points, faces, np.concatenate([floor.uvs, lid.uvs]), objects=owner, apart=apart)
+        mesh = build_mesh(
+            points,
+            faces,
+            np.concatenate([floor.uvs, lid.uvs]),
+            attributes=Attributes(objects=owner),
+            apart=apart,
+        )
         centre = mesh.corners[0].mean(0, keepdims=True)
         found[apart] = float(occlusion(mesh, np.array([0]), centre, mesh.face_normals[:1])[0])
     assert found[True] == 0
@@ -102,7 +108,7 @@ def test_several_textures_are_lit_each_in_its_place() -> None:
     faces = np.concatenate([plane.faces, plane.faces[:, ::-1] + 4])  # the second looks down
     uvs = np.concatenate([plane.uvs, plane.uvs[:, ::-1]])
     owner = np.repeat([0, 1], 2)
-    mesh = build_mesh(points, faces, uvs, tiles=owner, objects=owner)
+    mesh = build_mesh(points, faces, uvs, attributes=Attributes(tiles=owner, objects=owner))
     light = shading(mesh, locate(mesh, 64, 2))
     assert light[:64].mean() == pytest.approx(1, abs=0.01)
     assert light[64:].mean() == pytest.approx(SHADOW, abs=0.01)
@@ -135,7 +141,12 @@ def test_of_several_textures_the_bare_ones_follow_the_form_and_a_picture_stays()
     points = np.concatenate([plane.vertices * [1, 1, -1]] * 3)
     faces = np.concatenate([plane.faces[:, ::-1] + 4 * tile for tile in range(3)])  # all look down
     owner = np.repeat([0, 1, 2], 2)
-    mesh = build_mesh(points, faces, np.concatenate([plane.uvs[:, ::-1]] * 3), tiles=owner, objects=owner)
+    mesh = build_mesh(
+        points,
+        faces,
+        np.concatenate([plane.uvs[:, ::-1]] * 3),
+        attributes=Attributes(tiles=owner, objects=owner),
+    )
     texels = locate(mesh, 32, 3)
     picture, plain = torch.rand(3, 32, 32), torch.full((3, 32, 32), 0.8)
     base = torch.cat([picture, plain, torch.zeros(3, 32, 32)], 1)

@@ -13,7 +13,7 @@ from backend.painting import tiles
 from backend.painting.optimize import VIEWS_PER_STEP, stages
 from backend.painting.pyramid import Pyramid
 from backend.protocol import PatinaError
-from backend.rendering.mesh import Mesh, build_mesh
+from backend.rendering.mesh import Attributes, Mesh, build_mesh
 from backend.rendering.sampling import Levels, enlarge, gather, levels_of, mipmaps, taps
 from backend.rendering.seams import points_along, shared_edges
 from backend.rendering.texels import Texels, fill_gutters, locate
@@ -33,8 +33,7 @@ def joined(meshes: list[Mesh], moves: np.ndarray, **more: object) -> Mesh:
         np.concatenate([mesh.vertices + move for mesh, move in zip(meshes, moves, strict=True)]),
         np.concatenate([mesh.faces + first for mesh, first in zip(meshes, counts[:-1], strict=True)]),
         np.concatenate([mesh.uvs for mesh in meshes]),
-        tiles=index,
-        objects=index,
+        attributes=Attributes(tiles=index, objects=index),
         **more,
     )
 
@@ -102,7 +101,8 @@ def udim() -> Mesh:
     """Two unit squares side by side, with UVs 0..1 and 1..2, the second in a tile of its own."""
     vertices = np.array([[0, 0, 0], [1, 0, 0], [2, 0, 0], [0, 1, 0], [1, 1, 0], [2, 1, 0]], float)
     faces = np.array([[0, 1, 4], [0, 4, 3], [1, 2, 5], [1, 5, 4]])
-    return build_mesh(vertices, faces, vertices[faces][..., :2], tiles=np.array([0, 0, 1, 1], np.int32))
+    tiles = Attributes(tiles=np.array([0, 0, 1, 1], np.int32))
+    return build_mesh(vertices, faces, vertices[faces][..., :2], attributes=tiles)
 
 
 def test_the_border_of_two_tiles_is_a_seam_and_is_erased():
@@ -133,7 +133,7 @@ def test_objects_apart_have_one_scale_and_each_its_own_middle():
 def test_a_vertex_of_two_objects_is_refused():
     one = quad()
     with pytest.raises(PatinaError, match="two objects share"):
-        build_mesh(one.vertices, one.faces, one.uvs, objects=np.array([0, 1]))
+        build_mesh(one.vertices, one.faces, one.uvs, attributes=Attributes(objects=np.array([0, 1])))
 
 
 def test_views_of_objects_apart_show_one_each_and_begin_with_every_object():
@@ -188,8 +188,8 @@ def half() -> Mesh:
     x, y = (a.ravel() for a in np.meshgrid([-1.0, -1e-6, 1e-6, 1.0], [-1.0, 1.0]))
     corners = np.stack([x, y, np.zeros(8)], 1)
     faces = np.array([[k, k + 1, k + 5] for k in range(3)] + [[k, k + 5, k + 4] for k in range(3)])
-    weights = (corners[faces][..., 0] < 0).astype(np.float32)
-    return build_mesh(corners, faces, (corners[:, :2] / 2 + 0.5)[faces], weights=weights)
+    weights = Attributes(weights=(corners[faces][..., 0] < 0).astype(np.float32))
+    return build_mesh(corners, faces, (corners[:, :2] / 2 + 0.5)[faces], attributes=weights)
 
 
 def test_a_mask_is_the_weights_times_the_picture():
@@ -203,7 +203,7 @@ def test_a_mask_is_the_weights_times_the_picture():
 def test_soft_weights_are_interpolated():
     one = quad()
     weights = one.uvs[..., 0]  # 0 at the left, 1 at the right
-    mesh = build_mesh(one.vertices, one.faces, one.uvs, weights=weights)
+    mesh = build_mesh(one.vertices, one.faces, one.uvs, attributes=Attributes(weights=weights))
     found = tiles.masked(mesh, locate(mesh, SIZE), [None])
     assert np.allclose(found, (np.arange(SIZE) + 0.5) / SIZE, atol=1e-5)
 
@@ -219,7 +219,7 @@ def test_beside_islands_the_mask_goes_on_for_a_few_texels():
 
 def test_a_mask_that_leaves_nothing_is_refused():
     one = quad()
-    mesh = build_mesh(one.vertices, one.faces, one.uvs, weights=np.zeros((2, 3)))
+    mesh = build_mesh(one.vertices, one.faces, one.uvs, attributes=Attributes(weights=np.zeros((2, 3))))
     with pytest.raises(PatinaError, match="nothing to paint"):
         tiles.masked(mesh, locate(mesh, SIZE), [None])
 

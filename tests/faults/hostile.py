@@ -33,7 +33,7 @@ from export_models import torus  # noqa: E402
 from meshes import sphere, write_npz  # noqa: E402
 
 from backend import protocol  # noqa: E402
-from backend.export import export  # noqa: E402
+from backend.export import Options, export  # noqa: E402
 from backend.export.model import read_model  # noqa: E402
 from backend.networks import weights  # noqa: E402
 from backend.painting import checkpoint  # noqa: E402
@@ -304,7 +304,10 @@ def make_model(folder: Path, random: Random) -> Path:
 
 def read_any_model(path: Path) -> None:
     problems = []
-    for read in (read_model, lambda p: export(p, "game-glb", p.with_name("out.glb"), overwrite=True)):
+    for read in (
+        read_model,
+        lambda p: export(p, "game-glb", p.with_name("out.glb"), Options(overwrite=True)),
+    ):
         try:
             read(path)
         except PatinaError as error:
