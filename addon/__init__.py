@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 # Nothing is imported here: `addon.setup` and the like also run where there is no bpy.
 
 
@@ -24,7 +26,7 @@ def _modules() -> tuple:
         unwrap,
     )
     from .operators import history as history_operators
-    from .ui import advanced, image_editor, panel, presets, progress
+    from .ui import advanced, image_editor, panel, presets, progress, thumbnails
     from .ui import export as export_panel
     from .ui import history as history_panel
     from .ui import scope as scope_panel
@@ -34,6 +36,7 @@ def _modules() -> tuple:
         translations,
         preferences,
         installation,
+        thumbnails,
         properties,
         scope,
         export_properties,
@@ -66,14 +69,20 @@ def _modules() -> tuple:
 
 
 def register() -> None:
+    """Register the classes of all modules, and what else each has to. Where something fails, all that was
+    registered goes again, so that the add-on can be switched on another time."""
     import bpy
 
-    for module in _modules():
-        if hasattr(module, "register"):
-            module.register()
-        else:
-            for cls in module.classes:
+    with ExitStack() as undo:
+        for module in _modules():
+            for cls in getattr(module, "classes", ()):
                 bpy.utils.register_class(cls)
+                undo.callback(bpy.utils.unregister_class, cls)
+            if hasattr(module, "unregister"):
+                undo.callback(module.unregister)
+            if hasattr(module, "register"):
+                module.register()
+        undo.pop_all()
 
 
 def unregister() -> None:
@@ -82,6 +91,5 @@ def unregister() -> None:
     for module in reversed(_modules()):
         if hasattr(module, "unregister"):
             module.unregister()
-        else:
-            for cls in reversed(module.classes):
-                bpy.utils.unregister_class(cls)
+        for cls in reversed(getattr(module, "classes", ())):
+            bpy.utils.unregister_class(cls)

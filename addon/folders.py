@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 
@@ -12,6 +13,7 @@ from .setup import environment, system, variants
 
 EXTENSION = Path(__file__).parents[1]  # holds `backend`, the package
 PACKAGE = __package__.rpartition(".")[0]  # bl_ext.<repository>.patina
+_unlisted = SimpleNamespace()
 
 
 def jobs() -> Path:
@@ -24,19 +26,27 @@ def user_file(name: str) -> Path:
     return Path(bpy.utils.extension_path_user(PACKAGE)) / name
 
 
-def preferences() -> bpy.types.AddonPreferences | None:
-    """What the artist set on the preferences page; None while the add-on is not in Blender's list."""
+def preferences() -> bpy.types.AddonPreferences | SimpleNamespace:
+    """What the artist set on the preferences page; for this session alone where the add-on is not in
+    Blender's list of those that are on (`blender --addons`), and at first what the page begins with."""
+    from .preferences import PatinaPreferences
+
     entry = bpy.context.preferences.addons.get(PACKAGE)
-    return entry.preferences if entry else None
+    if entry and entry.preferences:
+        return entry.preferences
+    for name, declared in PatinaPreferences.__annotations__.items():
+        if not hasattr(_unlisted, name):
+            setattr(_unlisted, name, declared.keywords.get("default", ""))
+    return _unlisted
 
 
 def backend() -> Path:
     """The folder of the backend's environment: PATINA_BACKEND if set, else the artist's, else the user's."""
     if named := os.environ.get("PATINA_BACKEND"):
         return Path(named)
-    if (settings := preferences()) is None or not settings.folder:
+    if not (named := preferences().folder):
         return _own_backend()
-    chosen = Path(bpy.path.abspath(settings.folder))
+    chosen = Path(bpy.path.abspath(named))
     # A folder of its own in the artist's, unless that already is one.
     return chosen if environment.is_ours(chosen) else chosen / "patina-backend"
 

@@ -29,6 +29,7 @@ from ..backend.protocol import (
     PatinaError,
     numbered,
     read_job,
+    readable,
     write_job,
 )
 from ..backend.reading import within
@@ -96,7 +97,11 @@ def refresh() -> None:
     """Look at the disk."""
     jobs = folders.jobs()
     unreadable.clear()
-    found = (read(folder) for folder in (jobs.iterdir() if jobs.is_dir() else ()))
+    try:
+        there = list(jobs.iterdir())
+    except OSError:  # none yet, or none that may be read
+        there = []
+    found = (read(folder) for folder in there)
     entries[:] = sorted((entry for entry in found if entry), key=lambda entry: -entry.ended)
 
 
@@ -113,9 +118,11 @@ def read(folder: Path) -> Entry | None:
     What its files hold may be anything; a folder that cannot be read is remembered as such.
     """
     try:
+        if readable(folder.name) != folder.name:
+            raise ValueError("no job of ours has such a name")
         return _read(folder)
     except (OSError, ValueError, TypeError, AttributeError, KeyError, OverflowError):
-        unreadable.add(folder.name)
+        unreadable.add(readable(folder.name))
         return None
 
 
@@ -140,11 +147,11 @@ def _read(folder: Path) -> Entry | None:
         about.append(clock(float(seconds)))
     return Entry(
         folder,
-        str(known.get("object") or job.get("name") or folder.name)[:MOST_TEXT],
+        readable(str(known.get("object") or job.get("name") or folder.name)[:MOST_TEXT]),
         textures,
         (files[0] if is_whole else folder / CHECKPOINT_FILE).stat().st_mtime,
-        str(_subject(panel, bool(textures)))[:MOST_TEXT],
-        ", ".join(part for part in about if part)[:MOST_TEXT],
+        readable(str(_subject(panel, bool(textures)))[:MOST_TEXT]),
+        readable(", ".join(part for part in about if part)[:MOST_TEXT]),
         goes_on,
         is_whole,
         Matrix(world.tolist()),
@@ -321,3 +328,4 @@ def register() -> None:
 
 def unregister() -> None:
     entries.clear()
+    unreadable.clear()

@@ -66,10 +66,9 @@ def refresh() -> None:
         known.free = system.free_bytes(known.folder)
     except OSError:
         known.free = 0
-    settings = folders.preferences()
     known.best = variants.best_for()
     with contextlib.suppress(SetupError):  # set-up will say it: this machine is not one that torch is for
-        known.suited = variants.choose(torch_index=settings.torch_index if settings else "")
+        known.suited = variants.choose(torch_index=folders.preferences().torch_index)
     labels = {variant.name: variant.label for variant in variants.available()}
     known.label = labels.get(known.record.variant, "")
     known.elsewhere = None

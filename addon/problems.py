@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..backend.protocol import PatinaError
+from ..backend.protocol import PatinaError, readable
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,4 +51,5 @@ def _add(problem: Problem) -> None:
 
 def _cut(text: str) -> str:
     """As much of a text as the panel can show; all of it would have to be measured at every redraw."""
+    text = readable(text)
     return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "…"

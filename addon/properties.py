@@ -440,9 +440,6 @@ classes = (PatinaStyle, PatinaTarget, PatinaSettings, PatinaSlot, PatinaObject, 
 
 
 def register() -> None:
-    thumbnails.register()
-    for cls in classes:
-        bpy.utils.register_class(cls)
     bpy.types.Scene.patina = PointerProperty(type=PatinaSettings)
     bpy.types.Object.patina = PointerProperty(type=PatinaObject, override=OVERRIDABLE)
     bpy.types.Material.patina = PointerProperty(type=PatinaMaterial)
@@ -452,6 +449,3 @@ def unregister() -> None:
     del bpy.types.Material.patina
     del bpy.types.Object.patina
     del bpy.types.Scene.patina
-    for cls in reversed(classes):
-        bpy.utils.unregister_class(cls)
-    thumbnails.unregister()

@@ -65,11 +65,12 @@ class PatinaScope(bpy.types.PropertyGroup):
     )
 
 
+classes = (PatinaScope,)
+
+
 def register() -> None:
-    bpy.utils.register_class(PatinaScope)
     bpy.types.Scene.patina_scope = PointerProperty(type=PatinaScope)
 
 
 def unregister() -> None:
     del bpy.types.Scene.patina_scope
-    bpy.utils.unregister_class(PatinaScope)

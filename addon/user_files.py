@@ -30,4 +30,4 @@ def write(path: Path, values: list[Any]) -> None:
     """Write the list, whole or not at all. Keeping is a convenience: a full disk stops nothing."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, (json.dumps(values, ensure_ascii=False, indent=1) + "\n").encode())
+        write_bytes(path, (json.dumps(values, indent=1) + "\n").encode())

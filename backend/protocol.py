@@ -79,6 +79,11 @@ LARGEST = 1e300  # Python's whole numbers have no end, others' have
 TEXTURE_SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
+def readable(text: str) -> str:
+    """`text` with a ? for what no text may hold: names of files may, on Linux (lone surrogates)."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 class PatinaError(Exception):
     """Something a person can mend: what is wrong, and what to do about it.
 
@@ -86,6 +91,7 @@ class PatinaError(Exception):
     """
 
     def __init__(self, message: str, cure: str = "", field: str = "") -> None:
+        message, cure = readable(message), readable(cure)
         super().__init__(message)
         self.message, self.cure, self.field = message, cure, field
 

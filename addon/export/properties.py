@@ -90,11 +90,12 @@ class PatinaExport(bpy.types.PropertyGroup):
     )
 
 
+classes = (PatinaExport,)
+
+
 def register() -> None:
-    bpy.utils.register_class(PatinaExport)
     bpy.types.Scene.patina_export = PointerProperty(type=PatinaExport)
 
 
 def unregister() -> None:
     del bpy.types.Scene.patina_export
-    bpy.utils.unregister_class(PatinaExport)

@@ -160,13 +160,9 @@ class PATINA_OT_soft_proof(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def register() -> None:
-    for cls in (PATINA_OT_export, PATINA_OT_print_check, PATINA_OT_soft_proof):
-        bpy.utils.register_class(cls)
+classes = (PATINA_OT_export, PATINA_OT_print_check, PATINA_OT_soft_proof)
 
 
 def unregister() -> None:
     global last_check
     last_check = None
-    for cls in (PATINA_OT_soft_proof, PATINA_OT_print_check, PATINA_OT_export):
-        bpy.utils.unregister_class(cls)

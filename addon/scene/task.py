@@ -71,7 +71,8 @@ def copy_styles(files: list[Style], folder: Path) -> tuple[Style, ...]:
     copied = []
     for number, style in enumerate(files):
         path = Path(style.image)
-        name = f"style_{number}{path.suffix.lower()}" if number else f"style{path.suffix.lower()}"
+        suffix = path.suffix.lower() if path.suffix.isascii() else ""
+        name = f"style_{number}{suffix}" if number else f"style{suffix}"
         shutil.copyfile(path, folder / name)
         copied.append(replace(style, image=name))
         if path.parent != styles.FOLDER:
@@ -211,8 +212,7 @@ def paints_several(fields: dict[str, Any]) -> bool:
 
 def device() -> str:
     """What to compute on, as the preferences say."""
-    preferences = folders.preferences()
-    return str(preferences.device) if preferences else "auto"
+    return str(folders.preferences().device)
 
 
 def kind(

@@ -68,12 +68,8 @@ classes = (PATINA_PT_presets, PATINA_OT_preset_add)
 
 
 def register() -> None:
-    for cls in classes:
-        bpy.utils.register_class(cls)
     bpy.utils.register_preset_path(str(SHIPPED))
 
 
 def unregister() -> None:
     bpy.utils.unregister_preset_path(str(SHIPPED))
-    for cls in reversed(classes):
-        bpy.utils.unregister_class(cls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 import bpy.utils.previews
 
+from ...backend.protocol import readable
 from .. import folders, recent, styles
 
 Item = tuple[str, str, str, int | str, int]
@@ -22,11 +23,11 @@ def style_items(own: str = "") -> list[Item]:
             (name, title, who, _painting_icon(name), number)
             for number, (name, (title, who)) in enumerate(styles.PAINTINGS.items())
         ]
-        label = bpy.path.basename(own) if own else "Own Image…"
+        label = _label(own) if own else "Own Image…"
         icon = _file_icon(own) if own else "FILE_IMAGE"
         items.append((styles.OWN_IMAGE, label, "Any picture of yours", icon, len(items)))
         items += [
-            (f"{_RECENT}{number}", bpy.path.basename(file), file, _file_icon(file), 100 + number)
+            (f"{_RECENT}{number}", _label(file), readable(file), _file_icon(file), 100 + number)
             for number, file in enumerate(recent.files)
             if file != own
         ]
@@ -40,6 +41,10 @@ def recent_file(identifier: str) -> str:
     return recent.files[int(number)] if number != identifier else ""
 
 
+def _label(file: str) -> str:
+    return readable(bpy.path.basename(file))
+
+
 def _painting_icon(name: str) -> int:
     return _previews[name].icon_id if _previews else 0
 
@@ -48,9 +53,10 @@ def _file_icon(file: str) -> int | str:
     """Blender reads the picture when it draws it first, beside everything else."""
     if _previews is None:
         return "FILE_IMAGE"
-    key = bpy.path.abspath(file)
+    path = bpy.path.abspath(file)
+    key = ascii(path)  # names on Linux may hold what Blender takes for no text
     if key not in _previews:
-        _previews.load(key, key, "IMAGE")
+        _previews.load(key, path, "IMAGE")
     return _previews[key].icon_id
 
 
