@@ -23,7 +23,8 @@ They are painted together, to one set of statistics, with strokes of one size in
 
 A mask (`weights`, a mask picture, or both, multiplied) limits what is painted: outside it, views show the
 content, and so does the result. The whole mask is then written too, as `mask.png`: 8 bits of grey, 0 where
-nothing was painted, at the content's own size, so that it can be composed at the content's own depth.
+nothing was painted, at the content's own size (of one of more than 67 million pixels, at half or less),
+so that it can be composed at the content's own depth.
 
 The backend adds `preview.png`, `texture.png` (`image.png` where there is no mesh), `report.json` and
 `checkpoint.npz` (from which another job can go on: see `backend/painting/checkpoint.py`),

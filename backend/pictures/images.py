@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +16,54 @@ from ..writing import replacing
 from .door import opened
 
 MIN_SIDE = 16  # below this a style has no statistics
+MOST_PIXELS = 8192**2  # of what is kept, at 12 bytes each: the largest texture
+_STRIP = 1 << 22  # pixels
+
+Crop = tuple[float, float, float, float]
 
 
-def read_image(path: Path, what: str, field: str) -> Tensor:
-    """Read a picture of any format that `door` has; transparency shows white.
+def read_image(
+    path: Path, what: str, field: str, crop: Crop | None = None, most: int = MOST_PIXELS
+) -> Tensor:
+    """Read a picture of any format that `door` has, or the part `crop` of it; transparency shows white.
 
-    Raises PatinaError, naming `what` ("style image") and the file, for a missing, empty, truncated or
-    foreign file and for sides outside MIN_SIDE..door.MOST_SIDE.
+    crop: x, y, width and height in fractions of the picture, from its top left. What has more than `most`
+    pixels is read at a half, a third, … of its size. Raises PatinaError, naming `what` ("style image") and
+    the file, for a missing, empty, truncated or foreign file and for sides outside MIN_SIDE..door.MOST_SIDE.
     """
     named = f"The {what} {path.name}"
     with opened(path, named, field) as image:
-        if min(image.size) < MIN_SIDE:
-            raise PatinaError(
-                f"{named} is {image.width} × {image.height} pixels, too small to have strokes.",
-                f"Choose one of at least {MIN_SIDE} pixels a side.",
-                field,
-            )
-        return _tensor(image)
+        _check_side(image.width, image.height, named, field)
+        left, top, right, bottom = _box(image, crop)
+        if crop is not None:
+            _check_side(right - left, bottom - top, f"The chosen part of the {what} {path.name}", field)
+        times = math.ceil(math.sqrt((right - left) * (bottom - top) / most))
+        if times > 1:  # a JPEG's decoder can scale down itself
+            image.draft(None, (image.width // times, image.height // times))
+            left, top, right, bottom = _box(image, crop)
+            times = math.ceil(math.sqrt((right - left) * (bottom - top) / most))
+        if times == 1:
+            return _tensor(image.crop((left, top, right, bottom)) if crop is not None else image)
+        rows = max(1, _STRIP // (times * (right - left))) * times
+        strips = (image.crop((left, y, right, min(y + rows, bottom))) for y in range(top, bottom, rows))
+        small = [F.avg_pool2d(_tensor(strip)[None], times, ceil_mode=True)[0] for strip in strips]
+        return torch.cat(small, 1)
+
+
+def _box(image: Image.Image, crop: Crop | None) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of a part of `image`, in pixels."""
+    x, y, width, height = crop or (0.0, 0.0, 1.0, 1.0)
+    left, right = round(x * image.width), round((x + width) * image.width)
+    return left, round(y * image.height), right, round((y + height) * image.height)
+
+
+def _check_side(width: int, height: int, named: str, field: str) -> None:
+    if min(width, height) < MIN_SIDE:
+        raise PatinaError(
+            f"{named} is {width} × {height} pixels, too small to have strokes.",
+            f"Choose one of at least {MIN_SIDE} pixels a side.",
+            field,
+        )
 
 
 def _tensor(image: Image.Image) -> Tensor:
@@ -41,7 +73,7 @@ def _tensor(image: Image.Image) -> Tensor:
     if image.mode.startswith("I;16") or image.mode == "I":  # Pillow would clip these at 255
         grey = np.asarray(image, np.float32) / 65535
         return torch.from_numpy(grey).clamp(0, 1).expand(3, -1, -1).clone()
-    return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float() / 255
+    return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float().div_(255)
 
 
 def to_pillow(image: Tensor) -> Image.Image:

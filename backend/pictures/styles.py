@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..protocol import Job, PatinaError, Style
-from .images import MIN_SIDE, read_image, resize_shorter
+from ..protocol import Job, Style
+from .images import read_image, resize_shorter
 from .orientation import LUMINANCE, stroke_angle
 from .palette import moments, recolor, transport
 
+MOST_PIXELS = 1 << 25  # of a style that are kept: of more, no view shows anything
 PALETTE_SIDE = 256  # of each picture scaled down, whose colours are drawn from
 
 
@@ -97,19 +98,4 @@ def read_styles(job: Job, folder: Path) -> Styles:
 
 def read_style(style: Style, folder: Path) -> Tensor:
     """Read the part of a style's picture that counts. Raises PatinaError as `read_image` does."""
-    image = read_image(folder / style.image, "style image", "styles")
-    if style.crop is None:
-        return image
-    x, y, width, height = style.crop
-    rows, columns = image.shape[1:]
-    top, bottom = round(y * rows), round((y + height) * rows)
-    left, right = round(x * columns), round((x + width) * columns)
-    part = image[:, top:bottom, left:right]
-    if min(part.shape[1:]) < MIN_SIDE:
-        raise PatinaError(
-            f"The chosen part of the style image {Path(style.image).name} is {right - left} × {bottom - top} "
-            "pixels, too small to have strokes.",
-            f"Choose a part of at least {MIN_SIDE} pixels a side.",
-            "styles",
-        )
-    return part.contiguous()
+    return read_image(folder / style.image, "style image", "styles", style.crop, MOST_PIXELS)

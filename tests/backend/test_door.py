@@ -22,7 +22,7 @@ from backend.export import gltf
 from backend.export.model import read_image as read_picture
 from backend.export.model import read_model
 from backend.pictures import door
-from backend.pictures.images import read_image
+from backend.pictures.images import read_image, resize
 from backend.protocol import PatinaError
 
 ROOT = Path(__file__).parents[2]
@@ -277,3 +277,49 @@ def test_parts_that_overlap_do_not_fill_the_memory(tmp_path):
     (tmp_path / "model.gltf").write_text(json.dumps(tree))
     with pytest.raises(PatinaError, match="holds more than"):
         gltf.read(tmp_path / "model.gltf")
+
+
+def test_a_picture_of_more_pixels_than_are_kept_is_read_at_half_its_size_or_less(tmp_path):
+    """In strips, whose edges must not show: each pixel is the mean of those it stands for."""
+    pixels = np.random.default_rng(0).integers(0, 255, (2101, 2300, 3), np.uint8)
+    path = tmp_path / "large.png"
+    Image.fromarray(pixels).save(path, compress_level=0)
+    image = read_image(path, "style image", "styles", most=1_300_000)
+    assert image.shape == (3, 1051, 1150)
+    means = pixels[:2100].reshape(1050, 2, 1150, 2, 3).mean((1, 3)) / 255
+    assert np.abs(image[:, :1050].permute(1, 2, 0).numpy() - means).max() < 1e-6
+    part = read_image(path, "style image", "styles", (0.5, 0.5, 0.25, 0.25))
+    assert np.abs(part.permute(1, 2, 0).numpy() * 255 - pixels[1050:1576, 1150:1725]).max() < 1e-4
+
+
+def test_a_jpeg_is_scaled_down_by_its_decoder(tmp_path):
+    row, column = np.mgrid[0:1024, 0:2048].astype(np.uint8)
+    Image.fromarray(np.stack([row, column, row], -1) // 4 * 2).save(tmp_path / "large.jpg", quality=95)
+    whole = read_image(tmp_path / "large.jpg", "style image", "styles")
+    small = read_image(tmp_path / "large.jpg", "style image", "styles", most=140_000)
+    assert small.shape == (3, 256, 512)
+    assert (resize(whole, 256, 512) - small).abs().mean() < 0.01
+    part = read_image(tmp_path / "large.jpg", "style image", "styles", (0.5, 0, 0.5, 1), most=70_000)
+    assert (small[:, :, 256:] - part).abs().max() < 0.02
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="its own peak memory, as Linux counts it")
+def test_a_large_picture_takes_its_pixels_and_little_more(tmp_path):
+    """Of 64 million pixels, for which a job once held 2 GB: Pillow's four bytes each, and what is kept."""
+    Image.new("RGBA", (8_000, 8_000), (200, 100, 0, 128)).save(tmp_path / "s.png", compress_level=1)
+    code = """
+import resource, sys
+from pathlib import Path
+from backend.pictures.styles import read_style
+from backend.protocol import Style
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+before = peak()
+image = read_style(Style("s.png"), Path(sys.argv[1]))
+print(image.shape[1], round(float(image[0].mean()) * 255), peak() - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    side, red, grown = map(int, done.stdout.split())
+    assert (side, red) == (4000, 227)  # over white
+    assert grown < 4 * 8_000**2 + 3 * 4 * side**2 * 1.5 + 200e6
