@@ -349,7 +349,8 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
     )
     unwrap: BoolProperty(
         name="Unwrap Automatically",
-        description="Give meshes without UVs a UV map of their own, called Patina",
+        description="Give meshes without UVs, or with those of a palette, a UV map of their own, called "
+        "Patina",
         default=True,
     )
     style_loss: EnumProperty(

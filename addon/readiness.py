@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface
 
 from . import styles
-from .scene import convert, task
+from .scene import convert, room, task
+
+FEW = 50  # meshes whose UVs are looked at
+SAMPLES = 64  # corners whose UVs tell whether they have changed
+MOST_KEPT = 1000
+_looked: dict[int, tuple[list[object] | None, bool]] = {}  # by the mesh's number in the session
 
 
 @dataclass(frozen=True)
@@ -25,13 +31,19 @@ def of_selection(context: bpy.types.Context) -> list[Advice]:
     if not selected:
         return [Advice("Select a mesh object to paint.", stops=True)]
     unwrap = context.scene.patina.unwrap
-    each = {obj.name: _of_object(obj, unwrap) for obj in selected if _has_surface(obj)}
+    looked_at = _few_meshes(selected) if len(selected) > FEW else None
+    each = {
+        obj.name: _of_object(obj, unwrap, looked_at is None or obj.data in looked_at)
+        for obj in selected
+        if _has_surface(obj)
+    }
     if not each:
         words = "{} has no surface to paint. Select a mesh, a curve or a text."
         return [Advice(words, (selected[0].name,), True)]
     found = [advice for told in each.values() for advice in told]
     if any(not any(advice.stops for advice in told) for told in each.values()):
         found = [replace(advice, stops=False) for advice in found]  # at least one can be painted
+    found = _grouped(found)
     found.sort(key=lambda advice: not advice.stops)
     if len(selected) > len(each):
         found.append(Advice("What has no surface among the selected stays as it is."))
@@ -42,7 +54,43 @@ def _has_surface(obj: bpy.types.Object) -> bool:
     return obj.type in ("MESH", *convert.CURVES) or obj.instance_collection is not None
 
 
-def _of_object(obj: bpy.types.Object, unwrap: bool) -> list[Advice]:
+def _few_meshes(objects: list[bpy.types.Object]) -> set[bpy.types.Mesh]:
+    """The first of the meshes: to look at all would be felt at every redraw. The button looks at all."""
+    return set(list(dict.fromkeys(obj.data for obj in objects if obj.type == "MESH"))[:FEW])
+
+
+def _grouped(advice: list[Advice]) -> list[Advice]:
+    """The same sentence about several, said once."""
+    names: dict[tuple[str, bool], dict[tuple[str | int, ...], None]] = {}
+    for each in advice:
+        names.setdefault((each.text, each.stops), {})[each.names] = None
+    return [Advice(text, _several(list(found)), stops) for (text, stops), found in names.items()]
+
+
+def _several(names: list[tuple[str | int, ...]]) -> tuple[str | int, ...]:
+    if len(names) == 1:
+        return names[0]
+    return (iface("{} and {} more").format(names[0][0], len(names) - 1),)
+
+
+def _lacks_room(mesh: bpy.types.Mesh, obj: bpy.types.Object) -> bool:
+    """As `room.lacks`, kept until some of the UVs or materials change: looking at all takes milliseconds."""
+    if obj.mode == "EDIT":  # where the mesh does not tell its UVs
+        return _looked.get(mesh.session_uid, (None, False))[1]
+    step = len(mesh.loops) // SAMPLES + 1
+    known: list[object] = [slot.material and slot.material.session_uid for slot in obj.material_slots]
+    known += [len(mesh.loops), len(mesh.uv_layers)]
+    for layer in mesh.uv_layers:
+        known += [layer.active_render, *(layer.uv[i].vector[:] for i in range(0, len(mesh.loops), step))]
+    if _looked.get(mesh.session_uid, (None, False))[0] != known:
+        if len(_looked) > MOST_KEPT:
+            _looked.clear()
+        _looked[mesh.session_uid] = known, room.lacks(obj, mesh)
+    return _looked[mesh.session_uid][1]
+
+
+def _of_object(obj: bpy.types.Object, unwrap: bool, closely: bool) -> list[Advice]:
+    """What is to be said about an object; `closely`: its UVs are looked at, too."""
     if obj.library is not None:
         words = "{} is linked from a library. Make it local first (Object > Relations)."
         return [Advice(words, (obj.name,), True)]
@@ -55,6 +103,12 @@ def _of_object(obj: bpy.types.Object, unwrap: bool) -> list[Advice]:
         else:
             words = "{} has no UV map. Switch on Unwrap (Advanced), or unwrap it by hand."
             found.append(Advice(words, (obj.name,), True))
+    elif closely and not obj.data.library and _lacks_room(obj.data, obj):
+        if unwrap:
+            words = "The UVs of {} leave no room to paint: it gets another UV map, with its colours."
+        else:
+            words = "The UVs of {} leave no room to paint. Switch on Unwrap Automatically (Advanced)."
+        found.append(Advice(words, (obj.name,), not unwrap))
     materials = [slot.material for slot in obj.material_slots if slot.material]
     linked = [material for material in materials if material.library is not None]
     if linked:

@@ -6,12 +6,12 @@ import bpy
 
 from ...backend.protocol import PatinaError
 from .. import problems
-from ..scene import convert, unwrap
+from ..scene import convert, room, unwrap
 from ..scene.stage import object_mode
 
 
 def needed(context: bpy.types.Context, unwrapping: bool) -> bool:
-    """Whether something that is selected has no mesh, or, if `unwrapping`, no UV map."""
+    """Whether something that is selected has no mesh, or, if `unwrapping`, no UV map with room for paint."""
     depsgraph = context.evaluated_depsgraph_get()
     return any(
         (unwrapping and _lacks_map(obj, depsgraph)) or convert.is_convertible(obj, depsgraph)
@@ -22,20 +22,22 @@ def needed(context: bpy.types.Context, unwrapping: bool) -> bool:
 def _lacks_map(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> bool:
     if obj.type != "MESH" or obj.library or obj.data.library or not obj.data.polygons:
         return False
-    shown = obj.evaluated_get(depsgraph).data
-    return not obj.data.uv_layers and not (shown and shown.uv_layers)
+    shown = obj.evaluated_get(depsgraph).data or obj.data
+    return not (obj.data.uv_layers or shown.uv_layers) or room.lacks(obj, shown)
 
 
 class PATINA_OT_make_paintable(bpy.types.Operator):
-    """Give selected meshes without UVs a UV map, and replace curves, text and instances by a mesh.
-    What they were made from is kept, hidden"""
+    """Give selected meshes without UVs, or with those of a palette, a UV map, and replace curves, text and
+    instances by a mesh. What they were made from is kept, hidden"""
 
     bl_idname = "patina.make_paintable"
     bl_label = "Make Paintable"
     bl_options = {"REGISTER", "UNDO"}
 
     unwrap: bpy.props.BoolProperty(
-        name="Unwrap", description="Give meshes without UVs a UV map of their own", default=True
+        name="Unwrap",
+        description="Give meshes without UVs, or with those of a palette, a UV map of their own",
+        default=True,
     )
 
     @classmethod
@@ -61,7 +63,12 @@ class PATINA_OT_make_paintable(bpy.types.Operator):
             except PatinaError as error:
                 errors.append((obj.name, error))
         context.view_layer.update()  # gives what was made its place
-        for obj in [*lacking, *(obj for obj in made if not obj.data.uv_layers)] if self.unwrap else ():
+        lacking += [obj for obj in made if not obj.data.uv_layers]
+        unwrapped = set()
+        for obj in lacking if self.unwrap else ():
+            if obj.data in unwrapped:  # it is the mesh of several
+                continue
+            unwrapped.add(obj.data)
             try:
                 unwrap.unwrap(obj)
             except PatinaError as error:

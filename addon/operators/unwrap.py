@@ -25,12 +25,11 @@ class PATINA_OT_unwrap(bpy.types.Operator):
                 raise PatinaError(
                     f"{self.object} is not in this scene.", "Select another object.", self.object
                 )
-            layer = obj.data.uv_layers[unwrap.unwrap(obj)]
+            unwrap.unwrap(obj)
         except PatinaError as error:
             problems.tell(error, self.object)
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        layer.active = layer.active_render = True
         for other in context.selected_objects:
             other.select_set(False)
         obj.select_set(True)

@@ -11,7 +11,7 @@ from ...backend.protocol import PatinaError
 from .uvs import signed_areas
 
 LARGEST = 1e18  # what is larger has no square in float32; Blender turns a typed infinity into 3.4e38
-UNWRAP = "In Edit Mode, select all faces and choose UV > Smart UV Project."
+UNWRAP = "Switch on Unwrap Automatically (Advanced): it gets a UV map of its own."
 
 
 def selected_meshes(context: bpy.types.Context) -> list[bpy.types.Object]:

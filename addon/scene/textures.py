@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 
 from ...backend.protocol import numbered
-from . import bake, colorspace, image, material, memory, mesh, uvs
+from . import bake, colorspace, image, material, memory, mesh, room, uvs
 
 SLOW = 3.0  # seconds of baking that are worth a word
 
@@ -58,6 +58,7 @@ def read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, present: bool = 
         for slot, place in enumerate(obj.material_slots)
     ]
     colors = [material.base_color(worn) for worn in worn_now] or [material.BaseColor()]
+    colors = room.with_room(obj, depsgraph, colors)
     arrays = mesh.read(obj, depsgraph, [color.uv_map for color in colors])
     slots = arrays.pop("slots")
     textures: list[Texture] = []
@@ -68,7 +69,9 @@ def read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, present: bool = 
     for group in groups:
         own = np.isin(slots, group)
         of_group = {colors[slot] for slot in group}
-        color = of_group.pop() if len(of_group) == 1 else material.BaseColor(baked=True)
+        color = colors[group[0]]
+        if len(of_group) > 1:
+            color = material.BaseColor(uv_map=color.uv_map, baked=True)
         name = obj.name
         if len(groups) > 1:
             worn = memory.original_material(obj, group[0]) if obj.material_slots else None
@@ -115,7 +118,8 @@ def _groups(colors: Sequence[material.BaseColor], slots: np.ndarray, corners: np
         else:
             covered = uvs.layers(corners[slots == slot]) > 0
             for group, taken in others:
-                if (covered & taken).sum() <= uvs.SHARED * covered.sum():
+                overlapping = (covered & taken).sum() > uvs.SHARED * covered.sum()
+                if not overlapping and colors[group[0]].uv_map == color.uv_map:
                     group.append(slot)
                     taken |= covered
                     break

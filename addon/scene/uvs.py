@@ -12,6 +12,9 @@ COARSEST = 16
 CANDIDATES = 8_000_000  # pairs of a triangle and a point at most; a coarser grid has fewer
 BATCH = 1_000_000
 MIN_AREA = 1e-12  # below this a triangle has no place in the texture; as in `backend.rendering.mesh`
+MOST_OF_A_PALETTE = 100_000  # triangles; a model of more has a texture, and counting them takes long
+SPOTS = 0.05  # of the map: what the colours of a palette that a model uses take up at most
+CROWDED = 8  # times over
 SHARED = 0.01  # of the map: less is not worth a word
 
 
@@ -69,6 +72,22 @@ def layers(uvs: Floats) -> NDArray[np.int64]:
         at = point[inside] % size
         found += np.bincount(at[:, 1] * size + at[:, 0], minlength=size * size)
     return found.reshape(size, size).repeat(GRID // size, axis=0).repeat(GRID // size, axis=1)
+
+
+def have_room(uvs: Floats, areas: Floats) -> bool:
+    """Whether a surface can be painted in the UVs (F, 3, 2) of its triangles, whose areas on it are (F,).
+
+    Not where most of it is a point or a line there, nor where many parts lie on each other in a few spots.
+    """
+    if not np.isfinite(uvs).all():
+        return False
+    flat = np.abs(signed_areas(uvs))
+    if areas[flat <= MIN_AREA].sum(dtype=np.float64) > areas.sum(dtype=np.float64) / 2:
+        return False
+    if len(uvs) > MOST_OF_A_PALETTE:
+        return True
+    covered = float((layers(uvs) > 0).mean())
+    return covered > SPOTS or flat.sum() <= CROWDED * covered
 
 
 def notes(uvs: Floats, tiles: NDArray[np.integer], areas: Floats, name: str, uv_map: str) -> list[str]:

@@ -1,0 +1,75 @@
+"""Models that take their colours from a palette: their UVs are points, lines or a few crowded spots.
+
+Nothing can be painted there. Such an object gets a further UV map (`unwrap`), in which its colours are baked;
+its own one stays, and what reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import bpy
+import numpy as np
+
+from . import material, memory, uvs
+from .mesh import find_uv_layer, get
+from .unwrap import UV_MAP
+
+
+def lacks(obj: bpy.types.Object, mesh: bpy.types.Mesh) -> bool:
+    """Whether faces of `obj`, whose own or evaluated mesh is `mesh`, have no room in the UV map that their
+    material reads, nor in one that Patina made."""
+    originals = [memory.original_material(obj, slot) for slot in range(len(obj.material_slots))] or [None]
+    uv_maps = [material.base_color(original).uv_map for original in originals]
+    slots, made = cramped(mesh, uv_maps), _made(mesh)
+    return bool(slots) and (made is None or not slots.isdisjoint(cramped(mesh, [made] * len(uv_maps))))
+
+
+def with_room(
+    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, colors: Sequence[material.BaseColor]
+) -> list[material.BaseColor]:
+    """`colors`, of the material slots of `obj`; those whose faces have no room in their UV map are for the
+    map that Patina made, if there is one: images are baked into it."""
+    evaluated, found = obj.evaluated_get(depsgraph), list(colors)
+    try:
+        mesh = evaluated.to_mesh()
+        slots, made = cramped(mesh, [color.uv_map for color in colors]), _made(mesh)
+        if slots and made:
+            for slot in slots - cramped(mesh, [made] * len(colors)):
+                baked = found[slot].baked or found[slot].image is not None
+                found[slot] = replace(found[slot], image=None, uv_map=made, baked=baked)
+    finally:
+        evaluated.to_mesh_clear()
+    return found
+
+
+def _made(mesh: bpy.types.Mesh) -> str | None:
+    """The latest of the UV maps that Patina made, by its name."""
+    names = [layer.name for layer in mesh.uv_layers if layer.name.partition(".")[0] == UV_MAP]
+    return names[-1] if names else None
+
+
+def cramped(mesh: bpy.types.Mesh, uv_maps: Sequence[str | None]) -> set[int]:
+    """The material slots of `mesh` whose faces have no room in the UV maps that `uv_maps` name for them.
+
+    A map that is not there is another fault.
+    """
+    if not mesh.polygons or not mesh.uv_layers:
+        return set()
+    mesh.calc_loop_triangles()
+    count = len(mesh.loop_triangles)
+    slots = get(mesh.loop_triangles, "material_index", np.int32, (count,)).clip(0, len(uv_maps) - 1)
+    corners = get(mesh.loop_triangles, "loops", np.int32, (count, 3))
+    areas = get(mesh.loop_triangles, "area", np.float32, (count,))
+    found = set()
+    for uv_map in {uv_maps[slot] for slot in np.unique(slots)}:
+        if uv_map and uv_map not in mesh.uv_layers:
+            continue
+        layer = find_uv_layer(mesh, mesh.name, uv_map)
+        values = get(layer.uv, "vector", np.float32, (len(mesh.loops), 2))
+        for slot in np.unique(slots).tolist():
+            own = slots == slot
+            if uv_maps[slot] == uv_map and not uvs.have_room(values[corners[own]], areas[own]):
+                found.add(slot)
+    return found
