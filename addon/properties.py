@@ -14,6 +14,7 @@ from bpy.props import (
     StringProperty,
 )
 
+from ..backend import suited
 from ..backend.protocol import COLORS
 from . import catalogue, styles
 from .ui import thumbnails
@@ -91,7 +92,7 @@ _layer_items: dict[str, list[tuple[str, str, str, int]]] = {}  # Blender needs t
 
 def network_for_style(settings: bpy.types.PropertyGroup) -> str:
     """The network whose layers make the style."""
-    return "vgg16" if settings.network == "auto" else settings.network
+    return suited.network() if settings.network == "auto" else settings.network
 
 
 def _style_layers(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> list:

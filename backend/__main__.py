@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import run
-from .protocol import FAILED, FINISHED, FRAMINGS, QUALITIES, TEXTURE_SIZES, PatinaError
+from .protocol import FAILED, FINISHED, PatinaError
 from .run import do_job
 
 
@@ -39,9 +39,6 @@ def _do(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m backend", description="Paint a surface in a style.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     run.add_arguments(verbs.add_parser("run", help="do the job in a folder, telling events on stdout"))
-    _stylize_arguments(
-        verbs.add_parser("stylize", help="paint a mesh, or a photo, in the style of a picture")
-    )
     add_verbs(verbs, do_job)
     _weights_arguments(verbs.add_parser("weights", help="fetch a network's weights, or take a file"))
     _export_arguments(verbs.add_parser("export", help="write a model for a game engine or a printer"))
@@ -58,65 +55,6 @@ def _tell(error: PatinaError) -> int:
     if error.cure:
         print(f"        {error.cure}", file=sys.stderr)
     return FAILED
-
-
-def _stylize_arguments(parser: argparse.ArgumentParser) -> None:
-    from .cli.options import add_crop, colors
-    from .cli.verbs import add_common
-
-    parser.add_argument(
-        "mesh", type=Path, metavar="MESH", help="an OBJ, glTF, GLB or PLY file with UVs, or a photo"
-    )
-    parser.add_argument(
-        "--style",
-        action="append",
-        required=True,
-        metavar="IMAGE[:WEIGHT]",
-        help="the picture whose style to take; again for a mixture",
-    )
-    add_crop(parser, "of the --style before it", after="style")
-    parser.add_argument(
-        "--content", type=Path, help="the texture to keep the landmarks of (default: the mesh's own)"
-    )
-    parser.add_argument("--texture-size", type=int, default=1024, choices=TEXTURE_SIZES)
-    parser.add_argument("--quality", default="standard", choices=QUALITIES)
-    parser.add_argument(
-        "--strength", type=float, default=0.5, help="0 keeps the content, 1 gives all to the style"
-    )
-    parser.add_argument(
-        "--colors",
-        type=colors,
-        default=0.0,
-        metavar="style|object|0..1",
-        help="whose palette the result has: the picture's, the object's own, or something between them",
-    )
-    parser.add_argument(
-        "--follow-shape",
-        type=float,
-        metavar="0..1",
-        help="how far a mesh's form steers light and dark (default: 1 without a texture, 0 with one)",
-    )
-    parser.add_argument("--style-size", type=float, help="scene units that the picture's shorter side spans")
-    parser.add_argument(
-        "--framing",
-        default="surface",
-        choices=FRAMINGS,
-        help="views aim at the surface, or see the whole object from all round",
-    )
-    parser.add_argument("--relief", action="store_true", help="with a height map for bump and print")
-    parser.add_argument("--size", type=int, default=512, help="pixels along a photo's longer side (512)")
-    add_common(parser)
-    parser.set_defaults(do=_stylize)
-
-
-def _stylize(options: argparse.Namespace) -> int:
-    """Do a job for a person: a progress bar on the terminal, Ctrl-C to stop."""
-    from .cli.job_folder import stylize
-    from .cli.verbs import MODELS, stylize_picture
-
-    if options.mesh.suffix.lower() not in MODELS:
-        return stylize_picture(options, do_job)
-    return stylize(options, do_job)
 
 
 def _weights_arguments(parser: argparse.ArgumentParser) -> None:

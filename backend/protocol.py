@@ -121,7 +121,7 @@ class Target:
     channel      layer, channel
     neuron       layer, channel; the neuron in the middle
     direction    layer, direction: pairs of channel and weight
-    deepdream    layer: whatever it sees already
+    deepdream    layer: whatever it sees already; empty: of the one that suits the network
     own          name: of a plugin's objective, which makes of the other fields what it likes
     """
 
@@ -536,7 +536,7 @@ def _check_target(target: Target) -> None:
         _refuse("targets", "has a class without a name", 'Name an ImageNet class, such as "daisy".')
     if kind == "own" and (not isinstance(target.name, str) or not target.name):
         _refuse("targets", "has an objective of a plugin without a name", "Name it.")
-    if kind not in ("class", "own") and (not isinstance(target.layer, str) or not target.layer):
+    if not isinstance(target.layer, str) or (not target.layer and kind in ("channel", "neuron", "direction")):
         _refuse("targets", f"has a {kind} without a layer", "Name a layer of the network.")
     if kind in ("channel", "neuron") and (not _is_whole(target.channel) or target.channel < 0):
         _refuse("targets", f"has the channel {target.channel!r}", "Use a whole number from 0 on.")

@@ -9,13 +9,17 @@ from typing import Any
 
 import bpy
 
+from ...backend import suited
 from ...backend.protocol import PatinaError, Style, Target
 from .. import catalogue, folders, properties, recent, styles, timings
 
-CLASSIFIER = "efficientnet_lite0"  # its classes make the best dreams
-OTHERWISE = "vgg16"
-DREAM_LAYER = "relu4_3"  # of DeepDream on VGG-16
+TASKS = {"style": "stylize", "texture": "synthesize", "animate": "interpolate"}  # by mode; others: dream
 FLAT_MODES = {"stylize": "style", "dream": "dream", "deepdream": "dream", "texture": "texture"}
+
+
+def task_of(mode: str) -> str:
+    """The task of a job for `mode` (see `Job.task`)."""
+    return TASKS.get(mode, "dream")
 
 
 def uses_styles(settings: properties.PatinaSettings, mode: str) -> bool:
@@ -112,7 +116,7 @@ def network_of(settings: properties.PatinaSettings, mode: str, picture: bool = F
     dreams = not uses_styles(settings, mode) and not is_deepdream(settings, mode, picture)
     by_class = dreams and any(end.kind == "class" for end in ends)
     if settings.network == "auto":
-        return CLASSIFIER if by_class else OTHERWISE
+        return suited.network(by_class)
     if by_class and not catalogue.networks()[settings.network].classes:
         raise PatinaError(
             f"{properties.NETWORK_NAMES[settings.network]} comes without its classes.",
@@ -123,11 +127,10 @@ def network_of(settings: properties.PatinaSettings, mode: str, picture: bool = F
 
 
 def _deepdream_layer(settings: properties.PatinaSettings, network: str) -> str:
-    """The chosen layer where a channel's layer is chosen for this network, else one that dreams well."""
+    """The chosen layer where a channel's layer is chosen for this network, else none: the one that suits."""
     layers = catalogue.networks()[network].layers
-    if settings.target.kind != "class" and settings.target.layer in layers:
-        return str(settings.target.layer)
-    return DREAM_LAYER if DREAM_LAYER in layers else list(layers)[2 * len(layers) // 3]
+    chosen = settings.target.kind != "class" and settings.target.layer in layers
+    return str(settings.target.layer) if chosen else ""
 
 
 def _target(target: properties.PatinaTarget, network: str) -> Target:
@@ -153,20 +156,17 @@ def _target(target: properties.PatinaTarget, network: str) -> Target:
 
 
 def parameterization(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> str:
-    """What is optimised; where nobody chose, what docs/dreaming.md says is best."""
-    if mode == "animate":
-        return "shared"
-    if settings.parameterization != "auto":
+    """What is optimised: what is chosen, or else what suits."""
+    if settings.parameterization != "auto" and mode != "animate":  # whose frames know but one way
         return str(settings.parameterization)
-    return "fourier" if picture or is_deepdream(settings, mode, picture) else "pyramid"
+    return suited.parameterization(task_of(mode), not picture, is_deepdream(settings, mode, picture))
 
 
 def fields(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> dict[str, Any]:
     """The job's fields that do not depend on the object. `picture`: for a flat image. Raises PatinaError."""
-    task = {"style": "stylize", "texture": "synthesize", "animate": "interpolate"}.get(mode, "dream")
     network = network_of(settings, mode, picture)
     found: dict[str, Any] = {
-        "task": task,
+        "task": task_of(mode),
         "quality": settings.quality,
         "seed": settings.seed,
         "steps": settings.steps or None,
@@ -219,13 +219,12 @@ def kind(
     settings: properties.PatinaSettings, mode: str, quality: str, picture: bool = False
 ) -> dict[str, Any]:
     """What the time of such a job depends on, as `timings.kind_of` has it. For drawing: raises nothing."""
-    task = {"style": "stylize", "texture": "synthesize", "animate": "interpolate"}.get(mode, "dream")
     chosen = None if uses_styles(settings, mode) else settings.target.kind
     if is_deepdream(settings, mode, picture):
         chosen = "deepdream"
     return {
         "device": device(),
-        "task": task,
+        "task": task_of(mode),
         "target": timings.target_of(chosen),
         "flat": picture,
         "quality": quality,

@@ -46,7 +46,7 @@ def target_of(network: Network, target: Target) -> Objective:
     if target.kind == "own":
         made: Objective = objective_called(target.name)(network, target)
         return made
-    return deepdream(network, target.layer)
+    return deepdream(network, target.layer or network.dream_layer)
 
 
 def sum_of(objectives: list[Objective]) -> Objective:

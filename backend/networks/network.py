@@ -13,6 +13,7 @@ from . import graph, layer_names
 from .registry import Entry, suggest
 
 LOGITS = "logits"
+DREAM_LAYER = "relu4_3"  # of networks that have it
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
@@ -69,6 +70,7 @@ class Network(nn.Module):
         self._layers = self._describe()
         self.style_layers = entry.style_layers or self._last_by_stride(4)
         self.content_layer = entry.content_layer or self._last_by_stride(3)[-1]
+        self.dream_layer = self._layer_for_dreams()
         self.eval()
 
     def _describe(self) -> dict[str, Layer]:
@@ -101,6 +103,11 @@ class Network(nn.Module):
             if layer.stride:
                 last[layer.stride] = layer.name
         return tuple(last[stride] for stride in sorted(last) if stride > 1)[:count]
+
+    def _layer_for_dreams(self) -> str:
+        """The layer whose DeepDream shows most: of VGG the one named, of others what is as deep."""
+        names = [layer.name for layer in self.layers() if layer.stride]
+        return DREAM_LAYER if DREAM_LAYER in names else names[2 * len(names) // 3]
 
     def layers(self) -> tuple[Layer, ...]:
         """The layers to choose from, in the order of the data: the field's, or else the blocks.

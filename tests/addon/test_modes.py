@@ -7,7 +7,7 @@ import json
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.patina.addon import catalogue, folders, jobs, properties, recent
+from bl_ext.user_default.patina.addon import folders, jobs, properties, recent
 from bl_ext.user_default.patina.addon.operators import crop
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
 from bl_ext.user_default.patina.addon.scene import maps, material, memory, result
@@ -137,15 +137,16 @@ def test_deepdream_begins_with_the_texture(cube, settings):
     assert not list(folders.jobs().iterdir())
     paint(cube)
     job = written()
-    assert (job.targets[0].kind, job.targets[0].layer, job.content) == ("deepdream", "relu4_3", "content.png")
+    assert (job.targets[0].kind, job.targets[0].layer, job.content) == ("deepdream", "", "content.png")
     assert job.parameterization == "fourier"
 
 
-@pytest.mark.parametrize("network", catalogue.networks())
-def test_every_network_can_dream_deeply(cube, settings, network):
+@pytest.mark.parametrize(("layer", "named"), [("fire6", "fire6"), ("relu4_3", "")])
+def test_a_deepdream_has_the_chosen_layer_if_the_network_has_it(cube, settings, layer, named):
     paint(cube)
-    settings.mode, settings.present, settings.network = "dream", True, network
-    assert written().targets[0].layer in catalogue.networks()[network].layers
+    settings.mode, settings.present, settings.network = "dream", True, "squeezenet"
+    settings.target.kind, settings.target.layer = "channel", layer
+    assert written().targets[0].layer == named
 
 
 REFUSED = {

@@ -46,6 +46,15 @@ def test_a_network_with_its_weights_has_the_same_layers(name):
     assert catalogue.networks()[name].classes == ("logits" in {layer.name for layer in network.layers()})
 
 
+@pytest.mark.parametrize("name", of_addon("catalogue").networks())
+def test_every_network_that_is_shown_has_a_layer_to_dream_from(name):
+    entry = networks.entry(name)
+    with torch.device("meta"):
+        network = networks.Network(entry, entry.build())
+    assert network.dream_layer in of_addon("catalogue").networks()[name].layers
+    assert network.dream_layer == "relu4_3" or not name.startswith("vgg")
+
+
 def test_guessed_times_grow_as_the_work_does():
     """A guess need not be exact, but the next quality must not surprise by a factor of two."""
     timings = of_addon("timings")

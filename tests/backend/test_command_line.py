@@ -317,6 +317,48 @@ def test_colours_are_a_word_or_a_share_and_the_shape_is_followed(
         assert (read_job(out).colors, read_job(out).follow_shape) == (share, follow)
 
 
+def test_a_photo_has_the_quality_that_is_asked_for_and_no_other_content(style, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("backend.__main__.do_job", lambda *_: FAILED)
+    words = ["stylize", str(style), "--style", str(style), "--quality", "final"]
+    main([*words, "--out", str(tmp_path / "a")])
+    job = read_job(tmp_path / "a")
+    assert (job.quality, job.content, job.mesh) == ("final", "content.jpg", None)
+    assert main([*words, "--content", str(style), "--out", str(tmp_path / "b")]) == FAILED
+    assert "monet.jpg is a picture, and so its own content." in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
+SUITED = {
+    "a mesh's style": (["stylize", "{ball}", "--style", "{style}"], "vgg16", "pyramid"),
+    "a photo's style": (["stylize", "{style}", "--style", "{style}"], "vgg16", "fourier"),
+    "a class": (["dream", "--class", "daisy"], "efficientnet_lite0", "fourier"),
+    "a class on a mesh": (["dream", "{ball}", "--class", "daisy"], "efficientnet_lite0", "pyramid"),
+    "a mesh's deepdream": (["dream", "{ball}", "--deepdream"], "vgg16", "fourier"),
+    "a texture on a mesh": (["synthesize", "{style}", "--mesh", "{ball}"], "vgg16", "pyramid"),
+    "frames": (["interpolate", "--style", "{style}", "{style}"], "vgg16", "shared"),
+    "another": (["dream", "--class", "daisy", "--network", "resnet50"], "resnet50", "fourier"),
+}
+
+
+@pytest.mark.parametrize("what", SUITED)
+def test_what_nobody_chose_is_what_suits(what, ball, style, tmp_path, monkeypatch):
+    monkeypatch.setattr("backend.__main__.do_job", lambda *_: FAILED)
+    words, network, parameterization = SUITED[what]
+    main([*(word.format(ball=ball, style=style) for word in words), "--out", str(tmp_path / "out")])
+    job = read_job(tmp_path / "out")
+    assert (job.network, job.parameterization) == (network, parameterization)
+
+
+@pytest.mark.parametrize(
+    "verb", [["dream", "--class", "daisy"], ["interpolate", "--class", "fox", "--class", "daisy"]]
+)
+def test_no_verb_paints_a_mesh_that_has_no_uvs(verb, tmp_path, capsys):
+    words = [verb[0], str(naked(tmp_path / "naked.glb")), *verb[1:], "--out", str(tmp_path / "out")]
+    assert main(words) == FAILED
+    assert "naked.glb has no UV map" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_line_says_how_far_it_is():
     event = Event("progress", stage="painting", step=30, steps=90, fraction=0.5, seconds_left=75.4)
     assert progress_line(event) == f"[{'#' * 12}{'.' * 12}]  50%  painting  step 30/90  1:15 left"

@@ -205,7 +205,7 @@ TASKS = {
         {"texture.png": "RGBA"},
     ),
     "deepdream": (
-        {"task": "dream", "targets": (Target("deepdream", layer="relu3"),), "content": "content.png"},
+        {"task": "dream", "targets": (Target("deepdream"),), "content": "content.png"},
         {"texture.png": "RGB"},
     ),
     "texture": ({"task": "synthesize", "styles": (Style("style.png"),), "scales": 2}, {"texture.png": "RGB"}),

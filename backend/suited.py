@@ -1,0 +1,22 @@
+"""What suits a job where nobody chose. Standard library only: the add-on decides by it too."""
+
+from __future__ import annotations
+
+from .protocol import Job
+
+CLASSIFIER = "efficientnet_lite0"  # its classes make the best dreams
+
+
+def network(by_class: bool = False) -> str:
+    """The network for a dream `by_class`, or for anything else."""
+    return CLASSIFIER if by_class else Job.network
+
+
+def parameterization(task: str, on_mesh: bool, deepdream: bool = False) -> str:
+    """What a job for `task` optimises: see docs/dreaming.md.
+
+    Spectra make the best pictures, and change one least; on a surface, where views see parts, scales do.
+    """
+    if task == "interpolate":
+        return "shared"
+    return "pyramid" if on_mesh and not deepdream else "fourier"
