@@ -322,10 +322,10 @@ def _on_load(*_: object) -> None:
 def register() -> None:
     atexit.register(stop)
     timings.load(user_file(timings.FILE))
-    bpy.app.handlers.load_pre.append(_on_load)
+    bpy.app.handlers.load_post.append(_on_load)  # not before: a file may fail to open
 
 
 def unregister() -> None:
-    bpy.app.handlers.load_pre.remove(_on_load)
+    bpy.app.handlers.load_post.remove(_on_load)
     atexit.unregister(stop)
     stop()

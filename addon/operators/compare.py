@@ -41,12 +41,18 @@ class PATINA_OT_compare(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         keep_step(context)
-        for obj in context.selected_objects:
-            if self.show == "SPLIT":
+        objects = context.selected_objects
+        if self.show == "SPLIT":
+            for obj in objects:
                 split.show(obj)
-                continue
+            return {"FINISHED"}
+        for obj in objects:
             split.remove(obj)
-            if self.show == "OTHER" or memory.shows_stylized(obj) != (self.show == "STYLIZED"):
+        # Several may share a mesh with its materials, and so be turned over by the first of them.
+        before = {obj: memory.shows_stylized(obj) for obj in objects}
+        for obj in objects:
+            wanted = not before[obj] if self.show == "OTHER" else self.show == "STYLIZED"
+            if memory.shows_stylized(obj) != wanted:
                 material.compare(obj)
         return {"FINISHED"}
 

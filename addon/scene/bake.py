@@ -36,6 +36,8 @@ def bake(
     copy, name = _copy(obj, depsgraph, uv_map), obj.name
     originals = [memory.original_material(obj, slot) for slot in range(len(obj.material_slots))] or [None]
     made: list[tuple[object, object]] = []
+    if uv_map not in copy.data.uv_layers:  # nodes make one that the mesh itself does not name
+        uv_map = find_uv_layer(copy.data, name, None).name
     try:
         obj.name, copy.name = TEMPORARY, name  # Object Info's Random goes by the name
         with alone(copy) as scene:
@@ -43,9 +45,9 @@ def bake(
                 scene.render.engine = "CYCLES"
             except TypeError:
                 raise PatinaError(
-                    f"Nodes make the colours of {obj.name}; reading them takes Cycles, which is off.",
+                    f"Nodes make the colours of {name}; reading them takes Cycles, which is off.",
                     "Switch on Cycles Render Engine in Preferences > Add-ons.",
-                    obj.name,
+                    name,
                 ) from None
             scene.cycles.samples = 1
             scene.cycles.use_denoising = scene.cycles.use_adaptive_sampling = False
@@ -71,9 +73,9 @@ def bake(
             target.pixels.foreach_get(pixels.ravel())
     except RuntimeError as error:
         raise PatinaError(
-            f"The colours of {obj.name} cannot be baked: {str(error).strip()}",
+            f"The colours of {name} cannot be baked: {str(error).strip()}",
             "Give its material one image as its base colour.",
-            obj.name,
+            name,
         ) from None
     finally:
         obj.name = name
@@ -97,6 +99,8 @@ def _copy(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, uv_map: str) ->
             obj.evaluated_get(depsgraph), preserve_all_data_layers=True, depsgraph=depsgraph
         )
         copy.modifiers.clear()
+        while len(copy.data.materials) < len(obj.material_slots):  # nodes keep those alone that faces use
+            copy.data.materials.append(None)
     copy.instance_type = "NONE"
     copy.hide_render = copy.hide_viewport = copy.is_holdout = False
     return copy

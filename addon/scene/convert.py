@@ -5,6 +5,8 @@ The mesh stands where the original stands, under the same parent; the original i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import bpy
 import numpy as np
 
@@ -22,7 +24,7 @@ def is_convertible(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> boo
         return True
     if obj.type == "EMPTY":
         return obj.instance_type == "COLLECTION" and obj.instance_collection is not None
-    return obj.type == "MESH" and not _has_faces(obj, depsgraph) and bool(_instances(obj, depsgraph))
+    return obj.type == "MESH" and not _has_faces(obj, depsgraph) and any(_instances(obj, depsgraph))
 
 
 def _has_faces(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> bool:
@@ -32,16 +34,49 @@ def _has_faces(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> bool:
 
 def _instances(
     obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph
-) -> list[tuple[bpy.types.Object, np.ndarray]]:
-    """The evaluated objects that `obj` shows as instances, with their places (4, 4) in the world."""
-    return [
-        (instance.instance_object, np.array(instance.matrix_world))
-        for instance in depsgraph.object_instances
-        if instance.is_instance
-        and instance.parent
-        and instance.parent.original == obj != instance.instance_object.original  # not a curve's own faces
-        and instance.instance_object.type in ("MESH", *CURVES)
-    ]
+) -> Iterator[bpy.types.DepsgraphObjectInstance]:
+    """What `obj` shows as instances: other objects, or meshes that Geometry Nodes have made.
+
+    Each is valid until the next is asked for.
+    """
+    for instance in depsgraph.object_instances:
+        if instance.is_instance and instance.parent and instance.parent.original == obj:
+            own = instance.instance_object.original == obj
+            if instance.object.type == "MESH" if own else instance.instance_object.type in ("MESH", *CURVES):
+                yield instance
+
+
+def _parts(
+    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph
+) -> Iterator[tuple[bpy.types.Mesh, str, np.ndarray]]:
+    """New meshes of all that `obj` shows, the types of objects they are from, and their places (4, 4) in the
+    world."""
+    world = np.array(obj.matrix_world)
+    faces = 0
+    if obj.type != "EMPTY":
+        mesh = _mesh_of(obj.evaluated_get(depsgraph), depsgraph)
+        faces = len(mesh.polygons)
+        yield mesh, obj.type, world
+    for instance in _instances(obj, depsgraph):
+        place, source = np.array(instance.matrix_world), instance.instance_object
+        if source.original != obj:
+            yield _mesh_of(source, depsgraph), source.type, place
+            continue
+        made = instance.object.data
+        if obj.type in CURVES and len(made.polygons) == faces and np.allclose(place, world):
+            continue  # a curve's own faces, which are listed like that
+        mesh = made.copy()
+        for slot, worn in enumerate(mesh.materials):
+            mesh.materials[slot] = worn and worn.original
+        yield mesh, "MESH", place
+
+
+def _mesh_of(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> bpy.types.Mesh:
+    """A new mesh of an evaluated object; an empty one of what cannot be one, such as hair."""
+    try:
+        return bpy.data.meshes.new_from_object(obj, preserve_all_data_layers=True, depsgraph=depsgraph)
+    except RuntimeError:
+        return bpy.data.meshes.new(obj.name)
 
 
 def convert(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> bpy.types.Object:
@@ -51,15 +86,13 @@ def convert(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> bpy.types.
     viewport and in renders. Raises PatinaError where nothing has a face.
     """
     world = np.array(obj.matrix_world)
-    shown = [] if obj.type == "EMPTY" else [(obj.evaluated_get(depsgraph), world)]
     meshes = []
-    for part, place in [*shown, *_instances(obj, depsgraph)]:
-        mesh = bpy.data.meshes.new_from_object(part, preserve_all_data_layers=True, depsgraph=depsgraph)
+    for mesh, kind, place in _parts(obj, depsgraph):
         if not mesh.polygons:
             bpy.data.meshes.remove(mesh)
             continue
-        mesh.transform(_matrix(np.linalg.solve(world, place) if part.original != obj else np.eye(4)))
-        _one_map(mesh, part.type)
+        mesh.transform(_matrix(np.eye(4) if np.array_equal(place, world) else np.linalg.solve(world, place)))
+        _one_map(mesh, kind)
         meshes.append(mesh)
     if not meshes:
         raise PatinaError(
@@ -73,7 +106,8 @@ def convert(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> bpy.types.
     mesh = _joined(meshes)
     mesh.name = obj.name
     result = bpy.data.objects.new(f"{obj.name} Mesh", mesh)
-    for collection in obj.users_collection:
+    open_to = [c for c in obj.users_collection if not c.library and not c.override_library]
+    for collection in open_to or [bpy.context.scene.collection]:
         collection.objects.link(result)
     result.parent, result.parent_type, result.parent_bone = obj.parent, obj.parent_type, obj.parent_bone
     result.matrix_parent_inverse = obj.matrix_parent_inverse

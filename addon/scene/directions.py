@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from mathutils import Vector
-from mathutils.kdtree import KDTree
+from mathutils.bvhtree import BVHTree
 
 from ...backend.protocol import PatinaError
 from ..scope import PatinaScope
 from . import image
+from .mesh import get
+from .stage import temporary_scene
 
 UPWARDS = np.array([0.2, 0.3, 1.0])
 ANISOTROPY = 0.05  # of curvature; what bends alike in all directions has none
@@ -104,20 +105,34 @@ def along_curves(
     """(V, 3): the direction of the nearest piece of the guide curves. Raises PatinaError."""
     if curves is None:
         raise PatinaError("No guide curves are chosen.", "Choose a curve object.", "direction")
-    evaluated = curves.evaluated_get(depsgraph)
-    wire = evaluated.to_mesh()
-    try:
-        points = np.array([evaluated.matrix_world @ vertex.co for vertex in wire.vertices]).reshape(-1, 3)
-        ends = np.array([edge.vertices[:] for edge in wire.edges], int).reshape(-1, 2)
-    finally:
-        evaluated.to_mesh_clear()
+    points, ends = _wire(curves, np.array(curves.evaluated_get(depsgraph).matrix_world))
     if not len(ends):
         raise PatinaError(f"The guide curves {curves.name} have no length.", "Draw some.", "direction")
-    tree = KDTree(len(ends))
-    for index, middle in enumerate(points[ends].mean(1)):
-        tree.insert(Vector(middle), index)
-    tree.balance()
-    nearest = [tree.find(Vector(vertex))[1] for vertex in vertices.tolist()]
+    segments = BVHTree.FromPolygons(points.tolist(), [(first, last, last) for first, last in ends.tolist()])
+    nearest = [segments.find_nearest(vertex)[2] for vertex in vertices.tolist()]
     ways = points[ends[:, 1]] - points[ends[:, 0]]
     ways /= np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-300)
     return ways[nearest]
+
+
+def _wire(curves: bpy.types.Object, world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The points (N, 3) of `curves`, whose place is `world` (4, 4), and the ends (M, 2) of its segments.
+
+    A bevel, an extrusion or a fill, which is there to be seen, is left out.
+    """
+    bare = curves.copy()
+    bare.data = data = curves.data.copy()
+    data.dimensions = "3D"  # has no fill
+    data.bevel_mode, data.bevel_object, data.bevel_depth, data.extrude = "ROUND", None, 0.0, 0.0
+    try:
+        with temporary_scene([bare]):
+            wire = bare.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+            if wire.polygons:  # of a modifier
+                bare.modifiers.clear()
+                wire = bare.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+            points = get(wire.vertices, "co", np.float32, (len(wire.vertices), 3))
+            ends = get(wire.edges, "vertices", np.int32, (len(wire.edges), 2))
+    finally:
+        bpy.data.objects.remove(bare)
+        bpy.data.curves.remove(data)
+    return points @ world[:3, :3].T + world[:3, 3], ends

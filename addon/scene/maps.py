@@ -66,7 +66,7 @@ def add(obj: bpy.types.Object, loaded: Maps) -> None:
     """Give the stylized materials of `obj` what was loaded."""
     for each in {pair.stylized for pair in obj.patina.slots if pair.stylized}:
         if loaded.frames:
-            add_frames(each, loaded.frames)
+            add_frames(each, loaded.frames, _scene_of(obj))
         if loaded.is_transparent:
             link_alpha(each)
         if loaded.relief:
@@ -168,8 +168,10 @@ def _turn(inputs: Sequence[bpy.types.NodeSocket], normal: bpy.types.Node) -> Non
         tree.links.new(turn.outputs["Normal"], into)
 
 
-def add_frames(stylized: bpy.types.Material, further: Sequence[bpy.types.Image]) -> None:
-    """Blend from the first texture through `further` ones by the node FRAME, keyed over the scene's frames.
+def add_frames(
+    stylized: bpy.types.Material, further: Sequence[bpy.types.Image], scene: bpy.types.Scene
+) -> None:
+    """Blend from the first texture through `further` ones by the node FRAME, keyed over those of `scene`.
 
     At 0 it shows the first, at 1 the second, in between a blend of both, and so on.
     """
@@ -195,12 +197,18 @@ def add_frames(stylized: bpy.types.Material, further: Sequence[bpy.types.Image])
         shown = mix.outputs[2]
     for socket in into:
         tree.links.new(shown, socket)
-    _key(dial.outputs[0], len(further))
+    _key(dial.outputs[0], len(further), scene)
 
 
-def _key(value: bpy.types.NodeSocket, last: int) -> None:
-    """Key `value` from 0 to `last` over the scene's frames, in even steps, in an action of its tree's own."""
-    scene, tree = bpy.context.scene, value.id_data
+def _scene_of(obj: bpy.types.Object) -> bpy.types.Scene:
+    """The scene whose frames count for `obj`: the present one if it is in there."""
+    scenes = obj.users_scene
+    return bpy.context.scene if bpy.context.scene in scenes or not scenes else scenes[0]
+
+
+def _key(value: bpy.types.NodeSocket, last: int, scene: bpy.types.Scene) -> None:
+    """Key `value` from 0 to `last` over the frames of `scene`, evenly, in an action of its tree's own."""
+    tree = value.id_data
     data = tree.animation_data
     if data is not None and data.action is not None:  # a copied tree moves by the artist's own action
         _copy_action(data)

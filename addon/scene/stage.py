@@ -53,7 +53,9 @@ def alone(obj: bpy.types.Object) -> Iterator[bpy.types.Scene]:
 
 @contextmanager
 def object_mode(context: bpy.types.Context) -> Iterator[None]:
-    """Object Mode for a while, where the artist is in Edit Mode; what was edited so far counts."""
+    """Object Mode for a while, where the artist is in Edit Mode; what was edited, or sculpted, counts."""
+    if context.mode == "SCULPT":  # with dynamic topology, the mesh does not know of it yet
+        bpy.ops.ed.flush_edits()
     editing = context.mode.startswith("EDIT")
     if editing:
         bpy.ops.object.mode_set(mode="OBJECT")

@@ -11,6 +11,7 @@ from .. import folders, recent, styles
 Item = tuple[str, str, str, int | str, int]
 
 _RECENT = "recent_"
+OWN_NUMBER = 6  # files keep the numbers of items: that of the own image stays, whatever paintings are added
 _previews: bpy.utils.previews.ImagePreviewCollection | None = None
 _menus: dict[tuple[str, ...], list[Item]] = {}  # Blender needs these strings to live as long as a menu does
 
@@ -20,12 +21,12 @@ def style_items(own: str = "") -> list[Item]:
     key = (own, *recent.files)
     if key not in _menus:
         items: list[Item] = [
-            (name, title, who, _painting_icon(name), number)
+            (name, title, who, _painting_icon(name), number + (number >= OWN_NUMBER))
             for number, (name, (title, who)) in enumerate(styles.PAINTINGS.items())
         ]
         label = _label(own) if own else "Own Image…"
         icon = _file_icon(own) if own else "FILE_IMAGE"
-        items.append((styles.OWN_IMAGE, label, "Any picture of yours", icon, len(items)))
+        items.append((styles.OWN_IMAGE, label, "Any picture of yours", icon, OWN_NUMBER))
         items += [
             (f"{_RECENT}{number}", _label(file), readable(file), _file_icon(file), 100 + number)
             for number, file in enumerate(recent.files)

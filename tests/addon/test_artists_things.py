@@ -8,10 +8,14 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+import recorder
+from bl_ext.user_default.patina.addon import jobs, styles
 from bl_ext.user_default.patina.addon.export import proof
 from bl_ext.user_default.patina.addon.operators import apply, paint_image
-from bl_ext.user_default.patina.addon.scene import image, maps, material, picture, result, textures
+from bl_ext.user_default.patina.addon.scene import image, maps, material, memory, picture, result, textures
 from bl_ext.user_default.patina.addon.scene.textures import Texture
+from bl_ext.user_default.patina.addon.ui import export as export_panel
+from bl_ext.user_default.patina.addon.ui import panel, thumbnails
 from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, Style, write_job
 
 
@@ -47,7 +51,7 @@ def add_frames(obj: bpy.types.Object) -> bpy.types.NodeTree:
     images = [bpy.data.images.new(f"frame {number}", 8, 8) for number in range(3)]
     material.show_image(obj, images[0])
     worn = obj.material_slots[0].material
-    maps.add_frames(worn, images[1:])
+    maps.add_frames(worn, images[1:], bpy.context.scene)
     return worn.node_tree
 
 
@@ -190,3 +194,59 @@ def test_a_flat_result_takes_the_place_of_an_image_that_is_renamed_meanwhile(tmp
         editor.image = image_before
         (shown,) = apply.apply(run)
         assert (editor.image == shown) == taken
+
+
+def test_frames_are_keyed_in_the_objects_own_scene(cube):
+    cube_scene = bpy.context.scene
+    cube_scene.frame_start, cube_scene.frame_end = 5, 55
+    elsewhere = bpy.data.scenes.new("Elsewhere")
+    elsewhere.frame_end = 7
+    images = tuple(bpy.data.images.new(f"frame {number}", 8, 8) for number in range(3))
+    material.show_image(cube, images[0])
+    with bpy.context.temp_override(scene=elsewhere):
+        maps.add(cube, maps.Maps(images[1:], (), False))
+    tree = cube.material_slots[0].material.node_tree
+    (curve,) = maps._curves(tree.animation_data)
+    assert [tuple(point.co) for point in curve.keyframe_points] == [(5, 0), (55, 2)]
+
+
+def test_the_other_turns_objects_that_share_their_materials_once(cube):
+    material.show_image(cube, bpy.data.images.new("Painted", 4, 4))
+    own, stylized = cube.patina.slots[0].original, cube.material_slots[0].material
+    twin = cube.copy()
+    bpy.context.collection.objects.link(twin)
+    twin.select_set(True)
+    for worn in (own, stylized):
+        bpy.ops.patina.compare(show="OTHER")
+        assert [obj.material_slots[0].material for obj in (cube, twin)] == [worn, worn]
+
+
+def test_a_file_that_fails_to_open_leaves_a_jobs_object_where_it_is(cube, tmp_path):
+    (tmp_path / "broken.blend").write_bytes(b"BLENDER-v402" + bytes(100))
+    run = jobs.Run(tmp_path, tmp_path, cube.name, cube.session_uid, (Texture("Cube", (0,)),))
+    with pytest.raises(RuntimeError):
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "broken.blend"))
+    assert run.find_object() == bpy.data.objects["Cube"]
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert not run.is_at_home
+
+
+def test_saved_files_keep_their_style_when_a_painting_is_added(monkeypatch):
+    """Files hold the numbers of items: 0 to 5 for the first six paintings, 6 for the own image."""
+    before = {item[0]: item[4] for item in thumbnails.style_items("")}
+    assert [before[name] for name in styles.PAINTINGS] == [0, 1, 2, 3, 4, 5]
+    assert before[styles.OWN_IMAGE] == 6
+    monkeypatch.setattr(styles, "PAINTINGS", styles.PAINTINGS | {"haystacks": ("Haystacks", "Monet, 1890")})
+    monkeypatch.setattr(thumbnails, "_menus", {})
+    monkeypatch.setattr(thumbnails, "_previews", None)
+    after = {item[0]: item[4] for item in thumbnails.style_items("")}
+    assert {name: after[name] for name in before} == before
+    assert len(set(after.values())) == len(after)
+
+
+def test_drawing_and_asking_leave_nothing_on_objects(cube):
+    recorder.draw(panel.PATINA_PT_stylize)
+    recorder.draw(export_panel.PATINA_PT_export)
+    assert not memory.stylized_materials(cube)
+    assert not cube.is_property_set("patina")
+    assert not cube.material_slots[0].material.is_property_set("patina")

@@ -294,7 +294,7 @@ def test_frames_are_keyed_evenly_over_the_scene(cube):
     images = [bpy.data.images.new(f"frame {number}", 8, 8) for number in range(4)]
     material.show_image(cube, images[0])
     worn = cube.material_slots[0].material
-    maps.add_frames(worn, images[1:])
+    maps.add_frames(worn, images[1:], bpy.context.scene)
     scene = bpy.context.scene
     shown = []
     for share in (0, 1 / 3, 1 / 2, 1):
@@ -334,7 +334,7 @@ def test_frames_and_holes_are_seen_in_a_render(tmp_path):
     scene.camera = bpy.context.object
 
     material.show_image(plane, images[0])
-    maps.add_frames(plane.material_slots[0].material, images[1:2])
+    maps.add_frames(plane.material_slots[0].material, images[1:2], bpy.context.scene)
     first, middle, last = (seen_from_above(frame, str(tmp_path / "seen.png")) for frame in (1, 6, 11))
     assert first[0] > 2 * first[2]
     assert middle[0] == pytest.approx(middle[2], abs=0.05)

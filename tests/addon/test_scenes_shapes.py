@@ -321,3 +321,121 @@ def test_each_selected_object_is_made_paintable(cube, monkeypatch):
     bpy.ops.patina.make_paintable()
     (run,) = stylize.prepare(bpy.context)
     assert sorted(member.name for member in run.members) == ["BézierCircle Mesh", "Cube", "Icosphere"]
+
+
+def scattered(obj: bpy.types.Object, on: str = "GeometryNodeMeshLine") -> None:
+    """Have `obj` show, by Geometry Nodes, instances of a cube that nodes make; and what it shows itself."""
+    tree = bpy.data.node_groups.new("Scatter", "GeometryNodeTree")
+    tree.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+    tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    begin, end = tree.nodes.new("NodeGroupInput"), tree.nodes.new("NodeGroupOutput")
+    points, cube, line = (
+        tree.nodes.new(kind) for kind in ("GeometryNodeInstanceOnPoints", "GeometryNodeMeshCube", on)
+    )
+    line.inputs["Count"].default_value = 3
+    line.inputs["Offset"].default_value = (0, 0, 5)
+    worn = tree.nodes.new("GeometryNodeSetMaterial")
+    worn.inputs["Material"].default_value = bpy.data.materials.new("Scattered")
+    tree.links.new(cube.outputs[0], worn.inputs["Geometry"])
+    tree.links.new(line.outputs[0], points.inputs["Points"])
+    tree.links.new(worn.outputs[0], points.inputs["Instance"])
+    end_at = points.outputs[0]
+    if obj.type != "MESH":
+        both = tree.nodes.new("GeometryNodeJoinGeometry")
+        tree.links.new(end_at, both.inputs[0])
+        tree.links.new(begin.outputs[0], both.inputs[0])
+        end_at = both.outputs[0]
+    tree.links.new(end_at, end.inputs[0])
+    obj.modifiers.new("Scatter", "NODES").node_group = tree
+
+
+def test_instances_of_what_nodes_make(cube):
+    cube.location.x = 2
+    scattered(cube)
+    made = make_paintable()
+    vertices = read(made)["vertices"]
+    assert len(made.data.polygons) == 18
+    assert vertices.min(axis=0) == pytest.approx([1.5, -0.5, -0.5], abs=1e-4)
+    assert vertices.max(axis=0) == pytest.approx([2.5, 0.5, 10.5], abs=1e-4)
+    (worn,) = {made.material_slots[face.material_index].material for face in made.data.polygons}
+    assert worn == bpy.data.materials["Scattered"]
+
+
+def test_a_curve_with_instances_of_what_nodes_make():
+    curve(bevel_depth=0.1)
+    obj = bpy.context.object
+    alone = bpy.data.meshes.new_from_object(obj.evaluated_get(bpy.context.evaluated_depsgraph_get()))
+    scattered(obj)
+    assert len(make_paintable().data.polygons) == len(alone.polygons) + 18
+
+
+def test_hair_is_told_of():
+    hair = bpy.data.hair_curves.new("Hair")
+    hair.add_curves([3])
+    obj = bpy.data.objects.new("Hair", hair)
+    bpy.context.collection.objects.link(obj)
+    obj.select_set(True)
+    bpy.context.view_layer.objects.active = obj
+    bpy.context.view_layer.update()
+    meshes = len(bpy.data.meshes)
+    bpy.ops.patina.make_paintable()
+    (problem,) = problems.shown
+    assert problem.message == "Hair shows no faces."
+    assert len(bpy.data.meshes) == meshes
+
+
+def test_a_curve_in_an_overridden_collection(tmp_path):
+    curve(bevel_depth=0.1)
+    things = bpy.data.collections.new("Things")
+    things.objects.link(bpy.context.object)
+    bpy.data.libraries.write(str(tmp_path / "library.blend"), {things})
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (there, here):
+        here.collections = there.collections
+    linked = here.collections[0]
+    own = linked.override_hierarchy_create(bpy.context.scene, bpy.context.view_layer)
+    (obj,) = own.all_objects
+    bpy.ops.object.select_all(action="DESELECT")
+    obj.select_set(True)
+    bpy.context.view_layer.objects.active = obj
+    made = make_paintable()
+    assert made.data.polygons
+    assert made.users_collection == (bpy.context.scene.collection,)
+
+
+def test_faces_and_uvs_that_nodes_make_are_baked_with_two_slots(cube, tmp_path):
+    """The evaluated mesh has the one material that its faces use; the object has two slots."""
+    tree = bpy.data.node_groups.new("Made", "GeometryNodeTree")
+    tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    grid, store, end = (
+        tree.nodes.new(kind)
+        for kind in ("GeometryNodeMeshGrid", "GeometryNodeStoreNamedAttribute", "NodeGroupOutput")
+    )
+    store.data_type, store.domain = "FLOAT2", "CORNER"
+    store.inputs["Name"].default_value = "Made"
+    tree.links.new(grid.outputs["Mesh"], store.inputs["Geometry"])
+    tree.links.new(grid.outputs["UV Map"], next(i for i in store.inputs if i.name == "Value" and i.enabled))
+    tree.links.new(store.outputs[0], end.inputs[0])
+    cube.modifiers.new("Made", "NODES").node_group = tree
+    cube.data.materials.append(bpy.data.materials.new("Second"))
+    while cube.data.uv_layers:
+        cube.data.uv_layers.remove(cube.data.uv_layers[0])
+    paint = cube.data.materials[0].node_tree
+    noise = paint.nodes.new("ShaderNodeTexNoise")
+    paint.links.new(noise.outputs["Color"], paint.nodes["Principled BSDF"].inputs["Base Color"])
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    source = textures.read(cube, depsgraph)
+    (name,) = textures.write_contents(cube, source, depsgraph, tmp_path, 64)
+    assert np.asarray(Image.open(tmp_path / name)).std() > 1
+
+
+def test_dynamic_topology_is_painted_as_it_is_now(cube):
+    bpy.ops.object.mode_set(mode="SCULPT")
+    try:
+        bpy.ops.sculpt.dynamic_topology_toggle()
+        assert len(cube.data.polygons) == 6  # the mode has twelve triangles
+        with object_mode(bpy.context):
+            assert len(cube.data.polygons) == 12
+        assert bpy.context.mode == "SCULPT"
+    finally:
+        bpy.ops.object.mode_set(mode="OBJECT")

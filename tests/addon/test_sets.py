@@ -331,4 +331,46 @@ def test_guide_curves(scope):
         field(obj, scope)
     scope.direction_curves = guide
     bpy.context.view_layer.update()
-    assert np.allclose(field(obj, scope)[0], np.array((1, 1, 0)) / math.sqrt(2), atol=1e-5)
+    along = np.array((1, 1, 0)) / math.sqrt(2)
+    assert np.allclose(field(obj, scope)[0], along, atol=1e-5)
+    curve.bevel_depth, curve.extrude = 0.1, 0.2  # to be seen better
+    bpy.context.view_layer.update()
+    assert np.allclose(field(obj, scope)[0], along, atol=1e-5)
+    assert (curve.bevel_depth, curve.extrude) == (pytest.approx(0.1), pytest.approx(0.2))
+    curve.bevel_depth = curve.extrude = 0
+    nodes = tube(guide)
+    bpy.context.view_layer.update()
+    assert guide.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh().polygons
+    assert np.allclose(field(obj, scope)[0], along, atol=1e-5)
+    assert guide.modifiers[0].node_group == nodes
+
+
+def tube(curve: bpy.types.Object) -> bpy.types.NodeTree:
+    """Give a curve a thickness by nodes."""
+    tree = bpy.data.node_groups.new("Tube", "GeometryNodeTree")
+    tree.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+    tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+    begin, end = tree.nodes.new("NodeGroupInput"), tree.nodes.new("NodeGroupOutput")
+    made, ring = (tree.nodes.new(f"GeometryNode{kind}") for kind in ("CurveToMesh", "CurvePrimitiveCircle"))
+    ring.inputs["Radius"].default_value = 0.1
+    tree.links.new(begin.outputs[0], made.inputs["Curve"])
+    tree.links.new(ring.outputs[0], made.inputs["Profile Curve"])
+    tree.links.new(made.outputs[0], end.inputs[0])
+    curve.modifiers.new("Tube", "NODES").node_group = tree
+    return tree
+
+
+def test_the_nearest_guide_is_that_of_the_nearest_place_not_middle(scope):
+    """A long guide passes close by; the middle of a short one beyond it is nearer than the long one's."""
+    curve = bpy.data.curves.new("Guide", "CURVE")
+    curve.dimensions = "3D"
+    for first, last in (((-100, 1.1, 0), (10, 1.1, 0)), ((0, 1.5, 0), (0, 2.5, 0))):
+        spline = curve.splines.new("POLY")
+        spline.points.add(1)
+        spline.points[0].co, spline.points[1].co = (*first, 1), (*last, 1)
+    guide = bpy.data.objects.new("Guide", curve)
+    bpy.context.scene.collection.objects.link(guide)
+    scope.direction, scope.direction_curves = "CURVES", guide
+    obj = plane("A")
+    bpy.context.view_layer.update()
+    assert np.allclose(field(obj, scope)[0], (1, 0, 0), atol=1e-5)
