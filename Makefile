@@ -20,7 +20,7 @@ BLENDERS := 4.2.23 4.5.15 5.0.1
 # The add-on, run from here, takes this environment instead of the artist's.
 export PATINA_BACKEND := $(CURDIR)/$(BACKEND)
 
-.PHONY: help demo still-life test lint test-backend test-networks test-addon test-blenders test-whole test-export test-gui \
+.PHONY: help demo still-life test lint test-backend test-networks test-addon test-blenders test-whole test-export test-assets test-gui \
 	extension repository wheelhouse backend blender doctor pins gallery bench bench-all clean
 .DELETE_ON_ERROR:
 
@@ -32,6 +32,7 @@ help:
 	@echo "make test-networks  every objective on every registered network, not one of each family alone"
 	@echo "make test-whole     the whole backend set up from wheels by the operator, on each of those"
 	@echo "make test-export    every exported format, judged by other people's software; pictures in out/export/"
+	@echo "make test-assets    models as the world writes them, painted, then seen by Blender; ASSETS=\"FOLDER …\" adds yours"
 	@echo "make test-gui       a real Blender in a window, clicked through; pictures in out/gui/ (Linux, root)"
 	@echo "make extension      dist/patina-VERSION.zip"
 	@echo "make repository     dist/repository/, which Blender can subscribe to"
@@ -90,6 +91,12 @@ $(PROOF)/.complete: tests/export/requirements.txt tests/export/package.json
 	cp tests/export/package.json $(PROOF)
 	cd $(PROOF) && npm install --silent --no-package-lock --no-fund --no-audit
 	touch $@
+
+# Half an hour on two cores. ASSETS: folders with other models to try.
+test-assets: $(BACKEND)/.tests blender
+	rm -rf out/assets
+	$(IN_BACKEND) tests/models/paint_all.py out/assets $(ASSETS)
+	$(IN_BLENDER) -m pytest tests/models
 
 # A Blender with a window, from Debian's packages in a folder of their own.
 test-gui: backend blender extension $(TRIXIE)/.complete

@@ -19,9 +19,7 @@ from .plugins import add_plugins
 
 
 def stylize(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "mesh", type=Path, metavar="MESH", help="an OBJ, glTF, GLB or PLY file with UVs, or a photo"
-    )
+    parser.add_argument("mesh", type=Path, metavar="MESH", help="an OBJ, glTF, GLB or PLY file, or a photo")
     parser.add_argument(
         "--style",
         action="append",
@@ -31,7 +29,7 @@ def stylize(parser: argparse.ArgumentParser) -> None:
     )
     add_crop(parser, "of the --style before it", after="style")
     parser.add_argument(
-        "--content", type=Path, help="the texture to keep the landmarks of (default: the mesh's own)"
+        "--content", type=Path, help="the texture to keep the landmarks of (default: the mesh's own ones)"
     )
     parser.add_argument("--texture-size", type=int, default=1024, choices=TEXTURE_SIZES)
     parser.add_argument("--quality", default="standard", choices=QUALITIES)
@@ -65,7 +63,7 @@ def stylize(parser: argparse.ArgumentParser) -> None:
 
 def dream(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "input", type=Path, nargs="?", help="a mesh with UVs or a photo; without one, a picture from nothing"
+        "input", type=Path, nargs="?", help="a mesh or a photo; without one, a picture from nothing"
     )
     _add_targets(parser)
     parser.add_argument(
@@ -172,6 +170,12 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         metavar="{" + ",".join(PARAMETERIZATIONS) + f",{OWN}NAME" + "}",
         help="what is optimised: pyramid (of scales), fourier (a spectrum), pixel, cppn (a function of "
         "the place), shared (frames), or a plugin's own; the default suits the task",
+    )
+    parser.add_argument(
+        "--keep-uvs",
+        action="store_true",
+        help="paint a mesh by the UV maps that it has; else parts without one, or with a palette's, get a "
+        "new one, with their colours baked into it",
     )
     add_plugins(parser)
 

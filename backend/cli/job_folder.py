@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import sys
 import threading
@@ -12,17 +11,16 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from PIL import Image
 
-from ..export import game, model
-from ..export.files import write_file
 from ..export.inputs import files_of, keep
+from ..models import files
+from ..models.textures import Painted
 from ..pictures.images import cannot_write, read_image, save
 from ..pictures.styles import read_style
 from ..protocol import (
     CANCELLED,
     CHECKPOINT_FILE,
-    CONTENT_FILE,
     CPPN_FILE,
     FINISHED,
     HEIGHT_FILE,
@@ -42,19 +40,18 @@ from ..protocol import (
     write_job,
 )
 from ..reading import read_bytes
-from ..rendering.mesh import build_mesh
 from ..terminal import ProgressBar
 from ..writing import write_bytes
+from .mesh import contents, fields_of, painted_model, write_mesh, write_model
 
 DoJob = Callable[[Path, Callable[[Event], None], Callable[[], bool]], int]
-MODELS = (".obj", ".gltf", ".glb", ".ply")
+MODELS = (*files.SUFFIXES[:-1], *files.OTHERS)  # the latter to be told what becomes of them
 MODEL_FILE = "model.glb"
 # What a job may write into its folder; of several, each with its number (see `protocol.numbered`).
 WRITTEN = (
     *(JOB_FILE, MESH_FILE, CHECKPOINT_FILE, PREVIEW_FILE, TEXTURE_FILE, MASK_FILE, HEIGHT_FILE, NORMAL_FILE),
     *(IMAGE_FILE, CPPN_FILE, REPORT_FILE, MODEL_FILE, "a.cppn", "b.cppn", "content.*", "style.*"),
 )
-LARGEST = 16384  # no limit of its own on model.glb's texture
 
 
 @dataclass(frozen=True)
@@ -62,13 +59,14 @@ class Inputs:
     """What a job is made from, as it lies on the disk.
 
     source: a mesh or a picture; content: a texture in place of the mesh's own; styles: named by their paths;
-    cppns: the two ends of a morph.
+    cppns: the two ends of a morph. keep_uvs: the mesh is painted by no other UV maps than it has.
     """
 
     source: Path | None = None
     content: Path | None = None
     styles: Sequence[Style] = ()
     cppns: Sequence[Path] = ()
+    keep_uvs: bool = False
 
     @property
     def files(self) -> list[Path]:
@@ -87,12 +85,13 @@ def make_and_do(out: Path, inputs: Inputs, fields: dict[str, Any], do_job: DoJob
 
     Gives the exit code. Raises PatinaError, before anything is written, for input that cannot be used.
     """
-    surface = _check(inputs)
+    _check(inputs)
     source = inputs.source
+    on_mesh = source is not None and is_model(source)
     job = Job(
         name=source.stem if source is not None else fields["task"],
-        mesh=MESH_FILE if surface is not None else None,
-        content=_content_name(inputs, surface),
+        mesh=MESH_FILE if on_mesh else None,
+        content=None if source is None else f"content{'.png' if on_mesh else source.suffix.lower()}",
         styles=tuple(inputs.styles),
         cppns=tuple(f"{letter}.cppn" for letter, _ in zip("ab", inputs.cppns, strict=False)),
         **fields,
@@ -100,56 +99,47 @@ def make_and_do(out: Path, inputs: Inputs, fields: dict[str, Any], do_job: DoJob
     for style in inputs.styles:
         read_style(style, Path())
     keep_inputs(out, inputs.files)
+    painted, shown = None, dict[str, Image.Image]()
+    if source is not None and on_mesh:
+        painted = painted_model(source, job, inputs.content, inputs.keep_uvs)
+        shown = contents(painted, bare=job.strength > 0)
+        job = replace(job, **{"content": None} | fields_of(painted, shown))
+        if (
+            not job.strength and job.task == "stylize"
+        ):  # nothing is to change, and the light of the form would
+            job = replace(job, follow_shape=0.0)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _write(job, inputs, surface, out)
+        _write(job, inputs, painted, out)
+        for name, picture in shown.items():
+            save(picture, out / name)
     except OSError as error:
         raise cannot_write(out, error) from None
     code = follow(out, do_job)
     if code == FINISHED:
-        print(out / _result(job, inputs, surface, out))
+        print(out / _result(job, painted, out))
     return code
 
 
-def _check(inputs: Inputs) -> model.Model | None:
-    """Read what a job is made from; gives the model, if there is one. Raises PatinaError."""
+def _check(inputs: Inputs) -> None:
+    """Look at what a job is made from, but for a model. Raises PatinaError."""
     for path in inputs.cppns:
         if not path.is_file():
             raise PatinaError(f"There is no file {path}.", "Name a .cppn file.", "cppns")
     if inputs.content is not None:
         read_image(inputs.content, "content texture", "content")
     if inputs.source is None:
-        return None
+        return
     if not inputs.source.is_file():
         raise PatinaError(f"There is no file {inputs.source}.", "Name a mesh or a picture.", "input")
     if not is_model(inputs.source):
         read_image(inputs.source, "picture", "content")
-        return None
-    surface = model.read_model(inputs.source)
-    if not np.ptp(surface.uvs.reshape(-1, 2), axis=0).any():
-        raise PatinaError(
-            f"{inputs.source.name} has no UV map, or one that covers nothing.",
-            "Unwrap it (Blender: UV > Smart UV Project) and export it with its UVs.",
-            "mesh",
-        )
-    build_mesh(surface.vertices, surface.faces, surface.uvs, name=inputs.source.name)
-    return surface
 
 
-def _content_name(inputs: Inputs, surface: model.Model | None) -> str | None:
-    """How the picture that a job starts from is called in its folder; None where there is none."""
-    if inputs.content is not None:
-        return f"content{inputs.content.suffix.lower()}"
-    if surface is not None:
-        return CONTENT_FILE if surface.colored else None
-    return None if inputs.source is None else f"content{inputs.source.suffix.lower()}"
-
-
-def _write(job: Job, inputs: Inputs, surface: model.Model | None, out: Path) -> None:
-    """Write the job and the files that it names into `out`. Raises OSError."""
-    if surface is not None:
-        write_mesh(surface, out / MESH_FILE)
-        write_content(surface, inputs.content, out)
+def _write(job: Job, inputs: Inputs, painted: Painted | None, out: Path) -> None:
+    """Write the job and the files that it names, but for a mesh's pictures, into `out`. Raises OSError."""
+    if painted is not None:
+        write_mesh(painted, out / MESH_FILE)
     elif inputs.source is not None and job.content is not None:
         copy_file(inputs.source, out / job.content)
     for path, name in zip(inputs.cppns, job.cppns, strict=True):
@@ -157,13 +147,13 @@ def _write(job: Job, inputs: Inputs, surface: model.Model | None, out: Path) -> 
     write_job(out, replace(job, styles=copy_styles(inputs.styles, out)))
 
 
-def _result(job: Job, inputs: Inputs, surface: model.Model | None, out: Path) -> str:
-    """The name of the result to look at; a mesh that has but one texture wears it."""
+def _result(job: Job, painted: Painted | None, out: Path) -> str:
+    """The name of the result to look at; a mesh, but one in several frames, wears it."""
     if job.task in ("interpolate", "morph"):
-        return numbered(TEXTURE_FILE if surface is not None else IMAGE_FILE, 0, job.frames)
-    if surface is None or inputs.source is None:
+        return numbered(TEXTURE_FILE if painted is not None else IMAGE_FILE, 0, job.frames)
+    if painted is None:
         return IMAGE_FILE
-    write_model(inputs.source, surface, out)
+    write_model(painted, out, MODEL_FILE)
     return MODEL_FILE
 
 
@@ -192,46 +182,6 @@ def copy_file(source: Path, target: Path) -> str:
     """Copy a file, whole or not at all, and give its new name. Raises OSError."""
     write_bytes(target, read_bytes(source))
     return target.name
-
-
-def write_mesh(surface: model.Model, path: Path) -> None:
-    """Write a job's mesh.npz (see protocol). Raises PatinaError where it cannot be written."""
-    mesh = surface.mesh
-    normals = np.asarray(mesh.vertex_normals)[surface.faces]
-    data = io.BytesIO()
-    np.savez(
-        data,
-        vertices=surface.vertices.astype(np.float32),
-        faces=surface.faces.astype(np.int32),
-        uvs=surface.uvs.astype(np.float32),
-        normals=normals.astype(np.float32),
-    )
-    write_file(path, data.getvalue())
-
-
-def write_content(surface: model.Model, content: Path | None, out: Path) -> str | None:
-    """Put `content`, or else the model's own largest picture, into the job folder `out` and give its name.
-
-    None where the model has no picture. Raises OSError.
-    """
-    if content:
-        return copy_file(content, out / f"content{content.suffix.lower()}")
-    if not surface.colored:
-        return None
-    areas = np.bincount(surface.texture_of, surface.mesh.area_faces, len(surface.textures))
-    save(surface.textures[int(areas.argmax())], out / CONTENT_FILE)
-    return CONTENT_FILE
-
-
-def write_model(source: Path, surface: model.Model, out: Path) -> None:
-    """Write model.glb: the source as it was, wearing texture.png."""
-    texture = out / TEXTURE_FILE
-    is_gltf = source.suffix.lower() in (".glb", ".gltf")
-    data, images = game.game_glb(source, texture, LARGEST, "png") if is_gltf else (b"", [])
-    if not images:  # nothing there to replace: a model without a picture
-        worn = (model.read_image(texture),)
-        data = game.to_glb(replace(surface, textures=worn, texture_of=np.zeros_like(surface.texture_of)))
-    write_file(out / MODEL_FILE, data)
 
 
 def follow(folder: Path, do_job: DoJob) -> int:

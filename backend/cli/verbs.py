@@ -81,7 +81,9 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
         "style_size": options.style_size,
         "framing": options.framing,
     }
-    return make_and_do(options.out, Inputs(options.mesh, options.content, styles), fields, do_job)
+    return make_and_do(
+        options.out, Inputs(options.mesh, options.content, styles, keep_uvs=options.keep_uvs), fields, do_job
+    )
 
 
 def dream(options: argparse.Namespace, do_job: DoJob) -> int:
@@ -102,7 +104,8 @@ def dream(options: argparse.Namespace, do_job: DoJob) -> int:
     if options.deepdream:
         targets.append(Target("deepdream", layer=options.layer or ""))
     fields = _settings(options, options.input, "dream", targets) | {"transparent": options.transparent}
-    return make_and_do(options.out, Inputs(options.input), fields, do_job)
+    inputs = Inputs(options.input, keep_uvs=options.keep_uvs)
+    return make_and_do(options.out, inputs, fields, do_job)
 
 
 def synthesize(options: argparse.Namespace, do_job: DoJob) -> int:
@@ -113,7 +116,9 @@ def synthesize(options: argparse.Namespace, do_job: DoJob) -> int:
         "relief": options.relief,
         "scales": options.scales,
     }
-    return make_and_do(options.out, Inputs(options.mesh, styles=styles), fields, do_job)
+    return make_and_do(
+        options.out, Inputs(options.mesh, styles=styles, keep_uvs=options.keep_uvs), fields, do_job
+    )
 
 
 def interpolate(options: argparse.Namespace, do_job: DoJob) -> int:
@@ -126,7 +131,9 @@ def interpolate(options: argparse.Namespace, do_job: DoJob) -> int:
         "frames": options.frames,
         "aligned": options.aligned,
     }
-    return make_and_do(options.out, Inputs(options.input, styles=styles), fields, do_job)
+    return make_and_do(
+        options.out, Inputs(options.input, styles=styles, keep_uvs=options.keep_uvs), fields, do_job
+    )
 
 
 def morph(options: argparse.Namespace, do_job: DoJob) -> int:

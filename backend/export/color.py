@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arrays import Floats, Mask
+from ..models.arrays import Floats, Mask
+from ..models.srgb import from_linear, to_linear
 
 # IEC 61966-2-1: linear sRGB to XYZ, D65. White is what (1, 1, 1) becomes, so that grey has no chroma.
 _XYZ = np.array(
@@ -16,17 +17,6 @@ _WHITE = _XYZ.sum(axis=1)
 BLACK, WHITE = 22.0, 92.0  # L* of the darkest and the lightest print
 _CHROMA, _MIDDLE, _HALF_HEIGHT = 62.0, 57.0, 40.0  # an ellipse in the (L*, C*) plane
 _KNEE = 0.7  # the share of the largest chroma that prints unchanged
-
-
-def to_linear(srgb: Floats) -> Floats:
-    """sRGB in 0..1 to linear light, any shape."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((np.maximum(srgb, 0) + 0.055) / 1.055) ** 2.4)
-
-
-def from_linear(linear: Floats) -> Floats:
-    """Linear light to sRGB, both clipped to 0..1, any shape."""
-    linear = np.clip(linear, 0, 1)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 def to_lab(srgb: Floats) -> Floats:

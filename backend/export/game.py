@@ -10,12 +10,14 @@ import numpy as np
 import trimesh
 from PIL import Image
 
+from ..models import gltf
+from ..models.arrays import Floats, Mask
+from ..models.parts import check_uvs
 from ..pictures.door import opened
 from ..protocol import PatinaError
-from . import gltf, gutters
-from .arrays import Floats, Mask
+from . import gutters
 from .encode import png
-from .model import Model, check_uvs, read_image, read_model
+from .model import Model, read_image, read_model
 
 FORMATS = ("png", "jpeg", "webp")
 MOST_TEXELS = 2048  # along a side
@@ -63,13 +65,13 @@ def _game_glb(path: Path, texture: Path | None, most: int, format: str) -> tuple
             model.tree["materials"][slot.material].get("alphaMode", "OPAQUE") != "OPAQUE" for slot in slots
         )
         image = image.convert("RGBA" if transparent and is_base else "RGB")
-        uvs = gltf.uvs_of(model, {(slot.material, slot.uv_map) for slot in slots}) * (1, -1) + (0, 1)
+        uvs = gltf.uvs_of(model, slots) * (1, -1) + (0, 1)
         check_uvs(uvs, path.name)
         image, bleed = prepare(image, uvs, most)
         data, mime = _encode(image, format if is_color else "webp" if format == "webp" else "png", is_color)
         gltf.set_image(model, index, data, mime)
         done.append({"image": index, "size": list(image.size), "format": mime, "bleed": bleed})
-    _mark_webp(model)
+    gltf.mark_webp(model)
     return gltf.write(model), done
 
 
@@ -101,28 +103,6 @@ def _encode(image: Image.Image, format: str, is_color: bool) -> tuple[bytes, str
     else:
         image.save(buffer, "WEBP", quality=90, lossless=not is_color)
     return buffer.getvalue(), f"image/{format}"
-
-
-def _mark_webp(model: gltf.Gltf) -> None:
-    """Textures point at WebP pictures through EXT_texture_webp, at others directly."""
-    tree = model.tree
-    any_webp = False
-    for texture in tree.get("textures", []):
-        source = gltf.source(texture)
-        extensions = {k: v for k, v in texture.pop("extensions", {}).items() if k != "EXT_texture_webp"}
-        texture.pop("source", None)
-        if tree["images"][source].get("mimeType") == "image/webp":
-            any_webp = True
-            extensions["EXT_texture_webp"] = {"source": source}
-        else:
-            texture["source"] = source
-        if extensions:
-            texture["extensions"] = extensions
-    for key in ("extensionsUsed", "extensionsRequired"):
-        names = [name for name in tree.pop(key, []) if name != "EXT_texture_webp"]
-        names += ["EXT_texture_webp"] if any_webp else []
-        if names:
-            tree[key] = names
 
 
 def to_glb(model: Model) -> bytes:

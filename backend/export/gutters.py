@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .arrays import Floats, Ints, Mask
+from ..models.arrays import Floats, Ints, Mask
 
 LEVELS = 6  # down to 1/64
 MOST_REPEATS = 1024  # of a texture along a triangle; one that has more is taken to use all of it

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
+from ..models.beside import named_file
 from ..protocol import PatinaError
 
 _NAMING = re.compile(
@@ -55,9 +56,9 @@ def _named(file: Path) -> Iterator[Path]:
     for rest in _NAMING.findall(text):
         words = rest.replace("\\", "/").split()
         for first in range(len(words)):
-            name = file.parent / " ".join(words[first:]).strip("\"'")
-            if name.is_file():
-                yield name
+            found = named_file(file, " ".join(words[first:]))
+            if found is not None:
+                yield found
 
 
 def keep(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
-from urllib.parse import unquote
 
 import numpy as np
 import trimesh
 from PIL import Image
 
-from .. import npz
-from ..pictures.door import check_size, opened
+from ..models import files, gltf
+from ..models.arrays import Floats, Ints
+from ..models.looks import sample
+from ..models.parts import Part, read_parts, z_up
+from ..models.srgb import from_linear
+from ..models.textures import Pictures, baked, places_for, repeating
+from ..pictures.door import opened
 from ..protocol import PatinaError
-from ..reading import read_bytes, read_within
-from . import gltf
-from .arrays import Floats, Ints
-from .color import from_linear, to_linear
 
-# Suffixes and the axis that points up in them: glTF by its specification, OBJ by habit, PLY and a job's
-# mesh.npz as Blender writes them.
-UP = {".glb": "y", ".gltf": "y", ".obj": "y", ".ply": "z", ".npz": "z"}
-MOST_UV = 1000.0  # how far from the texture UVs may lie
+FAR = 100  # times its size: a model so far from the origin is moved there
+BAKED = 2048  # texels along the side of a picture that colours are baked into
 
 
 @dataclass(frozen=True)
@@ -52,25 +49,17 @@ class Model:
 def read_model(path: Path, texture: Path | None = None) -> Model:
     """Read a GLB, glTF, OBJ, PLY or a job's mesh.npz; `texture` replaces whatever picture the file has.
 
-    A skinned mesh is read as it was modelled, without its skeleton's pose.
-    Raises PatinaError naming the file.
+    Colours of vertices, and pictures whose ends are seen, are baked. A skinned mesh is read as it was
+    modelled, without its skeleton's pose. Raises PatinaError naming the file.
     """
     path = Path(path)
-    if path.suffix.lower() not in UP:
-        raise PatinaError(
-            f"{path.name} is not a model that can be read.", f"Use one of: {', '.join(UP)}.", "model"
-        )
-    if not path.is_file():
-        raise PatinaError(f"There is no file {path}.", "Check the path.", "model")
     picture = read_image(texture) if texture else None
+    model = files.read(path)
     try:
-        if path.suffix.lower() in (".glb", ".gltf"):
-            _check_gltf(path)
-        parts = _npz_parts(path) if path.suffix.lower() == ".npz" else _scene_parts(path)
-        return _weld(path, parts, picture)
+        return _welded(path, model, read_parts(model), picture)
     except (PatinaError, MemoryError):
         raise
-    except Exception as error:  # readers of broken files raise whatever they stumbled over
+    except Exception as error:  # a file that contradicts itself is stumbled over in many ways
         why = str(error) or type(error).__name__
         raise PatinaError(
             f"{path.name} cannot be read: {why}.", "Export it again from where it came from.", "model"
@@ -92,147 +81,15 @@ def flat(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _check_gltf(path: Path) -> None:
-    """Refuse a base colour that trimesh would lay on the wrong way: it knows the first UV map only."""
-    for slot in gltf.slots(gltf.read(path)):
-        if slot.name == "baseColorTexture" and slot.uv_map != 0:
-            raise PatinaError(
-                f"{path.name} has its texture on a second UV map.",
-                "Export it with that UV map alone, or as the first.",
-                "model",
-            )
-
-
-_Part = tuple[Floats, Ints, Floats | None, Image.Image | None]  # vertices, faces, uvs per corner, texture
-
-
-def _npz_parts(path: Path) -> list[_Part]:
-    arrays = npz.read(path, ("vertices", "faces", "uvs"))
-    vertices, faces, uvs = arrays["vertices"], arrays["faces"], arrays["uvs"]
-    fits = vertices.shape[1:] == (3,) and faces.shape[1:] == (3,) and uvs.shape == (len(faces), 3, 2)
-    if not fits or faces.dtype.kind not in "iu":
-        raise ValueError("its arrays do not fit together")
-    return [(vertices.astype(float), faces, uvs.astype(float), None)]
-
-
-def _scene(path: Path) -> trimesh.Scene:
-    """What trimesh reads. It drops the UVs of glTF primitives without a material: those get a plain one."""
-    kind, data = path.suffix.lower()[1:], read_bytes(path)
-    if kind in ("glb", "gltf"):
-        model = gltf.parse(data, path.parent)
-        primitives = [p for mesh in model.tree.get("meshes", []) for p in mesh["primitives"]]
-        bare = [primitive for primitive in primitives if "material" not in primitive]
-        if bare:
-            materials = model.tree.setdefault("materials", [])
-            for primitive in bare:
-                primitive["material"] = len(materials)
-            materials.append({"name": "plain"})
-        kind, data = "glb", gltf.write(model)
-    beside = _Beside(path.parent, kind == "glb")
-    scene = trimesh.load_scene(io.BytesIO(data), file_type=kind, resolver=beside, process=False)
-    if beside.refused:
-        raise beside.refused
-    return scene
-
-
-class _Beside(trimesh.resolvers.Resolver):
-    """How trimesh comes by the files that a model names: those in its folder or below, and no others.
-
-    In a glTF the names are `quoted` as addresses are. Trimesh goes on without what it does not get; so what
-    was `refused` is kept, to be told.
-    """
-
-    def __init__(self, folder: Path, quoted: bool) -> None:
-        self.folder, self.quoted = folder, quoted
-        self.refused: PatinaError | None = None
-
-    def get(self, key: str) -> bytes:
-        try:
-            return read_within(self.folder, unquote(key) if self.quoted else key.strip(), "model")
-        except PatinaError as error:
-            self.refused = error
-            raise
-
-    def keys(self) -> tuple[()]:
-        return ()
-
-    def write(self, name: str, data: object) -> None:
-        raise NotImplementedError
-
-    def namespaced(self, namespace: str) -> _Beside:
-        raise NotImplementedError
-
-
-def _scene_parts(path: Path) -> list[_Part]:
-    scene = _scene(path)
-    parts: list[_Part] = []
-    for node in scene.graph.nodes_geometry:
-        matrix, name = scene.graph[node]
-        mesh = scene.geometry[name]
-        if not isinstance(mesh, trimesh.Trimesh) or not len(mesh.faces):
-            continue  # points and lines have no surface to print
-        faces = mesh.faces[:, ::-1] if np.linalg.det(matrix[:3, :3]) < 0 else mesh.faces
-        uv = getattr(mesh.visual, "uv", None)
-        parts.append(
-            (
-                trimesh.transform_points(mesh.vertices, matrix),
-                faces,
-                None if uv is None or not len(uv) else np.asarray(uv, float)[faces],
-                _texture(mesh),
-            )
-        )
-    return parts
-
-
-def _texture(mesh: trimesh.Trimesh) -> Image.Image | None:
-    """The base colour as a picture: the texture times its factor, or one texel of the plain colour."""
-    material = getattr(mesh.visual, "material", None)
-    if material is None:
-        return None
-    image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
-    factor = getattr(material, "baseColorFactor", None)  # linear light, by glTF's specification
-    factor = np.ones(3) if factor is None else np.asarray(factor, float)[:3] / 255
-    if image is None:
-        color = from_linear(factor) if hasattr(material, "baseColorFactor") else material.main_color[:3] / 255
-        return Image.new("RGB", (1, 1), tuple(int(c) for c in np.round(color * 255)))
-    check_size(image, "A picture in the model", "model")
-    image = flat(image)
-    if np.allclose(factor, 1):
-        return image
-    pixels = from_linear(to_linear(np.asarray(image) / 255) * factor)
-    return Image.fromarray(np.round(pixels * 255).astype(np.uint8))
-
-
-def _weld(path: Path, parts: list[_Part], picture: Image.Image | None) -> Model:
+def _welded(path: Path, model: gltf.Gltf, parts: Sequence[Part], picture: Image.Image | None) -> Model:
     """One mesh of all parts, corners at the same place (as 32-bit numbers) made one vertex."""
-    if not parts:
-        raise PatinaError(f"{path.name} has no faces.", "Export a mesh.", "model")
-    for vertices, faces, uvs, _ in parts:
-        if len(faces) and not 0 <= faces.min() <= faces.max() < len(vertices):
-            raise ValueError("it has faces that name vertices it has not")
-        if uvs is not None and uvs.shape != (len(faces), 3, 2):
-            raise ValueError("it has not a UV for every corner")
-    offsets = np.cumsum([0] + [len(vertices) for vertices, *_ in parts])
-    vertices = np.concatenate([part[0] for part in parts]) + 0.0  # +0.0: -0 and 0 are one place
-    if not np.isfinite(vertices).all():
-        raise PatinaError(
-            f"{path.name} has a coordinate that is not a number.",
-            "Clean the mesh up and export again.",
-            "model",
-        )
-    faces = np.concatenate([part[1] + offset for part, offset in zip(parts, offsets, strict=False)])
-    uvs = np.concatenate([np.zeros((len(f), 3, 2)) if uv is None else uv for _, f, uv, _ in parts])
-    textures: list[Image.Image] = []
-    texture_of = []
-    for _, part_faces, uv, image in parts:
-        image = picture if picture is not None and uv is not None else image
-        image = Image.new("RGB", (1, 1), "white") if image is None or uv is None else flat(image)
-        if not any(image is known for known in textures):
-            textures.append(image)
-        texture_of.append(np.full(len(part_faces), next(i for i, t in enumerate(textures) if t is image)))
-    check_uvs(uvs, path.name)
-    places, index = np.unique(vertices.astype(np.float32), axis=0, return_inverse=True)
-    faces = index.reshape(-1)[faces]
+    uvs, texture_of, shown = _textures(model, parts, picture)
+    corners = z_up(np.concatenate([part.vertices[part.faces] for part in parts]))
+    low, high = corners.reshape(-1, 3).min(0), corners.reshape(-1, 3).max(0)
+    if np.abs(corners).max() > FAR * (high - low).max():  # where 32 bits do not tell places apart
+        corners = corners - (low + high) / 2
+    places, index = np.unique(corners.reshape(-1, 3).astype(np.float32), axis=0, return_inverse=True)
+    faces = index.reshape(-1, 3)
     whole = (faces != np.roll(faces, 1, axis=1)).all(axis=1)  # a triangle with one place twice has no area
     if not whole.any() or not np.ptp(places, axis=0).any():
         raise PatinaError(
@@ -240,24 +97,48 @@ def _weld(path: Path, parts: list[_Part], picture: Image.Image | None) -> Model:
             "Export a mesh with faces.",
             "model",
         )
-    places = places.astype(float)
-    if UP[path.suffix.lower()] == "y":
-        places = places[:, [0, 2, 1]] * (1, -1, 1)
-    return Model(
-        path.stem, places, faces[whole], uvs[whole], np.concatenate(texture_of)[whole], tuple(textures)
+    return Model(path.stem, places.astype(float), faces[whole], uvs[whole], texture_of[whole], shown)
+
+
+def _textures(
+    model: gltf.Gltf, parts: Sequence[Part], picture: Image.Image | None
+) -> tuple[Floats, Ints, tuple[Image.Image, ...]]:
+    """UVs (F, 3, 2) of all parts, textures by face (F,), and these. `picture`: for whatever has UVs."""
+    pictures = Pictures(model, None)
+    uvs: list[Floats] = [np.zeros((len(part.faces), 3, 2)) for part in parts]
+    chosen: dict[object, Image.Image] = {}
+    keys: list[object] = []
+    to_bake = []
+    for index, part in enumerate(parts):
+        laid = repeating(part)
+        if picture is not None and part.uvs is not None:
+            uvs[index] = part.uvs
+            keys.append("picture")
+            chosen["picture"] = flat(picture)
+        elif part.colors is None and part.look.image is None:
+            color = tuple(np.round(from_linear(part.look.factor[:3]) * 255).astype(int))
+            uvs[index] = part.uvs if part.uvs is not None else uvs[index]
+            keys.append(color)
+            chosen[color] = Image.new("RGB", (1, 1), color)
+        elif part.colors is None and laid is not None:
+            uvs[index] = laid
+            keys.append((part.look.image, *part.look.factor))
+            if keys[-1] not in chosen:
+                chosen[keys[-1]] = flat(pictures.shown(part.look))
+        else:
+            keys.append("baked")
+            to_bake.append(index)
+    if to_bake:
+        rest = [parts[index] for index in to_bake]
+        new, _ = places_for(rest, BAKED, True, model.name)
+        for index, part in zip(to_bake, rest, strict=True):
+            uvs[index] = part.own_order(new[part.key])
+        chosen["baked"] = flat(baked(rest, new, pictures, BAKED))
+    order = list(dict.fromkeys(keys))
+    texture_of = np.concatenate(
+        [np.full(len(part.faces), order.index(key)) for part, key in zip(parts, keys, strict=True)]
     )
-
-
-def check_uvs(uvs: Floats, named: str) -> None:
-    """Raise PatinaError, beginning with `named`, for UVs that are no places in or near a texture."""
-    if not np.isfinite(uvs).all():
-        raise PatinaError(f"{named} has a UV that is not a number.", "Unwrap it again.", "model")
-    if np.abs(uvs).max(initial=0) > MOST_UV:
-        raise PatinaError(
-            f"{named} has a UV {np.abs(uvs).max():.3g} textures away.",
-            f"Move it to within {MOST_UV:.0f}, or unwrap it again.",
-            "model",
-        )
+    return np.concatenate(uvs), texture_of, tuple(chosen[key] for key in order)
 
 
 def to_size(model: Model, size_mm: float) -> Model:
@@ -271,21 +152,6 @@ def uv_areas(model: Model) -> Floats:
     """(F,) the faces' areas in the UV square."""
     a, b = (model.uvs[:, i] - model.uvs[:, 0] for i in (1, 2))
     return np.asarray(np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2)
-
-
-def sample(image: Floats, uvs: Floats) -> Floats:
-    """`image` (H, W, C), row 0 at v = 1, looked up at `uvs` (..., 2): bilinear, repeating. Gives (..., C)."""
-    height, width = image.shape[:2]
-    x, y = uvs[..., 0] * width - 0.5, (1 - uvs[..., 1]) * height - 0.5
-    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
-    fx, fy = (x - left)[..., None], (y - top)[..., None]
-
-    def at(row: Ints, column: Ints) -> Floats:
-        return cast(Floats, image[row % height, column % width])
-
-    upper = at(top, left) * (1 - fx) + at(top, left + 1) * fx
-    lower = at(top + 1, left) * (1 - fx) + at(top + 1, left + 1) * fx
-    return np.asarray(upper * (1 - fy) + lower * fy)
 
 
 def sample_model(model: Model, texture_of: Ints, uvs: Floats) -> Floats:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import trimesh
 
-from .arrays import Ints
+from ..models.arrays import Ints
 from .color import out_of_gamut
 from .model import Model, sample_model, uv_areas
 from .subdivide import edges_of

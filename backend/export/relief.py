@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
+from ..models.arrays import Floats
+from ..models.looks import sample
 from ..protocol import PatinaError
-from .arrays import Floats
-from .model import Model, read_image, sample, uv_areas
+from .model import Model, read_image, uv_areas
 from .subdivide import to_edge_length
 
 MOST_FACES = 2_000_000

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import trimesh
 
-from .arrays import Ints
+from ..models.arrays import Ints
 from .model import Model
 
 _LARGEST_HOLE = 0.02  # of the whole surface; a larger opening may be meant

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .arrays import Ints, Mask
+from ..models.arrays import Ints, Mask
 from .model import Model
 
 # Triangles of a face (corners 0 1 2, then the middles 3 of 0-1, 4 of 1-2, 5 of 2-0), by which sides are

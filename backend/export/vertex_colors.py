@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 import trimesh
 
-from .arrays import Floats
+from ..models.arrays import Floats
 from .color import delta_e
 from .model import Model, sample_model
 from .subdivide import edges_of, split

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from backend.canvas.loop import imagine
 from backend.canvas.on_surface import SurfaceTexture, UVTexture
 from backend.canvas.transforms import Transform
 from backend.canvas.view import Canvas
-from backend.cli.job_folder import write_content, write_mesh
+from backend.cli.mesh import contents, fields_of, painted_model, write_mesh
 from backend.export.model import read_model
 from backend.networks import LOGITS, Network
 from backend.objectives.objective import Features, Objective
@@ -88,12 +89,15 @@ def dreamt(name: str, goal: Objective, size: int, steps: int, transform: Transfo
 
 def on_fox(**fields: Any) -> tuple[Tensor, dict[str, Any]]:
     """The fox's textures (B, C, SIDE, SIDE), with the height for relief, and the report of such a job."""
-    surface = read_model(ROOT / "tests" / "assets" / "fox.gltf")
+    job = Job(mesh="mesh.npz", content="content.png", texture_size=SIDE, device="cpu", seed=SEED, **fields)
+    surface = painted_model(ROOT / "tests" / "assets" / "fox.gltf", job)
+    shown = contents(surface)
+    job = replace(job, **{"content": None} | fields_of(surface, shown))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_mesh(surface, folder / "mesh.npz")
-        content = write_content(surface, None, folder)
-        job = Job(mesh="mesh.npz", content=content, texture_size=SIDE, device="cpu", seed=SEED, **fields)
+        for file, picture in shown.items():
+            picture.save(folder / file)
         session = JobSession(job, folder, lambda event: None, lambda: False)
         (run_painting if job.on_pyramid else run_on_canvas)(session)
         measured = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))

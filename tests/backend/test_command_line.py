@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import math
@@ -16,6 +17,7 @@ from PIL import Image
 
 from backend.__main__ import main
 from backend.cli.options import weighted_path
+from backend.models import gltf
 from backend.protocol import FAILED, FINISHED, Event, read_job
 from backend.rendering.mesh import read_mesh
 from backend.rendering.texels import locate
@@ -74,6 +76,23 @@ def obj(coordinate: str, uv: str) -> str:
     return f"v 0 0 0\nv 1 0 {coordinate}\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 {uv}\nf 1/1 2/2 3/3\n"
 
 
+MISSING = {
+    "gone.gltf": {"images": [{"uri": "nowhere.png"}]},
+    "packed.gltf": {"extensionsRequired": ["KHR_draco_mesh_compression"]},
+}
+
+
+def changed_gltf(source: Path, target: Path, fields: dict) -> None:
+    """Write `source` as JSON with other `fields`."""
+    model = gltf.read(source)
+    model.tree |= fields
+    data = gltf.write(model)
+    start = 20 + int.from_bytes(data[12:16], "little")
+    tree = json.loads(data[20:start])
+    tree["buffers"][0]["uri"] = "data:;base64," + base64.b64encode(data[start + 8 :]).decode()
+    target.write_text(json.dumps(tree))
+
+
 WRONG = {
     "no such model": (["nowhere.glb"], "no file"),
     "no such style": (["ball.glb", "--style", "nowhere.jpg"], "nowhere.jpg does not exist"),
@@ -81,8 +100,15 @@ WRONG = {
     "no picture": (["ball.glb", "--style", "letter.png"], "letter.png cannot be read as a picture"),
     "a tiny style": (["ball.glb", "--style", "tiny.png"], "tiny.png is 1 × 1 pixels"),
     "no such content": (["ball.glb", "--content", "nowhere.png"], "nowhere.png does not exist"),
-    "no UVs": (["naked.glb"], "naked.glb has no UV map"),
-    "UVs all in one place": (["flat.obj"], "flat.obj has no UV map, or one that covers nothing"),
+    "no UVs": (["naked.glb", "--keep-uvs"], "naked.glb has no UV map"),
+    "UVs all in one place": (
+        ["flat.obj", "--keep-uvs"],
+        "flat.obj has no UV map, or one that covers nothing",
+    ),
+    "another program's model": (["chair.fbx"], "chair.fbx is not a model that can be read"),
+    "a picture that is gone": (["gone.obj"], "gone.obj names the picture nowhere.png, which is not there"),
+    "a glTF's picture that is gone": (["gone.gltf"], "gone.gltf names the file nowhere.png, which cannot be"),
+    "compressed geometry": (["packed.gltf"], "packed.gltf has compressed geometry (Draco)"),
     "a coordinate that is NaN": (["nan.obj"], "nan.obj has a coordinate that is not a number"),
     "a UV that is NaN": (["nan_uv.obj"], "nan_uv.obj has a UV that is not a number"),
     "a torn model": (["torn.glb"], "torn.glb cannot be read"),
@@ -100,6 +126,11 @@ def test_what_is_wrong_is_named_before_anything_is_written(what, ball, style, tm
     flat(tmp_path / "flat.obj")
     (tmp_path / "nan.obj").write_text(obj("nan", "1"))
     (tmp_path / "nan_uv.obj").write_text(obj("0", "nan"))
+    (tmp_path / "chair.fbx").write_bytes(b"Kaydara FBX Binary")
+    (tmp_path / "gone.mtl").write_text("newmtl m\nmap_Kd nowhere.png\n")
+    (tmp_path / "gone.obj").write_text("mtllib gone.mtl\nusemtl m\n" + obj("0", "1"))
+    for name, fields in MISSING.items():
+        changed_gltf(ball, tmp_path / name, fields)
     (tmp_path / "torn.glb").write_bytes(ball.read_bytes()[:2000])
     (tmp_path / "empty.png").touch()
     (tmp_path / "letter.png").write_text("Dear Theo,")
@@ -352,8 +383,9 @@ def test_what_nobody_chose_is_what_suits(what, ball, style, tmp_path, monkeypatc
 @pytest.mark.parametrize(
     "verb", [["dream", "--class", "daisy"], ["interpolate", "--class", "fox", "--class", "daisy"]]
 )
-def test_no_verb_paints_a_mesh_that_has_no_uvs(verb, tmp_path, capsys):
-    words = [verb[0], str(naked(tmp_path / "naked.glb")), *verb[1:], "--out", str(tmp_path / "out")]
+def test_no_verb_paints_a_mesh_that_is_to_keep_uvs_that_it_has_not(verb, tmp_path, capsys):
+    model = str(naked(tmp_path / "naked.glb"))
+    words = [verb[0], model, *verb[1:], "--keep-uvs", "--out", str(tmp_path / "out")]
     assert main(words) == FAILED
     assert "naked.glb has no UV map" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -18,9 +18,10 @@ from export_models import picture, slab, textured, torus, write
 from PIL import Image
 
 from backend import export
-from backend.export import gltf, prints
+from backend.export import prints
 from backend.export.files import write_file
 from backend.export.model import read_model, to_size
+from backend.models import gltf
 from backend.protocol import PatinaError, read_event
 
 ROOT = Path(__file__).parents[2]
@@ -312,18 +313,18 @@ def test_a_broken_picture_is_refused(donut, tmp_path):
         export.export(donut, "print-3mf", tmp_path / "o.3mf", export.Options(80, texture=cut))
 
 
-def test_texture_coordinates_that_would_be_misread_are_refused(donut, tmp_path):
-    model = gltf.read(donut)
+def test_a_texture_is_read_by_its_own_uv_map_moved_as_the_file_says(donut, tmp_path):
+    plain, model = read_model(donut), gltf.read(donut)
     base = model.tree["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"]
-    base["texCoord"] = 1
-    (tmp_path / "second.glb").write_bytes(gltf.write(model))
-    with pytest.raises(PatinaError, match="second UV map"):
-        export.export(tmp_path / "second.glb", "print-3mf", tmp_path / "o.3mf", export.Options(80))
-    base.pop("texCoord")
-    base["extensions"] = {"KHR_texture_transform": {"scale": [2, 2]}}
+    attributes = model.tree["meshes"][0]["primitives"][0]["attributes"]
+    attributes["TEXCOORD_1"] = attributes.pop("TEXCOORD_0")
+    base |= {"texCoord": 1, "extensions": {"KHR_texture_transform": {"scale": [2, 3], "offset": [0.5, 0]}}}
     (tmp_path / "moved.glb").write_bytes(gltf.write(model))
-    with pytest.raises(PatinaError, match="KHR_texture_transform"):
-        export.export(tmp_path / "moved.glb", "print-3mf", tmp_path / "o.3mf", export.Options(80))
+    moved = read_model(tmp_path / "moved.glb")
+    down, moved_down = plain.uvs * (1, -1) + (0, 1), moved.uvs * (1, -1) + (0, 1)
+    np.testing.assert_allclose(moved_down, down * (2, 3) + (0.5, 0), atol=1e-6)
+    export.export(tmp_path / "moved.glb", "print-3mf", tmp_path / "o.3mf", export.Options(80))
+    assert export.export(tmp_path / "moved.glb", "game-glb", tmp_path / "o.glb")["textures"]
 
 
 def test_an_existing_file_is_kept_until_asked(donut, tmp_path):

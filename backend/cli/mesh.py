@@ -1,0 +1,105 @@
+"""A model on its way into a job's folder, and its results back onto it."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..export.files import write_file
+from ..export.wear import wear
+from ..models import files, textures
+from ..models.looks import as_rgba
+from ..models.parts import read_parts, z_up
+from ..models.textures import Painted
+from ..pictures.door import opened
+from ..pictures.images import MIN_SIDE
+from ..protocol import CONTENT_FILE, TEXTURE_FILE, Job, Tile, numbered
+from ..rendering.mesh import build_mesh
+
+GREY = (231, 231, 231)  # what Blender shows where nobody chose a colour: 0.8 in linear light
+
+
+def painted_model(path: Path, job: Job, content: Path | None = None, keep_uvs: bool = False) -> Painted:
+    """Read the model that `job` is to paint and sort out its textures (see `textures.plan`).
+
+    What is to be known is told. content: a picture that everything shows instead of what it has. Raises
+    PatinaError for what cannot be painted.
+    """
+    model = files.read(path)
+    picture = None
+    if content is not None:
+        with opened(content, f"The content texture {content.name}", "content") as image:
+            picture = as_rgba(image)
+    painted = textures.plan(
+        model,
+        read_parts(model),
+        job.texture_size,
+        picture=picture,
+        unwrap=not keep_uvs,
+        one=not job.on_pyramid,  # which alone has several
+    )
+    corners = painted.corners.reshape(-1, 3)
+    build_mesh(corners, np.arange(len(corners)).reshape(-1, 3), painted.uvs, name=path.name)
+    for note in model.notes:
+        print(note, file=sys.stderr)
+    return painted
+
+
+def write_mesh(painted: Painted, path: Path) -> None:
+    """Write a job's mesh.npz (see protocol), z up. Raises PatinaError where it cannot be written."""
+    corners, normals = (z_up(values).astype(np.float32) for values in (painted.corners, painted.normals))
+    vertices, index = np.unique(corners.reshape(-1, 3), axis=0, return_inverse=True)
+    arrays: dict[str, Any] = {
+        "vertices": vertices,
+        "faces": index.reshape(-1, 3).astype(np.int32),
+        "uvs": painted.uvs.astype(np.float32),
+        "normals": normals,
+    }
+    if len(painted.textures) > 1:
+        arrays["tiles"] = painted.texture_of.astype(np.int32)
+    data = io.BytesIO()
+    np.savez(data, **arrays)
+    write_file(path, data.getvalue())
+
+
+def contents(painted: Painted, bare: bool = True) -> dict[str, Image.Image]:
+    """The pictures that the textures show, by the names that they get in a job's folder.
+
+    bare: what nobody gave a colour has none; else it is as grey as Blender shows it.
+    """
+    shown = {}
+    for index, texture in enumerate(painted.textures):
+        picture = texture.picture
+        if picture is None and not bare:
+            picture = Image.new("RGB", (MIN_SIDE, MIN_SIDE), GREY)
+        if picture is not None:
+            shown[numbered(CONTENT_FILE, index, len(painted.textures))] = picture.convert("RGB")
+    return shown
+
+
+def fields_of(painted: Painted, shown: Collection[str]) -> dict[str, Any]:
+    """The fields of a job that name the files `shown`, each of the texture whose number it has."""
+    count = len(painted.textures)
+    names = [numbered(CONTENT_FILE, index, count) for index in range(count)]
+    if count == 1:
+        return {"content": names[0] if names[0] in shown else None}
+    tiles = zip(painted.textures, names, strict=True)
+    return {"tiles": tuple(Tile(texture.name, name if name in shown else None) for texture, name in tiles)}
+
+
+def write_model(painted: Painted, out: Path, name: str) -> None:
+    """Write the model `name`: the source as it was, wearing the textures that a job left in `out`."""
+    count = len(painted.textures)
+    paintings = []
+    for index in range(count):
+        path = out / numbered(TEXTURE_FILE, index, count)
+        with opened(path, f"The picture {path}", "texture") as image:
+            image.load()
+            paintings.append(image)
+    write_file(out / name, wear(painted.model, painted.textures, paintings))

@@ -1,0 +1,417 @@
+"""glTF 2.0 files taken apart and put together: the JSON, and its buffer views as bytes.
+
+Whatever is not asked for stays as it was, animations, skins and extensions included.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import unquote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..protocol import PatinaError
+from ..reading import MOST_BYTES, read_bytes, read_within
+from .arrays import Floats, Ints
+
+_GLB, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
+_COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
+
+
+@dataclass
+class Gltf:
+    """`tree` is the JSON; `views` the bytes of each buffer view; URIs are relative to `folder`.
+
+    name: how messages call it. notes: what a person should know of how it was read.
+    """
+
+    tree: dict[str, Any]
+    views: list[bytes]
+    folder: Path
+    name: str = "The model"
+    notes: list[str] = field(default_factory=list)
+
+
+def read(path: Path) -> Gltf:
+    """A .glb or .gltf file. Raises PatinaError naming the file.
+
+    It may name other files, for its buffers and pictures: only such as lie beside it, or in folders below.
+    """
+    try:
+        return parse(read_bytes(path), path.parent, path.name)
+    except PatinaError:
+        raise
+    except Exception as error:  # a damaged file is stumbled over in many ways
+        raise PatinaError(
+            f"{path.name} cannot be read: {error}.", "Export it again from where it came from.", "model"
+        ) from error
+
+
+def parse(data: bytes, folder: Path, name: str = "The model") -> Gltf:
+    """The bytes of a GLB or of a glTF's JSON, whose URIs are relative to `folder`."""
+    binary = b""
+    if data[:4] == b"glTF":
+        data, binary = _chunks(data)
+    tree = json.loads(data.decode("utf-8-sig"))
+    _check_extensions(tree, name)
+    gltf = Gltf(tree, [], folder, name)
+    buffers: list[bytes] = []
+    for buffer in tree.get("buffers", []):
+        buffers.append(_bytes(gltf, buffer["uri"]) if "uri" in buffer else binary)
+        _limit(sum(map(len, buffers)))
+    views = tree.get("bufferViews", [])
+    _limit(sum(view["byteLength"] for view in views))  # they may overlap
+    for view in views:
+        start, size = view.get("byteOffset", 0), view["byteLength"]
+        if start < 0 or size < 0:
+            raise ValueError("a part of it has a negative size")
+        gltf.views.append(buffers[view["buffer"]][start : start + size])
+        if len(gltf.views[-1]) < size:
+            raise ValueError("it is cut short")
+    return gltf
+
+
+_AGAIN = "Export it again without compression."
+PACKED = {
+    "KHR_draco_mesh_compression": (
+        "Draco",
+        f"{_AGAIN} Blender reads it, too, and the add-on paints it there.",
+    ),
+    "EXT_meshopt_compression": ("meshopt", _AGAIN),
+    "KHR_meshopt_compression": ("meshopt", _AGAIN),
+}
+
+
+def _check_extensions(tree: dict[str, Any], named: str) -> None:
+    """Raise PatinaError for a file whose geometry is packed, with nothing beside it that can be read."""
+    for name in tree.get("extensionsRequired", ()):
+        if name in PACKED:
+            by, cure = PACKED[name]
+            raise PatinaError(f"{named} has compressed geometry ({by}).", cure, "model")
+
+
+def _limit(size: int) -> None:
+    if size > MOST_BYTES:
+        raise ValueError(f"it holds more than {MOST_BYTES / 1e6:.0f} MB")
+
+
+def _chunks(data: bytes) -> tuple[bytes, bytes]:
+    _, _, length = struct.unpack_from("<III", data)
+    if length > len(data):
+        raise ValueError("it is cut short")
+    size, kind = struct.unpack_from("<II", data, 12)
+    if kind != _JSON:
+        raise ValueError("its first chunk is not JSON")
+    rest = 20 + size
+    if rest + 8 > length:
+        return data[20:rest], b""
+    size, _ = struct.unpack_from("<II", data, rest)
+    return data[20:rest], data[rest + 8 : rest + 8 + size]
+
+
+def _bytes(gltf: Gltf, uri: str) -> bytes:
+    if uri.startswith("data:"):
+        return base64.b64decode(uri.split(",", 1)[1])
+    try:
+        return read_within(gltf.folder, unquote(uri), "model")
+    except OSError as error:
+        raise PatinaError(
+            f"{gltf.name} names the file {unquote(uri)[:200]}, which cannot be read"
+            f" ({error.strerror or error}).",
+            "Put it where the model looks for it, or export the model as one GLB.",
+            "model",
+        ) from None
+
+
+def write(gltf: Gltf) -> bytes:
+    """The same as one GLB."""
+    tree = dict(gltf.tree)
+    _drop_animation_strides(tree)
+    binary = bytearray()
+    views = []
+    for view, data in zip(tree.get("bufferViews", []), gltf.views, strict=True):
+        binary += bytes(-len(binary) % 4)
+        views.append(view | {"buffer": 0, "byteOffset": len(binary), "byteLength": len(data)})
+        binary += data
+    binary += bytes(-len(binary) % 4)
+    tree |= {"bufferViews": views, "buffers": [{"byteLength": len(binary)}]}
+    text = json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    head = struct.pack("<III", _GLB, 2, 12 + 8 + len(text) + 8 + len(binary))
+    return b"".join(
+        (head, struct.pack("<II", len(text), _JSON), text, struct.pack("<II", len(binary), _BIN), binary)
+    )
+
+
+def _drop_animation_strides(tree: dict[str, Any]) -> None:
+    """Take byteStride off animation data that is tight anyway: some exporters write it, glTF forbids it."""
+    samplers = [sampler for animation in tree.get("animations", []) for sampler in animation["samplers"]]
+    for index in {sampler[end] for sampler in samplers for end in ("input", "output")}:
+        about = tree["accessors"][index]
+        if "bufferView" not in about:
+            continue
+        view = tree["bufferViews"][about["bufferView"]]
+        if (
+            view.get("byteStride")
+            == np.dtype(_COMPONENTS[about["componentType"]]).itemsize * _WIDTHS[about["type"]]
+        ):
+            del view["byteStride"]
+
+
+def image_bytes(gltf: Gltf, index: int) -> bytes:
+    """The encoded picture of image `index`."""
+    image = gltf.tree["images"][index]
+    return gltf.views[image["bufferView"]] if "bufferView" in image else _bytes(gltf, image["uri"])
+
+
+def set_image(gltf: Gltf, index: int, data: bytes, mime: str) -> None:
+    """Replace image `index`'s picture; from now on it lies in a buffer view."""
+    image = gltf.tree["images"][index]
+    image.pop("uri", None)
+    if "bufferView" not in image:
+        image["bufferView"] = len(gltf.views)
+        gltf.tree.setdefault("bufferViews", []).append({"buffer": 0})
+        gltf.views.append(b"")
+    image["mimeType"] = mime
+    gltf.views[image["bufferView"]] = data
+
+
+def accessor(gltf: Gltf, index: int) -> Floats | Ints:
+    """(N, width) numbers of an accessor; normalised integers as floats."""
+    about = gltf.tree["accessors"][index]
+    values = rows(gltf, index)
+    if not about.get("normalized"):
+        return values
+    most = float(np.iinfo(values.dtype.name).max)
+    return np.asarray(np.maximum(values / most, -1))  # the lowest of signed ones is one too many
+
+
+def rows(gltf: Gltf, index: int) -> Floats | Ints:
+    """(N, width) numbers of an accessor, as they are stored; a sparse one's in full."""
+    about = gltf.tree["accessors"][index]
+    dtype, width, count = (
+        np.dtype(_COMPONENTS[about["componentType"]]),
+        _WIDTHS[about["type"]],
+        about["count"],
+    )
+    if "bufferView" in about:
+        values = _numbers(gltf, about, count, dtype, width)
+    else:  # zeros, but for a few
+        _limit(count * width * dtype.itemsize)
+        values = np.zeros((count, width), dtype)
+    if "sparse" in about:
+        sparse, values = about["sparse"], values.copy()
+        place_of = sparse["indices"]
+        places = _numbers(
+            gltf, place_of, sparse["count"], np.dtype(_COMPONENTS[place_of["componentType"]]), 1
+        )
+        values[places[:, 0]] = _numbers(gltf, sparse["values"], sparse["count"], dtype, width)
+    return values
+
+
+def _numbers(
+    gltf: Gltf, about: dict[str, Any], count: int, dtype: np.dtype[Any], width: int
+) -> Floats | Ints:
+    """(count, width) numbers of the buffer view that `about` names. Raises TypeError for one too short."""
+    step = gltf.tree["bufferViews"][about["bufferView"]].get("byteStride", dtype.itemsize * width)
+    data, start = gltf.views[about["bufferView"]], about.get("byteOffset", 0)
+    return np.ndarray((count, width), dtype, data, start, (step, dtype.itemsize))
+
+
+def add_view(gltf: Gltf, data: bytes, **about: Any) -> int:
+    """Add a buffer view and give its index."""
+    gltf.tree.setdefault("bufferViews", []).append({"buffer": 0, "byteLength": len(data)} | about)
+    gltf.views.append(data)
+    return len(gltf.views) - 1
+
+
+def add_accessor(gltf: Gltf, values: Floats | Ints, kind: str, like: dict[str, Any] | None = None) -> int:
+    """Add an accessor of `values` (N, width), of the type `kind`, and give its index.
+
+    like: an accessor whose component type and normalisation it has; else floats, or whole numbers of 32 bits.
+    """
+    whole = np.issubdtype(values.dtype, np.integer)
+    code = like["componentType"] if like else 5125 if whole else 5126
+    dtype = np.dtype(_COMPONENTS[code])
+    stored: NDArray[Any] = np.ascontiguousarray(values, dtype)
+    about: dict[str, Any] = {"componentType": code, "count": len(values), "type": kind}
+    if like and like.get("normalized"):
+        about["normalized"] = True
+    if like is None or "min" in like:
+        about |= {"min": stored.min(0).tolist(), "max": stored.max(0).tolist()}
+    room = -values.shape[1] * dtype.itemsize % 4  # vertices begin at multiples of four bytes
+    stride = {}
+    if room and kind != "SCALAR":
+        stored = np.pad(stored, ((0, 0), (0, room // dtype.itemsize)))
+        stride = {"byteStride": stored.shape[1] * dtype.itemsize}
+    about["bufferView"] = add_view(gltf, stored.tobytes(), **stride)
+    gltf.tree.setdefault("accessors", []).append(about)
+    return len(gltf.tree["accessors"]) - 1
+
+
+def add_image(gltf: Gltf, data: bytes, mime: str = "", name: str = "") -> int:
+    """Add a picture, encoded, and give its index."""
+    image: dict[str, Any] = {"bufferView": add_view(gltf, data)}
+    image |= {key: text for key, text in (("mimeType", mime), ("name", name)) if text}
+    gltf.tree.setdefault("images", []).append(image)
+    return len(gltf.tree["images"]) - 1
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A material's use of a texture."""
+
+    material: int
+    name: str  # baseColorTexture, normalTexture, …
+    image: int
+    uv_map: int
+    transform: Floats  # (2, 3): what is done to the UVs, v down
+
+
+def slots(gltf: Gltf) -> list[Slot]:
+    """Every use of a texture by a material."""
+    found: list[Slot] = []
+
+    def search(material: int, value: object) -> None:
+        if not isinstance(value, dict):
+            return
+        for key, inner in value.items():
+            if key.endswith("Texture") and isinstance(inner, dict) and "index" in inner:
+                image = source(gltf.tree["textures"][inner["index"]])
+                found.append(Slot(material, key, image, uv_map(inner), transform(inner)))
+            else:
+                search(material, inner)
+
+    for index, material in enumerate(gltf.tree.get("materials", [])):
+        search(index, material)
+    return found
+
+
+def uv_map(info: dict[str, Any]) -> int:
+    """The number of the UV map that a use of a texture reads."""
+    moved = info.get("extensions", {}).get("KHR_texture_transform", {})
+    return int(moved.get("texCoord", info.get("texCoord", 0)))
+
+
+def transform(info: dict[str, Any]) -> Floats:
+    """(2, 3): what a use of a texture does to UVs, v down, before it reads (KHR_texture_transform)."""
+    moved = info.get("extensions", {}).get("KHR_texture_transform", {})
+    scale, offset, angle = moved.get("scale", (1, 1)), moved.get("offset", (0, 0)), moved.get("rotation", 0)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return np.column_stack((turn * scale, offset))
+
+
+def textures_of(value: object) -> Iterator[dict[str, Any]]:
+    """Every use of a texture within a material, or a part of it: records with an index."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key.endswith("Texture") and isinstance(inner, dict) and "index" in inner:
+                yield inner
+            else:
+                yield from textures_of(inner)
+
+
+def source(texture: dict[str, Any]) -> int:
+    """The index of a texture's image."""
+    extensions = texture.get("extensions", {})
+    if "EXT_texture_webp" in extensions:
+        return cast(int, extensions["EXT_texture_webp"]["source"])
+    if "source" not in texture:
+        raise PatinaError(
+            "The model's textures are compressed for the GPU (KTX2 or similar).",
+            "Export it with PNG, JPEG or WebP textures.",
+            "model",
+        )
+    return cast(int, texture["source"])
+
+
+def triangles(gltf: Gltf, primitive: dict[str, Any]) -> Ints | None:
+    """(F, 3) the vertices of a primitive's triangles, wound as they are seen; None for points and lines."""
+    mode = primitive.get("mode", 4)
+    if mode not in (4, 5, 6):
+        return None
+    if "indices" in primitive:
+        index = accessor(gltf, primitive["indices"])[:, 0].astype(np.int64)
+    else:
+        index = np.arange(gltf.tree["accessors"][primitive["attributes"]["POSITION"]]["count"])
+    if mode == 4:
+        return index[: len(index) // 3 * 3].reshape(-1, 3)
+    if mode == 6:
+        first = np.broadcast_to(index[:1], max(len(index) - 2, 0))
+        return np.stack((first, index[1:-1], index[2:]), 1)
+    faces = np.stack((index[:-2], index[1:-1], index[2:]), 1)
+    faces[1::2] = faces[1::2, [1, 0, 2]]
+    return faces
+
+
+def uvs_of(gltf: Gltf, uses: Iterable[Slot]) -> Floats:
+    """(F, 3, 2) the UVs, v down, under which `uses` show the triangles that have their materials."""
+    found: list[Floats] = [np.zeros((0, 3, 2))]
+    for mesh in gltf.tree.get("meshes", []):
+        for primitive in mesh["primitives"]:
+            faces = triangles(gltf, primitive)
+            for use in uses:
+                name = f"TEXCOORD_{use.uv_map}"
+                if (
+                    faces is not None
+                    and primitive.get("material") == use.material
+                    and name in primitive["attributes"]
+                ):
+                    uv = np.asarray(accessor(gltf, primitive["attributes"][name]), float)
+                    found.append(uv[faces] @ use.transform[:, :2].T + use.transform[:, 2])
+    return np.concatenate(found)
+
+
+def drop_images(gltf: Gltf, images: set[int]) -> None:
+    """Take `images`, and the textures that show them, out of the file; no material may use them any more."""
+    tree = gltf.tree
+    records = tree.get("textures", [])
+    used = {info["index"] for material in tree.get("materials", []) for info in textures_of(material)}
+    kept = [index for index in range(len(records)) if index in used or source(records[index]) not in images]
+    place = {index: number for number, index in enumerate(kept)}
+    for info in [info for material in tree.get("materials", []) for info in textures_of(material)]:
+        info["index"] = place[info["index"]]
+    tree["textures"] = [records[index] for index in kept]
+    pictures = tree.get("images", [])
+    place, left = {}, list[Any]()
+    for index, picture in enumerate(pictures):
+        if index not in images:
+            place[index] = len(left)
+            left.append(picture)
+        elif "bufferView" in picture:
+            gltf.views[picture["bufferView"]] = bytes(4)  # others are known by their number
+    tree["images"] = left
+    for record in tree["textures"]:
+        for holder in (record, *record.get("extensions", {}).values()):
+            if "source" in holder:
+                holder["source"] = place[holder["source"]]
+
+
+def mark_webp(model: Gltf) -> None:
+    """Textures point at WebP pictures through EXT_texture_webp, at others directly."""
+    tree = model.tree
+    any_webp = False
+    for texture in tree.get("textures", []):
+        image = source(texture)
+        extensions = {k: v for k, v in texture.pop("extensions", {}).items() if k != "EXT_texture_webp"}
+        texture.pop("source", None)
+        if tree["images"][image].get("mimeType") == "image/webp":
+            any_webp = True
+            extensions["EXT_texture_webp"] = {"source": image}
+        else:
+            texture["source"] = image
+        if extensions:
+            texture["extensions"] = extensions
+    for key in ("extensionsUsed", "extensionsRequired"):
+        names = [name for name in tree.pop(key, []) if name != "EXT_texture_webp"]
+        names += ["EXT_texture_webp"] if any_webp else []
+        if names:
+            tree[key] = names

@@ -1,0 +1,54 @@
+"""Models as the world writes them, painted by the command line and looked at by Blender: see paint_all.py."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from unlit import difference, unlit
+
+OUT = Path(os.environ.get("PATINA_ASSETS", "out/assets"))
+PAINTED = json.loads((OUT / "painted.json").read_text()) if (OUT / "painted.json").is_file() else []
+MOST = 2.0  # of 255, on average over the object
+
+
+def test_there_is_something_to_look_at():
+    assert len(PAINTED) > 50
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "like", "kept", "painted"), PAINTED, ids=[row[0] for row in PAINTED]
+)
+def test_without_strength_it_looks_as_before_and_with_it_all_wears_paint(name, path, like, kept, painted):
+    if not kept.endswith("model.glb"):
+        assert kept == painted
+        assert len(kept.strip().splitlines()) == 2
+        assert Path(path).name in kept
+        assert not is_ours(name), kept
+        return
+    try:
+        before = unlit(Path(like))
+    except RuntimeError as error:
+        pytest.skip(f"Blender cannot read it: {error}")
+    if is_ours(name) or not _pink(before):
+        assert difference(before, unlit(Path(kept))) < MOST
+    after = unlit(Path(painted))
+    assert difference(before, after) > 4 * MOST
+    for material in bpy.data.materials:
+        if material.users and material.node_tree and material.name != "plain":
+            images = [node for node in material.node_tree.nodes if node.type == "TEX_IMAGE"]
+            assert images, material.name
+
+
+def is_ours(name: str) -> bool:
+    """Whether the model is one that we wrote, of which we know that it can be read."""
+    return "/" not in name
+
+
+def _pink(render: np.ndarray) -> bool:
+    """Whether Blender did not find the picture."""
+    return bool((np.abs(render - (255, 0, 255)).max(-1) < 3).mean() > 0.05)
