@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import time
 import traceback
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from .folders import EXTENSION, user_file
 from .process import Process, python_command
 from .scene.sets import Member, Set, label
 from .scene.textures import Texture
+from .setup.system import backend_environment
 
 LOG_FILE = "backend.log"
 TICK_SECONDS = 0.1
@@ -197,7 +199,8 @@ def _start(run: Run) -> None:
     if bpy.app.online_access:  # else weights that are not here are an error, with its cure
         command.append("--online")
     try:
-        run.process = Process(command, EXTENSION, run.folder / LOG_FILE)
+        log, environment = run.folder / LOG_FILE, backend_environment(os.environ)
+        run.process = Process(command, EXTENSION, log, environment)
     except OSError as error:
         raise PatinaError(
             f"The backend's Python, {run.python}, cannot be started: {error.strerror}.",

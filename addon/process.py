@@ -14,7 +14,7 @@ import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -47,8 +47,17 @@ def python_command(python: Path, *arguments: str) -> list[str]:
 class Process:
     """A running child. `poll` gives what it said since the last call; the last event is one of ENDINGS."""
 
-    def __init__(self, command: Sequence[str], folder: Path, log: Path | None = None) -> None:
-        """Start `command` in `folder`; its stderr is also kept in the file `log`. Raises OSError."""
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        log: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start `command` in `folder`; its stderr is also kept in the file `log`. Raises OSError.
+
+        environment: the child's; None: this process's own, cleaned.
+        """
         self._events: list[Event] = []
         self._telling = threading.Lock()
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
@@ -58,7 +67,7 @@ class Process:
         self._child = subprocess.Popen(
             command,
             cwd=folder,
-            env=clean_environment(os.environ),
+            env=clean_environment(os.environ) if environment is None else environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -113,6 +113,14 @@ def _failure(error: Exception) -> Event:
         return Event(
             "failed", message=f"The backend's environment is not whole: {error}.", cure=cure, field="backend"
         )
+    if isinstance(error, OSError) and error.strerror:
+        named = f" with {Path(str(error.filename)).name}" if error.filename else ""
+        cure = (
+            "Close other programs, and see that the job's folder is on a disk with room and can be written."
+        )
+        return Event(
+            "failed", message=f"The system refused to go on{named}: {error.strerror}.", cure=cure, field="out"
+        )
     return Event(
         "failed",
         message=f"The backend stumbled: {type(error).__name__}: {error}.",

@@ -139,7 +139,9 @@ class JobSession:
 
     def make_room(self, pattern: str) -> bool:
         """Remove files from the job's folder that can be done without; whether there were any."""
-        found = list(self.folder.glob(pattern))
+        found: list[Path] = []
+        with suppress(OSError):  # no more files may be open, the folder may be gone
+            found += self.folder.glob(pattern)
         for path in found:
             with suppress(OSError):
                 path.unlink()

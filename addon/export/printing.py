@@ -14,7 +14,7 @@ import bpy
 from ...backend.protocol import PatinaError, read_event
 from .. import folders
 from ..process import death, python_command
-from ..setup.system import clean_environment
+from ..setup.system import backend_environment
 from .copies import copies
 from .textures import grey16_png, read_pixels
 
@@ -68,7 +68,7 @@ def _ask_backend(python: Path, *arguments: str) -> dict[str, Any]:
         ran = subprocess.run(
             python_command(python, "-m", "backend", *arguments),
             cwd=folders.EXTENSION,
-            env=clean_environment(os.environ),
+            env=backend_environment(os.environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",

@@ -106,6 +106,42 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+# What a backend may know of its surroundings: where things are, the language, what steers its libraries and
+# its cards, and the way to the network, for weights. Not the keys and tokens that some keep there.
+_BACKENDS_NAMES = (
+    *(
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "LANG",
+        "LANGUAGE",
+        "TZ",
+        "TMPDIR",
+        "TEMP",
+        "TMP",
+        "LD_LIBRARY_PATH",
+    ),
+    *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "USERPROFILE", "HOMEDRIVE", "HOMEPATH"),
+    *("APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "NUMBER_OF_PROCESSORS", "PYTHONUTF8"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+)
+_BACKENDS_PREFIXES = (
+    *("PATINA_", "LC_", "XDG_", "SSL_CERT_", "DYLD_", "PROGRAMFILES", "PROCESSOR_", "MALLOC_"),
+    *("CUDA", "NVIDIA_", "CUBLAS", "CUDNN", "HIP_", "HSA_", "ROC", "TORCH", "PYTORCH_"),
+    *("OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "ONEDNN_", "DNNL_"),
+)
+
+
+def backend_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What of `environment` the backend needs for its work, and nothing else."""
+    return {
+        name: value
+        for name, value in clean_environment(environment).items()
+        if name.upper() in _BACKENDS_NAMES or name.upper().startswith(_BACKENDS_PREFIXES)
+    }
+
+
 def offline_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """`environment` in which pip has no address to go to: no configuration, no index, no links."""
     kept = {name: value for name, value in environment.items() if not name.upper().startswith("PIP_")}

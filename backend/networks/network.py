@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx, nn
 
+from ..machine.memory import ran_out
 from ..protocol import PatinaError
 from . import graph, layer_names
 from .registry import Entry, suggest
 
 LOGITS = "logits"
 DREAM_LAYER = "relu4_3"  # of networks that have it
+_NEVER_SMALL = 256  # pixels a side that suffice for every layer of every network
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
@@ -64,6 +66,7 @@ class Network(nn.Module):
         self._whole = graph.trace(model)
         self._nodes = graph.outputs(self._whole)
         self._cuts: dict[tuple[frozenset[str], bool], fx.GraphModule] = {}
+        self._leasts: dict[tuple[frozenset[str], bool], int] = {}
         if graph.geometry(self._whole)[self._nodes[LOGITS]].stride:
             del self._nodes[LOGITS]  # a network without its classifier ends in a feature map
         self._paths = {name: path for name, path in names.items() if path in self._nodes}
@@ -134,13 +137,43 @@ class Network(nn.Module):
     def forward(self, images: Tensor, layers: Sequence[str], revive: bool = False) -> dict[str, Tensor]:
         """Activations (B, C, h, w), or (B, C) for logits, by the names asked for.
 
-        Runs no deeper than it must. revive: give dead ReLUs a gradient (see `graph.revived_relu`).
+        Runs no deeper than it must. Images too small for a layer to have a unit are mirrored at their edges
+        until it has. revive: give dead ReLUs a gradient (see `graph.revived_relu`).
         """
         paths = {name: self.layer(name).path for name in layers}
         key = frozenset(paths.values()), revive
         if key not in self._cuts:
             self._cuts[key] = graph.cut(self._whole, {path: self._nodes[path] for path in key[0]}, revive)
         inputs = images.flip(1) if self._bgr else images
+        if min(inputs.shape[2:]) < _NEVER_SMALL:
+            inputs = _mirrored(inputs, self._least(key))
         inputs = ((inputs - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
         found = self._cuts[key](inputs)
         return {name: found[path] for name, path in paths.items()}
+
+    @torch.no_grad()
+    def _least(self, cut: tuple[frozenset[str], bool]) -> int:
+        """Pixels a side of which every layer of a cut has a unit, to a power of two."""
+        if cut not in self._leasts:
+            side = 1
+            while side < _NEVER_SMALL and not self._has_units(cut, side):
+                side *= 2
+            self._leasts[cut] = side
+        return self._leasts[cut]
+
+    def _has_units(self, cut: tuple[frozenset[str], bool], side: int) -> bool:
+        try:
+            self._cuts[cut](self.mean.new_zeros(1, 3, side, side))
+        except RuntimeError as error:  # what pooling says where nothing is left
+            if ran_out(error):
+                raise
+            return False
+        return True
+
+
+def _mirrored(images: Tensor, least: int) -> Tensor:
+    """`images` (B, C, H, W) continued by their mirror images until both sides are `least` pixels or more."""
+    for axis in (2, 3):
+        while images.shape[axis] < least:
+            images = torch.cat([images, images.flip(axis)], axis)
+    return images

@@ -10,8 +10,10 @@ contain.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import pickle
+import pickletools
 import shutil
 import ssl
 import sys
@@ -28,7 +30,7 @@ from torch import Tensor
 
 from ..machine.memory import ran_out
 from ..protocol import PatinaError
-from ..reading import regular
+from ..reading import read_bytes, regular
 from ..writing import going_on, replacing
 
 FOLDER_VARIABLE = "PATINA_WEIGHTS"
@@ -99,12 +101,20 @@ class _ArraysOnly(pickle.Unpickler):
 def read_arrays(path: Path) -> dict[str, Any]:
     """A pickle of nested dicts and lists of NumPy arrays. Raises PatinaError for anything else."""
     try:
-        with path.open("rb") as stream:
-            return dict(_ArraysOnly(stream).load())
+        data = read_bytes(path)
+        _check_claims(data)
+        return dict(_ArraysOnly(io.BytesIO(data)).load())
     except Exception as error:  # a damaged file fails the reader in many ways
         if ran_out(error):
             raise
         raise PatinaError(f"The weights {path} cannot be read: {error}.", _AGAIN, "network") from None
+
+
+def _check_claims(data: bytes) -> None:
+    """Raise an error for a pickle that claims more than its bytes hold: its reader would make room first."""
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name in ("FRAME", "PUT", "BINPUT", "LONG_BINPUT") and argument > len(data):
+            raise pickle.UnpicklingError(f"{opcode.name} names {argument} of {len(data)} bytes")
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:

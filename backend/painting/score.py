@@ -138,8 +138,8 @@ class Score:
         for view, background in views:
             shown = texture.sample(view.patch).requires_grad_()
             colors.append(shown)
-            if len(shown):  # of no pixels there is no mean
-                own = own + RANGE_WEIGHT * F.mse_loss(shown, shown.detach().clamp(0, 1))
+            astray = F.mse_loss(shown, shown.detach().clamp(0, 1), reduction="sum")
+            own = own + RANGE_WEIGHT * astray / max(1, shown.numel())  # a view may show nothing
             if view.backdrop.shape[1]:
                 shown = view.backdrop[:, :3] + view.backdrop[:, 3:] * shown
             images.append(view.gbuffer.image(shown, background))

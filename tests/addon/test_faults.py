@@ -1,0 +1,263 @@
+"""Faults around a running job: killed backends and Blenders, long queues, floods of events, many jobs.
+
+A few of each at every `make test`, many by `make test-faults`.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from bl_ext.user_default.patina.addon import folders, history, jobs, problems
+from bl_ext.user_default.patina.addon.operators import stylize as stylizing
+from bl_ext.user_default.patina.addon.process import Process, python_command
+from PIL import Image
+
+ALL = int(os.environ.get("PATINA_FAULTS", "1")) > 1
+ARTIST = Path(__file__).with_name("killed_artist.py")
+MOST_SECONDS = 120  # of a job on a busy machine
+GONE_SECONDS = 5.0  # after which no backend outlives its Blender
+MOST_TICK = 0.03  # seconds of Blender's time
+SOAK = 200
+
+on_linux = pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="reads /proc")
+
+
+@pytest.fixture(autouse=True)
+def panel(_clean_file) -> bpy.types.PropertyGroup:
+    """The panel's properties, for the quickest of jobs."""
+    panel = bpy.context.scene.patina
+    panel.quality, panel.texture_size, panel.steps = "draft", "256", 2
+    history.refresh()
+    return panel
+
+
+def submitted() -> jobs.Run:
+    (run,) = stylizing.prepare(bpy.context)
+    jobs.submit(run)
+    return run
+
+
+def pump(seconds: float = MOST_SECONDS, until=lambda: not jobs.queue) -> None:
+    deadline = time.monotonic() + seconds
+    while not until() and time.monotonic() < deadline:
+        jobs.pump()
+        time.sleep(0.01)
+
+
+def scene() -> dict[str, object]:
+    """All that the artist has: what there is, the meshes bit for bit, each material's nodes and links."""
+    names = {
+        prop.identifier: sorted(block.name for block in getattr(bpy.data, prop.identifier))
+        for prop in bpy.data.bl_rna.properties
+        if prop.type == "COLLECTION"
+    }
+    for mesh in bpy.data.meshes:
+        places = np.empty(3 * len(mesh.vertices), np.float32)
+        mesh.vertices.foreach_get("co", places)
+        uvs = np.empty(2 * len(mesh.loops), np.float32)
+        mesh.uv_layers[0].uv.foreach_get("vector", uvs)
+        names[mesh.name] = hashlib.sha256(places.tobytes() + uvs.tobytes()).hexdigest()
+    for material in bpy.data.materials:
+        tree = material.node_tree
+        links = sorted((link.from_node.name, link.to_node.name) for link in tree.links)
+        names[f"nodes of {material.name}"] = [sorted(node.name for node in tree.nodes), links]
+    names["slots"] = {
+        obj.name: [slot.material.name for slot in obj.material_slots] for obj in bpy.data.objects
+    }
+    return names
+
+
+def is_running(pid: int) -> bool:
+    """Whether it is, and not only waits to be told of."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def half_written(folder: Path) -> list[str]:
+    found = []
+    for path in folder.glob("*.[np][pn]*"):
+        try:
+            if path.suffix == ".png":
+                Image.open(path).load()
+            else:
+                with np.load(path) as file:
+                    dict(file)
+        except Exception as error:
+            found.append(f"{path.name}: {error}")
+    return found
+
+
+@on_linux
+@pytest.mark.parametrize("number", range(25 if ALL else 2))
+def test_a_backend_killed_at_any_time_leaves_the_scene_as_it_was(number, cube, panel):
+    moment = random.Random(number)
+    panel.steps = 30
+    before = scene()
+    run = submitted()
+    pump(moment.uniform(0, 6))
+    if run in jobs.queue:
+        os.kill(run.process.pid, signal.SIGKILL)
+    pump()
+    assert not is_running(run.process.pid)
+    assert half_written(run.folder) == []
+    if run.state == jobs.FINISHED:  # before it was killed
+        return
+    assert run.state == jobs.FAILED
+    assert "SIGKILL" in problems.shown[-1].message
+    assert "memory" in problems.shown[-1].cure
+    assert scene() == before
+    left = [entry for entry in history.entries if entry.folder == run.folder]
+    if (run.folder / "checkpoint.npz").is_file():
+        assert left[0].goes_on
+    if left and number % 5 == 0:
+        assert bpy.ops.patina.history_go_on(folder=str(run.folder)) == {"FINISHED"}
+        assert jobs.ended[-1].state == jobs.FINISHED
+
+
+@on_linux
+@pytest.mark.parametrize("number", range(20 if ALL else 1))
+def test_a_blender_killed_at_any_time_takes_its_backend_along_and_goes_on_after_a_restart(number, tmp_path):
+    """Two Blenders of their own: one that dies while it paints, and the one that is started after it."""
+    environment = os.environ | {"BLENDER_USER_RESOURCES": str(tmp_path / "user")}
+    link = tmp_path / "user" / "extensions" / "user_default" / "patina"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(Path(__file__).parents[2], target_is_directory=True)
+    blend = tmp_path / "scene.blend"
+    first = subprocess.Popen(
+        [sys.executable, "-B", str(ARTIST), "paint", str(blend)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    said = (line.split() for line in first.stdout)
+    backend = int(next(words[1] for words in said if words[:1] == ["backend"]))
+    next(words for words in said if words[:1] == ["step"])
+    saved = blend.read_bytes()
+    time.sleep(random.Random(number).uniform(0, 2))
+    first.kill()
+    first.wait()
+    first.stdout.close()
+    deadline = time.monotonic() + GONE_SECONDS
+    while is_running(backend):
+        assert time.monotonic() < deadline, "the backend outlived its Blender"
+        time.sleep(0.02)
+    assert blend.read_bytes() == saved
+    (folder,) = (path for path in (tmp_path / "user").rglob("job.json") if path.parent.name != "scene")
+    assert half_written(folder.parent) == []
+    assert list(folder.parent.glob("*.part")) == []
+    again = subprocess.run(
+        [sys.executable, "-B", str(ARTIST), "go on", str(blend)],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert "went on: finished" in again.stdout, again.stdout + again.stderr[-2000:]
+
+
+@on_linux
+def test_a_backend_that_is_stopped_goes_on_or_is_cancelled(cube, panel):
+    """As by Ctrl-Z, or a laptop that sleeps."""
+    panel.steps = 40
+    run = submitted()
+    pump(until=lambda: run.progress.step > 2)
+    os.kill(run.process.pid, signal.SIGSTOP)
+    pump(60 if ALL else 2)
+    assert run.state == jobs.RUNNING
+    os.kill(run.process.pid, signal.SIGCONT)
+    step = run.progress.step
+    pump(until=lambda: run.progress.step > step or not jobs.queue)
+    if run in jobs.queue:
+        os.kill(run.process.pid, signal.SIGSTOP)
+        assert bpy.ops.patina.cancel() == {"FINISHED"}
+        pump(3)
+        assert run.state == jobs.CANCELLED
+    assert not is_running(run.process.pid)
+
+
+@on_linux
+def test_a_long_queue_with_cancels_at_any_time_ends_empty(cube):
+    moment = random.Random(25)
+    before = scene()
+    runs = [submitted() for _ in range(50 if ALL else 5)]
+    pids = set()
+    while jobs.queue:
+        run = jobs.queue[0]
+        pump(moment.uniform(0, 1.5), until=lambda run=run: run not in jobs.queue)
+        pids |= {each.process.pid for each in runs if each.process}
+        if moment.random() < 0.3 and len(jobs.queue) > 1:
+            assert bpy.ops.patina.queue_remove(folder=str(jobs.queue[-1].folder)) == {"FINISHED"}
+        else:
+            bpy.ops.patina.cancel()
+            pump(3, until=lambda run=run: run not in jobs.queue)
+    assert {run.state for run in runs} <= {jobs.CANCELLED, jobs.FINISHED}
+    assert not any(is_running(pid) for pid in pids)
+    if jobs.FINISHED not in {run.state for run in runs}:
+        assert scene() == before
+
+
+def test_a_flood_of_events_costs_blender_no_more_than_a_moment(cube, tmp_path):
+    """Ten thousand a second, through the queue as a timer takes it forward."""
+    run = submitted()
+    code = """
+import time
+began = time.monotonic()
+for step in range(30_000):
+    kind = ("progress", "message", "preview")[step % 3]
+    print('{"kind": "%s", "message": "%d", "step": %d, "steps": 9, "path": "a.png"}' % (kind, step, step))
+    if step % 1000 == 999:
+        time.sleep(max(0, began + step / 10_000 - time.monotonic()))
+print('{"kind": "failed", "message": "done", "cure": "none"}')
+"""
+    run.process = Process(python_command(Path(sys.executable), "-c", code), tmp_path)
+    run.state = jobs.RUNNING
+    ticks = []
+    while jobs.queue:
+        began = time.thread_time()
+        jobs.pump()
+        ticks.append(time.thread_time() - began)
+        time.sleep(jobs.TICK_SECONDS)
+    assert run.progress.step > 29_000
+    assert len(ticks) > 15
+    assert max(ticks) < MOST_TICK
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@on_linux
+@pytest.mark.skipif(not ALL, reason="takes ten minutes: make test-faults")
+def test_two_hundred_jobs_in_one_blender_leave_nothing_behind(cube, panel):
+    """Each is put on the cube, as an artist who tries and tries again would."""
+    panel.steps = 1
+    counts, held = [], []
+    for number in range(SOAK):
+        panel.seed = number
+        assert bpy.ops.patina.stylize() == {"FINISHED"}
+        gc.collect()
+        blocks = {kind: len(getattr(bpy.data, kind)) for kind in ("images", "materials", "meshes", "objects")}
+        counts.append((open_files(), blocks))
+        held.append(resident())
+    print({"files": counts[0][0], "after": counts[-1], "MB": [round(b / 1e6) for b in held[9::19]]})
+    assert counts[-1] == counts[1]
+    assert held[-1] < 1.02 * held[SOAK // 5]
+    assert len(list(folders.jobs().iterdir())) <= SOAK
