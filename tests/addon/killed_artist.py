@@ -8,8 +8,8 @@ import os
 import sys
 import time
 
-import addon_utils
 import bpy
+import addon_utils  # noqa: I001 - bpy brings it
 
 addon_utils.enable("bl_ext.user_default.patina", default_set=True)
 
@@ -21,7 +21,7 @@ if way == "paint":
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.ops.mesh.primitive_cube_add(size=2, calc_uvs=True)
     panel = bpy.context.scene.patina
-    panel.quality, panel.texture_size, panel.steps = "draft", "256", 150
+    panel.quality, panel.texture_size, panel.steps = "draft", "256", 60
     bpy.ops.wm.save_as_mainfile(filepath=blend)
     (run,) = stylizing.prepare(bpy.context)
     jobs.submit(run)

@@ -147,7 +147,7 @@ def test_a_blender_killed_at_any_time_takes_its_backend_along_and_goes_on_after_
     backend = int(next(words[1] for words in said if words[:1] == ["backend"]))
     next(words for words in said if words[:1] == ["step"])
     saved = blend.read_bytes()
-    time.sleep(random.Random(number).uniform(0, 2))
+    time.sleep(random.Random(number).uniform(0, 1))
     first.kill()
     first.wait()
     first.stdout.close()
