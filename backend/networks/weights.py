@@ -113,7 +113,7 @@ def read_arrays(path: Path) -> dict[str, Any]:
 def _check_claims(data: bytes) -> None:
     """Raise an error for a pickle that claims more than its bytes hold: its reader would make room first."""
     for opcode, argument, _ in pickletools.genops(data):
-        if opcode.name in ("FRAME", "PUT", "BINPUT", "LONG_BINPUT") and argument > len(data):
+        if opcode.name in ("FRAME", "PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > len(data):
             raise pickle.UnpicklingError(f"{opcode.name} names {argument} of {len(data)} bytes")
 
 

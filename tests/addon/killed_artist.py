@@ -4,14 +4,15 @@
 step. "go on" is the Blender that is started afterwards: it opens the scene and lets the job in History go on.
 """
 
+import importlib
 import os
 import sys
 import time
 
 import bpy
-import addon_utils  # noqa: I001 - bpy brings it
 
-addon_utils.enable("bl_ext.user_default.patina", default_set=True)
+# bpy brings it, and reads where the user's folder is as it is imported.
+importlib.import_module("addon_utils").enable("bl_ext.user_default.patina", default_set=True)
 
 from bl_ext.user_default.patina.addon import history, jobs  # noqa: E402
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing  # noqa: E402
