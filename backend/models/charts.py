@@ -15,9 +15,9 @@ def unwrapped(places: Floats, faces: Ints, size: int) -> Floats:
     import xatlas
 
     atlas = xatlas.Atlas()
-    pieces = _pieces(places, faces)
+    parts = pieces(places, faces)
     span = float(np.ptp(places, axis=0).max()) or 1.0
-    for piece in pieces:
+    for piece in parts:
         used, index = np.unique(faces[piece], return_inverse=True)
         points = np.ascontiguousarray(places[used] / span, np.float32)
         atlas.add_mesh(points, np.ascontiguousarray(index.reshape(-1, 3), np.uint32))
@@ -26,13 +26,13 @@ def unwrapped(places: Floats, faces: Ints, size: int) -> Floats:
     atlas.generate(xatlas.ChartOptions(), options)
     uvs = np.zeros((len(faces), 3, 2))
     scale = max(atlas.width, atlas.height) / np.array((atlas.width, atlas.height))  # its map may be oblong
-    for number, piece in enumerate(pieces):
+    for number, piece in enumerate(parts):
         _, index, places_of = atlas[number]
         uvs[piece] = (places_of / scale)[index]
     return uvs
 
 
-def _pieces(places: Floats, faces: Ints) -> list[Ints]:
+def pieces(places: Floats, faces: Ints) -> list[Ints]:
     """Indices of faces that are unwrapped together: all, or such as look one way and are near each other."""
     if len(faces) <= LARGEST_PIECE:
         return [np.arange(len(faces))]
@@ -42,13 +42,13 @@ def _pieces(places: Floats, faces: Ints) -> list[Ints]:
     way = 2 * axis + (np.take_along_axis(normals, axis[:, None], 1)[:, 0] > 0)
     centers = corners.mean(1)
     waiting = [np.flatnonzero(way == one) for one in np.unique(way)]
-    pieces: list[Ints] = []
+    found: list[Ints] = []
     while waiting:
         piece = waiting.pop()
         if len(piece) <= LARGEST_PIECE:
-            pieces.append(piece)
+            found.append(piece)
             continue
         widest = np.ptp(centers[piece], axis=0).argmax()
         order = piece[centers[piece, widest].argsort(kind="stable")]
         waiting += [order[: len(order) // 2], order[len(order) // 2 :]]
-    return pieces
+    return found

@@ -1,0 +1,423 @@
+"""Model files read whole, and given back in other colours: tests/models shows them to Blender."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from world_models import GLTF, Writer, cube, encoded, make, one, picture
+
+from backend.cli.mesh import contents, fields_of, painted_model
+from backend.export.wear import wear
+from backend.models import charts, files, gltf, layout
+from backend.models.looks import sample
+from backend.models.parts import read_parts
+from backend.models.textures import Painted, plan
+from backend.protocol import Job, PatinaError, Style
+
+STYLE = Style("style.jpg")
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """(name → the file, a file that looks the same) of every kind of model."""
+    return make(tmp_path_factory.mktemp("world"))
+
+
+def planned(path: Path, **how: object) -> Painted:
+    model = files.read(path)
+    return plan(model, read_parts(model), SIZE, **how)
+
+
+# How many textures a model has, and how many of them in pictures of its own; the rest share a new one.
+TEXTURES = {
+    **dict.fromkeys(
+        ("plain", "factor", "cutout", "second_uv_map", "transform", "repeat", "clamp_within"), (1, 1)
+    ),
+    **dict.fromkeys(("mirror", "sparse", "quantized", "strip", "webp", "bom", "quoted", "obj_far"), (1, 1)),
+    **dict.fromkeys(("two_materials", "obj_two", "obj_tiles"), (2, 2)),
+    **dict.fromkeys(("textured_beside_plain", "obj_partly_mapped", "shared_material", "instances"), (2, 1)),
+    **dict.fromkeys(("three_plain", "no_base_map", "no_uvs", "uvs_on_a_point", "palette", "clamp"), (1, 0)),
+    **dict.fromkeys(
+        ("mirror_crossed", "vertex_colors", "obj_vertex_colors", "ply_colors", "obj_no_uvs"), (1, 0)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TEXTURES)
+def test_what_is_painted_where(name, world):
+    painted = planned(world[name][0])
+    own = [texture for texture in painted.textures if texture.own]
+    assert (len(painted.textures), len(own)) == TEXTURES[name]
+    assert set(painted.texture_of) == set(range(len(painted.textures)))
+    assert len(painted.corners) == sum(len(part.faces) for part in read_parts(painted.model))
+
+
+def colors_of(painted: Painted, faces: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(N, 4) in 0..1: what the textures show at points on faces (N,), of corners (N, 3)."""
+    uvs = np.einsum("nk,nkc->nc", weights, painted.uvs[faces])
+    found = np.zeros((len(faces), 4))
+    for index, texture in enumerate(painted.textures):
+        here = painted.texture_of[faces] == index
+        found[here] = sample(np.asarray(texture.picture, float) / 255, uvs[here])
+    return found
+
+
+@pytest.mark.parametrize(("name", "color"), [("three_plain", (0.8, 0.1, 0.1)), ("no_uvs", (0.2, 0.5, 0.7))])
+def test_plain_colours_are_baked_into_the_new_texture(name, color, world):
+    painted = planned(world[name][0])
+    shown = colors_of(painted, np.arange(12), np.full((12, 3), 1 / 3))
+    linear = np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
+    np.testing.assert_allclose(linear[:, :3], np.broadcast_to(color, (12, 3)), atol=0.01)
+
+
+def test_a_palette_s_colours_are_baked_side_by_side(world):
+    painted = planned(world["palette"][0])
+    shown = colors_of(painted, np.arange(12), np.full((12, 3), 1 / 3))
+    sides = np.round(shown[:6, :3] * 255)
+    assert len(np.unique(sides, axis=0)) == 6
+    assert layout.overlap(painted.corners, painted.uvs) < 0.02
+
+
+def test_keeping_the_uvs_is_refused_where_there_are_none_and_obeyed_where_there_are(world):
+    with pytest.raises(PatinaError, match="has no UV map"):
+        planned(world["no_uvs"][0], unwrap=False)
+    (texture,) = planned(world["shared_material"][0], unwrap=False, one=True).textures
+    assert not texture.uvs
+
+
+def test_a_job_that_has_one_texture_has_all_of_a_model_in_it(world):
+    painted = planned(world["two_materials"][0], one=True)
+    assert len(painted.textures) == 1
+    assert layout.overlap(painted.corners, painted.uvs) < 0.02
+
+
+# Given back
+
+
+def changed(before: object, after: object, where: str = "") -> set[str]:
+    """Where two JSON trees differ."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        names = before.keys() | after.keys()
+        return {
+            place for name in names for place in changed(before.get(name), after.get(name), f"{where}.{name}")
+        }
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        pairs = enumerate(zip(before, after, strict=True))
+        return {place for k, (a, b) in pairs for place in changed(a, b, f"{where}[{k}]")}
+    return set() if before == after else {where}
+
+
+def rich() -> Writer:
+    """A file with all that must stay: other maps, rig, animation, morphs, camera, light, names, extras."""
+    writer = one()
+    normal = writer.texture(encoded(Image.new("RGB", (30, 30), (128, 128, 255))), wrapS=33071)
+    specular = Image.new("RGBA", (20, 20), (10, 20, 30, 40))
+    shine = writer.texture(encoded(specular))
+    material = writer.tree["materials"][0]
+    material |= {
+        "name": "Paint",
+        "normalTexture": {"index": normal, "scale": 0.5},
+        "extras": {"mine": [1, 2]},
+    }
+    material["extensions"] = {"KHR_materials_specular": {"specularTexture": {"index": shine}}}
+    writer.use("KHR_materials_specular")
+    primitive = writer.tree["meshes"][0]["primitives"][0]
+    primitive["targets"] = [{"POSITION": writer.numbers(cube().normals * 0.1, "VEC3")}]
+    weights = np.zeros((24, 4))
+    weights[:, 0] = 1
+    primitive["attributes"]["JOINTS_0"] = writer.numbers(np.zeros((24, 4)), "VEC4", 5121)
+    primitive["attributes"]["WEIGHTS_0"] = writer.numbers(weights, "VEC4")
+    bone = writer.add("nodes", {"name": "Bone"})
+    camera = writer.add("cameras", {"type": "perspective", "perspective": {"yfov": 1.0, "znear": 0.1}})
+    writer.tree["extensions"] = {"KHR_lights_punctual": {"lights": [{"type": "point", "name": "Lamp"}]}}
+    writer.use("KHR_lights_punctual")
+    eye = writer.add("nodes", {"camera": camera, "extensions": {"KHR_lights_punctual": {"light": 0}}})
+    writer.tree["scenes"][0]["nodes"] += [bone, eye]
+    writer.tree["nodes"][0] |= {"skin": writer.add("skins", {"joints": [bone]}), "name": "Box"}
+    times = writer.numbers(np.array([[0.0], [1.0]]), "SCALAR")
+    steps = writer.numbers(np.array([[0.0, 0, 0], [0, 1, 0]]), "VEC3")
+    channel = {"sampler": 0, "target": {"node": bone, "path": "translation"}}
+    writer.add("animations", {"samplers": [{"input": times, "output": steps}], "channels": [channel]})
+    return writer
+
+
+def worn(path: Path, **how: object) -> tuple[gltf.Gltf, gltf.Gltf]:
+    """The file, and the same with every texture painted red."""
+    painted = planned(path, **how)
+    red = [Image.new("RGB", (SIZE, SIZE), "red")] * len(painted.textures)
+    data = wear(painted.model, painted.textures, red)
+    return gltf.read(path), gltf.parse(data, path.parent)
+
+
+def test_all_but_the_base_colour_stays_as_it_was(tmp_path):
+    path = tmp_path / "rich.glb"
+    path.write_bytes(rich().glb())
+    before, after = worn(path)
+    places = changed(before.tree, after.tree)
+    kinds = {place.split("[")[0] for place in places}
+    assert kinds <= {".buffers", ".bufferViews", ".images", ".textures", ".materials"}
+    assert {place for place in places if place.startswith(".materials")} <= {
+        f".materials[0]{place}"
+        for place in (
+            ".pbrMetallicRoughness.baseColorTexture.index",
+            ".normalTexture.index",  # textures are numbered anew, but are the same
+            ".extensions.KHR_materials_specular.specularTexture.index",
+        )
+    }
+    for index in range(len(before.tree["accessors"])):
+        assert (gltf.rows(before, index) == gltf.rows(after, index)).all()
+    maps = [
+        [slot.name, gltf.image_bytes(model, slot.image), model.tree["textures"]]
+        for model in (before, after)
+        for slot in gltf.slots(model)
+        if slot.name != "baseColorTexture"
+    ]
+    assert [row[:2] for row in maps[:2]] == [row[:2] for row in maps[2:]]
+    (base,) = (slot.image for slot in gltf.slots(after) if slot.name == "baseColorTexture")
+    assert Image.open(io.BytesIO(gltf.image_bytes(after, base))).getpixel((5, 5)) == (255, 0, 0)
+    normal = after.tree["materials"][0]["normalTexture"]["index"]
+    assert after.tree["samplers"][after.tree["textures"][normal]["sampler"]] == {"wrapS": 33071}
+
+
+def test_rigs_and_morphs_follow_the_vertices_that_a_new_uv_map_cuts(tmp_path):
+    writer = rich()
+    attributes = writer.tree["meshes"][0]["primitives"][0]["attributes"]
+    del attributes["TEXCOORD_0"]
+    del writer.tree["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"]
+    path = tmp_path / "bare.glb"
+    path.write_bytes(writer.glb())
+    before, after = worn(path)
+    (old,), (new,) = (model.tree["meshes"][0]["primitives"] for model in (before, after))
+    faces = [gltf.triangles(model, primitive) for model, primitive in ((before, old), (after, new))]
+    for name in ("POSITION", "NORMAL", "JOINTS_0", "WEIGHTS_0"):
+        values = [gltf.rows(m, p["attributes"][name]) for m, p in ((before, old), (after, new))]
+        np.testing.assert_array_equal(values[0][faces[0]], values[1][faces[1]])
+    morphs = [gltf.rows(m, p["targets"][0]["POSITION"]) for m, p in ((before, old), (after, new))]
+    np.testing.assert_array_equal(morphs[0][faces[0]], morphs[1][faces[1]])
+    assert "TEXCOORD_0" in new["attributes"]
+    for key in ("nodes", "skins", "animations", "cameras", "extensions"):
+        assert after.tree[key] == before.tree[key]
+
+
+@pytest.mark.parametrize("name", sorted(GLTF))
+def test_every_material_on_the_surface_wears_paint(name, world):
+    _, after = worn(world[name][0])
+    base = {
+        slot.material for slot in gltf.slots(after) if slot.name in ("baseColorTexture", "diffuseTexture")
+    }
+    for mesh in after.tree["meshes"]:
+        for primitive in mesh["primitives"]:
+            assert primitive["material"] in base
+    reread = planned_again(after)
+    for texture in reread.textures:
+        assert np.asarray(texture.picture)[..., :3].reshape(-1, 3).tolist().count([255, 0, 0]) == SIZE**2
+
+
+def planned_again(model: gltf.Gltf) -> Painted:
+    return plan(model, read_parts(model), SIZE)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("cutout", True), ("opaque_with_alpha", False), ("plain", False)])
+def test_holes_stay_holes(name, kept, world):
+    _, after = worn(world[name][0])
+    image = Image.open(io.BytesIO(gltf.image_bytes(after, gltf.slots(after)[0].image)))
+    assert (image.mode == "RGBA") == kept
+    if kept:
+        assert 0.05 < (np.asarray(image)[..., 3] < 10).mean() < 0.6
+
+
+def test_glass_keeps_its_factor_of_opacity(world):
+    _, after = worn(world["glass"][0])
+    assert after.tree["materials"][0]["pbrMetallicRoughness"]["baseColorFactor"] == [1, 1, 1, 0.4]
+
+
+def test_a_picture_in_place_of_a_models_own_is_on_all_of_it(world, tmp_path):
+    picture(seed=5).save(tmp_path / "other.png")
+    job = Job(mesh="mesh.npz", styles=(STYLE,), texture_size=SIZE)
+    painted = painted_model(world["two_materials"][0], job, tmp_path / "other.png")
+    shown = contents(painted)
+    assert fields_of(painted, shown) == {"content": "content.png"}
+    small = np.asarray(picture(seed=5).resize((16, 16)), float)
+    assert np.abs(np.asarray(shown["content.png"].resize((16, 16)), float) - small).mean() < 2
+
+
+# By themselves
+
+
+def test_a_map_is_looked_up_as_it_wraps():
+    ramp = np.arange(4.0)[None, :, None]
+    at = np.stack((np.array([-0.125, 0.125, 0.875, 1.125]), np.full(4, 0.5)), -1)
+    for wrap, wanted in {"repeat": [3, 0, 3, 0], "clamp": [0, 0, 3, 3], "mirror": [0, 0, 3, 3]}.items():
+        assert sample(ramp, at, (wrap, "repeat"))[:, 0].tolist() == wanted
+    assert sample(ramp, np.array([[1.375, 0.5]]), ("mirror", "repeat"))[0, 0] == 2
+
+
+def test_mirrored_copies_are_folded_back_and_what_crosses_has_no_place():
+    triangle = np.array([[[1.1, 0.2], [1.9, 0.2], [1.1, 0.8]]])
+    assert layout.folded(triangle, ("mirror", "mirror"))[0, :, 0] == pytest.approx([0.9, 0.1, 0.9])
+    assert layout.folded(triangle - (0.5, 0), ("mirror", "repeat")) is None
+    assert layout.folded(triangle, ("clamp", "repeat")) is None
+    assert (layout.folded(triangle, ("repeat", "repeat")) == triangle).all()
+
+
+@pytest.mark.parametrize("subdivisions", [1, 5])
+def test_a_new_map_has_no_overlaps_and_room_for_all(subdivisions):
+    """The finer one, of 20480 triangles, is unwrapped in pieces."""
+    ball = trimesh.creation.icosphere(subdivisions)
+    uvs = layout.unwrap(np.asarray(ball.triangles), 512)
+    assert uvs.min() >= 0
+    assert uvs.max() <= 1
+    assert layout.overlap(np.asarray(ball.triangles), uvs) < 0.01
+    assert layout.starved(np.asarray(ball.triangles), uvs) == 0
+    assert layout.areas(uvs).sum() > 0.3
+    pieces = charts.pieces(ball.vertices, ball.faces)
+    assert sorted(np.concatenate(pieces)) == list(range(len(ball.faces)))
+
+
+def test_a_mesh_that_the_library_crashes_on_is_told(monkeypatch):
+    monkeypatch.setattr(layout, "unwrapped", crash)
+    with pytest.raises(PatinaError, match="could not be unwrapped"):
+        layout.unwrap(np.asarray(trimesh.creation.box().triangles), 64)
+
+
+def crash(*_: object) -> None:
+    import os
+
+    os.abort()
+
+
+# Random files, by an independent writer
+
+COORDINATES = st.floats(-100, 100, width=32)
+UNITS = st.floats(0, 1, width=32)
+
+
+@st.composite
+def soups(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """places (V, 3), uvs (V, 2), colours (V, 3), faces (F, 3) of different corners."""
+    count = draw(st.integers(3, 12))
+    rows = st.lists(st.tuples(*[COORDINATES] * 3), min_size=count, max_size=count, unique=True)
+    places = np.array(draw(rows))
+    uvs = np.array(draw(st.lists(st.tuples(UNITS, UNITS), min_size=count, max_size=count)))
+    colors = np.array(draw(st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=count, max_size=count)))
+    corner = st.lists(st.integers(0, count - 1), min_size=3, max_size=3, unique=True)
+    return places, uvs, colors, np.array(draw(st.lists(corner, min_size=1, max_size=10)))
+
+
+def triangles(parts: list) -> list:
+    """Places and UVs of all corners, sorted."""
+    rows = []
+    for part in parts:
+        uvs = np.zeros((len(part.faces), 3, 2)) if part.uvs is None else part.uvs
+        colors = np.zeros((len(part.faces), 3, 3)) if part.colors is None else part.colors[..., :3]
+        rows.append(np.concatenate((part.vertices[part.faces], uvs, colors), -1).reshape(-1, 24))
+    found = np.round(np.concatenate(rows), 3) + 0.0
+    return found[np.lexsort(found.T)].tolist()
+
+
+def expected(places, uvs, colors, faces) -> list:
+    rows = np.concatenate((places[faces], uvs[faces], colors[faces]), -1).reshape(-1, 24)
+    rows = np.round(rows, 3) + 0.0
+    return rows[np.lexsort(rows.T)].tolist()
+
+
+def to_linear(colors: np.ndarray) -> np.ndarray:
+    values = colors / 255
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+RANDOM = settings(
+    deadline=None,
+    max_examples=30,
+    derandomize=True,  # the same ones every time, and nothing is left in a folder
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@RANDOM
+@given(soup=soups())
+def test_any_gltf_is_read_as_it_was_written(soup, tmp_path):
+    places, uvs, colors, faces = soup
+    writer = Writer()
+    attributes = {
+        "POSITION": writer.numbers(places, "VEC3"),
+        "TEXCOORD_0": writer.numbers(uvs * (1, -1) + (0, 1), "VEC2"),
+        "COLOR_0": writer.numbers(
+            np.column_stack((colors, np.full(len(colors), 255))), "VEC4", 5121, normalized=True
+        ),
+    }
+    indices = writer.numbers(faces.reshape(-1, 1), "SCALAR", 5123)
+    writer.node(writer.mesh({"attributes": attributes, "indices": indices}))
+    (tmp_path / "any.glb").write_bytes(writer.glb())
+    found = triangles(read_parts(files.read(tmp_path / "any.glb")))
+    shown = np.zeros((len(colors), 3)) if np.allclose(colors, 255, atol=0.2) else colors / 255
+    np.testing.assert_allclose(found, expected(places, uvs, shown, faces), atol=2e-3)
+
+
+@RANDOM
+@given(soup=soups(), relative=st.booleans(), colored=st.booleans())
+def test_any_obj_is_read_as_it_was_written(soup, relative, colored, tmp_path):
+    places, uvs, colors, faces = soup
+    lines = [
+        " ".join(["v", *map(repr, map(float, place)), *(map(str, color / 255) if colored else ())])
+        for place, color in zip(places, colors, strict=True)
+    ]
+    lines += [f"vt {float(u)!r} {float(v)!r}" for u, v in uvs]
+    for face in faces:
+        numbers = face - len(places) if relative else face + 1
+        lines.append("f " + " ".join(f"{n}/{n}" for n in numbers))
+    (tmp_path / "any.obj").write_text("\n".join(lines))
+    found = triangles(read_parts(files.read(tmp_path / "any.obj")))
+    white = (colors == 255).all() or not colored
+    shown = np.zeros((len(colors), 3)) if white else to_linear(colors)
+    np.testing.assert_allclose(found, expected(places, uvs, shown, faces), atol=2e-3)
+
+
+@RANDOM
+@given(soup=soups())
+def test_any_ply_is_read_as_it_was_written(soup, tmp_path):
+    places, _, colors, faces = soup
+    head = ["ply", "format ascii 1.0", f"element vertex {len(places)}"]
+    head += [f"property double {name}" for name in "xyz"]
+    head += [f"property uchar {name}" for name in ("red", "green", "blue")]
+    head += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header"]
+    rows = [
+        " ".join([*(repr(float(x)) for x in place), *map(str, color)])
+        for place, color in zip(places, colors, strict=True)
+    ]
+    rows += ["3 " + " ".join(map(str, face)) for face in faces]
+    (tmp_path / "any.ply").write_text("\n".join([*head, *rows]) + "\n")
+    found = triangles(read_parts(files.read(tmp_path / "any.ply")))
+    up = places[:, [0, 2, 1]] * (1, 1, -1)
+    shown = np.zeros((len(colors), 3)) if (colors == 255).all() else to_linear(colors)
+    np.testing.assert_allclose(found, expected(up, np.zeros((len(places), 2)), shown, faces), atol=2e-3)
+
+
+@RANDOM
+@given(corners=st.lists(st.tuples(UNITS, UNITS), min_size=4, max_size=9, unique=True))
+def test_polygons_become_triangles_of_the_same_area(corners, tmp_path):
+    """Star-shaped around their middle, so that they do not cross themselves."""
+    points = np.array(corners) - np.mean(corners, axis=0)
+    points = points[np.argsort(np.arctan2(points[:, 1], points[:, 0]))]
+    ahead = np.roll(points, -1, axis=0)
+    turns = points[:, 0] * ahead[:, 1] - points[:, 1] * ahead[:, 0]
+    if turns.min() < 1e-4:
+        return
+    lines = [f"v {float(x)!r} {float(y)!r} 0" for x, y in points]
+    lines.append("f " + " ".join(str(k + 1) for k in range(len(points))))
+    (tmp_path / "any.obj").write_text("\n".join(lines))
+    (part,) = read_parts(files.read(tmp_path / "any.obj"))
+    found = part.vertices[part.faces]
+    across = np.cross(found[:, 1] - found[:, 0], found[:, 2] - found[:, 0])[:, 2]
+    assert len(found) == len(points) - 2
+    assert across.min() > -1e-6  # none is turned over
+    assert across.sum() == pytest.approx(turns.sum(), abs=1e-4)
