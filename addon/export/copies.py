@@ -30,12 +30,26 @@ def is_stylized(obj: bpy.types.Object) -> bool:
 
 
 def stylized_objects(context: bpy.types.Context, scope: str) -> list[bpy.types.Object]:
-    """The stylized objects that are selected, or all in the view layer. Raises PatinaError if none is."""
-    among = context.selected_objects if scope == "SELECTED" else context.view_layer.objects
-    found = [obj for obj in among if obj.type == "MESH" and is_stylized(obj)]
+    """The stylized objects that are selected, or all in the view layer; the only one in any case.
+
+    Raises PatinaError if there is none.
+    """
+    everything = [obj for obj in context.view_layer.objects if obj.type == "MESH" and is_stylized(obj)]
+    found = everything
+    if scope == "SELECTED" and len(everything) > 1:
+        found = [obj for obj in everything if obj.select_get()]
+    if not everything:
+        raise PatinaError(
+            "No object of this scene is stylized yet.",
+            "Select an object and press Stylize first.",
+            "selection",
+        )
     if not found:
-        what = "None of the selected objects is" if scope == "SELECTED" else "No object of this scene is"
-        raise PatinaError(f"{what} stylized yet.", "Select an object and press Stylize first.", "selection")
+        raise PatinaError(
+            "None of the selected objects is stylized.",
+            f"Select {everything[0].name}, or choose All.",
+            "selection",
+        )
     for obj in found:
         if obj.mode == "EDIT":
             raise PatinaError(f"{obj.name} is in Edit Mode.", "Leave Edit Mode (Tab).", obj.name)
@@ -51,7 +65,7 @@ def copies(
     selected, active = list(context.selected_objects), layer.objects.active
     stand_ins = _StandIns(context, replace)
     try:
-        made = [stand_ins.of_object(obj) for obj in objects]
+        made = stand_ins.of_objects(objects)
         layer.update()
         for obj in selected:
             obj.select_set(False)
@@ -72,7 +86,11 @@ class _StandIns:
     def __init__(self, context: bpy.types.Context, replace: Replace | None) -> None:
         self.context, self.replace = context, replace
         self.made: list[tuple[Any, Any]] = []  # (collection, data-block)
-        self.lent: list[tuple[Any, str]] = []
+        self.lent: dict[Any, str] = {}
+        self.meshes: dict[Any, bpy.types.Mesh] = {}  # what is shared stays shared: by what makes each up
+        self.materials: dict[bpy.types.Material, bpy.types.Material] = {}
+        self.images: dict[bpy.types.Image, bpy.types.Image] = {}
+        self.faces: dict[bpy.types.Image, dict[bytes, np.ndarray]] = {}  # UVs (F, 3, 2) that show an image
         self.hidden: list[bpy.types.Object] = []
         self.deselect: list[bpy.types.Object] = []
 
@@ -80,38 +98,47 @@ class _StandIns:
         """Remember `block` for removal and give it the name of `original` meanwhile."""
         self.made.append((collection, block))
         if original.library is None and original.override_library is None:
-            name = original.name
-            self.lent.append((original, name))
-            original.name = f"{name[:40]} (kept)"
-            block.name = name
+            if original not in self.lent:
+                self.lent[original] = original.name
+                original.name = f"{original.name[:40]} (kept)"
+            block.name = self.lent[original]
         return block
 
-    def of_object(self, obj: bpy.types.Object) -> bpy.types.Object:
-        worn = {slot: memory.stylized_material(obj, slot) for slot in range(len(obj.material_slots))}
-        shown = {slot: stylized for slot, stylized in worn.items() if stylized is not None}
+    def of_objects(self, objects: list[bpy.types.Object]) -> list[bpy.types.Object]:
+        worn = {obj: _worn(obj) for obj in objects}
+        depsgraph = self.context.evaluated_depsgraph_get()
+        for obj, shown in worn.items():
+            used = {uv for stylized in shown.values() for uv in uv_maps_of(stylized)}
+            triangles = _triangle_uvs(obj, depsgraph, used)
+            for stylized in set(shown.values()):
+                slots = [slot for slot, other in shown.items() if other == stylized]
+                for node in image_nodes(stylized):
+                    uvs, index = triangles[_uv_map_of(node)]
+                    own = uvs[np.isin(index, slots)]
+                    self.faces.setdefault(unproofed(node), {})[own.tobytes()] = own
+        return [self.of_object(obj, shown) for obj, shown in worn.items()]
+
+    def of_object(self, obj: bpy.types.Object, shown: dict[int, bpy.types.Material]) -> bpy.types.Object:
         used = {uv for stylized in shown.values() for uv in uv_maps_of(stylized)}
-        triangles = _triangle_uvs(obj, self.context.evaluated_depsgraph_get(), used)
         copy = obj.copy()
-        copy.data = obj.data.copy()
         self.keep(bpy.data.objects, copy, obj)
-        self.keep(bpy.data.meshes, copy.data, obj.data)
+        key = (obj.data, *shown.items())
+        if key not in self.meshes:
+            self.meshes[key] = self.keep(bpy.data.meshes, obj.data.copy(), obj.data)
+        copy.data = self.meshes[key]
         self.context.scene.collection.objects.link(copy)
         copy.hide_set(False)
         copy.hide_viewport = copy.hide_render = False
         names = {find_uv_layer(copy.data, obj.name, uv).name for uv in used or {None}}
         for layer in [layer for layer in copy.data.uv_layers if layer.name not in names]:
             copy.data.uv_layers.remove(layer)
-        done: dict[bpy.types.Material, bpy.types.Material] = {}
         for slot, stylized in shown.items():
-            if stylized not in done:
-                slots = [other for other, worn in shown.items() if worn == stylized]
-                done[stylized] = self.of_material(stylized, triangles, slots)
-            copy.material_slots[slot].material = done[stylized]
+            if stylized not in self.materials:
+                self.materials[stylized] = self.of_material(stylized)
+            copy.material_slots[slot].material = self.materials[stylized]
         return copy
 
-    def of_material(
-        self, stylized: bpy.types.Material, triangles: dict[str | None, Any], slots: list[int]
-    ) -> bpy.types.Material:
+    def of_material(self, stylized: bpy.types.Material) -> bpy.types.Material:
         copy = self.keep(bpy.data.materials, stylized.copy(), stylized)
         seen = image_nodes(copy)
         for node in [node for node in copy.node_tree.nodes if materials.is_image(node)]:
@@ -120,11 +147,14 @@ class _StandIns:
         for node in seen:
             node.image = unproofed(node)
             if self.replace:
-                uvs, index = triangles[_uv_map_of(node)]
-                new = self.replace(node.image, uvs[np.isin(index, slots)])
-                self.keep(bpy.data.images, new, node.image)
-                node.image = new
+                node.image = self.of_image(node.image)
         return copy
+
+    def of_image(self, image: bpy.types.Image) -> bpy.types.Image:
+        if image not in self.images:
+            new = self.replace(image, np.concatenate(list(self.faces[image].values())))
+            self.images[image] = self.keep(bpy.data.images, new, image)
+        return self.images[image]
 
     def armatures(self, objects: list[bpy.types.Object]) -> list[bpy.types.Object]:
         """The skeletons that move `objects`, made selectable."""
@@ -142,14 +172,23 @@ class _StandIns:
         return usable
 
     def remove(self) -> None:
-        for collection, block in self.made:
+        # Objects first: they would go with their mesh.
+        for collection, block in sorted(
+            self.made, key=lambda made: not isinstance(made[1], bpy.types.Object)
+        ):
             collection.remove(block)
-        for original, name in reversed(self.lent):
+        for original, name in self.lent.items():
             original.name = name
         for obj in self.deselect:
             obj.select_set(False)
         for obj in self.hidden:
             obj.hide_set(True)
+
+
+def _worn(obj: bpy.types.Object) -> dict[int, bpy.types.Material]:
+    """The stylized materials of the slots that have one."""
+    worn = {slot: memory.stylized_material(obj, slot) for slot in range(len(obj.material_slots))}
+    return {slot: stylized for slot, stylized in worn.items() if stylized is not None}
 
 
 def uv_maps_of(material: bpy.types.Material) -> set[str | None]:

@@ -24,7 +24,8 @@ def export(context: bpy.types.Context, path: Path, overwrite: bool) -> list[Path
     settings = context.scene.patina_export
     preset = PRESETS[settings.preset]
     objects = stylized_objects(context, settings.scope)
-    path = path.with_name(path.name.removesuffix(preset.suffix) + preset.suffix)
+    stem = path.stem if path.suffix.lower() == preset.suffix else path.name
+    path = path.with_name(stem + preset.suffix)
     groups = [(path, objects)]
     if settings.files == "EACH":
         stems = file_stems([obj.name for obj in objects])

@@ -343,7 +343,23 @@ def refused(message: str, **options) -> None:
 def test_nothing_stylized_yet(cube, tmp_path):
     refused("stylized yet.*press Stylize", filepath=str(tmp_path / "a.glb"))
     bpy.ops.object.select_all(action="DESELECT")
-    refused("None of the selected", filepath=str(tmp_path / "a.glb"))
+    refused("stylized yet.*press Stylize", filepath=str(tmp_path / "a.glb"))
+
+
+def test_the_only_stylized_object_need_not_be_selected(cube, settings, tmp_path):
+    stylize(cube)
+    bpy.ops.object.select_all(action="DESELECT")
+    bpy.ops.patina.export(filepath=str(tmp_path / "a.glb"))
+    assert [node["name"] for node in glb(tmp_path / "a.glb")[0]["nodes"]] == ["Cube"]
+    other = cube.copy()
+    bpy.context.scene.collection.objects.link(other)
+    refused("None of the selected.*Select Cube", filepath=str(tmp_path / "b.glb"))
+
+
+def test_a_suffix_in_capitals_is_one(cube, tmp_path):
+    stylize(cube)
+    bpy.ops.patina.export(filepath=str(tmp_path / "Model.GLB"))
+    assert [path.name for path in tmp_path.iterdir()] == ["Model.glb"]
 
 
 def test_edit_mode(cube, tmp_path):
@@ -438,7 +454,7 @@ def test_objects_that_share_a_mesh(cube, settings, tmp_path):
     settings.scope = "ALL"
     before = state()
     with copies.copies(bpy.context, [cube, other]) as made:
-        assert made[0].data != made[1].data
+        assert {obj.data.name for obj in made} <= {"Cube", "Cube.001"}
     assert state() == before
     bpy.ops.patina.export(filepath=str(tmp_path / "two.glb"))
     tree, binary = glb(tmp_path / "two.glb")
@@ -446,3 +462,31 @@ def test_objects_that_share_a_mesh(cube, settings, tmp_path):
         (255, 0, 0),
         (0, 255, 0),
     }
+
+
+@pytest.mark.parametrize("preset", ["GODOT", "UNITY", "OBJ", "USDZ"])
+def test_what_objects_share_they_share_in_the_file(cube, settings, tmp_path, preset):
+    """Three objects, two of them with one mesh, one material and one picture."""
+    bpy.ops.mesh.primitive_plane_add(calc_uvs=True, location=(0, 6, 0))
+    plane = bpy.context.object
+    plane.data.materials.append(cube.data.materials[0])
+    stylize(cube)
+    plane.data.materials[0] = cube.material_slots[0].material
+    twin = cube.copy()
+    twin.location.x = 3
+    bpy.context.scene.collection.objects.link(twin)
+    settings.scope, settings.preset = "ALL", preset
+    before = state()
+    with copies.copies(bpy.context, [cube, twin, plane], lambda image, _: image.copy()) as made:
+        assert [obj.name for obj in made] == ["Cube", twin.name.removesuffix(" (kept)"), "Plane"]
+        assert made[0].data == made[1].data
+        assert len({obj.material_slots[0].material for obj in made}) == 1
+        assert not any("(kept)" in obj.data.name for obj in made)
+        assert made[0].material_slots[0].material.name == "Paint Stylized"
+    assert state() == before
+    suffix = presets.PRESETS[preset].suffix
+    bpy.ops.patina.export(filepath=str(tmp_path / f"all{suffix}"))
+    assert b"(kept)" not in b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    if preset == "GODOT":
+        tree, _ = glb(tmp_path / "all.glb")
+        assert [len(tree[kind]) for kind in ("nodes", "meshes", "materials", "images")] == [3, 2, 1, 1]
