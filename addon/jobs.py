@@ -52,6 +52,7 @@ class Run:
     process: Process | None = None
     file: int = field(default_factory=lambda: file_number)  # the one that the object is in
     world: Matrix = field(default_factory=Matrix)  # the object's, as the job has it
+    worlds: tuple[Matrix, ...] = ()  # those of its members
 
     @property
     def files(self) -> list[Path]:
@@ -65,6 +66,14 @@ class Run:
     @property
     def report(self) -> Path:
         return self.folder / REPORT_FILE
+
+    @property
+    def bodies(self) -> list[preview.Body]:
+        """What its preview is shown on."""
+        if self.worlds:
+            places = zip(self.members, self.worlds, strict=True)
+            return [preview.Body(member.name, member.uid, world) for member, world in places]
+        return [preview.Body(self.object_name, self.object_uid, self.world)]
 
     def find_object(self) -> bpy.types.Object:
         """The object that the job is for. Raises PatinaError if it is gone, or another file was loaded."""
@@ -165,6 +174,7 @@ def pump() -> bool:
     if not queue:
         return False
     run = queue[0]
+    preview.advance()
     try:
         if run.process is None:
             _start(run)
@@ -214,7 +224,7 @@ def _take(run: Run, event: Event) -> None:
     if event.kind == "progress":
         run.progress = event
     elif event.kind == "preview" and run.textures and run.is_at_home:
-        preview.show(run.folder, len(run.textures), run.object_name, run.object_uid, run.world)
+        preview.show(run.folder, len(run.textures), run.bodies)
     elif event.kind == "message":
         if event.message not in run.notes and len(run.notes) < problems.MOST:
             run.notes.append(event.message)

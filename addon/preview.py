@@ -6,6 +6,7 @@ image or undo step is made for it, so there is nothing that a cancel, a save or 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,17 +37,25 @@ void main() {  // viewports take linear light
 """
 
 
+@dataclass(frozen=True, eq=False)
+class Body:
+    """An object of the job: its name, its number in the session, and where it was when the job was made."""
+
+    name: str
+    uid: int
+    world: Matrix
+
+
 @dataclass
 class Shown:
-    """A job's preview: what is drawn, and on which object."""
+    """A job's preview: what is drawn, and on which objects."""
 
     folder: Path
-    object_name: str
-    object_uid: int
-    world: Matrix  # the object's, when its mesh was written
-    pictures: list[np.ndarray]  # of each texture: (H, W, 4) float32 in sRGB, bottom row first
-    textures: list[Any] = field(default_factory=list)  # on the GPU, made when drawn
-    batches: list[Any] = field(default_factory=list)  # the triangles that show each
+    bodies: Sequence[Body]
+    pictures: list[np.ndarray | None]  # of each texture: (H, W, 4) float32 in sRGB, bottom row first
+    textures: list[Any]  # on the GPU, made when drawn
+    waiting: list[int] = field(default_factory=list)  # pictures that have changed on the disk, in their order
+    batches: list[tuple[Body, int, Any]] = field(default_factory=list)  # triangles of a body with a texture
 
 
 shown: Shown | None = None
@@ -54,18 +63,29 @@ _handler: Any = None
 _shader: Any = None
 
 
-def show(folder: Path, count: int, object_name: str, object_uid: int, world: Matrix) -> None:
-    """Show the previews of a job's `count` textures from the next redraw on."""
+def show(folder: Path, count: int, bodies: Sequence[Body]) -> None:
+    """Show the new previews of a job's `count` textures: the first from the next redraw on, the others as
+    `advance` reads them."""
     global shown, _handler
-    pictures = [read(folder / numbered(PREVIEW_FILE, index, count)) for index in range(count)]
-    if any(picture is None for picture in pictures):
-        return
     if shown is None or shown.folder != folder:
-        shown = Shown(folder, object_name, object_uid, world.copy(), pictures)
-    shown.pictures, shown.textures = pictures, []
+        shown = Shown(folder, bodies, [None] * count, [None] * count)
+    first = not shown.waiting
+    shown.waiting += [index for index in range(count) if index not in shown.waiting]
+    if first:
+        advance()
     if _handler is None and not bpy.app.background:
         _handler = bpy.types.SpaceView3D.draw_handler_add(_draw, (), "WINDOW", "POST_VIEW")
-    redraw()
+
+
+def advance() -> None:
+    """Read the next picture that waits. One takes some milliseconds, in which Blender stands still."""
+    if shown is None or not shown.waiting:
+        return
+    index = shown.waiting.pop(0)
+    picture = read(shown.folder / numbered(PREVIEW_FILE, index, len(shown.pictures)))
+    if picture is not None:
+        shown.pictures[index], shown.textures[index] = picture, None
+        redraw()
 
 
 def clear() -> None:
@@ -114,32 +134,40 @@ def _draw() -> None:
     """The draw handler: runs for every redraw of every viewport."""
     if shown is None:
         return
-    obj = find(shown.object_name, shown.object_uid)
-    if obj is None or not obj.visible_get(viewport=bpy.context.space_data):
-        return
     try:
-        _paint(shown, obj.matrix_world, bpy.context.region_data)
+        found = {body: find(body.name, body.uid) for body in shown.bodies}
+        places = {
+            body: obj.matrix_world
+            for body, obj in found.items()
+            if obj is not None and obj.visible_get(viewport=bpy.context.space_data)
+        }
+        if places:
+            _paint(shown, places, bpy.context.region_data)
     except Exception as error:  # a handler that raises does so at every redraw
         print(f"Patina: no preview ({error!r})")
         clear()
 
 
-def _paint(preview: Shown, world: Matrix, view: bpy.types.RegionView3D) -> None:
+def _paint(preview: Shown, places: dict[Body, Matrix], view: bpy.types.RegionView3D) -> None:
+    """Draw the bodies that have a place in the world."""
     import gpu
 
     global _shader
     _shader = _shader or _make_shader()
-    preview.batches = preview.batches or _make_batches(preview.folder, len(preview.pictures))
-    preview.textures = preview.textures or [_make_texture(picture) for picture in preview.pictures]
-    moved = world @ preview.world.inverted_safe()
+    preview.batches = preview.batches or _make_batches(preview)
     gpu.state.depth_test_set("LESS_EQUAL")
     _shader.bind()
-    _shader.uniform_float("matrix", view.perspective_matrix @ moved)
     viewer = view.view_matrix.inverted().col[2].xyz
-    _shader.uniform_float("toward", (moved.to_3x3().inverted_safe() @ viewer).normalized())
-    _shader.uniform_float("closer", CLOSER)
-    for texture, batch in zip(preview.textures, preview.batches, strict=True):
-        _shader.uniform_sampler("picture", texture)
+    for body, index, batch in preview.batches:
+        if body not in places or preview.pictures[index] is None:
+            continue
+        if preview.textures[index] is None:
+            preview.textures[index] = _make_texture(preview.pictures[index])
+        moved = places[body] @ body.world.inverted_safe()
+        _shader.uniform_float("matrix", view.perspective_matrix @ moved)
+        _shader.uniform_float("toward", (moved.to_3x3().inverted_safe() @ viewer).normalized())
+        _shader.uniform_float("closer", CLOSER)
+        _shader.uniform_sampler("picture", preview.textures[index])
         batch.draw(_shader)
     gpu.state.depth_test_set("NONE")
 
@@ -172,17 +200,28 @@ def _make_texture(picture: np.ndarray) -> Any:
     return gpu.types.GPUTexture((width, height), format="RGBA8", data=data)
 
 
-def _make_batches(folder: Path, count: int) -> list[Any]:
-    """The triangles of the job's mesh, by the texture that they show."""
+def _make_batches(preview: Shown) -> list[tuple[Body, int, Any]]:
+    """The triangles of the job's mesh, by the object and the texture that they show."""
+    return [
+        (preview.bodies[body], texture, _make_batch(corners))
+        for body, texture, corners in split(preview.folder, len(preview.bodies))
+    ]
+
+
+def split(folder: Path, bodies: int) -> list[tuple[int, int, dict[str, np.ndarray]]]:
+    """The attributes (T, 3, N) of the triangles of a job's mesh, by object and texture, both by number."""
     with np.load(folder / "mesh.npz") as mesh:
         faces = mesh["faces"]
         if len(faces) > LARGEST:
             raise ValueError(f"{len(faces)} triangles")
-        tiles = mesh["tiles"] if "tiles" in mesh else np.zeros(len(faces), np.int32)
+        none = np.zeros(len(faces), np.int32)
+        tiles = mesh.get("tiles", none)
+        objects = np.minimum(mesh["objects"], bodies - 1) if "objects" in mesh else none
         corners = {"position": mesh["vertices"][faces], "normal": mesh["normals"], "uv": mesh["uvs"]}
+    pairs = np.unique(np.stack((objects, tiles), axis=1), axis=0).tolist()
     return [
-        _make_batch({name: values[tiles == tile] for name, values in corners.items()})
-        for tile in range(count)
+        (body, tile, {name: values[(objects == body) & (tiles == tile)] for name, values in corners.items()})
+        for body, tile in pairs
     ]
 
 

@@ -33,7 +33,9 @@ def prepare(context: bpy.types.Context) -> list[jobs.Run]:
                 continue
             errors += found.failed
             runs.append(jobs.of_set(folder, python, found))
-            runs[-1].world = group[0].matrix_world.copy()
+            places = {obj.session_uid: obj.matrix_world.copy() for obj in group}
+            runs[-1].world = places[group[0].session_uid]
+            runs[-1].worlds = tuple(places[member.uid] for member in found.members)
         objects = []
     for obj in objects:
         try:

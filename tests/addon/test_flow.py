@@ -203,6 +203,46 @@ def test_the_main_thread_is_not_held_up(cube, tmp_path):
     assert preview.shown.pictures[0].shape == (512, 512, 4)
 
 
+def test_previews_of_many_textures_are_read_one_a_turn(cube, tmp_path):
+    """64 of 256²: no turn of the queue takes longer than one picture may."""
+    textures = tuple(Texture(f"Cube {number}", (0,)) for number in range(64))
+    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, textures)
+    run.folder.mkdir()
+    noise = np.random.default_rng(1).integers(0, 256, (256, 256, 3), np.uint8)
+    for number in range(64):
+        noise[:4] = number
+        Image.fromarray(noise).save(run.folder / f"preview_{number}.png", compress_level=1)
+    start = time.thread_time()
+    jobs._take(run, Event("preview", path="preview_0.png"))
+    assert time.thread_time() - start < 0.1
+    for number in range(1, 64):
+        assert preview.shown.pictures[number] is None
+        start = time.thread_time()
+        jobs._take(
+            run, Event("preview", path="preview_0.png")
+        )  # again, while the first are still on their way
+        preview.advance()
+        assert time.thread_time() - start < 0.1
+        assert np.allclose(preview.shown.pictures[number][-1, 0, :3] * 255, number)
+
+
+def test_each_of_a_set_shows_its_own_preview(cube):
+    """Where the one before is hidden or elsewhere by now, too."""
+    bpy.ops.mesh.primitive_plane_add(calc_uvs=True, location=(5, 0, 0))
+    plane = bpy.context.object
+    cube.select_set(True)
+    (run,) = stylizing.prepare(bpy.context)
+    assert [(body.name, body.uid) for body in run.bodies] == [
+        (obj.name, obj.session_uid) for obj in (plane, cube)
+    ]
+    parts = preview.split(run.folder, 2)
+    assert [(body, tile) for body, tile, _ in parts] == [(0, 0), (1, 1)]
+    for (body, _, corners), obj in zip(parts, (plane, cube), strict=True):
+        middle = np.array(run.bodies[body].world.translation)
+        assert np.allclose(corners["position"].mean(axis=(0, 1)), middle, atol=1e-5)
+        assert len(corners["uv"]) == sum(len(face.vertices) - 2 for face in obj.data.polygons)
+
+
 # History
 
 
