@@ -1,8 +1,11 @@
 # Patina: set-up, demo, tests and packaging. All that is made lies in .env/, out/ and dist/.
 #
-# Needed beforehand: Python 3.11 with venv, and the system libraries that Blender links to (make says which).
+# Needed beforehand: Python 3.11 with venv, for Blender 5.2 also 3.13, and the system libraries that Blender links to
+# (make says which).
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
+# For the library of Blender 5.1 and later.
+PYTHON_313 ?= $(shell command -v python3.13 || echo python3.13)
 # Which torch: `$(PYTHON) -m addon.setup variants` lists them. On Linux the default index has the CUDA build,
 # which runs on the processor too.
 TORCH ?= $(if $(filter Darwin,$(shell uname)),mps,cuda)
@@ -15,7 +18,7 @@ PROOF := .env/proof
 TRIXIE := .env/trixie
 IN_BACKEND := $(BACKEND)/bin/python -B
 IN_BLENDER := $(BLENDER)/bin/python -B
-BLENDERS := 4.2.23 4.5.15 5.0.1
+BLENDERS := 4.2.23 4.5.15 5.0.1 5.2.3
 
 # The add-on, run from here, takes this environment instead of the artist's.
 export PATINA_BACKEND := $(CURDIR)/$(BACKEND)
@@ -142,7 +145,7 @@ $(BLENDER)/.complete: tests/requirements.txt
 
 .env/blender-%/.complete: tests/requirements.txt
 	rm -rf .env/blender-$*
-	$(PYTHON) -m venv .env/blender-$*
+	$(if $(filter 4.% 5.0.%,$*),$(PYTHON),$(PYTHON_313)) -m venv .env/blender-$*
 	sed 's/^bpy==.*/bpy==$*/' $< > .env/blender-$*/requirements.txt
 	.env/blender-$*/bin/python -m pip install --quiet --requirement .env/blender-$*/requirements.txt
 	@.env/blender-$*/bin/python tools/check_bpy.py

@@ -38,6 +38,7 @@ def bake(
     made: list[tuple[object, object]] = []
     if uv_map not in copy.data.uv_layers:  # nodes make one that the mesh itself does not name
         uv_map = find_uv_layer(copy.data, name, None).name
+    copy.data.uv_layers[uv_map].active = True  # bakes want an active one, too
     try:
         obj.name, copy.name = TEMPORARY, name  # Object Info's Random goes by the name
         with alone(copy) as scene:

@@ -61,7 +61,7 @@ def test_results_that_are_a_file_do_not_keep_it_off(switched_off):
 def test_a_failed_registration_leaves_nothing_and_can_be_tried_again(switched_off):
     """One of the last classes is registered already, as after a reload gone wrong."""
     (last,) = export_panel.classes
-    handlers = list(bpy.app.handlers.load_pre)
+    handlers = list(bpy.app.handlers.load_post)
     bpy.utils.register_class(last)
     try:
         assert addon_utils.enable(MODULE, default_set=True) is None
@@ -69,10 +69,10 @@ def test_a_failed_registration_leaves_nothing_and_can_be_tried_again(switched_of
         bpy.utils.unregister_class(last)
     assert not is_on()
     assert not hasattr(bpy.types.Object, "patina")
-    assert list(bpy.app.handlers.load_pre) == handlers
+    assert list(bpy.app.handlers.load_post) == handlers
     assert addon_utils.enable(MODULE, default_set=True)
     assert is_on()
-    assert len(bpy.app.handlers.load_pre) == len(handlers) + 1
+    assert len(bpy.app.handlers.load_post) == len(handlers) + 1
 
 
 def test_without_an_entry_in_the_preferences_all_is_as_at_first(switched_off, monkeypatch, cube):
