@@ -93,6 +93,11 @@ def needs_network() -> bool:
     return not folders.preferences().wheelhouse
 
 
+def may_allow() -> bool:
+    """Whether the artist can let Blender go online now: not where the command line forbids it."""
+    return not bpy.app.online_access and not bpy.app.online_access_override
+
+
 def may_begin(verb: str) -> str:
     """Why `verb` cannot begin now, or an empty text."""
     from . import jobs
@@ -104,6 +109,8 @@ def may_begin(verb: str) -> str:
     online = verb == FETCH_WEIGHTS or (verb in (SET_UP, REPAIR) and needs_network())
     if online and not bpy.app.online_access:
         instead = "a weights file" if verb == FETCH_WEIGHTS else "a folder of wheels"
+        if not may_allow():
+            return f"Blender was started with --offline-mode: start it without, or name {instead}"
         return f"Blender may not go online: allow it in Preferences > System, or name {instead}"
     if verb in (SET_UP, REPAIR) and lacks_index():
         return f"Fill in PyTorch Index first: torch for {chosen().label} comes from there"

@@ -152,6 +152,7 @@ def _draw_state(layout: bpy.types.UILayout, width: float) -> None:
         wrapped(box, "Set-up downloads packages, and Blender may not go online.", width, "ERROR")
         row = box.row()
         row.use_property_split = False
+        row.enabled = installation.may_allow()
         row.prop(bpy.context.preferences.system, "use_online_access")
 
 

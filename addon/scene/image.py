@@ -40,6 +40,12 @@ def read_pixels(image: bpy.types.Image) -> np.ndarray:
     them, divided by 255; floats linear, colours times alpha. Raises PatinaError if it cannot be read."""
     width, height = image.size
     pixels = np.empty(width * height * image.channels, np.float32)
+    if image.type == "RENDER_RESULT":
+        raise PatinaError(
+            f"{image.name} has no pixels to read.",
+            "Save it with Image > Save As, and open that file.",
+            image.name,
+        )
     if not pixels.size or not image.has_data:  # asking for the size loads it
         raise PatinaError(
             f"The image {image.name} cannot be read ({bpy.path.abspath(image.filepath) or 'no file'}).",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import folders, problems
-from ..installation import SET_UP, may_begin
+from ..installation import SET_UP, may_allow, may_begin
 from ..scene.mesh import UNWRAP
 from .text import wrapped
 
@@ -27,13 +27,13 @@ def draw(layout: bpy.types.UILayout, width: float) -> None:
 def draw_cure(layout: bpy.types.UILayout, problem: problems.Problem) -> None:
     """The button that mends it, or that leads to where it can be mended."""
     if problem.field == "backend":
-        if "online" in may_begin(SET_UP):
+        if may_allow() and "online" in may_begin(SET_UP):
             _draw_online(layout)
         row = layout.row(align=True)
         row.operator("patina.set_up", text="Set Up Backend", icon="IMPORT")
         row.operator("preferences.addon_show", text="", icon="PREFERENCES").module = folders.PACKAGE
     elif problem.field == "network":  # weights that are not here; the next job fetches them, if it may
-        if not bpy.app.online_access:
+        if may_allow():
             _draw_online(layout)
         layout.operator("patina.choose_weights_file", icon="FILEBROWSER")
     elif problem.cure == UNWRAP:  # names the object

@@ -10,8 +10,9 @@ import pytest
 import recorder
 from bl_ext.user_default.patina.addon import folders, jobs, problems
 from bl_ext.user_default.patina.addon.operators import paint_image
+from bl_ext.user_default.patina.addon.scene import image as images
 from bl_ext.user_default.patina.addon.ui import image_editor
-from bl_ext.user_default.patina.backend.protocol import Job, read_job
+from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, read_job
 
 MODES = ("stylize", "dream", "deepdream", "texture")
 
@@ -110,3 +111,15 @@ def test_a_deepdream_is_a_new_image_in_the_editor_of_the_old(settings, photo):
     assert bpy.data.images["Photo"] == photo
     assert editor.image == made
     assert jobs.ended[-1].state == jobs.FINISHED
+
+
+def test_a_render_result_says_what_to_do(tmp_path):
+    scene = bpy.context.scene
+    scene.render.engine, scene.cycles.samples, scene.cycles.use_denoising = "CYCLES", 1, False
+    scene.render.resolution_x = scene.render.resolution_y = 16
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    bpy.ops.render.render()
+    with pytest.raises(PatinaError, match="Save As"):
+        images.read_pixels(bpy.data.images["Render Result"])

@@ -7,11 +7,14 @@ is that drawing complains of nothing, and that the panel says what to do.
 from __future__ import annotations
 
 import itertools
+import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Story
+from cage import DESK, Cage
+from conftest import TRIXIE, Story
 from screen import wait_for
+from window import USER
 
 HELPERS = """
 def select(*names):
@@ -105,3 +108,22 @@ def test_without_a_backend(tab: Story):
     tab.step("online")
     window.do("bpy.ops.preferences.addon_show(module='bl_ext.user_default.patina')")
     tab.step("preferences")
+
+
+def test_offline_mode_is_told_and_cannot_be_changed(resources: Path, tmp_path: Path):
+    """Where Blender's command line forbids to go online, no switch in Blender allows it."""
+    desk = tmp_path / "desk"
+    desk.mkdir(mode=0o700)
+    shutil.copytree(resources, desk / USER)
+    cage = Cage(TRIXIE.resolve(), desk)
+    cage.environment["BLENDER_USER_RESOURCES"] = f"{DESK}/{USER}"
+    ask = (
+        "from bl_ext.user_default.patina.addon import installation as i;"
+        "print(i.may_allow(), i.may_begin('install'))"
+    )
+    said = {
+        mode: cage.run("blender", "--background", mode, "--python-expr", ask).decode()
+        for mode in ("--offline-mode", "--online-mode")
+    }
+    assert "False Blender was started with --offline-mode" in said["--offline-mode"]
+    assert "--offline-mode" not in said["--online-mode"]
