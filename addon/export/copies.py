@@ -60,7 +60,7 @@ def stylized_objects(context: bpy.types.Context, scope: str) -> list[bpy.types.O
 def copies(
     context: bpy.types.Context, objects: list[bpy.types.Object], replace: Replace | None = None
 ) -> Iterator[list[bpy.types.Object]]:
-    """Stand-ins for `objects`, selected together with their armatures; all is as before afterwards."""
+    """Stand-ins for `objects`, selected together with what carries them; all is as before afterwards."""
     layer = context.view_layer
     selected, active = list(context.selected_objects), layer.objects.active
     stand_ins = _StandIns(context, replace)
@@ -69,7 +69,7 @@ def copies(
         layer.update()
         for obj in selected:
             obj.select_set(False)
-        for obj in (*made, *stand_ins.armatures(objects)):
+        for obj in (*made, *stand_ins.carriers(objects)):
             obj.select_set(True)
         layer.objects.active = made[0]
         yield made
@@ -116,7 +116,11 @@ class _StandIns:
                     uvs, index = triangles[_uv_map_of(node)]
                     own = uvs[np.isin(index, slots)]
                     self.faces.setdefault(unproofed(node), {})[own.tobytes()] = own
-        return [self.of_object(obj, shown) for obj, shown in worn.items()]
+        made = {obj: self.of_object(obj, shown) for obj, shown in worn.items()}
+        for obj, copy in made.items():
+            if obj.parent in made:
+                copy.parent = made[obj.parent]
+        return list(made.values())
 
     def of_object(self, obj: bpy.types.Object, shown: dict[int, bpy.types.Material]) -> bpy.types.Object:
         used = {uv for stylized in shown.values() for uv in uv_maps_of(stylized)}
@@ -156,12 +160,15 @@ class _StandIns:
             self.images[image] = self.keep(bpy.data.images, new, image)
         return self.images[image]
 
-    def armatures(self, objects: list[bpy.types.Object]) -> list[bpy.types.Object]:
-        """The skeletons that move `objects`, made selectable."""
+    def carriers(self, objects: list[bpy.types.Object]) -> list[bpy.types.Object]:
+        """The skeletons that move `objects` and the empties that carry them, made selectable."""
         found = {
             modifier.object for obj in objects for modifier in obj.modifiers if modifier.type == "ARMATURE"
         }
-        found |= {obj.parent for obj in objects if obj.parent and obj.parent.type == "ARMATURE"}
+        for obj in objects:
+            while obj := obj.parent:
+                if obj.type == "ARMATURE" or (obj.type == "EMPTY" and obj.instance_type == "NONE"):
+                    found.add(obj)
         usable = [obj for obj in found if obj and obj.name in self.context.view_layer.objects]
         for obj in usable:
             if obj.hide_get():

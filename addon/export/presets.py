@@ -24,7 +24,7 @@ class Preset:
 
 
 _FBX = {
-    "object_types": {"ARMATURE", "MESH"},
+    "object_types": {"ARMATURE", "EMPTY", "MESH"},
     "add_leaf_bones": False,  # engines would show them as bones
     "mesh_smooth_type": "FACE",  # or Unreal complains of missing smoothing groups
     "axis_forward": "-Z",

@@ -490,3 +490,34 @@ def test_what_objects_share_they_share_in_the_file(cube, settings, tmp_path, pre
     if preset == "GODOT":
         tree, _ = glb(tmp_path / "all.glb")
         assert [len(tree[kind]) for kind in ("nodes", "meshes", "materials", "images")] == [3, 2, 1, 1]
+
+
+def test_what_carries_objects_is_exported_with_its_motion(cube, settings, tmp_path):
+    """A model of parts, as game assets are: an empty carries a body, the body an arm that turns."""
+    root = bpy.data.objects.new("Root", None)
+    bpy.context.scene.collection.objects.link(root)
+    root.location.x = 5
+    bpy.ops.mesh.primitive_plane_add(calc_uvs=True)
+    arm = bpy.context.object
+    arm.name, arm.parent, cube.parent = "Arm", cube, root
+    arm.location, cube.location.y = (1, 0, 0), 2
+    for frame, angle in ((1, 0.0), (20, 1.0)):
+        arm.rotation_euler.z = angle
+        arm.keyframe_insert("rotation_euler", frame=frame)
+    bpy.context.view_layer.update()
+    stylize(cube)
+    stylize(arm)
+    settings.scope = "ALL"
+    before = state()
+    bpy.ops.patina.export(filepath=str(tmp_path / "parts.glb"))
+    assert state() == before
+    assert [arm.parent, cube.parent] == [cube, root]
+    tree, _ = glb(tmp_path / "parts.glb")
+    nodes = {node["name"]: node for node in tree["nodes"]}
+    below = {
+        name: {tree["nodes"][i]["name"] for i in node.get("children", ())} for name, node in nodes.items()
+    }
+    assert below == {"Root": {"Cube"}, "Cube": {"Arm"}, "Arm": set()}
+    assert nodes["Arm"]["translation"] == pytest.approx([1, 0, 0], abs=1e-5)
+    (animation,) = tree["animations"]
+    assert {tree["nodes"][channel["target"]["node"]]["name"] for channel in animation["channels"]} == {"Arm"}
