@@ -23,7 +23,7 @@ BLENDERS := 4.2.23 4.5.15 5.0.1 5.2.3
 # The add-on, run from here, takes this environment instead of the artist's.
 export PATINA_BACKEND := $(CURDIR)/$(BACKEND)
 
-.PHONY: help demo still-life test lint test-backend test-networks test-addon test-blenders test-whole test-export test-assets test-gui \
+.PHONY: help demo still-life test lint test-backend test-faults test-faults-backend test-faults-addon test-networks test-addon test-blenders test-whole test-export test-assets test-gui \
 	extension repository wheelhouse backend blender doctor pins gallery bench bench-all clean
 .DELETE_ON_ERROR:
 
@@ -31,6 +31,7 @@ help:
 	@echo "make demo           stylize the fox inside Blender; results in out/demo/"
 	@echo "make still-life     paint twenty-one objects by one press; results in out/still_life/"
 	@echo "make test           lint, types and every test"
+	@echo "make test-faults    faults, load and hostile input, many times over: docs/reliability.md"
 	@echo "make test-blenders  the add-on's tests on Blender $(BLENDERS)"
 	@echo "make test-networks  every objective on every registered network, not one of each family alone"
 	@echo "make test-whole     the whole backend set up from wheels by the operator, on each of those"
@@ -60,6 +61,17 @@ lint: backend blender
 
 test-backend: $(BACKEND)/.tests
 	$(IN_BACKEND) -m pytest tests/backend tests/faults
+
+# What goes wrong, many times over: half an hour on two cores; make test has some of each. What is injected,
+# and what came of it: docs/reliability.md.
+test-faults: $(BACKEND)/.tests blender extension
+	$(MAKE) -j2 --output-sync=target test-faults-backend test-faults-addon
+
+test-faults-backend:
+	PATINA_FAULTS=12 $(IN_BACKEND) -m pytest tests/faults -s -q
+
+test-faults-addon:
+	PATINA_FAULTS=12 $(IN_BLENDER) -m pytest tests/addon/test_faults.py tests/addon/test_hostile.py -s -q
 
 # The networks that make test leaves out because another of their family stands for them.
 test-networks: $(BACKEND)/.tests

@@ -22,7 +22,7 @@ from ..backend.protocol import MOST_TEXT, Event, read_event
 from .setup.system import NO_WINDOW, clean_environment
 
 ENDINGS = ("finished", "failed", "cancelled")
-LATEST = ("progress", "preview")  # of which each makes the one before it old
+LATEST = ("progress", "preview")  # of which each makes the ones before it old
 MOST_EVENTS = 1000  # between two calls of `poll`
 MOST_LINE = 1 << 16  # characters
 MOST_LOG = 10_000_000
@@ -59,6 +59,7 @@ class Process:
         environment: the child's; None: this process's own, cleaned.
         """
         self._events: list[Event] = []
+        self._places: dict[str, int] = {}  # among them, of the one of each kind in LATEST
         self._telling = threading.Lock()
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self._cancelled = threading.Event()
@@ -94,7 +95,7 @@ class Process:
     def poll(self) -> list[Event]:
         """The events since the last call, oldest first. Never blocks; after the ending there are none."""
         with self._telling:
-            events, self._events = self._events, []
+            events, self._events, self._places = self._events, [], {}
         self.ended = self.ended or any(event.kind in ENDINGS for event in events)
         return events
 
@@ -140,11 +141,14 @@ class Process:
             self._see_it_leave(FAREWELL_SECONDS)
 
     def _tell(self, event: Event) -> None:
-        """Have `poll` give the event: the latest of those that follow each other, and no flood of them."""
+        """Have `poll` give the event: of LATEST the last of its kind alone, and no flood of others."""
         with self._telling:
-            if event.kind in LATEST and self._events and self._events[-1].kind == event.kind:
-                self._events[-1] = event
-            elif len(self._events) < MOST_EVENTS or event.kind in ENDINGS:
+            place = self._places.get(event.kind)
+            if place is not None:
+                self._events[place] = event
+            elif len(self._events) < MOST_EVENTS or event.kind in (*LATEST, *ENDINGS):
+                if event.kind in LATEST:
+                    self._places[event.kind] = len(self._events)
                 self._events.append(event)
 
     def _read_stderr(self) -> None:

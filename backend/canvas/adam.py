@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+MOST_GRADIENT = 1e15  # its square is a number, too
+
 
 class Adam:
     """Steps of Adam on a module's parameters, whose gradients are zero after each."""
@@ -12,8 +14,16 @@ class Adam:
     def __init__(self, module: nn.Module) -> None:
         self.adam = torch.optim.Adam(module.parameters())
 
-    def __call__(self, rate: float) -> None:
+    def __call__(self, rate: float) -> bool:
+        """Take a step; whether it was one: a gradient that is no number changes nothing."""
+        gradients = [
+            p.grad for group in self.adam.param_groups for p in group["params"] if p.grad is not None
+        ]
+        if not all(bool((gradient.abs() < MOST_GRADIENT).all()) for gradient in gradients):
+            self.adam.zero_grad()
+            return False
         for group in self.adam.param_groups:
             group["lr"] = rate
         self.adam.step()
         self.adam.zero_grad()
+        return True

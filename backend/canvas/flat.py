@@ -44,8 +44,8 @@ class Flat:
             else None,
         )
 
-    def step(self, rate: float) -> None:
-        self._step(rate)
+    def step(self, rate: float) -> bool:
+        return self._step(rate)
 
     @torch.no_grad()
     def picture(self) -> Tensor:

@@ -78,7 +78,8 @@ def run(session: JobSession) -> None:
     steps = job.steps or default_steps(job)
     follow = _follower(session, painted, texels, steps)
     random = torch.Generator().manual_seed(job.seed)
-    losses = imagine(painted.canvas, network, goal, steps, build.rate_of(job), random, follow)
+    rate = build.rate_of(job)
+    losses = imagine(painted.canvas, network, goal, steps, rate, random, follow, session.message)
     result = painted.pictures(texels, job.texture_size)
     measured: dict[str, Any] = {"loss": {"first": losses[0], "last": losses[-1]}, "steps": steps}
     if subject is not None:

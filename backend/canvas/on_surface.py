@@ -26,7 +26,7 @@ class SurfaceTexture(Protocol):
 
     def sample(self, prepared: Any) -> Tensor: ...
 
-    def step(self, rate: float) -> None: ...
+    def step(self, rate: float) -> bool: ...
 
 
 class UVTexture:
@@ -49,9 +49,9 @@ class UVTexture:
             self._rows = mipmaps(self.textures().flatten(0, 1), self.levels)
         return gather(self._rows, prepared)
 
-    def step(self, rate: float) -> None:
-        self._step(rate)
+    def step(self, rate: float) -> bool:
         self._rows = None
+        return self._step(rate)
 
     @torch.no_grad()
     def current(self) -> Tensor:
@@ -77,8 +77,8 @@ class SolidTexture:
         values: Tensor = self.network(prepared)
         return values
 
-    def step(self, rate: float) -> None:
-        self._step(rate)
+    def step(self, rate: float) -> bool:
+        return self._step(rate)
 
     @torch.no_grad()
     def values(self, points: Tensor) -> Tensor:

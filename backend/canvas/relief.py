@@ -82,9 +82,9 @@ class ReliefTexture:
         ahead, behind = (gather(self._rows, where)[:, 3] for where in (prepared.ahead, prepared.behind))
         return shade(colors, (ahead - behind) * prepared.slope)
 
-    def step(self, rate: float) -> None:
-        self._step(rate)
+    def step(self, rate: float) -> bool:
         self._rows = None
+        return self._step(rate)
 
     @torch.no_grad()
     def current(self) -> Tensor:

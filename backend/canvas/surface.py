@@ -95,5 +95,5 @@ class Surface:
             values = over(values[:, :3], values[:, 3:], behind)
         return view.image(values, background)
 
-    def step(self, rate: float) -> None:
-        self.texture.step(rate)
+    def step(self, rate: float) -> bool:
+        return self.texture.step(rate)

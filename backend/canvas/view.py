@@ -29,5 +29,8 @@ class Canvas(Protocol):
     def draw(self, progress: float, random: torch.Generator) -> View:
         """The next views; progress 0..1 tells how much of the job is done."""
 
-    def step(self, rate: float) -> None:
-        """One step with the gradients that have gathered since the last, which are then zero."""
+    def step(self, rate: float) -> bool:
+        """One step with the gradients that have gathered since the last, which are then zero.
+
+        Whether it was one: gradients that are no numbers change nothing.
+        """

@@ -1,4 +1,4 @@
-"""An artist whose Blender dies: killed_artist.py (paint | go on) BLEND, in a Blender of its own.
+"""An artist whose Blender dies: killed_artist.py (paint | go on) BLEND STEPS, in a Blender of its own.
 
 "paint" makes a scene, saves it, and paints until it is killed; it prints its backend's process and each
 step. "go on" is the Blender that is started afterwards: it opens the scene and lets the job in History go on.
@@ -17,12 +17,12 @@ importlib.import_module("addon_utils").enable("bl_ext.user_default.patina", defa
 from bl_ext.user_default.patina.addon import history, jobs  # noqa: E402
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing  # noqa: E402
 
-way, blend = sys.argv[1:]
+way, blend, steps = sys.argv[1:]
 if way == "paint":
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.ops.mesh.primitive_cube_add(size=2, calc_uvs=True)
     panel = bpy.context.scene.patina
-    panel.quality, panel.texture_size, panel.steps = "draft", "256", 60
+    panel.quality, panel.texture_size, panel.steps = "draft", "256", int(steps)
     bpy.ops.wm.save_as_mainfile(filepath=blend)
     (run,) = stylizing.prepare(bpy.context)
     jobs.submit(run)

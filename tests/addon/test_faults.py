@@ -101,7 +101,7 @@ def half_written(folder: Path) -> list[str]:
 
 
 @on_linux
-@pytest.mark.parametrize("number", range(25 if ALL else 2))
+@pytest.mark.parametrize("number", range(25 if ALL else 1))
 def test_a_backend_killed_at_any_time_leaves_the_scene_as_it_was(number, cube, panel):
     moment = random.Random(number)
     panel.steps = 30
@@ -122,7 +122,7 @@ def test_a_backend_killed_at_any_time_leaves_the_scene_as_it_was(number, cube, p
     left = [entry for entry in history.entries if entry.folder == run.folder]
     if (run.folder / "checkpoint.npz").is_file():
         assert left[0].goes_on
-    if left and number % 5 == 0:
+    if left and number % 5 == 1:
         assert bpy.ops.patina.history_go_on(folder=str(run.folder)) == {"FINISHED"}
         assert jobs.ended[-1].state == jobs.FINISHED
 
@@ -135,9 +135,9 @@ def test_a_blender_killed_at_any_time_takes_its_backend_along_and_goes_on_after_
     link = tmp_path / "user" / "extensions" / "user_default" / "patina"
     link.parent.mkdir(parents=True)
     link.symlink_to(Path(__file__).parents[2], target_is_directory=True)
-    blend = tmp_path / "scene.blend"
+    blend, steps = tmp_path / "scene.blend", "60" if ALL else "12"
     first = subprocess.Popen(
-        [sys.executable, "-B", str(ARTIST), "paint", str(blend)],
+        [sys.executable, "-B", str(ARTIST), "paint", str(blend), steps],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -147,7 +147,7 @@ def test_a_blender_killed_at_any_time_takes_its_backend_along_and_goes_on_after_
     backend = int(next(words[1] for words in said if words[:1] == ["backend"]))
     next(words for words in said if words[:1] == ["step"])
     saved = blend.read_bytes()
-    time.sleep(random.Random(number).uniform(0, 1))
+    time.sleep(random.Random(number).uniform(0, 1 if ALL else 0.1))
     first.kill()
     first.wait()
     first.stdout.close()
@@ -160,7 +160,7 @@ def test_a_blender_killed_at_any_time_takes_its_backend_along_and_goes_on_after_
     assert half_written(folder.parent) == []
     assert list(folder.parent.glob("*.part")) == []
     again = subprocess.run(
-        [sys.executable, "-B", str(ARTIST), "go on", str(blend)],
+        [sys.executable, "-B", str(ARTIST), "go on", str(blend), steps],
         env=environment,
         capture_output=True,
         text=True,
@@ -212,6 +212,7 @@ def test_a_long_queue_with_cancels_at_any_time_ends_empty(cube):
 def test_a_flood_of_events_costs_blender_no_more_than_a_moment(cube, tmp_path):
     """Ten thousand a second, through the queue as a timer takes it forward."""
     run = submitted()
+    Image.new("RGB", (256, 256), "red").save(run.folder / "preview.png")
     code = """
 import time
 began = time.monotonic()
@@ -257,6 +258,8 @@ def test_two_hundred_jobs_in_one_blender_leave_nothing_behind(cube, panel):
         blocks = {kind: len(getattr(bpy.data, kind)) for kind in ("images", "materials", "meshes", "objects")}
         counts.append((open_files(), blocks))
         held.append(resident())
+        if number % 20 == 0:
+            print(number, counts[-1], round(held[-1] / 1e6), "MB", flush=True)
     print({"files": counts[0][0], "after": counts[-1], "MB": [round(b / 1e6) for b in held[9::19]]})
     assert counts[-1] == counts[1]
     assert held[-1] < 1.02 * held[SOAK // 5]

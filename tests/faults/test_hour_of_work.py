@@ -23,10 +23,20 @@ from test_stylize_job import JOB, Backend, do, folder_of, pixels
 from backend import run, session
 from backend.networks import registry
 from backend.painting import job as painting_job
-from backend.protocol import FAILED, FINISHED, Event
+from backend.protocol import FAILED, FINISHED, Event, Job, Target
 from backend.result import report
 
 BIGGER = replace(JOB, texture_size=256)
+DREAM = Job(
+    task="dream",
+    targets=(Target("channel", layer="conv2", channel=3),),
+    network="alexnet",
+    parameterization="fourier",
+    image_size=64,
+    steps=12,
+    device="cpu",
+)
+SOLID = replace(JOB, network="alexnet", steps=12, parameterization="cppn")
 
 
 @pytest.fixture(autouse=True)
@@ -257,3 +267,35 @@ def test_numbers_that_are_none_never_reach_the_texture(steps_of_poison, tmp_path
         assert np.isfinite(file["rows"]).all()
     shown = pixels(folder / "texture.png")
     assert shown.std() > 2
+
+
+@pytest.mark.parametrize("steps_of_poison", [1, 100])
+@pytest.mark.parametrize("job", [DREAM, SOLID], ids=["picture", "surface"])
+def test_numbers_that_are_none_never_reach_a_canvas(job, steps_of_poison, tmp_path, monkeypatch):
+    """As above, for what every other job paints on."""
+    from backend import networks
+    from backend.canvas import job as canvas_job
+
+    loaded = []
+    real = networks.load
+    monkeypatch.setattr(networks, "load", lambda *a, **o: loaded.append(real(*a, **o)) or loaded[-1])
+    events: list[Event] = []
+    healthy: list[torch.Tensor] = []
+
+    def listen(event: Event) -> None:
+        events.append(event)
+        if event.kind != "progress" or not event.step:
+            return
+        weight = next(loaded[0].parameters()).data
+        if event.step == 5:
+            healthy.append(weight.clone())
+            weight[0, 0, 0, 0] = float("nan")
+        if event.step == 5 + steps_of_poison:
+            weight.copy_(healthy[0])
+
+    folder = folder_of(tmp_path, job)
+    canvas_job.run(session.JobSession(job, folder, listen, lambda: False))
+    assert said(events).count("left out") == min(steps_of_poison, 2)
+    assert ("in a row" in said(events)) == (steps_of_poison == 100)
+    assert all(np.isfinite(event.loss) for event in events if event.loss is not None)
+    assert pixels(folder / events[-1].path).std() > 2
