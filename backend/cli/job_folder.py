@@ -16,6 +16,8 @@ from PIL import Image
 from ..export.inputs import files_of, keep
 from ..models import files
 from ..models.textures import Painted
+from ..pictures.decode import opacity
+from ..pictures.door import opened
 from ..pictures.images import cannot_write, read_image, save
 from ..pictures.styles import read_style
 from ..protocol import (
@@ -152,9 +154,23 @@ def _result(job: Job, painted: Painted | None, out: Path) -> str:
     if job.task in ("interpolate", "morph"):
         return numbered(TEXTURE_FILE if painted is not None else IMAGE_FILE, 0, job.frames)
     if painted is None:
+        if job.content is not None and (job.task == "stylize" or "deepdream" in job.kinds):
+            _keep_opacity(out / job.content, out / IMAGE_FILE)
         return IMAGE_FILE
     write_model(painted, out, MODEL_FILE)
     return MODEL_FILE
+
+
+def _keep_opacity(source: Path, result: Path) -> None:
+    """Make the picture `result` as opaque as `source` is. Raises PatinaError if it cannot be written."""
+    with opened(source, f"The picture {source}", "content") as image:
+        found = opacity(image)
+    if found is None:
+        return
+    with opened(result, f"The picture {result}", "out") as image:
+        painted = image.convert("RGB")
+    painted.putalpha(found.resize(painted.size, Image.Resampling.BOX))
+    save(painted, result)
 
 
 def keep_inputs(out: Path, inputs: Sequence[Path]) -> None:

@@ -14,9 +14,9 @@ from PIL import Image
 from ..export.files import write_file
 from ..export.wear import wear
 from ..models import files, textures
-from ..models.looks import as_rgba
 from ..models.parts import read_parts, z_up
 from ..models.textures import Painted
+from ..pictures.decode import shallow
 from ..pictures.door import opened
 from ..pictures.images import MIN_SIDE
 from ..protocol import CONTENT_FILE, TEXTURE_FILE, Job, Tile, numbered
@@ -35,7 +35,7 @@ def painted_model(path: Path, job: Job, content: Path | None = None, keep_uvs: b
     picture = None
     if content is not None:
         with opened(content, f"The content texture {content.name}", "content") as image:
-            picture = as_rgba(image)
+            picture = shallow(image).convert("RGBA")
     painted = textures.plan(
         model,
         read_parts(model),

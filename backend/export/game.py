@@ -13,6 +13,7 @@ from PIL import Image
 from ..models import gltf
 from ..models.arrays import Floats, Mask
 from ..models.parts import check_uvs
+from ..pictures.decode import shallow
 from ..pictures.door import opened
 from ..protocol import PatinaError
 from . import gutters
@@ -64,7 +65,10 @@ def _game_glb(path: Path, texture: Path | None, most: int, format: str) -> tuple
         transparent = any(
             model.tree["materials"][slot.material].get("alphaMode", "OPAQUE") != "OPAQUE" for slot in slots
         )
-        image = image.convert("RGBA" if transparent and is_base else "RGB")
+        has_alpha = "A" in image.getbands() and (
+            transparent or not is_base
+        )  # others may mean something by it
+        image = shallow(image).convert("RGBA" if has_alpha else "RGB")
         uvs = gltf.uvs_of(model, slots) * (1, -1) + (0, 1)
         check_uvs(uvs, path.name)
         image, bleed = prepare(image, uvs, most)

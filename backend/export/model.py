@@ -16,6 +16,7 @@ from ..models.looks import sample
 from ..models.parts import Part, read_parts, z_up
 from ..models.srgb import from_linear
 from ..models.textures import Pictures, baked, places_for, repeating
+from ..pictures.decode import shallow
 from ..pictures.door import opened
 from ..protocol import PatinaError
 
@@ -75,6 +76,7 @@ def read_image(path: Path) -> Image.Image:
 
 def flat(image: Image.Image) -> Image.Image:
     """RGB without alpha, which no printer has: what is transparent becomes white, as paper."""
+    image = shallow(image)
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")

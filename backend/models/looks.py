@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..pictures.decode import shallow
 from ..pictures.door import opened
 from . import gltf
 from .arrays import Floats, Ints
@@ -81,14 +82,7 @@ def picture_of(model: gltf.Gltf, index: int) -> Image.Image:
     uri = about.get("uri", "data:")
     called = about.get("name") or (str(index) if uri.startswith("data:") else uri)
     with opened(gltf.image_bytes(model, index), f"{model.name}: its picture {called}", "model") as image:
-        return as_rgba(image)
-
-
-def as_rgba(image: Image.Image) -> Image.Image:
-    """An RGBA picture of 8 bits; of 16 bits of grey, the upper half."""
-    if image.mode.startswith("I"):  # Pillow would clip these at 255
-        image = Image.fromarray((np.asarray(image, np.float64) / 257).round().clip(0, 255).astype(np.uint8))
-    return image.convert("RGBA")
+        return shallow(image).convert("RGBA")
 
 
 def sample(picture: Floats, uvs: Floats, wraps: tuple[str, str] = ("repeat", "repeat")) -> Floats:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ..protocol import PatinaError
 from ..writing import replacing
-from .door import opened
+from .decode import Turn, grey, in_srgb, is_deep, turn_of, white_of
+from .door import MOST_SIDE, opened
 
 MIN_SIDE = 16  # below this a style has no statistics
 MOST_PIXELS = 8192**2  # of what is kept, at 12 bytes each: the largest texture
@@ -27,13 +28,24 @@ def read_image(
 ) -> Tensor:
     """Read a picture of any format that `door` has, or the part `crop` of it; transparency shows white.
 
-    crop: x, y, width and height in fractions of the picture, from its top left. What has more than `most`
-    pixels is read at a half, a third, … of its size. Raises PatinaError, naming `what` ("style image") and
-    the file, for a missing, empty, truncated or foreign file and for sides outside MIN_SIDE..door.MOST_SIDE.
+    It stands upright, as its camera says, and is in sRGB, by its profile. crop: x, y, width and height in
+    fractions of the picture, from its top left. What has more than `most` pixels is read at a half, a
+    third, … of its size; what is no style is enlarged to MIN_SIDE. Raises PatinaError, naming `what` ("style
+    image") and the file, for a missing, empty, truncated or foreign file and for sides outside
+    MIN_SIDE..door.MOST_SIDE.
     """
-    named = f"The {what} {path.name}"
+    found = _read(path, f"The {what} {path.name}", what, field, crop, most)
+    if min(found.shape[1:]) < MIN_SIDE:
+        return resize_shorter(found, MIN_SIDE)
+    return found
+
+
+def _read(path: Path, named: str, what: str, field: str, crop: Crop | None, most: int) -> Tensor:
     with opened(path, named, field) as image:
         _check_side(image.width, image.height, named, field)
+        turn = turn_of(image)
+        crop = None if crop is None else _unturned(crop, turn)
+        white = white_of(image) if is_deep(image) else 0.0
         left, top, right, bottom = _box(image, crop)
         if crop is not None:
             _check_side(right - left, bottom - top, f"The chosen part of the {what} {path.name}", field)
@@ -43,11 +55,28 @@ def read_image(
             left, top, right, bottom = _box(image, crop)
             times = math.ceil(math.sqrt((right - left) * (bottom - top) / most))
         if times == 1:
-            return _tensor(image.crop((left, top, right, bottom)) if crop is not None else image)
+            part = image.crop((left, top, right, bottom)) if crop is not None else image
+            return _turned(_tensor(part, white), turn)
         rows = max(1, _STRIP // (times * (right - left))) * times
         strips = (image.crop((left, y, right, min(y + rows, bottom))) for y in range(top, bottom, rows))
-        small = [F.avg_pool2d(_tensor(strip)[None], times, ceil_mode=True)[0] for strip in strips]
-        return torch.cat(small, 1)
+        small = [F.avg_pool2d(_tensor(strip, white)[None], times, ceil_mode=True)[0] for strip in strips]
+        return _turned(torch.cat(small, 1), turn)
+
+
+def _unturned(crop: Crop, turn: Turn) -> Crop:
+    """Where the part `crop` of a picture lies before it is turned."""
+    x, y, width, height = crop
+    swaps, mirrors, tips = turn
+    x, y = 1 - x - width if mirrors else x, 1 - y - height if tips else y
+    return (y, x, height, width) if swaps else (x, y, width, height)
+
+
+def _turned(image: Tensor, turn: Turn) -> Tensor:
+    """`image` (C, H, W) upright."""
+    swaps, mirrors, tips = turn
+    image = image.transpose(1, 2) if swaps else image
+    axes = [axis for axis, flips in ((2, mirrors), (1, tips)) if flips]
+    return image.flip(axes) if axes else image.contiguous()
 
 
 def _box(image: Image.Image, crop: Crop | None) -> tuple[int, int, int, int]:
@@ -58,7 +87,8 @@ def _box(image: Image.Image, crop: Crop | None) -> tuple[int, int, int, int]:
 
 
 def _check_side(width: int, height: int, named: str, field: str) -> None:
-    if min(width, height) < MIN_SIDE:
+    small = min(width, height)
+    if small < MIN_SIDE and (field == "styles" or max(width, height) * MIN_SIDE > MOST_SIDE * small):
         raise PatinaError(
             f"{named} is {width} × {height} pixels, too small to have strokes.",
             f"Choose one of at least {MIN_SIDE} pixels a side.",
@@ -66,13 +96,14 @@ def _check_side(width: int, height: int, named: str, field: str) -> None:
         )
 
 
-def _tensor(image: Image.Image) -> Tensor:
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+def _tensor(image: Image.Image, white: float) -> Tensor:
+    """(3, H, W) in 0..1; `white`: of a deep picture, see `decode`."""
+    if white:
+        return torch.from_numpy(grey(image, white)).expand(3, -1, -1).clone()
+    image = in_srgb(image)
+    if image.mode == "RGBA":
         background = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(background, image.convert("RGBA"))
-    if image.mode.startswith("I;16") or image.mode == "I":  # Pillow would clip these at 255
-        grey = np.asarray(image, np.float32) / 65535
-        return torch.from_numpy(grey).clamp(0, 1).expand(3, -1, -1).clone()
+        image = Image.alpha_composite(background, image)
     return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float().div_(255)
 
 

@@ -27,10 +27,20 @@ def unlit(path: Path) -> np.ndarray:
     for obj in bpy.context.scene.objects:
         if obj.type == "MESH":
             _fill_slots(obj)
+    _come_near()
     for material in bpy.data.materials:
         if material.node_tree:
             _shine(material.node_tree)
     return _rendered()
+
+
+def _come_near() -> None:
+    """Move what is far from the origin there: a renderer has 32 bits, too."""
+    roots = [obj for obj in bpy.context.scene.objects if obj.parent is None]
+    for obj in roots:
+        if obj.location.length > 1e5:
+            obj.location = (0, 0, 0)
+    bpy.context.view_layer.update()
 
 
 def _fill_slots(obj: bpy.types.Object) -> None:
