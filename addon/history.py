@@ -8,40 +8,31 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import bpy
-import numpy as np
-from mathutils import Matrix
 
 from ..backend.locking import holding
 from ..backend.protocol import (
     CHECKPOINT_FILE,
-    IMAGE_FILE,
     JOB_FILE,
     REPORT_FILE,
-    TEXTURE_FILE,
     Job,
     PatinaError,
-    numbered,
     read_job,
     readable,
     write_job,
 )
 from ..backend.reading import within
 from ..backend.terminal import clock
-from ..backend.writing import write_bytes
 from . import folders, settings, styles
 from .scene import maps, memory, records
 from .scene.job import new_folder
-from .scene.sets import MEMBERS_FILE
-from .scene.textures import Texture
+from .scene.records import RECORD_FILE, Member, Prepared
 
-RECORD_FILE = "panel.json"  # beside job.json: what the add-on must know of the job later
 RESUME_FILE = "resume.npz"
 # What an image knows of how it came to be: the job's folder, its JSON, and what the panel was set to.
 FOLDER_KEY, JOB_KEY, SETTINGS_KEY = "patina_folder", "patina_job", "patina_settings"
@@ -53,44 +44,26 @@ GONE = "It may have been removed, or be older than what is kept."
 class Entry:
     """What a job left: a result, or where an interrupted one can go on."""
 
-    folder: Path
-    object_name: str
-    textures: tuple[Texture, ...]  # none for a flat picture
+    job: Prepared
     ended: float  # seconds since the epoch
     subject: str  # the style, or what was dreamt of; empty if unknown
     about: str  # quality, size, how long it took
     goes_on: bool  # there is a checkpoint
     is_whole: bool  # the texture is there
-    world: Matrix
     settings: dict[str, Any] = field(repr=False)
+
+    @property
+    def folder(self) -> Path:
+        return self.job.folder
+
+    @property
+    def object_name(self) -> str:
+        return self.job.name
 
 
 entries: list[Entry] = []  # the newest first
 unreadable: set[str] = set()  # names of folders whose files hold what no job leaves
 selected = ""  # the folder of the entry that shows its buttons
-
-
-def record(
-    folder: Path, object_name: str, textures: Sequence[Texture], world: Matrix, panel: dict[str, Any]
-) -> None:
-    """Write beside a job what is needed to show and apply its result, and to set the panel like that again.
-
-    `world`: where the object was when its mesh was written. Raises OSError.
-    """
-    known = {
-        "object": object_name,
-        "textures": [records.of_texture(texture) for texture in textures],
-        "world": [list(row) for row in world],
-        "settings": panel,
-    }
-    write_bytes(folder / RECORD_FILE, (json.dumps(known, indent=2) + "\n").encode())
-
-
-def texture_files(folder: Path, count: int) -> list[Path]:
-    """Where a job in `folder` leaves its textures, or, where there are none, its picture."""
-    if not count:
-        return [folder / IMAGE_FILE]
-    return [folder / numbered(TEXTURE_FILE, index, count) for index in range(count)]
 
 
 def refresh() -> None:
@@ -128,15 +101,12 @@ def read(folder: Path) -> Entry | None:
 
 def _read(folder: Path) -> Entry | None:
     job, report, known = (_json(folder / name) for name in (JOB_FILE, REPORT_FILE, RECORD_FILE))
-    textures = tuple(records.texture(one) for one in known.get("textures", ()))
-    files = maps.shown_first(texture_files(folder, len(textures)))
+    prepared = records.read(folder, known)
+    files = maps.shown_first(prepared.files)
     is_whole = all(file.is_file() for file in files)
     goes_on = (folder / CHECKPOINT_FILE).is_file()
     if not job or not (is_whole or (goes_on and _is_over(folder))):
         return None
-    world = np.array(known.get("world", np.eye(4)), np.float64)
-    if world.shape != (4, 4) or not np.isfinite(world).all():
-        raise ValueError("the world is no matrix")
     panel = known.get("settings") or {}
     if not isinstance(panel, dict):
         raise ValueError("the settings are none")
@@ -145,16 +115,14 @@ def _read(folder: Path) -> Entry | None:
         about.append(f"{int(report['steps'])} steps")
     if seconds := (report.get("seconds") or {}).get("total"):
         about.append(clock(float(seconds)))
+    name = str(prepared.name or job.get("name") or folder.name)[:MOST_TEXT]
     return Entry(
-        folder,
-        readable(str(known.get("object") or job.get("name") or folder.name)[:MOST_TEXT]),
-        textures,
+        replace(prepared, name=name),
         (files[0] if is_whole else folder / CHECKPOINT_FILE).stat().st_mtime,
-        readable(str(_subject(panel, bool(textures)))[:MOST_TEXT]),
-        readable(", ".join(part for part in about if part)[:MOST_TEXT]),
+        str(_subject(panel, bool(prepared.members)))[:MOST_TEXT],
+        ", ".join(part for part in about if part)[:MOST_TEXT],
         goes_on,
         is_whole,
-        Matrix(world.tolist()),
         panel,
     )
 
@@ -269,18 +237,34 @@ def use_settings(panel: bpy.types.PropertyGroup, known: dict[str, Any], folder: 
     return settings.restore(panel, known)
 
 
-def textures_for(obj: bpy.types.Object, entry: Entry) -> list[Texture]:
-    """How a result is worn by `obj`; where it was made for another, without that one's images and UV maps."""
-    if wearer(entry.folder) == obj or obj.name == entry.object_name:
-        return list(entry.textures)
+def member_for(obj: bpy.types.Object, entry: Entry) -> Member:
+    """How the result for one object is worn by `obj`; if it was made for another, without that one's images
+    and UV maps."""
+    (member,) = entry.job.members
+    worn = replace(member, name=obj.name, uid=obj.session_uid)
+    if wearer(entry.folder) == obj or obj.name == member.name:
+        return worn
     own = obj.data.uv_layers.keys()
-    return [
+    textures = tuple(
         replace(texture, image="", uv_map=texture.uv_map if texture.uv_map in own else None)
-        for texture in entry.textures
-    ]
+        for texture in member.textures
+    )
+    return replace(worn, textures=textures)
 
 
-def go_on(entry: Entry, steps: int | None) -> Path:
+def _members_here(entry: Entry) -> tuple[Member, ...]:
+    """The entry's members, those of them that wear its result in this file with their numbers."""
+    members = entry.job.members
+    worn = wearer(entry.folder)
+    if len(members) == 1 and worn is not None:
+        return (replace(members[0], name=worn.name, uid=worn.session_uid),)
+    return tuple(
+        replace(member, uid=worn.session_uid) if worn is not None and member.name == worn.name else member
+        for member in members
+    )
+
+
+def go_on(entry: Entry, steps: int | None) -> Prepared:
     """Write a job that continues `entry` by `steps` steps, or by those that it lacks, in a folder of its own.
 
     Raises PatinaError.
@@ -300,11 +284,12 @@ def go_on(entry: Entry, steps: int | None) -> Path:
                 raise PatinaError(f"This result's job names a file elsewhere: {name}.", GONE, "history")
             _link(source, folder / name)
         _link(entry.folder / CHECKPOINT_FILE, folder / RESUME_FILE)
-        if (entry.folder / MEMBERS_FILE).is_file():
-            _link(entry.folder / MEMBERS_FILE, folder / MEMBERS_FILE)
-        record(folder, entry.object_name, entry.textures, entry.world, entry.settings)
+        members = _members_here(entry)
+        name = members[0].name if len(members) == 1 else entry.object_name
+        prepared = replace(entry.job, folder=folder, name=name, members=members)
+        records.write(prepared, entry.settings)
         write_job(folder, job)
-    return folder
+    return prepared
 
 
 def inputs(job: Job) -> set[str]:

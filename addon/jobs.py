@@ -17,14 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
-from mathutils import Matrix
 
 from ..backend.protocol import REPORT_FILE, Event, PatinaError
-from . import hands, history, preview, problems, settings, timings
+from . import hands, history, preview, problems, timings
 from .folders import EXTENSION, user_file
 from .process import Process, python_command
-from .scene.sets import Member, Set, label
-from .scene.textures import Texture
+from .scene.records import Prepared
 from .setup.system import backend_environment
 
 LOG_FILE = "backend.log"
@@ -38,30 +36,30 @@ PAINTED = "painted"  # done, and not applied before the artist's hands are free
 class Run:
     """One job on its way from the queue to the object."""
 
-    folder: Path
+    job: Prepared
     python: Path
-    object_name: str
-    object_uid: int  # Blender's session_uid: never given twice, other than names
-    textures: tuple[Texture, ...] = ()  # of the object; none for a flat picture
-    picture: int = 0  # the image that a flat picture was made from, by its session_uid
-    members: tuple[Member, ...] = ()  # where the job is for several objects, or for parts of one
     state: str = WAITING
     progress: Event = field(default_factory=lambda: Event("progress"))
     notes: list[str] = field(default_factory=list)
     error: PatinaError | None = None
     process: Process | None = None
-    file: int = field(default_factory=lambda: file_number)  # the one that the object is in
-    world: Matrix = field(default_factory=Matrix)  # the object's, as the job has it
-    worlds: tuple[Matrix, ...] = ()  # those of its members
+    file: int = field(default_factory=lambda: file_number)  # the one that its objects are in
+
+    def __post_init__(self) -> None:
+        self.notes += self.job.notes
 
     @property
-    def files(self) -> list[Path]:
-        """The files of its textures, in their order."""
-        return history.texture_files(self.folder, len(self.textures))
+    def folder(self) -> Path:
+        return self.job.folder
+
+    @property
+    def object_name(self) -> str:
+        """Whom it is for, in messages."""
+        return self.job.name
 
     @property
     def texture(self) -> Path:
-        return self.files[0]
+        return self.job.files[0]
 
     @property
     def report(self) -> Path:
@@ -70,40 +68,13 @@ class Run:
     @property
     def bodies(self) -> list[preview.Body]:
         """What its preview is shown on."""
-        if self.worlds:
-            places = zip(self.members, self.worlds, strict=True)
-            return [preview.Body(member.name, member.uid, world) for member, world in places]
-        return [preview.Body(self.object_name, self.object_uid, self.world)]
-
-    def find_object(self) -> bpy.types.Object:
-        """The object that the job is for. Raises PatinaError if it is gone, or another file was loaded."""
-        obj = preview.find(self.object_name, self.object_uid) if self.is_at_home else None
-        if obj is None:
-            raise PatinaError(
-                f"{self.object_name} is no longer in this file.",
-                f"Its texture is kept in History: {self.texture}.",
-                self.object_name,
-            )
-        return obj
+        return [preview.Body(member.name, member.uid, member.world) for member in self.job.members]
 
     @property
     def is_at_home(self) -> bool:
-        """Whether what the job is for, an object or a picture, is in the file that is open."""
-        return self.file == file_number and bool(self.object_uid or not self.textures)
-
-
-def of_set(folder: Path, python: Path, found: Set) -> Run:
-    """The run of a job for several objects, or for parts of one."""
-    textures = {
-        tile: texture
-        for member in found.members
-        for tile, texture in zip(member.tiles, member.textures, strict=True)
-    }
-    first = found.members[0]
-    places = tuple(textures[tile] for tile in range(len(found.tiles)))
-    run = Run(folder, python, label(found.members), first.uid, places, members=found.members)
-    run.notes += found.notes
-    return run
+        """Whether what the job is for, objects or a picture, is in the file that is open."""
+        known = not self.job.members or any(member.uid for member in self.job.members)
+        return self.file == file_number and known
 
 
 queue: list[Run] = []  # the first one runs
@@ -116,10 +87,6 @@ def submit(run: Run) -> None:
     problems.clear(run.object_name)
     for note in run.notes:
         problems.note(note, run.object_name)
-    if not (run.folder / history.RECORD_FILE).exists():
-        panel = settings.dump(bpy.context.scene.patina)
-        with contextlib.suppress(OSError):  # then the result does not know its settings
-            history.record(run.folder, run.object_name, run.textures, run.world, panel)
     queue.append(run)
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=0.0, persistent=True)
@@ -223,8 +190,8 @@ def _start(run: Run) -> None:
 def _take(run: Run, event: Event) -> None:
     if event.kind == "progress":
         run.progress = event
-    elif event.kind == "preview" and run.textures and run.is_at_home:
-        preview.show(run.folder, len(run.textures), run.bodies)
+    elif event.kind == "preview" and run.job.members and run.is_at_home:
+        preview.show(run.folder, run.job.count, run.bodies)
     elif event.kind == "message":
         if event.message not in run.notes and len(run.notes) < problems.MOST:
             run.notes.append(event.message)

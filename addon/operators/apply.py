@@ -3,50 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import bpy
 
 from ...backend.protocol import PatinaError
 from .. import history, jobs, problems
-from ..scene import maps, material, picture, result, sets
+from ..scene import picture, sets
 from ..scene.image import find as find_image
+from ..scene.records import Member, Prepared
 from ..scene.stage import keep_step
-from ..scene.textures import Texture
 
 
-def apply(run: jobs.Run) -> list[bpy.types.Image]:
-    """Show the textures of `run` on its objects, in copies of their materials; or its picture, in the editors
-    of the one that it was made from. Raises PatinaError.
+def apply(job: Prepared, members: Sequence[Member]) -> list[bpy.types.Image]:
+    """Show the result of `job` on `members`, in copies of their materials; or its picture, in the editors of
+    the one that it was made from. Gives the images, signed. Raises PatinaError.
 
     Of several objects, those that cannot show theirs are told of as problems, unless none can.
     """
-    if run.members:
-        images, failed = sets.show(run.members, run.folder, len(run.textures))
+    if members:
+        images, failed = sets.show(job, members)
         for name, error in failed:
-            problems.tell(error, name, str(run.folder))
-        for image in images:
-            history.sign(image, run.folder)
-        return images
-    if run.textures:
-        return put_on(run.find_object(), run.textures, run.folder)
-    image = picture.show(run.texture, run.object_name, find_image(uid=run.picture))
-    history.sign(image, run.folder)
-    return [image]
-
-
-def put_on(obj: bpy.types.Object, textures: Sequence[Texture], folder: Path) -> list[bpy.types.Image]:
-    """Show the result in `folder` on `obj`, in copies of its materials. Raises PatinaError."""
-    files = history.texture_files(folder, len(textures))
-    beside = maps.load(folder, obj.name + material.SUFFIX)
-    try:
-        images = result.show(obj, textures, maps.shown_first(files))
-    except BaseException:
-        beside.discard()
-        raise
-    maps.add(obj, beside)
+            problems.tell(error, name, str(job.folder))
+    else:
+        images = [picture.show(job.files[0], job.name, find_image(uid=job.picture))]
     for image in images:
-        history.sign(image, folder)
+        history.sign(image, job.folder)
     return images
 
 
@@ -66,12 +47,18 @@ class PATINA_OT_apply(bpy.types.Operator):
             return {"CANCELLED"}
         keep_step(context)
         try:
-            apply(run)
+            if not run.is_at_home:
+                raise PatinaError(
+                    f"{run.object_name} is no longer in this file.",
+                    f"Its texture is kept in History: {run.texture}.",
+                    run.object_name,
+                )
+            apply(run.job, run.job.members)
         except PatinaError as error:
             jobs.fail(run, error)
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        if run.textures or run.members:
+        if run.job.members:
             _show_textures(context)
         return {"FINISHED"}
 

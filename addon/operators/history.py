@@ -6,7 +6,6 @@ import bpy
 
 from ...backend.protocol import PatinaError
 from .. import folders, history, jobs, problems
-from ..scene import picture, sets
 from ..scene.stage import keep_step
 from . import apply
 
@@ -103,11 +102,7 @@ class PATINA_OT_history_go_on(_OfResult, bpy.types.Operator):
 
     def do(self, context: bpy.types.Context, entry: history.Entry) -> set[str]:
         python = folders.backend_python()
-        folder = history.go_on(entry, self.steps if entry.is_whole else None)
-        obj = history.wearer(entry.folder)
-        uid = obj.session_uid if obj else 0
-        run = jobs.Run(folder, python, obj.name if obj else entry.object_name, uid, entry.textures)
-        run.world, run.members = entry.world, sets.read_members(entry.folder)
+        run = jobs.Run(history.go_on(entry, self.steps if entry.is_whole else None), python)
         jobs.submit(run)
         if bpy.app.background:
             jobs.run_to_end(lambda run: None)
@@ -128,9 +123,10 @@ class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):
         if not entry.is_whole:
             raise PatinaError("This job was interrupted before its texture.", "Press Go On.", "history")
         keep_step(context)
-        obj = context.active_object
-        members = sets.read_members(entry.folder)
-        if members:
+        members = entry.job.members
+        if len(members) == 1:
+            members = (history.member_for(_wearable(context.active_object), entry),)
+        elif members:
             chosen = {obj.name for obj in context.selected_objects}
             members = tuple(member for member in members if member.name in chosen)
             if not members:
@@ -139,24 +135,19 @@ class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):
                     "Select the objects that should wear it; they go by their names.",
                     "selection",
                 )
-            images, failed = sets.show(members, entry.folder, len(entry.textures))
-            for name, error in failed:
-                problems.tell(error, name)
-            for image in images:
-                history.sign(image, entry.folder)
-            return {"FINISHED"}
-        if not entry.textures:
-            image = picture.show(history.texture_files(entry.folder, 0)[0], entry.object_name, None)
-            history.sign(image, entry.folder)
-            return {"FINISHED"}
-        if obj is None or obj.type != "MESH":
-            raise PatinaError("No mesh is active.", "Click the object that should wear it.", "selection")
-        if not obj.data.uv_layers:
-            raise PatinaError(
-                f"{obj.name} has no UV map.", "Unwrap it as the object that this was made for.", obj.name
-            )
-        apply.put_on(obj, history.textures_for(obj, entry), entry.folder)
+        apply.apply(entry.job, members)
         return {"FINISHED"}
+
+
+def _wearable(obj: bpy.types.Object | None) -> bpy.types.Object:
+    """The active object. Raises PatinaError where there is none that could wear a result."""
+    if obj is None or obj.type != "MESH":
+        raise PatinaError("No mesh is active.", "Click the object that should wear it.", "selection")
+    if not obj.data.uv_layers:
+        raise PatinaError(
+            f"{obj.name} has no UV map.", "Unwrap it as the object that this was made for.", obj.name
+        )
+    return obj
 
 
 class PATINA_OT_history_remove(_OfResult, bpy.types.Operator):

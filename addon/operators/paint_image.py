@@ -14,9 +14,7 @@ def prepare(settings: bpy.types.PropertyGroup, image: bpy.types.Image | None) ->
     """A job for `image`, ready to be submitted. Raises PatinaError."""
     python = folders.backend_python()
     job.remove_old(folders.jobs())
-    folder = picture.write(image, settings, folders.jobs())
-    before = image.session_uid if image is not None else 0
-    return jobs.Run(folder, python, picture.name_of(image, settings), 0, picture=before)
+    return jobs.Run(picture.write(image, settings, folders.jobs()), python)
 
 
 class PATINA_OT_paint_image(bpy.types.Operator):

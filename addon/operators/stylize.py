@@ -7,13 +7,13 @@ import bpy
 from ...backend.protocol import PatinaError
 from ...backend.terminal import ProgressBar
 from .. import folders, jobs, problems
-from ..scene import job, mesh, sets
+from ..scene import job, mesh, sets, task
 from ..scene.stage import object_mode
 from . import make_paintable
 
 
 def prepare(context: bpy.types.Context) -> list[jobs.Run]:
-    """A job for each selected mesh, in a folder of its own, ready to be submitted.
+    """The jobs of the selected meshes, each in a folder of its own, ready to be submitted.
 
     Those that cannot be painted are told of as problems. Raises PatinaError if none can.
     """
@@ -24,29 +24,14 @@ def prepare(context: bpy.types.Context) -> list[jobs.Run]:
     runs: list[jobs.Run] = []
     errors: list[tuple[str, PatinaError]] = []
     settings, scope = context.scene.patina, context.scene.patina_scope
-    if sets.wanted(objects, settings, scope):
-        for group in [objects] if scope.together else [[obj] for obj in objects]:
-            try:
-                folder, found = sets.write(group, settings, scope, depsgraph, folders.jobs())
-            except PatinaError as error:
-                errors.append((group[0].name, error))
-                continue
-            errors += found.failed
-            runs.append(jobs.of_set(folder, python, found))
-            places = {obj.session_uid: obj.matrix_world.copy() for obj in group}
-            runs[-1].world = places[group[0].session_uid]
-            runs[-1].worlds = tuple(places[member.uid] for member in found.members)
-        objects = []
-    for obj in objects:
+    for group in sets.groups(objects, task.fields(settings, settings.mode), scope):
         try:
-            written = job.write(obj, context.scene.patina, depsgraph, folders.jobs())
+            prepared = job.write(group, settings, scope, depsgraph, folders.jobs())
         except PatinaError as error:
-            errors.append((obj.name, error))
+            errors.append((group[0].name, error))
             continue
-        run = jobs.Run(written.folder, python, obj.name, obj.session_uid, written.textures)
-        run.world = obj.matrix_world.copy()
-        run.notes += written.notes
-        runs.append(run)
+        errors += prepared.failed
+        runs.append(jobs.Run(prepared, python))
     if not runs:
         raise errors[0][1]
     for name, error in errors:

@@ -1,4 +1,4 @@
-"""An object and the artist's settings → a job folder."""
+"""Objects and the artist's settings → a job folder; and the folders that are there."""
 
 from __future__ import annotations
 
@@ -6,79 +6,68 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
 import numpy as np
 
-from ...backend.protocol import CHECKPOINT_FILE, REPORT_FILE, Job, PatinaError, Tile, write_job
+from ...backend.protocol import (
+    CHECKPOINT_FILE,
+    MESH_FILE,
+    REPORT_FILE,
+    Job,
+    PatinaError,
+    Tile,
+    write_job,
+)
 from ..properties import PatinaSettings
-from . import task, textures
+from ..scope import PatinaScope
+from ..settings import dump
+from . import records, sets, task
+from .records import Prepared, label
 
 KEEP_DAYS = 7
 KEEP_RESULTS = 50
 
 
-@dataclass(frozen=True)
-class Written:
-    """A job on disk: its folder, and what is not in there but needed when its texture comes back."""
-
-    folder: Path
-    textures: tuple[textures.Texture, ...]  # in the order of the job's tiles
-    notes: list[str]  # what the artist should know
-
-
 def write(
-    obj: bpy.types.Object, settings: PatinaSettings, depsgraph: bpy.types.Depsgraph, jobs: Path
-) -> Written:
-    """Write a job for `obj` into a new folder under `jobs`. Raises PatinaError, and then leaves no folder."""
+    objects: Sequence[bpy.types.Object],
+    settings: PatinaSettings,
+    scope: PatinaScope,
+    depsgraph: bpy.types.Depsgraph,
+    jobs: Path,
+) -> Prepared:
+    """Write a job for all of `objects`, be it one, into a new folder under `jobs`.
+
+    Those that cannot be painted are left out. Raises PatinaError if all are, and then leaves no folder.
+    """
     fields = task.fields(settings, settings.mode)
     files = task.style_files(settings, settings.mode)
-    source = textures.read(obj, depsgraph)
-    if not task.paints_several(fields):
-        source = one_texture(obj, source, task.begins_with_texture(fields))
-    with new_folder(obj.name, jobs) as folder:
-        np.savez(folder / "mesh.npz", **source.arrays)
-        contents: list[str | None] = [None]
-        if task.begins_with_texture(fields):
-            contents = textures.write_contents(obj, source, depsgraph, folder, fields["texture_size"])
-        if contents == [None] and task.is_deepdream(settings, settings.mode):
-            raise PatinaError(
-                f"{obj.name} has no texture to dream from.",
-                "Give its material an image or a colour, or switch off From the Present Texture.",
-                obj.name,
-            )
-        tiles = [Tile(t.name, content) for t, content in zip(source.textures, contents, strict=True)]
+    with new_folder(objects[0].name, jobs) as folder:
+        found = sets.gather(objects, fields, scope, depsgraph, folder)
+        several = len(found.tiles) > 1
+        first = Tile("") if several else found.tiles[0]
+        if not several:
+            found.arrays.pop("tiles")
+        np.savez(folder / MESH_FILE, **found.arrays)
+        name = label(found.members)
         job = Job(
-            name=obj.name,
-            mesh="mesh.npz",
-            content=contents[0] if len(tiles) == 1 else None,
-            tiles=tuple(tiles) if len(tiles) > 1 else (),
+            name=name,
+            mesh=MESH_FILE,
+            content=first.content,
+            mask=first.mask,
+            tiles=found.tiles if several else (),
+            occlusion=scope.occlusion and len(found.members) > 1,
             styles=task.copy_styles(files, folder),
             **fields,
         )
+        notes, failed = tuple(found.notes), tuple(found.failed)
+        prepared = Prepared(folder, name, found.members, notes=notes, failed=failed)
+        records.write(prepared, dump(settings))
         write_job(folder, job)
-    return Written(folder, source.textures, source.notes)
-
-
-def one_texture(obj: bpy.types.Object, source: textures.Source, content: bool) -> textures.Source:
-    """`source` painted into one texture, for tasks that know no more. Raises PatinaError if `content`, what
-    it shows now, is asked for and is in several; or if its UVs lie in several tiles."""
-    if len(source.textures) > 1 and (content or any(texture.udim for texture in source.textures)):
-        raise PatinaError(
-            f"{obj.name} shows several textures, or tiles of one; this paints one only.",
-            "Choose the mode Style, without Relief and painted as Scales or Automatic (Advanced).",
-            obj.name,
-        )
-    slots = tuple(range(max(1, len(obj.material_slots))))
-    arrays = {name: array for name, array in source.arrays.items() if name != "tiles"}
-    first = source.textures[0]
-    kept = (first.image, first.image_uid) if content else ("", 0)
-    whole = textures.Texture(obj.name, slots, first.uv_map, 0, *kept)
-    return replace(source, arrays=arrays, textures=(whole,), colors=source.colors[:1], cells=source.cells[:1])
+    return prepared
 
 
 @contextmanager

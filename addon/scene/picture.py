@@ -8,9 +8,11 @@ import bpy
 
 from ...backend.protocol import Job, PatinaError, Style, write_job
 from ..properties import PatinaSettings
+from ..settings import dump
 from . import image as images
-from . import result, task
+from . import records, result, task
 from .job import new_folder
+from .records import Prepared
 
 NAMES = {"stylize": "Stylized", "dream": "Dream", "deepdream": "DeepDream", "texture": "Texture"}
 
@@ -27,7 +29,7 @@ def name_of(image: bpy.types.Image | None, settings: PatinaSettings) -> str:
     return f"{settings.target.class_name.capitalize()} Dream" if settings.target.kind == "class" else "Dream"
 
 
-def write(image: bpy.types.Image | None, settings: PatinaSettings, jobs: Path) -> Path:
+def write(image: bpy.types.Image | None, settings: PatinaSettings, jobs: Path) -> Prepared:
     """Write a job for `image` into a new folder under `jobs`. Raises PatinaError, and then leaves none."""
     mode = task.FLAT_MODES[settings.picture_mode]
     fields = task.fields(settings, mode, picture=True)
@@ -43,8 +45,10 @@ def write(image: bpy.types.Image | None, settings: PatinaSettings, jobs: Path) -
         elif needs_image(settings):
             content = "content.png"
             images.save_srgb(image, folder / content)
+        prepared = Prepared(folder, name, picture=image.session_uid if image is not None else 0)
+        records.write(prepared, dump(settings))
         write_job(folder, Job(name=name, content=content, styles=styles, **fields))
-    return folder
+    return prepared
 
 
 def show(file: Path, name: str, before: bpy.types.Image | None) -> bpy.types.Image:

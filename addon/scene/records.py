@@ -1,13 +1,112 @@
-"""Textures and members as JSON in jobs' folders, read with care: those files may hold anything."""
+"""What a job is for: its objects and their textures, kept beside it as JSON.
+
+It is read with care: those files may hold anything.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+from mathutils import Matrix
+
+from ...backend.protocol import IMAGE_FILE, TEXTURE_FILE, PatinaError, numbered
+from ...backend.writing import write_bytes
 from .textures import Texture
 
+RECORD_FILE = "panel.json"  # beside job.json: what the add-on must know of the job later
 MOST_SLOTS = 32767  # Blender has no more
+
+
+@dataclass(frozen=True)
+class Member:
+    """One object of a job: its name, its number in this session (0: go by the name), its textures, with their
+    places in the job, and where it was when its mesh was written."""
+
+    name: str
+    uid: int
+    textures: tuple[Texture, ...]
+    tiles: tuple[int, ...]
+    world: Matrix = field(default_factory=Matrix)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job on disk, and what is not in its files but needed when its result comes back.
+
+    name: whom it is for, in messages. members: none for a flat picture. picture: the session's number of the
+    image that a flat picture is made from. failed: by name, the objects that cannot be painted.
+    """
+
+    folder: Path
+    name: str
+    members: tuple[Member, ...] = ()
+    picture: int = 0
+    notes: tuple[str, ...] = ()
+    failed: tuple[tuple[str, PatinaError], ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many textures it paints."""
+        return 1 + max((tile for member in self.members for tile in member.tiles), default=-1)
+
+    @property
+    def files(self) -> list[Path]:
+        """Where it leaves its textures, or, where there are none, its picture."""
+        if not self.count:
+            return [self.folder / IMAGE_FILE]
+        return [self.folder / numbered(TEXTURE_FILE, index, self.count) for index in range(self.count)]
+
+
+def label(members: Sequence[Member]) -> str:
+    """The members in a few words."""
+    return members[0].name + (f" and {len(members) - 1} more" if len(members) > 1 else "")
+
+
+def write(job: Prepared, panel: Mapping[str, Any]) -> None:
+    """Write beside a job what is needed to show its result later, and to set the panel like that again.
+
+    Raises OSError.
+    """
+    known = {
+        "name": job.name,
+        "members": [
+            {
+                "name": member.name,
+                "textures": [of_texture(texture) for texture in member.textures],
+                "tiles": member.tiles,
+                "world": [list(row) for row in member.world],
+            }
+            for member in job.members
+        ],
+        "settings": panel,
+    }
+    write_bytes(job.folder / RECORD_FILE, (json.dumps(known, indent=2) + "\n").encode())
+
+
+def read(folder: Path, known: Mapping[str, Any]) -> Prepared:
+    """What `known`, the record of the job in `folder`, says of it; its objects go by their names.
+
+    Raises ValueError, TypeError, KeyError or OverflowError for what is no such record.
+    """
+    members = tuple(member(one) for one in known.get("members", ()))
+    return Prepared(folder, str(known.get("name") or ""), members)
+
+
+def member(record: Any) -> Member:
+    """The member that `record` is. Raises ValueError, TypeError or KeyError for what is none."""
+    textures = tuple(texture(one) for one in record["textures"])
+    tiles = whole_numbers(record["tiles"])
+    if not textures or len(textures) != len(tiles):
+        raise ValueError("a member's textures have no places")
+    world = np.array(record["world"], np.float64)
+    if world.shape != (4, 4) or not np.isfinite(world).all():
+        raise ValueError("a member's world is no matrix")
+    return Member(str(record["name"]), 0, textures, tiles, Matrix(world.tolist()))
 
 
 def of_texture(texture: Texture) -> dict[str, Any]:

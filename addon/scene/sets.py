@@ -1,43 +1,20 @@
-"""Several objects as one job, and a job's results on several objects."""
+"""The objects of a job, be it one: what they show as the job's input, and its results on them."""
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
 
-from ...backend.protocol import (
-    MASK_FILE,
-    TEXTURE_FILE,
-    Job,
-    PatinaError,
-    Tile,
-    numbered,
-    read_job,
-    write_job,
-)
-from ..properties import PatinaSettings
+from ...backend.protocol import CONTENT_FILE, MASK_FILE, PatinaError, Tile, numbered, read_job
 from ..scope import PatinaScope
-from . import directions, image, masks, material, memory, records, result, task, textures
-from .job import new_folder
-
-MEMBERS_FILE = "members.json"  # beside job.json, where a job is for several objects or for parts of one
-
-
-@dataclass(frozen=True)
-class Member:
-    """One object of a job: its name, its number in this session (0: go by the name), and its textures, with
-    their places in the job."""
-
-    name: str
-    uid: int
-    textures: tuple[textures.Texture, ...]
-    tiles: tuple[int, ...]
+from . import directions, image, maps, masks, material, memory, result, task, textures
+from .records import Member, Prepared
 
 
 @dataclass(frozen=True)
@@ -51,89 +28,30 @@ class Set:
     failed: list[tuple[str, PatinaError]]  # by the names of the objects that cannot be painted
 
 
-def wanted(objects: Sequence[bpy.types.Object], settings: PatinaSettings, scope: PatinaScope) -> bool:
-    """Whether `objects` are for `write`, not for a job each. Raises PatinaError where that cannot be done."""
-    if settings.mode != "style":
-        return False
-    several = task.paints_several(task.fields(settings, settings.mode))
+def groups(
+    objects: Sequence[bpy.types.Object], fields: Mapping[str, Any], scope: PatinaScope
+) -> list[list[bpy.types.Object]]:
+    """`objects` by the jobs that paint them, which have `fields`: all in one where that is asked for and can
+    be, else each alone. Raises PatinaError for a mask or a direction where there can be none."""
+    several = task.paints_several(fields)
     limited = scope.mask != "NONE" or scope.direction != "NONE"
-    if limited and not several:
+    if fields["task"] == "stylize" and limited and not several:
         raise PatinaError(
             "Relief, and what is not painted as Scales, takes no mask and no direction.",
             "Switch Relief off (Advanced), or paint all, along anything (Selection).",
             "stylize",
         )
-    return several and (limited or (scope.together and len(objects) > 1))
-
-
-def write(
-    objects: Sequence[bpy.types.Object],
-    settings: PatinaSettings,
-    scope: PatinaScope,
-    depsgraph: bpy.types.Depsgraph,
-    jobs: Path,
-) -> tuple[Path, Set]:
-    """Write a job for all of `objects` into a new folder under `jobs`.
-
-    Those that cannot be painted are left out. Raises PatinaError if all are, and then leaves no folder.
-    """
-    fields = task.fields(settings, settings.mode)
-    files = task.style_files(settings, settings.mode)
-    with new_folder(objects[0].name, jobs) as folder:
-        found = gather(objects, scope, depsgraph, folder, fields["texture_size"])
-        np.savez(folder / "mesh.npz", **found.arrays)
-        alone = found.tiles[0] if len(found.tiles) == 1 else Tile("")
-        job = Job(
-            name=label(found.members),
-            mesh="mesh.npz",
-            content=alone.content,
-            mask=alone.mask,
-            tiles=() if len(found.tiles) == 1 else found.tiles,
-            occlusion=scope.occlusion,
-            styles=task.copy_styles(files, folder),
-            **fields,
-        )
-        record = json.dumps([_record(member) for member in found.members], indent=2)
-        (folder / MEMBERS_FILE).write_text(record + "\n", encoding="utf-8")
-        write_job(folder, job)
-    return folder, found
-
-
-def _record(member: Member) -> dict[str, object]:
-    known = [records.of_texture(texture) for texture in member.textures]
-    return {"name": member.name, "textures": known, "tiles": member.tiles}
-
-
-def read_members(folder: Path) -> tuple[Member, ...]:
-    """The objects of the job in `folder`, to be found by name; none where it is for one whole object."""
-    try:
-        found = json.loads((folder / MEMBERS_FILE).read_text(encoding="utf-8"))
-        return tuple(
-            Member(
-                str(one["name"]),
-                0,
-                tuple(records.texture(texture) for texture in one["textures"]),
-                records.whole_numbers(one["tiles"]),
-            )
-            for one in found
-        )
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return ()
-
-
-def label(members: Sequence[Member]) -> str:
-    """The members in a few words."""
-    return members[0].name + (f" and {len(members) - 1} more" if len(members) > 1 else "")
+    return [list(objects)] if several and scope.together else [[obj] for obj in objects]
 
 
 def gather(
     objects: Sequence[bpy.types.Object],
+    fields: Mapping[str, Any],
     scope: PatinaScope,
     depsgraph: bpy.types.Depsgraph,
     folder: Path,
-    size: int,
 ) -> Set:
-    """Read `objects`, and write what they show now into `folder`, for textures of `size`².
+    """Read `objects` for a job with `fields`, and write what they show now into `folder`.
 
     Those that cannot be painted are left out. Raises PatinaError if all are, OSError if files cannot be
     written.
@@ -144,38 +62,94 @@ def gather(
     notes: list[str] = []
     failed: list[tuple[str, PatinaError]] = []
     shared: dict[object, int] = {}
+    limits = scope if task.paints_several(fields) else None
     for obj in objects:
         try:
-            source = textures.read(obj, depsgraph, present=scope.mask != "NONE")
-            _limit(obj, source, scope, depsgraph)
-            with tempfile.TemporaryDirectory(dir=folder) as apart:
-                contents = [
-                    None if name is None else _moved(Path(apart) / name, folder)
-                    for name in _write_contents(obj, source, scope, depsgraph, Path(apart), size)
-                ]
-            mask = masks.write_picture(scope, folder / "paint_only.png")
+            source = _read(obj, fields, limits, depsgraph)
+            contents = _contents(obj, source, fields, limits, depsgraph, folder)
+            mask = masks.write_picture(limits, folder / "paint_only.png") if limits else None
         except PatinaError as error:
             failed.append((obj.name, error))
             continue
         places = []
         for texture, content in zip(source.textures, contents, strict=True):
-            key = _key(obj, texture) if scope.share and scope.mask == "NONE" else None
+            key = _key(obj, texture) if limits and limits.share and limits.mask == "NONE" else None
             if key not in shared or key is None:
                 shared[key] = len(tiles)
                 tiles.append(Tile(texture.name, content, mask))
             places.append(shared[key])
         local = source.arrays.pop("tiles", np.zeros(len(source.arrays["faces"]), np.int32))
         arrays.append(source.arrays | {"tiles": np.array(places, np.int32)[local]})
-        members.append(Member(obj.name, obj.session_uid, source.textures, tuple(places)))
+        world = obj.matrix_world.copy()
+        members.append(Member(obj.name, obj.session_uid, source.textures, tuple(places), world))
         notes += source.notes
     if not members:
         raise failed[0][1]
     return Set(joined(arrays), tuple(tiles), tuple(members), notes, failed)
 
 
+def _read(
+    obj: bpy.types.Object,
+    fields: Mapping[str, Any],
+    limits: PatinaScope | None,
+    depsgraph: bpy.types.Depsgraph,
+) -> textures.Source:
+    """What `obj` is, with what limits and directs the painting; in one texture, where a job takes no more."""
+    if limits is None:
+        return one_texture(obj, textures.read(obj, depsgraph), task.begins_with_texture(fields))
+    source = textures.read(obj, depsgraph, present=limits.mask != "NONE")
+    found = {
+        "weights": masks.weights(obj, depsgraph, source.arrays["faces"], limits),
+        "directions": directions.read(source.arrays, limits, depsgraph),
+    }
+    source.arrays.update({name: array for name, array in found.items() if array is not None})
+    return source
+
+
+def _contents(
+    obj: bpy.types.Object,
+    source: textures.Source,
+    fields: Mapping[str, Any],
+    limits: PatinaScope | None,
+    depsgraph: bpy.types.Depsgraph,
+    folder: Path,
+) -> list[str | None]:
+    """Write what `source` shows now into `folder`, if the job needs it; the names of the files, or None."""
+    if not task.begins_with_texture(fields):
+        return [None] * len(source.textures)
+    with tempfile.TemporaryDirectory(dir=folder) as apart:
+        names = _write_contents(obj, source, limits, depsgraph, Path(apart), fields["texture_size"])
+        contents = [None if name is None else _moved(Path(apart) / name, folder) for name in names]
+    if fields["task"] == "dream" and contents == [None]:
+        raise PatinaError(
+            f"{obj.name} has no texture to dream from.",
+            "Give its material an image or a colour, or switch off From the Present Texture.",
+            obj.name,
+        )
+    return contents
+
+
+def one_texture(obj: bpy.types.Object, source: textures.Source, content: bool) -> textures.Source:
+    """`source` painted into one texture, for tasks that know no more. Raises PatinaError if `content`, what
+    it shows now, is asked for and is in several; or if its UVs lie in several tiles."""
+    if len(source.textures) > 1 and (content or any(texture.udim for texture in source.textures)):
+        raise PatinaError(
+            f"{obj.name} shows several textures, or tiles of one; this paints one only.",
+            "Choose the mode Style, without Relief and painted as Scales or Automatic (Advanced).",
+            obj.name,
+        )
+    slots = tuple(range(max(1, len(obj.material_slots))))
+    arrays = {name: array for name, array in source.arrays.items() if name != "tiles"}
+    first = source.textures[0]
+    kept = (first.image, first.image_uid) if content else ("", 0)
+    whole = textures.Texture(obj.name, slots, first.uv_map, 0, *kept)
+    return replace(source, arrays=arrays, textures=(whole,), colors=source.colors[:1], cells=source.cells[:1])
+
+
 def _moved(picture: Path, folder: Path) -> str:
-    """Give the content `picture` the next free number in `folder`; its name there."""
-    name = f"content_{len(list(folder.glob('content_*.png')))}.png"
+    """Give the content `picture` the next free name in `folder`, which it gives back."""
+    count = len(list(folder.glob("content*.png")))
+    name = numbered(CONTENT_FILE, count, count + 1)
     picture.rename(folder / name)
     return name
 
@@ -188,32 +162,21 @@ def _key(obj: bpy.types.Object, texture: textures.Texture) -> object:
     return worn, texture.image_uid, texture.uv_map, texture.udim
 
 
-def _limit(
-    obj: bpy.types.Object, source: textures.Source, scope: PatinaScope, depsgraph: bpy.types.Depsgraph
-) -> None:
-    """Add to the arrays of `source` what limits and directs the painting."""
-    found = {
-        "weights": masks.weights(obj, depsgraph, source.arrays["faces"], scope),
-        "directions": directions.read(source.arrays, scope, depsgraph),
-    }
-    source.arrays.update({name: array for name, array in found.items() if array is not None})
-
-
 def _write_contents(
     obj: bpy.types.Object,
     source: textures.Source,
-    scope: PatinaScope,
+    limits: PatinaScope | None,
     depsgraph: bpy.types.Depsgraph,
     folder: Path,
     size: int,
 ) -> list[str | None]:
     """As `textures.write_contents`; where a mask leaves a part, always a picture, of the result's size."""
     names = textures.write_contents(obj, source, depsgraph, folder, size)
-    if scope.mask == "NONE":
+    if limits is None or limits.mask == "NONE":
         return names
     for index, color in enumerate(source.colors):
         if not color.image and not color.baked:
-            names[index] = numbered("content.png", index, len(names))
+            names[index] = numbered(CONTENT_FILE, index, len(names))
             image.save_color(color.color, folder / names[index], size)
     return names
 
@@ -239,10 +202,10 @@ def joined(arrays: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 
 def show(
-    members: Sequence[Member], folder: Path, count: int
+    job: Prepared, members: Sequence[Member]
 ) -> tuple[list[bpy.types.Image], list[tuple[str, PatinaError]]]:
-    """Put the `count` textures of the job in `folder` on its members: the new images, and those members
-    that cannot show theirs, with why. Raises PatinaError if none can.
+    """Put the result of `job` on `members` of it: the new images, and those members that cannot show theirs,
+    with why. Raises PatinaError if none can.
 
     Members whose textures are the same ones share the images and the copies of the materials.
     """
@@ -251,17 +214,12 @@ def show(
     shown: dict[tuple[int, ...], bpy.types.Object] = {}
     for member in members:
         try:
-            obj = _find(member, folder)
+            obj = find(member, job)
             first = shown.get(member.tiles)
-            files = [folder / numbered(TEXTURE_FILE, tile, count) for tile in member.tiles]
-            left = [folder / numbered(MASK_FILE, tile, count) for tile in member.tiles]
-            if all(path.is_file() for path in left):
-                files, kept = _composed(member, folder, files, left)
-                images += result.show(obj, member.textures, files, kept)
-            elif first and _same_materials(obj, first):
+            if first and not _masks(member, job) and _same_materials(obj, first):
                 _wear_alike(obj, first)
             else:
-                images += result.show(obj, member.textures, files)
+                images += _put_on(obj, member, job)
             shown.setdefault(member.tiles, obj)
         except PatinaError as error:
             failed.append((member.name, error))
@@ -270,7 +228,31 @@ def show(
     return images, failed
 
 
-def _find(member: Member, folder: Path) -> bpy.types.Object:
+def _put_on(obj: bpy.types.Object, member: Member, job: Prepared) -> list[bpy.types.Image]:
+    """Show the textures of `member` on `obj`, in copies of its materials, with all that was made beside."""
+    files, kept = [job.files[tile] for tile in member.tiles], None
+    if left := _masks(member, job):
+        files, kept = _composed(member, job.folder, files, left)
+    elif job.count == 1:
+        files = maps.shown_first(files)
+    beside = maps.load(job.folder, obj.name + material.SUFFIX)
+    try:
+        images = result.show(obj, member.textures, files, kept)
+    except BaseException:
+        beside.discard()
+        raise
+    maps.add(obj, beside)
+    return images
+
+
+def _masks(member: Member, job: Prepared) -> list[Path]:
+    """The files that say which part of each of its textures was painted; none where all was."""
+    files = [job.folder / numbered(MASK_FILE, tile, job.count) for tile in member.tiles]
+    return files if all(path.is_file() for path in files) else []
+
+
+def find(member: Member, job: Prepared) -> bpy.types.Object:
+    """The object that is `member` of `job`. Raises PatinaError if it is gone."""
     if not member.uid and member.name in bpy.data.objects:
         return bpy.data.objects[member.name]
     for obj in bpy.data.objects:
@@ -278,7 +260,7 @@ def _find(member: Member, folder: Path) -> bpy.types.Object:
             return obj
     raise PatinaError(
         f"{member.name} is no longer in this file.",
-        f"Its texture is kept in History: {folder}.",
+        f"Its texture is kept in History: {job.files[member.tiles[0]]}.",
         member.name,
     )
 
@@ -289,7 +271,7 @@ def _composed(
     """The painted files, composed where nothing but the job has the original; and the masks of the others."""
     kept = {}
     files = list(files)
-    contents = {tile.name: tile.content for tile in read_tiles(folder)}
+    contents = {tile.name: tile.content for tile in read_job(folder).textures}
     for index, (texture, path) in enumerate(zip(member.textures, left, strict=True)):
         mask = masks.read(path)
         if image.find(texture.image, texture.image_uid):
@@ -330,9 +312,3 @@ def _wear_alike(obj: bpy.types.Object, first: bpy.types.Object) -> None:
         slot.material = other.stylized
         pair = obj.patina.slots.add()
         pair.slot, pair.original, pair.stylized = other.slot, originals[other.slot], other.stylized
-
-
-def read_tiles(folder: Path) -> tuple[Tile, ...]:
-    """The tiles of the job in `folder`."""
-    job = read_job(folder)
-    return job.tiles or (Tile(job.name, job.content, job.mask),)

@@ -12,7 +12,17 @@ import recorder
 from bl_ext.user_default.patina.addon import jobs, styles
 from bl_ext.user_default.patina.addon.export import proof
 from bl_ext.user_default.patina.addon.operators import apply, paint_image
-from bl_ext.user_default.patina.addon.scene import image, maps, material, memory, picture, result, textures
+from bl_ext.user_default.patina.addon.scene import (
+    image,
+    maps,
+    material,
+    memory,
+    picture,
+    result,
+    sets,
+    textures,
+)
+from bl_ext.user_default.patina.addon.scene.records import Member, Prepared
 from bl_ext.user_default.patina.addon.scene.textures import Texture
 from bl_ext.user_default.patina.addon.ui import export as export_panel
 from bl_ext.user_default.patina.addon.ui import panel, thumbnails
@@ -136,8 +146,9 @@ def test_a_result_of_which_a_file_is_missing_changes_nothing(cube, tmp_path, lef
     plain(tmp_path / "texture.png", (1, 0, 0))
     plain(tmp_path / left, (1, 0, 0))
     own = cube.material_slots[0].material
+    member = Member("Cube", cube.session_uid, (Texture("Cube", (0,)),), (0,))
     with pytest.raises(PatinaError, match=r"(height|normal)\.png cannot be read"):
-        apply.put_on(cube, [Texture("Cube", (0,))], tmp_path)
+        apply.apply(Prepared(tmp_path, "Cube", (member,)), [member])
     assert cube.material_slots[0].material == own
     assert not cube.patina.slots
     assert not bpy.data.images
@@ -192,7 +203,7 @@ def test_a_flat_result_takes_the_place_of_an_image_that_is_renamed_meanwhile(tmp
     plain(run.texture, (1, 0, 0))
     for image_before, taken in ((own, True), (other, False)):
         editor.image = image_before
-        (shown,) = apply.apply(run)
+        (shown,) = apply.apply(run.job, ())
         assert (editor.image == shown) == taken
 
 
@@ -223,10 +234,12 @@ def test_the_other_turns_objects_that_share_their_materials_once(cube):
 
 def test_a_file_that_fails_to_open_leaves_a_jobs_object_where_it_is(cube, tmp_path):
     (tmp_path / "broken.blend").write_bytes(b"BLENDER-v402" + bytes(100))
-    run = jobs.Run(tmp_path, tmp_path, cube.name, cube.session_uid, (Texture("Cube", (0,)),))
+    member = Member("Cube", cube.session_uid, (Texture("Cube", (0,)),), (0,))
+    run = jobs.Run(Prepared(tmp_path, "Cube", (member,)), tmp_path)
     with pytest.raises(RuntimeError):
         bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "broken.blend"))
-    assert run.find_object() == bpy.data.objects["Cube"]
+    assert run.is_at_home
+    assert sets.find(member, run.job) == bpy.data.objects["Cube"]
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     assert not run.is_at_home
 

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from bl_ext.user_default.patina.addon.operators import apply
 from bl_ext.user_default.patina.addon.scene import colorspace, image, masks, material, result
+from bl_ext.user_default.patina.addon.scene.records import Member, Prepared
 from bl_ext.user_default.patina.addon.scene.textures import Texture, read, write_contents
 from bl_ext.user_default.patina.backend.protocol import Job, Style, write_job
 
@@ -38,7 +39,8 @@ for name in ("texture.png", "height.png", "normal.png"):
     image.write_png(np.broadcast_to(np.float32((0.9, 0.2, 0.1)), (8, 8, 3)), folder / name)
 bpy.ops.mesh.primitive_cube_add(calc_uvs=True)
 cube = bpy.context.object
-shown = apply.put_on(cube, [Texture("Cube", (0,))], folder)
+member = Member("Cube", cube.session_uid, (Texture("Cube", (0,)),), (0,))
+shown = apply.apply(Prepared(folder, "Cube", (member,)), [member])
 told["shown"] = [made.colorspace_settings.is_data for made in shown]
 maps = [made for made in bpy.data.images if made.name.endswith(("Height", "Normal"))]
 told["data"] = [made.colorspace_settings.is_data for made in maps]

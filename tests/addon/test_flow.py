@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -16,6 +17,7 @@ import recorder
 from bl_ext.user_default.patina.addon import folders, history, jobs, preview, problems, settings
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
 from bl_ext.user_default.patina.addon.scene import job, material, memory, mesh, sets, split
+from bl_ext.user_default.patina.addon.scene.records import Member, Prepared
 from bl_ext.user_default.patina.addon.scene.textures import Texture
 from bl_ext.user_default.patina.addon.ui import history as history_ui
 from bl_ext.user_default.patina.addon.ui import panel as panel_ui
@@ -42,9 +44,13 @@ def names() -> dict[str, list[str]]:
 
 def waiting(name: str = "Cube", folder: str = "job") -> jobs.Run:
     """A run that is queued, and never started."""
-    run = jobs.Run(Path(folder), Path("python"), name, 0, ())
+    run = jobs.Run(Prepared(Path(folder), name), Path("python"))
     jobs.submit(run)
     return run
+
+
+def of_cube(cube: bpy.types.Object, folder: Path) -> Prepared:
+    return Prepared(folder, "Cube", (Member("Cube", cube.session_uid, (Texture("Cube", (0,)),), (0,)),))
 
 
 def pump_until(done) -> None:
@@ -123,7 +129,8 @@ def test_a_job_survives_another_file_and_its_result_waits_in_history(cube, resul
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.ops.mesh.primitive_cube_add(calc_uvs=True)
     other = bpy.context.object
-    run.object_uid = other.session_uid  # numbers start anew with some files
+    members = (replace(run.job.members[0], uid=other.session_uid),)  # numbers start anew with some files
+    run.job = replace(run.job, members=members)
     before = names()
     pump_until(lambda: not jobs.queue)
     assert run.state == jobs.FINISHED
@@ -147,7 +154,7 @@ def preview_of(run: jobs.Run, color: tuple[int, int, int]) -> None:
 
 def test_a_preview_is_shown_and_leaves_nothing_behind(cube, tmp_path):
     before = names()
-    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, (Texture("Cube", (0,)),))
+    run = jobs.Run(of_cube(cube, tmp_path / "job"), Path("python"))
     jobs.submit(run)
     preview_of(run, (255, 0, 51))
     assert preview.shown.pictures[0].shape[:2] == (4, 8)
@@ -162,7 +169,7 @@ def test_a_preview_is_shown_and_leaves_nothing_behind(cube, tmp_path):
 
 
 def test_a_preview_does_not_enter_another_file(cube, tmp_path):
-    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, (Texture("Cube", (0,)),))
+    run = jobs.Run(of_cube(cube, tmp_path / "job"), Path("python"))
     jobs.submit(run)
     preview_of(run, (9, 9, 9))
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
@@ -173,7 +180,7 @@ def test_a_preview_does_not_enter_another_file(cube, tmp_path):
 
 def test_undo_and_save_while_a_preview_is_shown(cube, tmp_path):
     bpy.ops.ed.undo_push(message="Cube")
-    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, (Texture("Cube", (0,)),))
+    run = jobs.Run(of_cube(cube, tmp_path / "job"), Path("python"))
     jobs.submit(run)
     preview_of(run, (9, 9, 9))
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "mid.blend"), copy=True)
@@ -183,12 +190,12 @@ def test_undo_and_save_while_a_preview_is_shown(cube, tmp_path):
     bpy.ops.ed.undo_push(message="Move")
     bpy.ops.ed.undo()
     assert preview.shown
-    assert run.find_object().location.x == 0
+    assert sets.find(run.job.members[0], run.job).location.x == 0
 
 
 def test_the_main_thread_is_not_held_up(cube, tmp_path):
     """By the thread's processor time: a progress event within 30 ms, a preview of 512² within 100 ms."""
-    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, (Texture("Cube", (0,)),))
+    run = jobs.Run(of_cube(cube, tmp_path / "job"), Path("python"))
     run.folder.mkdir()
     noise = np.random.default_rng(1).integers(0, 256, (512, 512, 3), np.uint8)
     Image.fromarray(noise).save(run.folder / "preview.png", compress_level=1)
@@ -206,7 +213,8 @@ def test_the_main_thread_is_not_held_up(cube, tmp_path):
 def test_previews_of_many_textures_are_read_one_a_turn(cube, tmp_path):
     """64 of 256²: no turn of the queue takes longer than one picture may."""
     textures = tuple(Texture(f"Cube {number}", (0,)) for number in range(64))
-    run = jobs.Run(tmp_path / "job", Path("python"), "Cube", cube.session_uid, textures)
+    member = Member("Cube", cube.session_uid, textures, tuple(range(64)))
+    run = jobs.Run(Prepared(tmp_path / "job", "Cube", (member,)), Path("python"))
     run.folder.mkdir()
     noise = np.random.default_rng(1).integers(0, 256, (256, 256, 3), np.uint8)
     for number in range(64):
@@ -264,6 +272,14 @@ def test_a_result_and_its_image_remember_the_settings(cube, result, panel):
         assert (panel.seed, panel.strength, panel.steps) == (7, 0.25, 4)
 
 
+def test_a_result_remembers_what_it_was_made_from_and_not_what_was_set_later(cube, panel):
+    panel.seed = 5
+    (run,) = stylizing.prepare(bpy.context)
+    panel.seed = 6
+    jobs.submit(run)
+    assert json.loads((run.folder / "panel.json").read_text())["settings"]["seed"] == 5
+
+
 def test_history_persists_and_is_read_from_the_disk(result):
     history.unregister()
     assert not history.entries
@@ -302,7 +318,7 @@ def test_a_rerun_goes_on_from_the_checkpoint(cube, result):
     assert (job.resume, job.steps, job.seed) == ("resume.npz", 2, 7)
     report = json.loads((run.folder / "report.json").read_text())
     assert report["steps"] == 6
-    assert run.object_uid == cube.session_uid
+    assert run.job.members[0].uid == cube.session_uid
     assert history.signature(cube) != first
     assert history.entries[0].settings == result.settings
 
@@ -590,19 +606,19 @@ def test_a_texture_without_a_report_is_a_result_and_a_checkpoint_alone_can_go_on
         assert not history.entries
 
 
-@pytest.mark.parametrize("name", ["job.json", "report.json", "panel.json", "members.json"])
+@pytest.mark.parametrize("name", ["job.json", "report.json", "panel.json"])
 def test_odd_json_in_a_jobs_folder_never_raises_and_is_told(result, name, cube):
     """Each record with each of its parts replaced by something else, and no records at all."""
     path = result.folder / name
-    record = (
-        json.loads(path.read_text()) if path.is_file() else [{"name": "Cube", "textures": [], "tiles": [0]}]
-    )
-    mutants = ["", "{", "[" * 100_000, "null", "[]", "3", '"x"', '{"textures": 3}', '{"settings": []}', "[3]"]
-    for key in record if isinstance(record, dict) else ("name", "textures", "tiles"):
+    record = json.loads(path.read_text())
+    mutants = ["", "{", "[" * 100_000, "null", "[]", "3", '"x"', '{"members": 3}', '{"settings": []}', "[3]"]
+    parts = [(record, key) for key in record]
+    parts += [(one, key) for one in record.get("members", ()) for key in one]
+    for part, key in parts:
         for odd in (None, 3, -1.5, "x", [], [[]], {}, {"a": 1}, [None], True, 10**400, "\0"):
-            mutant = json.loads(json.dumps(record))
-            (mutant if isinstance(mutant, dict) else mutant[0])[key] = odd
-            mutants.append(json.dumps(mutant))
+            known, part[key] = part[key], odd
+            mutants.append(json.dumps(record))
+            part[key] = known
     for mutant in mutants:
         path.write_text(mutant)
         history.refresh()
@@ -610,7 +626,6 @@ def test_odd_json_in_a_jobs_folder_never_raises_and_is_told(result, name, cube):
         for entry in history.entries:
             with contextlib.suppress(RuntimeError):  # the operators' own reports
                 bpy.ops.patina.history_use(folder=str(entry.folder))
-            sets.read_members(entry.folder)
     history.unreadable.clear()
 
 

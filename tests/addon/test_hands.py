@@ -6,6 +6,7 @@ from pathlib import Path
 
 import bpy
 from bl_ext.user_default.patina.addon import hands, jobs
+from bl_ext.user_default.patina.addon.scene.records import Prepared
 
 
 def is_known(name: str) -> bool:
@@ -29,7 +30,7 @@ def test_without_a_window_nothing_has_to_wait():
 
 
 def test_a_job_that_waits_for_the_artist_can_be_cancelled(cube):
-    run = jobs.Run(Path("job"), Path("python"), "Cube", cube.session_uid, state=jobs.PAINTED)
+    run = jobs.Run(Prepared(Path("job"), "Cube"), Path("python"), jobs.PAINTED)
     jobs.queue.append(run)
     jobs.cancel()
     assert (jobs.queue, run.state) == ([], jobs.CANCELLED)

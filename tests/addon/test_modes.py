@@ -181,7 +181,7 @@ def test_one_texture_for_several_materials(cube, settings):
     paint(cube)
     settings.mode = "dream"
     (run,) = stylizing.prepare(bpy.context)
-    assert [texture.slots for texture in run.textures] == [(0, 1)]
+    assert [texture.slots for texture in run.job.members[0].textures] == [(0, 1)]
     with np.load(run.folder / "mesh.npz") as arrays:
         assert "tiles" not in arrays
     settings.mode = "style"

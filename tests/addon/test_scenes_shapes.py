@@ -114,7 +114,7 @@ def test_the_backend_takes_it(what, cube, tmp_path):
         cube.location = (3 * size, 0, 0)
     bpy.context.view_layer.update()
     settings, depsgraph = bpy.context.scene.patina, bpy.context.evaluated_depsgraph_get()
-    written = job.write(cube, settings, depsgraph, tmp_path)
+    written = job.write([cube], settings, bpy.context.scene.patina_scope, depsgraph, tmp_path)
     write_job(written.folder, replace(read_job(written.folder), texture_size=64))
     python = folders.backend_python()
     end, start = os.pipe()  # to the backend, the end of its input means that Blender is gone
@@ -123,7 +123,7 @@ def test_the_backend_takes_it(what, cube, tmp_path):
     os.close(start)
     os.close(end)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
-    (shown,) = result.show(cube, written.textures, [written.folder / "texture.png"])
+    (shown,) = result.show(cube, written.members[0].textures, [written.folder / "texture.png"])
     pixels = np.empty(64 * 64 * 4, np.float32)
     shown.pixels.foreach_get(pixels)
     assert pixels.reshape(-1, 4)[:, :3].std() > 0.02
@@ -320,7 +320,7 @@ def test_each_selected_object_is_made_paintable(cube, monkeypatch):
     bpy.context.view_layer.update()
     bpy.ops.patina.make_paintable()
     (run,) = stylize.prepare(bpy.context)
-    assert sorted(member.name for member in run.members) == ["BézierCircle Mesh", "Cube", "Icosphere"]
+    assert sorted(member.name for member in run.job.members) == ["BézierCircle Mesh", "Cube", "Icosphere"]
 
 
 def scattered(obj: bpy.types.Object, on: str = "GeometryNodeMeshLine") -> None:

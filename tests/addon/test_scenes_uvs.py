@@ -197,8 +197,9 @@ def test_tiles_are_painted_across_their_border(tmp_path):
     layer.foreach_set("vector", (corners.reshape(-1, 2) * (2, 1)).astype(np.float32).ravel())
     settings = bpy.context.scene.patina
     settings.quality, settings.steps = "draft", 12
-    written = job.write(obj, settings, bpy.context.evaluated_depsgraph_get(), tmp_path)
-    assert [texture.udim for texture in written.textures] == [1001, 1002]
+    scope, depsgraph = bpy.context.scene.patina_scope, bpy.context.evaluated_depsgraph_get()
+    written = job.write([obj], settings, scope, depsgraph, tmp_path)
+    assert [texture.udim for texture in written.members[0].textures] == [1001, 1002]
     write_job(written.folder, replace(read_job(written.folder), texture_size=64))
     end, start = os.pipe()  # to the backend, the end of its input means that Blender is gone
     command = [folders.backend_python(), "-m", "backend", "run", written.folder]
@@ -207,7 +208,7 @@ def test_tiles_are_painted_across_their_border(tmp_path):
     os.close(end)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     files = [written.folder / f"texture_{index}.png" for index in (0, 1)]
-    (shown,) = result.show(obj, written.textures, files)
+    (shown,) = result.show(obj, written.members[0].textures, files)
     assert [tile.number for tile in shown.tiles] == [1001, 1002]
     left, right = (np.asarray(Image.open(file).convert("RGB")).astype(float) for file in files)
     across = np.abs(left[:, -1] - right[:, 0]).mean()

@@ -69,7 +69,8 @@ def shown(obj: bpy.types.Object) -> bpy.types.Image:
 
 
 def gather(objects, scope, folder) -> sets.Set:
-    return sets.gather(objects, scope, bpy.context.evaluated_depsgraph_get(), folder, 64)
+    fields = {"task": "stylize", "parameterization": "pyramid", "texture_size": 64}
+    return sets.gather(objects, fields, scope, bpy.context.evaluated_depsgraph_get(), folder)
 
 
 def test_objects_become_one_mesh_that_tells_them_apart(scope, tmp_path):
@@ -82,7 +83,7 @@ def test_objects_become_one_mesh_that_tells_them_apart(scope, tmp_path):
     xs = arrays["vertices"][arrays["faces"]][..., 0]
     assert xs[arrays["objects"] == 0].max() == pytest.approx(1)
     assert xs[arrays["objects"] == 1].min() == pytest.approx(4)
-    assert [(tile.name, tile.content) for tile in found.tiles] == [("A", None), ("B", "content_0.png")]
+    assert [(tile.name, tile.content) for tile in found.tiles] == [("A", None), ("B", "content.png")]
     assert [(member.name, member.tiles) for member in found.members] == [("A", (0,)), ("B", (1,))]
 
 
@@ -130,10 +131,11 @@ def test_a_set_is_painted_by_one_press_and_undone_by_one(scope):
 def test_one_by_one_when_asked(scope, tmp_path):
     objects = [plane("A"), plane("B", 3.0)]
     scope.together = False
-    assert not sets.wanted(objects, bpy.context.scene.patina, scope)
+    fields = {"task": "stylize", "parameterization": "pyramid"}
+    assert sets.groups(objects, fields, scope) == [[objects[0]], [objects[1]]]
     scope.together = True
-    assert sets.wanted(objects, bpy.context.scene.patina, scope)
-    assert not sets.wanted(objects[:1], bpy.context.scene.patina, scope)
+    assert sets.groups(objects, fields, scope) == [objects]
+    assert sets.groups(objects, fields | {"task": "dream"}, scope) == [[objects[0]], [objects[1]]]
 
 
 def select_left(obj: bpy.types.Object) -> None:
@@ -193,7 +195,7 @@ def paint(color: tuple[int, int, int], mask: np.ndarray) -> None:
     Image.new("RGB", (256, 256), color).save(run.folder / "texture.png")
     assert Image.open(run.folder / job.content).size == mask.shape[::-1]
     Image.fromarray(mask.astype(np.uint8) * 255).save(run.folder / "mask.png")
-    assert not sets.show(run.members, run.folder, 1)[1]
+    assert not sets.show(run.job, run.job.members)[1]
 
 
 def test_outside_the_mask_all_stays_and_styles_add_up(scope):
@@ -245,12 +247,12 @@ def test_one_of_a_set_is_gone_and_the_others_get_theirs(scope):
     for k in range(2):
         Image.new("RGB", (256, 256), (200 * k, 30, 40)).save(run.folder / f"texture_{k}.png")
     bpy.data.objects.remove(first)
-    images, failed = sets.show(run.members, run.folder, 2)
+    images, failed = sets.show(run.job, run.job.members)
     assert [image.name for image in images] == ["B Stylized"]
     assert [name for name, _ in failed] == ["A"]
     bpy.data.objects.remove(second)
     with pytest.raises(PatinaError, match="no longer in this file"):
-        sets.show(run.members, run.folder, 2)
+        sets.show(run.job, run.job.members)
 
 
 def test_history_puts_a_set_on_its_objects_by_name(scope):
@@ -259,10 +261,31 @@ def test_history_puts_a_set_on_its_objects_by_name(scope):
     (run,) = stylize.prepare(bpy.context)
     for k in range(2):
         Image.new("RGB", (256, 256), (200 * k, 30, 40)).save(run.folder / f"texture_{k}.png")
-    members = sets.read_members(run.folder)
-    assert [(member.name, member.tiles) for member in members] == [("A", (0,)), ("B", (1,))]
-    sets.show(members, run.folder, 2)
+    job = history.read(run.folder).job
+    assert [(member.name, member.tiles) for member in job.members] == [("A", (0,)), ("B", (1,))]
+    sets.show(job, job.members)
     assert [shown(obj).name for obj in (first, second)] == ["A Stylized", "B Stylized"]
+
+
+def test_history_puts_a_masked_part_of_one_object_on_another_that_is_active(scope):
+    obj = plane("A")
+    wear(obj, noisy("Noise"))
+    scope.mask = "FACES"
+    select_left(obj)
+    (run,) = stylize.prepare(bpy.context)
+    job = read_job(run.folder)
+    before = np.asarray(Image.open(run.folder / job.content).convert("RGB")) / 255
+    Image.new("RGB", (256, 256), (255, 0, 0)).save(run.folder / "texture.png")
+    left = np.tile(np.arange(before.shape[1]) < before.shape[1] // 2, (len(before), 1))
+    Image.fromarray(left.astype(np.uint8) * 255).save(run.folder / "mask.png")
+    history.add(run.folder)
+    other = plane("C", 4.0)
+    select(other)
+    assert bpy.ops.patina.history_apply(folder=str(run.folder)) == {"FINISHED"}
+    after = image.read_pixels(shown(other))[::-1, :, :3]
+    assert np.allclose(after[left], (1, 0, 0))
+    assert np.allclose(after[~left], before[~left], atol=1 / 255)
+    assert not memory.stylized_materials(obj)
 
 
 def test_history_changes_none_of_like_names_that_is_not_selected(scope):
@@ -274,7 +297,6 @@ def test_history_changes_none_of_like_names_that_is_not_selected(scope):
     bpy.data.objects.remove(first)
     bpy.data.objects.remove(second)
     first, second, third = plane("A"), plane("B", 3.0), plane("C")
-    history.record(run.folder, run.object_name, run.textures, run.world, {})
     history.add(run.folder)
     select(third)
     with pytest.raises(RuntimeError, match="None of A and 1 more is selected"):

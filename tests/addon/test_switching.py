@@ -37,7 +37,8 @@ def test_odd_folders_among_the_results_do_not_keep_it_off(switched_off):
     later.mkdir(parents=True)
     (later / "job.json").write_text(json.dumps({"name": "Cup", "version": 99, "more": {}}))
     texture = {"name": "Cup", "slots": [0], "uv_map": None, "udim": 0, "image": "", "uv_layer": 3}
-    (later / "panel.json").write_text(json.dumps({"object": "Cup", "textures": [texture], "extra": 1}))
+    member = {"name": "Cup", "textures": [texture], "tiles": [0]}
+    (later / "panel.json").write_text(json.dumps({"name": "Cup", "members": [member], "extra": 1}))
     (later / "texture.png").write_bytes(b"")
     (folders.jobs() / "a file").write_bytes(b"\xff")
     if sys.platform == "linux":
