@@ -54,7 +54,8 @@ def _input_color(place: nodes.Input) -> BaseColor:
         plain = (value,) * 3 if isinstance(value, float) else tuple(value[:3])
         return BaseColor(color=plain)
     node = output.node
-    if is_image(node) and output.name == "Color" and node.extension == "REPEAT" and node.projection == "FLAT":
+    still = is_image(node) and node.image.source not in ("SEQUENCE", "MOVIE")  # which have their frames baked
+    if still and output.name == "Color" and node.extension == "REPEAT" and node.projection == "FLAT":
         mapped, uv_map = _mapping(nodes.Input(node.inputs["Vector"], at.scope))
         if mapped:
             return BaseColor(node.image, uv_map=uv_map)

@@ -73,6 +73,7 @@ class _Lines:
     faces: dict[tuple[str, bool, bool, bool], list[list[Corner]]] = field(default_factory=dict)
     material: str = ""
     smooth: bool = False
+    _known: dict[str, Corner] = field(default_factory=dict)
 
     def take(self, words: list[str]) -> None:
         match words[0]:
@@ -83,7 +84,8 @@ class _Lines:
             case "vn":
                 self.normals.append([float(word) for word in words[1:4]])
             case "f":
-                polygon = [self._corner(word) for word in words[1:]]
+                known = self._known
+                polygon = [known.get(word) or self._corner(word) for word in words[1:]]
                 if len(polygon) < 3:
                     return
                 mapped = all(corner[1] >= 0 for corner in polygon)
@@ -105,6 +107,8 @@ class _Lines:
         )
         if a < 0:
             raise ValueError(f"it has a face that names vertex {word}")
+        if "-" not in word:  # counted from the file's beginning, so it always means the same
+            self._known[word] = a, b, c
         return a, b, c
 
 

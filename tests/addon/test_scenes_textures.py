@@ -217,6 +217,27 @@ def test_an_image_linked_from_a_library(tmp_path, painted):
     assert np.array_equal(values, image.read_pixels(own))
 
 
+@pytest.mark.parametrize("frame", [1, 2, 3])
+def test_of_a_sequence_the_current_frame_is_read(cube, frame, tmp_path):
+    for number in (1, 2, 3):
+        Image.new("RGB", (16, 16), tuple(200 * (channel == number - 1) for channel in range(3))).save(
+            tmp_path / f"own_{number:03}.png"
+        )
+    own = bpy.data.images.load(str(tmp_path / "own_001.png"))
+    own.source = "SEQUENCE"
+    show(cube, own)
+    user = next(
+        node for node in cube.data.materials[0].node_tree.nodes if node.type == "TEX_IMAGE"
+    ).image_user
+    user.frame_duration, user.use_auto_refresh = 3, True
+    bpy.context.scene.frame_set(frame)
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    (name,) = textures.write_contents(cube, textures.read(cube, depsgraph), depsgraph, tmp_path, 64)
+    with Image.open(tmp_path / name) as picture:
+        color = np.asarray(picture.convert("RGB"))[32, 32]
+    assert np.abs(color.astype(int) - np.eye(3, dtype=int)[frame - 1] * 200).max() <= 1
+
+
 def test_missing_from_disk(cube, tmp_path):
     own = original("PNG8", tmp_path)
     (tmp_path / "own.png").unlink()
