@@ -171,11 +171,11 @@ def test_a_blender_killed_at_any_time_takes_its_backend_along_and_goes_on_after_
 @on_linux
 def test_a_backend_that_is_stopped_goes_on_or_is_cancelled(cube, panel):
     """As by Ctrl-Z, or a laptop that sleeps."""
-    panel.steps = 40
+    panel.steps = 20
     run = submitted()
     pump(until=lambda: run.progress.step > 2)
     os.kill(run.process.pid, signal.SIGSTOP)
-    pump(60 if ALL else 2)
+    pump(60 if ALL else 1)
     assert run.state == jobs.RUNNING
     os.kill(run.process.pid, signal.SIGCONT)
     step = run.progress.step
