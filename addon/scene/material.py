@@ -25,13 +25,15 @@ LABEL = "Patina"  # of the image node that colours a stylized material
 class BaseColor:
     """What a material's surface is coloured by: an image, a plain linear colour, or nodes to be baked.
 
-    `uv_map` is the map that the image's node names, if it does.
+    `uv_map` is the map that the image's node names, if it does. `ends`: beyond 0..1 of it the image does not
+    repeat.
     """
 
     image: bpy.types.Image | None = None
     color: tuple[float, float, float] = DEFAULT_COLOR
     uv_map: str | None = None
     baked: bool = False
+    ends: bool = False
 
 
 def base_color(material: bpy.types.Material | None) -> BaseColor:
@@ -55,10 +57,12 @@ def _input_color(place: nodes.Input) -> BaseColor:
         return BaseColor(color=plain)
     node = output.node
     still = is_image(node) and node.image.source not in ("SEQUENCE", "MOVIE")  # which have their frames baked
-    if still and output.name == "Color" and node.extension == "REPEAT" and node.projection == "FLAT":
+    if still and output.name == "Color" and node.projection == "FLAT":
         mapped, uv_map = _mapping(nodes.Input(node.inputs["Vector"], at.scope))
-        if mapped:
+        if mapped and node.extension == "REPEAT":
             return BaseColor(node.image, uv_map=uv_map)
+        if mapped:
+            return BaseColor(uv_map=uv_map, baked=True, ends=True)
     return BaseColor(baked=True)
 
 

@@ -1,7 +1,7 @@
 """Models that take their colours from a palette: their UVs are points, lines or a few crowded spots.
 
-Nothing can be painted there. Such an object gets a further UV map (`unwrap`), in which its colours are baked;
-its own one stays, and what reads it.
+Nothing can be painted there, nor where an image is mirrored, stretched or cut off beyond its end. Such an
+object gets a further UV map (`unwrap`), in which its colours are baked; its own one stays, and what reads it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ def lacks(obj: bpy.types.Object, mesh: bpy.types.Mesh) -> bool:
     """Whether faces of `obj`, whose own or evaluated mesh is `mesh`, have no room in the UV map that their
     material reads, nor in one that Patina made."""
     originals = [memory.original_material(obj, slot) for slot in range(len(obj.material_slots))] or [None]
-    uv_maps = [material.base_color(original).uv_map for original in originals]
-    slots, made = cramped(mesh, uv_maps), _made(mesh)
-    return bool(slots) and (made is None or not slots.isdisjoint(cramped(mesh, [made] * len(uv_maps))))
+    colors = [material.base_color(original) for original in originals]
+    slots, made = cramped(mesh, colors), _made(mesh)
+    return bool(slots) and (made is None or not slots.isdisjoint(_cramped_in(mesh, made, len(colors))))
 
 
 def with_room(
@@ -34,11 +34,11 @@ def with_room(
     evaluated, found = obj.evaluated_get(depsgraph), list(colors)
     try:
         mesh = evaluated.to_mesh()
-        slots, made = cramped(mesh, [color.uv_map for color in colors]), _made(mesh)
+        slots, made = cramped(mesh, colors), _made(mesh)
         if slots and made:
-            for slot in slots - cramped(mesh, [made] * len(colors)):
+            for slot in slots - _cramped_in(mesh, made, len(colors)):
                 baked = found[slot].baked or found[slot].image is not None
-                found[slot] = replace(found[slot], image=None, uv_map=made, baked=baked)
+                found[slot] = replace(found[slot], image=None, uv_map=made, baked=baked, ends=False)
     finally:
         evaluated.to_mesh_clear()
     return found
@@ -50,8 +50,13 @@ def _made(mesh: bpy.types.Mesh) -> str | None:
     return names[-1] if names else None
 
 
-def cramped(mesh: bpy.types.Mesh, uv_maps: Sequence[str | None]) -> set[int]:
-    """The material slots of `mesh` whose faces have no room in the UV maps that `uv_maps` name for them.
+def _cramped_in(mesh: bpy.types.Mesh, uv_map: str, count: int) -> set[int]:
+    """The material slots, of `count`, whose faces have no room in `uv_map`."""
+    return cramped(mesh, [material.BaseColor(uv_map=uv_map)] * count)
+
+
+def cramped(mesh: bpy.types.Mesh, colors: Sequence[material.BaseColor]) -> set[int]:
+    """The material slots of `mesh` whose faces have no room in the UV maps that their `colors` are read by.
 
     A map that is not there is another fault.
     """
@@ -59,17 +64,21 @@ def cramped(mesh: bpy.types.Mesh, uv_maps: Sequence[str | None]) -> set[int]:
         return set()
     mesh.calc_loop_triangles()
     count = len(mesh.loop_triangles)
-    slots = get(mesh.loop_triangles, "material_index", np.int32, (count,)).clip(0, len(uv_maps) - 1)
+    slots = get(mesh.loop_triangles, "material_index", np.int32, (count,)).clip(0, len(colors) - 1)
     corners = get(mesh.loop_triangles, "loops", np.int32, (count, 3))
     areas = get(mesh.loop_triangles, "area", np.float32, (count,))
     found = set()
-    for uv_map in {uv_maps[slot] for slot in np.unique(slots)}:
+    for uv_map in {colors[slot].uv_map for slot in np.unique(slots)}:
         if uv_map and uv_map not in mesh.uv_layers:
             continue
         layer = find_uv_layer(mesh, mesh.name, uv_map)
         values = get(layer.uv, "vector", np.float32, (len(mesh.loops), 2))
         for slot in np.unique(slots).tolist():
             own = slots == slot
-            if uv_maps[slot] == uv_map and not uvs.have_room(values[corners[own]], areas[own]):
+            if colors[slot].uv_map != uv_map:
+                continue
+            laid = values[corners[own]]
+            beyond = colors[slot].ends and bool((np.abs(laid - 0.5) > 0.5 + uvs.EDGE).any())
+            if beyond or not uvs.have_room(laid, areas[own]):
                 found.add(slot)
     return found

@@ -15,6 +15,7 @@ MIN_AREA = 1e-12  # below this a triangle has no place in the texture; as in `ba
 MOST_OF_A_PALETTE = 100_000  # triangles; a model of more has a texture, and counting them takes long
 SPOTS = 0.05  # of the map: what the colours of a palette that a model uses take up at most
 CROWDED = 8  # times over
+EDGE = 1e-4  # of the map: so far beyond its border is on it
 SHARED = 0.01  # of the map: less is not worth a word
 
 

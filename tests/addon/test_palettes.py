@@ -111,6 +111,34 @@ def test_it_gets_a_further_map_with_its_colours(settings, tmp_path, kind, names_
         assert np.allclose(pixels[v, u], COLORS[face % 4], atol=0.02), face
 
 
+@pytest.mark.parametrize("extension", ["MIRROR", "EXTEND", "CLIP"])
+def test_so_does_what_lies_beyond_the_end_of_an_image(settings, tmp_path, extension):
+    obj = figure()
+    layer = obj.data.uv_layers[0]
+    places = np.array([obj.data.vertices[loop.vertex_index].co[:2] for loop in obj.data.loops])
+    layer.uv.foreach_set("vector", np.float32(places + 0.55).ravel())  # from -0.45 to 1.55
+    node = next(node for node in obj.data.materials[0].node_tree.nodes if node.type == "TEX_IMAGE")
+    assert not make_paintable.needed(bpy.context, True)  # repeated, it has its place
+    node.extension = extension
+    assert make_paintable.needed(bpy.context, True)
+    bpy.ops.patina.make_paintable()
+    assert not make_paintable.needed(bpy.context, True)
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    source = textures.read(obj, depsgraph)
+    assert [texture.uv_map for texture in source.textures] == ["Patina"]
+    (name,) = textures.write_contents(obj, source, depsgraph, tmp_path, 256)
+    pixels = image.read_pixels(bpy.data.images.load(str(tmp_path / name)))[..., :3]
+    for face in obj.data.polygons:
+        at = np.array(face.center[:2]) + 0.55
+        if np.abs(at * 2 - np.round(at * 2)).min() < 0.1:
+            continue  # it shows two colours
+        within = {"MIRROR": 1 - np.abs(1 - at % 2), "EXTEND": at.clip(0.01, 0.99), "CLIP": at}[extension]
+        known = (within > 0).all() and (within < 1).all()
+        color = COLORS[int(within[0] > 0.5) + 2 * int(within[1] > 0.5)] if known else np.zeros(3)
+        u, v = (center(obj, face.index) * 256).astype(int)
+        assert np.allclose(pixels[v, u], color, atol=0.02), at
+
+
 def test_several_are_painted_by_one_press_and_read_the_palette_as_before(settings):
     objects = [figure(kind, name) for kind, name in (("points", "A"), ("lines", "B"))]
     twin = objects[0].copy()  # another object with the same mesh
