@@ -24,7 +24,7 @@ from .writing import write_bytes
 Result = TypeVar("Result")
 
 PREVIEW_SECONDS = 4.0
-PREVIEW_PAUSE = 15.0  # times as long as the last preview took goes by before the next; many textures are slow
+PREVIEW_PAUSE = 15.0  # wait so many times as long as the last preview took to write; many textures are slow
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from ..pictures.color_space import recolor
 
 
 def smooth_noise(batch: int, height: int, width: int, random: torch.Generator, decay: float = 1.5) -> Tensor:
-    """(B, 3, H, W) sRGB in 0..1: noise with spectrum 1/f^decay, in natural colours, for backgrounds.
+    """Draw noise with spectrum 1/f^decay, in natural colours, for backgrounds: (B, 3, H, W) sRGB in 0..1.
 
     Mordvintsev et al. 2018, section "Generating Semi-Transparent Patterns" (deviation .2, decay 1.5).
     """
@@ -23,7 +23,7 @@ def smooth_noise(batch: int, height: int, width: int, random: torch.Generator, d
 
 
 def random_background(height: int, width: int, random: torch.Generator) -> Tensor:
-    """(3, H, W): what is behind an object: half the time such noise, else one colour.
+    """Draw what is behind an object, (3, H, W): half the time such noise, else one colour.
 
     Against one colour the silhouette tells what the object is; a dream must hold there too.
     """

@@ -100,12 +100,12 @@ class CanvasSetup:
 
 
 def maker_of(name: str) -> Callable[..., nn.Module]:
-    """What makes a parameterization of pictures: (batch, channels, height, width, start) → module."""
+    """Find what makes the job's parameterization: (batch, channels, height, width, start) → module."""
     return parameterization_called(name).make if name.startswith(OWN) else _PLAIN[name]
 
 
 def pictures_of(job: Job, height: int, width: int, start: Tensor | None) -> nn.Module:
-    """The job's parameterization of pictures (B, C, height, width), which begins as `start` (B, C, H, W)."""
+    """Make what the job optimises, pictures (B, C, height, width); it begins as `start` (B, C, H, W)."""
     if job.parameterization == "shared":
         return Aligned(job.frames, height, width)
     make = maker_of(job.parameterization)
@@ -123,7 +123,7 @@ def of_class(job: Job) -> bool:
 
 
 def rate_of(job: Job) -> float:
-    """The first step's."""
+    """Choose the learning rate of the first step."""
     if job.parameterization.startswith(OWN):
         return parameterization_called(job.parameterization).rate
     rate = RATES[job.parameterization]
@@ -135,7 +135,7 @@ def rate_of(job: Job) -> float:
 
 
 def transform_of(job: Job) -> Transform:
-    """How a flat picture is shaken, which depends on what must be seen in it."""
+    """Choose what a flat picture must survive, by what is to be seen in it."""
     if job.tileable:
         return rolled
     if job.task == "synthesize":
@@ -148,7 +148,7 @@ def transform_of(job: Job) -> Transform:
 def flat(
     job: Job, height: int, width: int, start: Tensor | None, content: Tensor | None, device: torch.device
 ) -> CanvasSetup:
-    """A canvas of flat pictures; `content` (1, 3, H, W) for objectives that compare with it."""
+    """Make a canvas of flat pictures; `content` (1, 3, H, W) is for objectives that compare with it."""
     network = CPPN(2, 4 if job.transparent else 3) if job.parameterization == "cppn" else None
     pictures = FlatCPPN(network, height, width) if network else pictures_of(job, height, width, start)
     before = content.to(device) if content is not None else None
@@ -156,7 +156,7 @@ def flat(
 
 
 def textures_of(job: Job, mesh: Mesh, texels: Texels, start: Tensor | None) -> nn.Module:
-    """The job's parameterization of the mesh's textures (B, C, S, S); it begins as `start` (1, 3, S, S)."""
+    """Make what the job optimises, the mesh's textures (B, C, S, S); it begins as `start` (1, 3, S, S)."""
     texel = mesh.texel / job.texture_size
     falloff = CLASS_FALLOFF if of_class(job) else FALLOFF
     if job.parameterization == "shared":
@@ -175,7 +175,7 @@ def surface(
     content: Tensor | None,
     device: torch.device,
 ) -> CanvasSetup:
-    """A canvas on `mesh`; start and content are textures (1, 3, S, S)."""
+    """Make a canvas on `mesh`; start and content are textures (1, 3, S, S)."""
     size = job.texture_size
     network = CPPN(3, 4 if job.transparent else 3) if job.parameterization == "cppn" else None
     texture: UVTexture | SolidTexture | ReliefTexture

@@ -19,7 +19,9 @@ LIKENESS = 0.3
 
 
 def objective_of(job: Job, network: Network, styles: list[tuple[Tensor, float]], content: bool) -> Objective:
-    """The job's objective. styles: pictures (1, 3, H, W) with their weights; content: the canvas has some.
+    """Make the job's objective.
+
+    styles: pictures (1, 3, H, W) with their weights; content: whether the canvas has some.
 
     Raises PatinaError for a layer, channel or class that the network has not.
     """
@@ -34,7 +36,7 @@ def objective_of(job: Job, network: Network, styles: list[tuple[Tensor, float]],
 
 
 def target_of(network: Network, target: Target) -> Objective:
-    """What one target asks for, without its weight."""
+    """Make the objective of one target, without its weight."""
     if target.kind == "class":
         return class_(network, target.name)
     if target.kind == "channel":
@@ -50,7 +52,7 @@ def target_of(network: Network, target: Target) -> Objective:
 
 
 def sum_of(objectives: list[Objective]) -> Objective:
-    """All of them, added up."""
+    """Add up objectives."""
     total = objectives[0]
     for objective in objectives[1:]:
         total += objective
@@ -58,7 +60,7 @@ def sum_of(objectives: list[Objective]) -> Objective:
 
 
 def style_of(job: Job, network: Network, styles: list[tuple[Tensor, float]]) -> Objective:
-    """The styles' statistics; a synthesis takes them at several scales."""
+    """Make the objective that compares with the styles' statistics; a synthesis takes several scales."""
     count = job.scales if job.task == "synthesize" else 1
     layers = octaves(network.style_layers, count)
     return texture(statistics([(features_of(network, image, layers), weight) for image, weight in styles]))

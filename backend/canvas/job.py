@@ -105,7 +105,7 @@ def run(session: JobSession) -> None:
 def _follower(
     session: JobSession, painted: build.CanvasSetup, texels: Texels | None, steps: int
 ) -> Callable[[int, float], None]:
-    """What is done after each step: progress told, a preview written now and then."""
+    """Make what is done after each step: tell the progress, write a preview now and then."""
     job, began = session.job, time.perf_counter()
 
     def preview() -> str:
@@ -122,7 +122,7 @@ def _follower(
 
 
 def default_steps(job: Job) -> int:
-    """Steps where the job names none."""
+    """Count the steps of a job that names none."""
     if any(target.kind == "deepdream" for target in job.targets):
         return round(DEEPDREAM_STEPS * QUALITY_STEPS[job.quality])
     if job.task == "dream" and job.mesh is not None and build.of_class(job):
@@ -131,7 +131,7 @@ def default_steps(job: Job) -> int:
 
 
 def read_subject(job: Job, folder: Path, tell: Callable[[str], None]) -> tuple[Mesh, Texels] | None:
-    """The mesh, and where its texels lie on it. Raises PatinaError where it cannot be painted."""
+    """Read the mesh, and locate its texels on it. Raises PatinaError where it cannot be painted."""
     if job.mesh is None:
         return None
     mesh = read_mesh(folder / job.mesh, job.name)
@@ -148,7 +148,7 @@ def size_of(job: Job, content: Tensor | None) -> tuple[int, int]:
 
 
 def styles_of(job: Job, styles: Styles, content: Tensor | None, texels: Texels | None) -> Styles:
-    """The styles as large as views show them, their colours moved to the content's as far as the job says."""
+    """Scale the styles to what views show, and move their colours to the content's as far as the job says."""
     styles = styles.within(build.NEAR.size if job.mesh else min(size_of(job, content)))
     if job.colors == 0 or content is None or job.task != "stylize":
         return styles
@@ -165,7 +165,7 @@ def with_form(content: Tensor | None, mesh: Mesh, texels: Texels, follow: float 
 
 
 def start_of(styles: Styles | None, content: Tensor | None, own: float, job: Job) -> Tensor | None:
-    """What the canvas begins as, (1, 3, H, W); or None.
+    """Make what the canvas begins as, (1, 3, H, W); or None.
 
     The content, or clouds, in the styles' colours, but for the share `own` of the way there; on a mesh
     without content their mean colour, for clouds would be cut at its seams.
@@ -187,7 +187,7 @@ def canvas_of(
     content: Tensor | None,
     device: torch.device,
 ) -> build.CanvasSetup:
-    """The canvas that the job paints on."""
+    """Make the canvas that the job paints on."""
     if subject is None:
         return build.flat(job, *size_of(job, content), start, content, device)
     return build.surface(job, *subject, start, content, device)
@@ -196,7 +196,7 @@ def canvas_of(
 def measure(
     job: Job, mesh: Mesh, styles: Styles | None, textures: Tensor, device: torch.device
 ) -> dict[str, Any]:
-    """The report's measures of finished `textures` (B, 3, S, S); lists where there are frames."""
+    """Measure finished `textures` (B, 3, S, S) for the report; lists where there are frames."""
     ratios = [report.seam_ratio(mesh, texture) for texture in textures]
     found: dict[str, list[float | None]] = {
         "seam_ratio": [None if ratio is None else round(ratio, 4) for ratio in ratios]
@@ -215,13 +215,13 @@ def measure(
 
 
 def in_colors_of(picture: Tensor, exemplars: Styles) -> Tensor:
-    """`picture` (1, 3, H, W) in the exemplars' colours: a start that the first steps can use."""
+    """Move `picture` (1, 3, H, W) to the exemplars' colours: a start that the first steps can use."""
     palette = torch.cat([image.flatten(1).T for image in exemplars.images])
     return recolor(picture[0], transport(moments(picture[0].flatten(1).T), moments(palette)))[None]
 
 
 def read_content(job: Job, folder: Path) -> Tensor | None:
-    """The picture, or the object's present texture, that the job starts from: (1, 3, H, W), or None."""
+    """Read the picture, or the present texture, that the job starts from: (1, 3, H, W), or None."""
     if job.content is None or job.task not in ("stylize", "dream"):
         return None
     if job.task == "dream" and all(target.kind != "deepdream" for target in job.targets):
@@ -234,7 +234,7 @@ def read_content(job: Job, folder: Path) -> Tensor | None:
 
 
 def frame_distance(network: networks.Network, frames: Tensor) -> dict[str, list[float]]:
-    """The report's measure of frames (N, 3 or 4, H, W)."""
+    """Measure for the report how far frames (N, 3 or 4, H, W) are apart."""
     return {"frame_distance": [round(d, 4) for d in report.frame_distances(network, frames[:, :3])]}
 
 
@@ -265,7 +265,7 @@ def write_relief(height: Tensor, mesh: Mesh, folder: Path) -> float:
 
 
 def morph(job: Job, folder: Path) -> Tensor:
-    """The frames (N, C, S, S) between two CPPNs for flat pictures, ends included."""
+    """Make the frames (N, C, S, S) between two CPPNs of flat pictures, ends included."""
     first, second = (cppn.read(folder / path) for path in job.cppns)
     for end, path in zip((first, second), job.cppns, strict=True):
         if end.dimensions != 2:

@@ -93,13 +93,13 @@ class ReliefTexture:
 
 
 def shade(colors: Tensor, rise: Tensor) -> Tensor:
-    """`colors` (P, 3), sRGB, where the surface rises by `rise` (P,) towards the light; 0 changes nothing."""
+    """Shade `colors` (P, 3), sRGB, that rise by `rise` (P,) towards the light; 0 changes nothing."""
     light = (1 + rise).clamp(DARKEST, BRIGHTEST)
     return to_srgb((to_linear(colors) * light[:, None]).clamp(0, 1))
 
 
 def normal_map(height: Tensor, texel: float) -> Tensor:
-    """(3, S, S) in 0..1: tangent-space normals (OpenGL, green up) of `height` (S, S)."""
+    """Derive tangent-space normals (OpenGL, green up) from `height` (S, S): (3, S, S) in 0..1."""
     rise = height * DEPTH / texel
     right = (rise.roll(-1, 1) - rise.roll(1, 1)) / 2
     up = (rise.roll(1, 0) - rise.roll(-1, 0)) / 2

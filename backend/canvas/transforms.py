@@ -39,7 +39,10 @@ def jitter(images: Tensor, reach: int, random: torch.Generator) -> Tensor:
 
 
 def robust(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
-    """The article's: pad, jitter 8, scale 0.9…1.1, rotate ±10°, jitter 4; (B, C, H + 12, W + 12)."""
+    """Pad, jitter by 8, scale by 0.9…1.1, rotate by ±10°, jitter by 4, as in the article.
+
+    Gives (B, C, H + 12, W + 12).
+    """
     padded = F.pad(images, (PAD, PAD, PAD, PAD), value=GREY)
     jittered = jitter(padded, 8, random)
     # −10…10 in whole degrees, with as many zeros again: half of the views stay upright.
@@ -52,7 +55,7 @@ def robust(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
 
 
 def zoomed(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
-    """A random window of 35 to 110 % of the side, turned by up to 15°, at the picture's own size, with noise.
+    """Zoom into a random window of 35 to 110 % of the side, turned by up to 15°, with noise; same size.
 
     A classifier that must find its class in the whole and in parts, and through noise, cannot do with
     faint patterns that it alone sees: it paints shapes that another network, and a person, knows too.
@@ -68,13 +71,13 @@ def zoomed(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
 
 
 def noisy(images: Tensor, random: torch.Generator) -> Tensor:
-    """The images with normal noise of deviation NOISE, one for the whole batch."""
+    """Add normal noise of deviation NOISE, the same to the whole batch."""
     noise = torch.randn(images.shape[1:], generator=random) * NOISE
     return images + noise.to(images.device)
 
 
 def octave(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
-    """DeepDream's octaves, coarse to fine as the job goes on, shifted by up to 1/32 of the side."""
+    """Resize to one of DeepDream's octaves, coarse to fine as the job goes on, shifted by up to 1/32."""
     factor = OCTAVE_RATIO ** -(OCTAVES - 1 - min(int(progress * OCTAVES), OCTAVES - 1))
     if factor < 1:
         images = F.interpolate(images, scale_factor=factor, mode="bilinear", antialias=True)
@@ -82,12 +85,12 @@ def octave(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
 
 
 def shifted(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
-    """Up to 8 pixels off each size, so that no grid of the network's strides can settle."""
+    """Cut up to 8 pixels off each size, so that no grid of the network's strides can settle."""
     return jitter(images, 8, random)
 
 
 def rolled(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
-    """A random cyclic shift with a quarter of what comes round at every side: for tiles.
+    """Roll by a random cyclic shift, and add at every side a quarter of what comes round: for tiles.
 
     No side of the picture is ever at a border of the view.
     """

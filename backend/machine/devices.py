@@ -11,7 +11,7 @@ from ..protocol import PatinaError
 
 
 def pick_device(name: str) -> torch.device:
-    """The device called `name`; `auto` takes the fastest there is. Raises PatinaError if it is not there."""
+    """Choose the device `name`; `auto` takes the fastest there is. Raises PatinaError if it is not there."""
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         name = next(n for n in ("cuda", "mps", "cpu") if available[n])
@@ -23,7 +23,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """The device as a person knows it."""
+    """Name the device as a person knows it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return (
@@ -32,7 +32,7 @@ def device_name(device: torch.device) -> str:
 
 
 def versions() -> dict[str, str]:
-    """What the result was made with."""
+    """List the versions of what a result is made with."""
     return {
         "python": platform.python_version(),
         "torch": str(torch.__version__),

@@ -29,7 +29,7 @@ _WORDS = (
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether `error`, or what it comes from, is a want of memory, on any device and at any stage."""
+    """Tell whether `error`, or what it comes from, is a want of memory, on any device and at any stage."""
     seen: BaseException | None = error
     while seen is not None:
         text = str(seen).lower()
@@ -54,7 +54,7 @@ def release() -> None:
 
 
 def peak_memory() -> int:
-    """Bytes: the most that this process has held, and the GPU where there is one."""
+    """Measure the most bytes that this process has held, and the GPU where there is one."""
     import torch
 
     if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]

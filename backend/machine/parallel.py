@@ -26,10 +26,10 @@ def serial_map(work: Callable[[Thing], Result], things: Iterable[Thing]) -> list
 
 @contextmanager
 def parallel_map(count: int) -> Iterator[Map]:
-    """A map that does `count` things at a time, each with as many of torch's threads as fall to it.
+    """Make a map that does `count` things at a time, each with as many of torch's threads as fall to it.
 
     A large convolution gains as much from a second core within it as beside it; the hundreds of small
-    operations around it gain only beside it. The caller's thread is one of the lanes. Waits for all, and
+    operations around it gain only beside it. The caller's thread is one of the `count`. Waits for all, and
     raises the first thing's error.
     """
     threads = torch.get_num_threads()

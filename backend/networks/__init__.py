@@ -16,7 +16,7 @@ __all__ = ["LOGITS", "Layer", "Network", "entries", "entry", "load", "mixed_prec
 def load(
     name: str, device: torch.device, average_pooling: bool = False, style_layers: Sequence[str] = ()
 ) -> Network:
-    """The network of this name with its weights, on `device`. Raises PatinaError; downloads nothing.
+    """Load a network by name with its weights, on `device`. Raises PatinaError; downloads nothing.
 
     style_layers: in place of the network's own choice, if any.
     """

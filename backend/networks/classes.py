@@ -20,12 +20,12 @@ def _plain(name: str) -> str:
 
 
 def search(text: str) -> list[str]:
-    """The classes whose name contains `text`, whatever its case."""
+    """Search for classes whose name contains `text`, whatever its case."""
     return [name for name in names() if _plain(text) in _plain(name)]
 
 
 def index(name: str) -> int:
-    """The index of the class `name`, or of its number. Raises PatinaError with near names."""
+    """Find the index of the class `name`, or of its number. Raises PatinaError with near names."""
     if name.strip().isdigit() and int(name) < len(names()):
         return int(name)
     plain = [_plain(known) for known in names()]

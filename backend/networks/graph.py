@@ -31,7 +31,7 @@ def average_pooling(model: nn.Module) -> None:
 
 
 def trace(model: nn.Module) -> fx.GraphModule:
-    """The model, in evaluation mode, as a graph none of whose operations overwrites its input."""
+    """Trace the model, in evaluation mode: a graph none of whose operations overwrites its input."""
     graph = _Tracer().trace(model.eval())
     for node in graph.nodes:
         # An in-place ReLU would overwrite the layer before it, which may have been asked for.
@@ -45,7 +45,7 @@ def trace(model: nn.Module) -> fx.GraphModule:
 
 
 def outputs(module: fx.GraphModule) -> dict[str, fx.Node]:
-    """The node that makes each submodule's output, by the submodule's path; "logits" is the model's."""
+    """Find the node that makes each submodule's output, by the submodule's path; "logits" is the model's."""
     nodes: dict[str, fx.Node] = {}
     for node in module.graph.nodes:
         for path, _ in node.meta.get("nn_module_stack", {}).values():
@@ -89,7 +89,7 @@ def revived_relu(x: Tensor) -> Tensor:
 
 
 def cut(module: fx.GraphModule, wanted: Mapping[str, fx.Node], revive: bool = False) -> fx.GraphModule:
-    """A graph that gives only `wanted`, as a dict with its keys, and runs nothing that it does not need.
+    """Cut from a graph what gives `wanted`, as a dict with its keys; it runs nothing that this does not need.
 
     Parameters are shared with `module`. revive: replace each ReLU by `revived_relu`.
     """
@@ -123,7 +123,7 @@ _GLOBAL = (nn.AdaptiveAvgPool2d, nn.Linear, nn.Flatten, F.adaptive_avg_pool2d, t
 
 
 def geometry(module: fx.GraphModule) -> dict[fx.Node, Geometry]:
-    """Stride and receptive field of every node of a convolutional graph.
+    """Compute stride and receptive field of every node of a convolutional graph.
 
     Where branches meet, the widest local one counts; a squeeze-and-excitation gate, which sees the
     whole image, only scales the branch that it gates.
@@ -166,7 +166,7 @@ def _widest(size: Any) -> int:
 
 
 def channels(module: fx.GraphModule, size: int = 256) -> dict[fx.Node, int]:
-    """The channels of every node that gives (B, C, H, W) or (B, C), found without computing anything."""
+    """Count the channels of every node that gives (B, C, H, W) or (B, C), without computing anything."""
     counts: dict[fx.Node, int] = {}
 
     class Shapes(fx.Interpreter):

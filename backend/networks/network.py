@@ -19,7 +19,7 @@ _NEVER_SMALL = 256  # pixels a side that suffice for every layer of every networ
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
-    """The context to run a network in: bfloat16 where the hardware has it, float32 elsewhere.
+    """Make the context to run a network in: bfloat16 where the hardware has it, float32 elsewhere.
 
     A Xeon without it took nearly five times as long in bfloat16. float16 would need its gradients scaled.
     """
@@ -113,7 +113,7 @@ class Network(nn.Module):
         return DREAM_LAYER if DREAM_LAYER in names else names[2 * len(names) // 3]
 
     def layers(self) -> tuple[Layer, ...]:
-        """The layers to choose from, in the order of the data: the field's, or else the blocks.
+        """List the layers to choose from, in the order of the data: the field's, or else the blocks.
 
         `layer` finds every other submodule too, by its path.
         """
@@ -124,7 +124,7 @@ class Network(nn.Module):
         return tuple(layer for path, layer in self._layers.items() if path in chosen)
 
     def layer(self, name: str) -> Layer:
-        """The layer of this name, the field's or torchvision's. Raises PatinaError with near names."""
+        """Find a layer by its name, the field's or torchvision's. Raises PatinaError with near names."""
         found = self._layers.get(self._paths.get(name, name))
         if found:
             return found
@@ -135,7 +135,7 @@ class Network(nn.Module):
         raise PatinaError(f"{self.name} has no layer {name!r}.", cure, "layer")
 
     def forward(self, images: Tensor, layers: Sequence[str], revive: bool = False) -> dict[str, Tensor]:
-        """Activations (B, C, h, w), or (B, C) for logits, by the names asked for.
+        """Compute activations (B, C, h, w), or (B, C) for logits, by the names asked for.
 
         Runs no deeper than it must. Images too small for a layer to have a unit are mirrored at their edges
         until it has. revive: give dead ReLUs a gradient (see `graph.revived_relu`).

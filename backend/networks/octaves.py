@@ -15,7 +15,7 @@ _KERNEL = torch.tensor([0.05, 0.25, 0.4, 0.25, 0.05])
 
 
 def reduce(images: Tensor) -> Tensor:
-    """The next level of a Gaussian pyramid: blurred and every second pixel (B, C, ⌈H/2⌉, ⌈W/2⌉)."""
+    """Make the next level of a Gaussian pyramid, blurred, every second pixel: (B, C, ⌈H/2⌉, ⌈W/2⌉)."""
     kernel = _KERNEL.to(images)
     channels = images.shape[1]
     padded = F.pad(images, (2, 2, 2, 2), mode="reflect")
@@ -26,7 +26,7 @@ def reduce(images: Tensor) -> Tensor:
 def features_of(
     network: Network, images: Tensor, layers: Iterable[str], revive: bool = False
 ) -> dict[str, Tensor]:
-    """Activations by name. "relu3_1@2" is relu3_1 of the images reduced twice (Snelgrove's octaves)."""
+    """Compute activations by name. "relu3_1@2" is relu3_1 of images reduced twice (Snelgrove's octaves)."""
     by_octave: dict[int, list[str]] = {}
     for name in layers:
         layer, _, reduced = name.partition("@")

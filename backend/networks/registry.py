@@ -239,7 +239,7 @@ def entries() -> dict[str, Entry]:
 
 
 def entry(name: str) -> Entry:
-    """The network of this name. Raises PatinaError with near names for an unknown one."""
+    """Look up a network by name. Raises PatinaError with near names for an unknown one."""
     try:
         return entries()[name]
     except KeyError:
@@ -247,7 +247,7 @@ def entry(name: str) -> Entry:
 
 
 def suggest(name: str, known: Any) -> str:
-    """What a person who wrote `name` may have meant, as a sentence."""
+    """Suggest what a person who wrote `name` may have meant, as a sentence."""
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     if near:
         return f"Did you mean {' or '.join(near)}?"
@@ -256,7 +256,7 @@ def suggest(name: str, known: Any) -> str:
 
 
 def locate(entry: Entry) -> tuple[Source, Path]:
-    """The first source of the network's weights that is here. Raises PatinaError with the cure."""
+    """Find the first source of the network's weights that is here. Raises PatinaError with the cure."""
     for source in entry.sources:
         if path := source.find():
             return source, path
@@ -272,7 +272,7 @@ def locate(entry: Entry) -> tuple[Source, Path]:
 
 
 def assemble(entry: Entry) -> nn.Module:
-    """The model with its weights, frozen, on the CPU. Raises PatinaError."""
+    """Build the model with its weights, frozen, on the CPU. Raises PatinaError."""
     source, path = locate(entry)
     weights.verify(path, source.digest)
     state = source.read(path)

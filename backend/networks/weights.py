@@ -49,7 +49,7 @@ def _torch_cache() -> Path:
 
 
 def find_packaged(distribution: str, file: str) -> Path | None:
-    """The path of `file` inside an installed distribution, or None; the package is not imported."""
+    """Find `file` inside an installed distribution: its path, or None; the package is not imported."""
     try:
         path = Path(str(metadata.distribution(distribution).locate_file(file)))
     except metadata.PackageNotFoundError:
@@ -58,12 +58,12 @@ def find_packaged(distribution: str, file: str) -> Path | None:
 
 
 def find_downloaded(file: str) -> Path | None:
-    """The path of a weights file that was downloaded, by us or by torch, or None."""
+    """Find a weights file that was downloaded, by us or by torch: its path, or None."""
     return next((path for place in (folder(), _torch_cache()) if (path := place / file).is_file()), None)
 
 
 def sha256(path: Path) -> str:
-    """The file's SHA-256 in hexadecimal."""
+    """Compute the file's SHA-256, in hexadecimal."""
     digest = hashlib.sha256()
     with regular(path, sys.maxsize) as stream:
         while block := stream.read(_BLOCK):
@@ -99,7 +99,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def read_arrays(path: Path) -> dict[str, Any]:
-    """A pickle of nested dicts and lists of NumPy arrays. Raises PatinaError for anything else."""
+    """Read a pickle of nested dicts and lists of NumPy arrays. Raises PatinaError for anything else."""
     try:
         data = read_bytes(path)
         _check_claims(data)
@@ -118,7 +118,7 @@ def _check_claims(data: bytes) -> None:
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """A torch state dict, on the CPU. Raises PatinaError where the file holds more than tensors."""
+    """Read a torch state dict, on the CPU. Raises PatinaError where the file holds more than tensors."""
     try:
         return dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # a damaged file fails torch's reader in many ways
@@ -129,7 +129,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def read_onnx(path: Path) -> dict[str, Tensor]:
-    """The convolutions of an ONNX graph: NAME.weight (out, in, H, W) and NAME.bias (out), on the CPU.
+    """Read an ONNX graph's convolutions: NAME.weight (out, in, H, W) and NAME.bias (out), on the CPU.
 
     Quantized weights are multiplied out (DequantizeLinear, a scale for each output). Raises PatinaError.
     """

@@ -19,14 +19,15 @@ from ..rendering.camera import UP, look_at, upwards
 from ..rendering.mesh import Mesh
 from ..rendering.texels import Texels, fill_gutters, interpolate
 
-REACH = 0.3  # of a piece from its middle, in what the painting's shorter side spans
-BEND = 1.0  # of the unit normal, the length of its change within a piece
-BLEND = 0.1  # of a piece's reach: how broadly it runs into the next
-MOST = 400  # pieces
-SOME = 4000  # texels, among which their middles are chosen, and by which neighbours are fitted
-TRIES, ASIDE = 32, 0.15  # places in the painting that a piece may be from, and how far around the first
-STEP = np.array([0.7548776662, 0.5698402910])  # evenly all over the painting: the R2 sequence (Roberts 2018)
-ROWS = 1 << 17  # texels at a time
+RADIUS = 0.3  # of a piece, in what the painting's shorter side spans
+NORMAL_RADIUS = 1.0  # how far the unit normal may turn within a piece: the length of its change
+BLEND_WIDTH = 0.1  # in a piece's radius: how broadly it runs into the next
+MAX_PIECES = 400
+SAMPLE_COUNT = 4000  # texels: pieces' middles are chosen among so many, and neighbours fitted at so many
+CANDIDATES, CANDIDATE_RADIUS = 32, 0.15  # shifts that are tried for a piece, and how far from its first one
+# The R2 sequence (Roberts 2018): shifts that lie evenly all over the painting.
+SEQUENCE_STEP = np.array([0.7548776662, 0.5698402910])
+CHUNK = 1 << 17  # texels at a time
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -48,9 +49,10 @@ def collage(
     spans `span` (the mesh's units). They stand upright, or, where the mesh has directions, have those at
     the angle `stroke_angle`.
     """
-    places = _places(mesh, texels, REACH * span)
+    embedded = _embedding(mesh, texels, RADIUS * span)
     one_of_each = np.unique(mesh.objects[texels.faces], return_index=True)[1]
-    middles = _apart(places, np.concatenate([one_of_each, random.integers(len(places), size=SOME)]))
+    sampled = random.integers(len(embedded), size=SAMPLE_COUNT)
+    middles = _farthest_points(embedded, np.concatenate([one_of_each, sampled]))
     axes = np.stack([_axes(mesh, texels, middle, stroke_angle) for middle in middles])
     which = random.choice(len(styles), len(middles), p=[share for _, share in styles])
     centers = texels.points[middles]
@@ -60,18 +62,18 @@ def collage(
         colors = torch.empty(3, len(here))
         for k, (image, _) in enumerate(styles):
             some = np.flatnonzero(which[piece] == k)
-            colors[:, torch.from_numpy(some)] = _read(image, flat[some], shift[some])
+            colors[:, torch.from_numpy(some)] = _sample(image, flat[some], shift[some])
         return colors
 
-    nearest, second, rest = _nearest(places, places[middles])
+    nearest, second, rest = _two_nearest(embedded, embedded[middles])
     border = np.flatnonzero(rest)
-    some = random.permutation(border)[:SOME]
-    shifts = (random.random(2) + np.arange(len(middles))[:, None] * STEP) % 1
+    some = random.permutation(border)[:SAMPLE_COUNT]
+    shifts = (random.random(2) + np.arange(len(middles))[:, None] * SEQUENCE_STEP) % 1
     _fit(shifts, some, nearest[some], second[some], show, random)
-    colors = torch.empty(3, len(places))
-    for rows in _parts(len(places)):
+    colors = torch.empty(3, len(embedded))
+    for rows in _chunks(len(embedded)):
         colors[:, rows] = show(np.arange(rows.start, rows.stop), nearest[rows], shifts[nearest[rows]])
-    for rows in _parts(len(border)):
+    for rows in _chunks(len(border)):
         here = border[rows]
         other, at = show(here, second[here], shifts[second[here]]), torch.from_numpy(here)
         colors[:, at] = colors[:, at].lerp(other, torch.from_numpy(rest[here]))
@@ -80,35 +82,38 @@ def collage(
     return fill_gutters(found, texels.used)
 
 
-def _places(mesh: Mesh, texels: Texels, reach: float) -> Floats:
-    """(U, 7): where each texel is, such that those which are less than 1 apart may be of one piece."""
+def _embedding(mesh: Mesh, texels: Texels, radius: float) -> Floats:
+    """Embed the U texels by position, normal and object: (U, 7), where a piece's radius is 1.
+
+    radius: of a piece, in the mesh's units.
+    """
     corners = np.zeros_like(mesh.vertices, np.float64)
     for corner in mesh.faces.T:
         np.add.at(corners, corner, mesh.cross)
-    places = np.empty((len(texels.faces), 7), np.float32)
-    for rows in _parts(len(places)):
+    embedded = np.empty((len(texels.faces), 7), np.float32)
+    for rows in _chunks(len(embedded)):
         faces = texels.faces[rows]
         normals = interpolate(corners[mesh.faces[faces]], texels.barycentric[rows])
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-        places[rows, :3] = texels.points[rows] / reach
-        places[rows, 3:6] = normals / BEND
-        places[rows, 6] = 2 * mesh.objects[faces]
-    return places
+        embedded[rows, :3] = texels.points[rows] / radius
+        embedded[rows, 3:6] = normals / NORMAL_RADIUS
+        embedded[rows, 6] = 2 * mesh.objects[faces]
+    return embedded
 
 
-def _parts(count: int) -> Iterator[slice]:
-    """What `count` texels are gone through in, so that many take no more memory than few."""
-    return (slice(start, min(start + ROWS, count)) for start in range(0, count, ROWS))
+def _chunks(count: int) -> Iterator[slice]:
+    """Split `count` texels into slices of CHUNK, so that many take no more memory than few."""
+    return (slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK))
 
 
-def _apart(places: Floats, some: Indices) -> Indices:
-    """(M,): of `some`, indices of `places` (U, 7), as many as lie within 1 of none that was taken before.
+def _farthest_points(embedded: Floats, some: Indices) -> Indices:
+    """Choose points more than 1 apart, by greedy farthest-point sampling (Gonzalez 1985).
 
-    Each is the farthest from those before it (Gonzalez 1985).
+    some: indices of `embedded` (U, 7) to choose from. Gives the chosen ones, (M,).
     """
-    found, chosen = [0], places[some]
+    found, chosen = [0], embedded[some]
     distance = np.full(len(some), np.inf, np.float32)
-    while len(found) < MOST:
+    while len(found) < MAX_PIECES:
         distance = np.minimum(distance, np.square(chosen - chosen[found[-1]]).sum(1))
         if distance.max() <= 1:
             break
@@ -117,7 +122,7 @@ def _apart(places: Floats, some: Indices) -> Indices:
 
 
 def _axes(mesh: Mesh, texels: Texels, middle: int, stroke_angle: float) -> NDArray[np.float64]:
-    """(2, 3): which way is right and which is down in the piece around a texel."""
+    """Orient the piece around the texel `middle`: (2, 3), which way is right in it and which is down."""
     face = texels.faces[middle]
     normal, up = mesh.face_normals[face].astype(np.float64), UP
     if mesh.directions is not None:
@@ -127,19 +132,19 @@ def _axes(mesh: Mesh, texels: Texels, middle: int, stroke_angle: float) -> NDArr
     return np.stack([right, -up])
 
 
-def _nearest(places: Floats, middles: Floats) -> tuple[Indices, Indices, Floats]:
-    """For each of `places` (U, 7) the nearest of `middles` (M, 7), the second, and how far that counts.
+def _two_nearest(embedded: Floats, middles: Floats) -> tuple[Indices, Indices, Floats]:
+    """Find for each of `embedded` (U, 7) the nearest two of `middles` (M, 7), and the second one's share.
 
-    All (U,). From 0.5 where both are as near, it goes down to 0 within half of BLEND.
+    All (U,). The share is 0.5 where both are as near, and goes down to 0 within half of BLEND_WIDTH.
     """
     ends = torch.from_numpy(middles)
     half = ends.square().sum(1) / 2
-    near, share = np.empty((2, len(places)), np.int64), np.empty(len(places), np.float32)
-    for rows in _parts(len(places)):
-        some = torch.from_numpy(places[rows])
+    near, share = np.empty((2, len(embedded)), np.int64), np.empty(len(embedded), np.float32)
+    for rows in _chunks(len(embedded)):
+        some = torch.from_numpy(embedded[rows])
         away, index = (half - some @ ends.T).topk(min(2, len(ends)), largest=False)
         near[:, rows] = index[:, [0, -1]].T
-        share[rows] = (0.5 - (away[:, -1] - away[:, 0]) / BLEND).clamp(min=0)
+        share[rows] = (0.5 - (away[:, -1] - away[:, 0]) / BLEND_WIDTH).clamp(min=0)
     return near[0], near[1], share
 
 
@@ -153,8 +158,8 @@ def _fit(
 ) -> None:
     """Move each piece's `shifts` (M, 2) a little, so that it goes on as the pieces before it end.
 
-    Where two meet, at texels `here` (B,), both are shown, and the piece is taken from where they differ
-    least ("Image Quilting", Efros and Freeman 2001, section 2.1).
+    Of CANDIDATES shifts a piece gets the one whose colours differ least from its neighbours' at `here` (B,),
+    texels where two pieces meet ("Image Quilting", Efros and Freeman 2001, section 2.1).
     """
     for piece in range(1, len(shifts)):
         other = np.where(nearest == piece, second, nearest)
@@ -163,28 +168,29 @@ def _fit(
             continue
         texels, other = here[meets], other[meets]
         wanted = show(texels, other, shifts[other])
-        tries = (shifts[piece] + random.uniform(-ASIDE, ASIDE, (TRIES, 2))).clip(0, 1)
+        moves = random.uniform(-CANDIDATE_RADIUS, CANDIDATE_RADIUS, (CANDIDATES, 2))
+        tries = (shifts[piece] + moves).clip(0, 1)
         each = np.repeat(tries, len(texels), 0)
-        found = show(np.tile(texels, TRIES), np.full(len(each), piece), each).view(3, TRIES, -1)
+        found = show(np.tile(texels, CANDIDATES), np.full(len(each), piece), each).view(3, CANDIDATES, -1)
         shifts[piece] = tries[int((found - wanted[:, None]).square().mean((0, 2)).argmin())]
 
 
 def _flattened(offset: Floats, axes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 2): `offset` (N, 3) from the middle along `axes` (N, 2, 3), made as long as it is itself."""
+    """Lay `offset` (N, 3) from the middles flat along `axes` (N, 2, 3): (N, 2), as long as it was."""
     flat = np.einsum("nk,nak->na", offset, axes)
     length = np.linalg.norm(flat, axis=1)
     stretch = np.linalg.norm(offset, axis=1) / np.maximum(length, 1e-9)
     return np.asarray(flat * np.minimum(stretch, 2)[:, None])
 
 
-def _read(image: Tensor, flat: NDArray[np.float64], shifts: NDArray[np.float64]) -> Tensor:
-    """(3, N): of `image` (3, H, W), what lies `flat` (N, 2) of its shorter sides from its pieces' middles.
+def _sample(image: Tensor, flat: NDArray[np.float64], shifts: NDArray[np.float64]) -> Tensor:
+    """Sample `image` (3, H, W) at `flat` (N, 2), in its shorter sides from pieces' middles: (3, N).
 
-    Those lie at `shifts` (N, 2) of the way through what is far enough inside for REACH; beyond its edges
-    the image is mirrored.
+    shifts (N, 2), 0..1: where a piece's middle lies, between what is a RADIUS inside the image's edges.
+    Beyond its edges the image is mirrored.
     """
     sides = np.array(image.shape[:0:-1]) / min(image.shape[1:])
-    margin = np.minimum(REACH, sides / 2)
+    margin = np.minimum(RADIUS, sides / 2)
     where = (margin + shifts * (sides - 2 * margin) + flat) / sides * 2 - 1
     grid = torch.from_numpy(where.astype(np.float32))[None, None]
     return F.grid_sample(image[None], grid, padding_mode="reflection", align_corners=False)[0, :, 0]

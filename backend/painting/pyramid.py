@@ -64,15 +64,15 @@ class Pyramid:
         self.level_count = torch.zeros(len(self.levels.sides), device=device)
 
     def patch(self, view: GBuffer) -> Patch:
-        """What `view` reads of the pyramid; worth keeping when a view is used again."""
+        """Collect what `view` reads of the pyramid; worth keeping when a view is used again."""
         return patch(taps(view.uv, view.footprint, self.levels, True, view.tiles))
 
     def sample(self, view: Patch) -> Tensor:
-        """(P, 3): sRGB at the view's pixels, not clamped."""
+        """Sample sRGB at the view's pixels, (P, 3), not clamped."""
         return read(self.rows, view) @ self.colors.T + 0.5
 
     def backward(self, view: Patch, wanted: Tensor) -> Tensor:
-        """(D, 3): the gradient on the rows of a view whose samples' gradient is `wanted` (P, 3)."""
+        """Turn the gradient of a view's samples, `wanted` (P, 3), into that on its rows, (D, 3)."""
         return spread(wanted @ self.colors, view)
 
     def accumulate(self, view: Patch, gradient: Tensor) -> None:
@@ -80,7 +80,7 @@ class Pyramid:
         self.gradient.index_add_(0, view.rows, gradient)
 
     def step(self, views: list[Patch], rate: float, level: int, each: Map = serial_map) -> None:
-        """One step of Adam (Kingma 2015) on the rows that `views` read; the others rest, moments and all.
+        """Take a step of Adam (Kingma 2015) on the rows that `views` read; the others rest, moments and all.
 
         `level` is the one that the views resolve; its rows move by `rate`, those of other levels by
         FALLOFF less for each level between. The bias correction counts each row's own steps. Part
@@ -102,7 +102,7 @@ class Pyramid:
         each(lambda one: self._move(one, rates, least), due)
 
     def _distinct(self, several: list[Tensor]) -> Tensor:
-        """The rows that are in any of `several`, each once."""
+        """Merge the rows of `several`, each once."""
         if len(several) == 1:
             return several[0]
         kept: list[Tensor] = []
@@ -140,7 +140,7 @@ class Pyramid:
 
     @torch.no_grad()
     def texture(self, side: int | None = None) -> Tensor:
-        """(3, count · side, side): the textures it stands for, sRGB, in 0..1; small ones lack fine bands."""
+        """Compose the textures, (3, count · side, side), sRGB in 0..1; small ones lack fine bands."""
         side, count = side or self.levels.size, self.levels.count
         total = torch.zeros(3, count * side, side, device=self.rows.device)
         for level, offset in zip(self.levels.sides, self.levels.offsets, strict=True):
@@ -155,11 +155,11 @@ class Pyramid:
         self.moved_before = moved.to(self.moved_before)
 
     def moved(self) -> Tensor:
-        """(R,) bool: rows that some view moved."""
+        """Find the rows that some view moved, (R,) bool."""
         return (self.touched > 0) | self.moved_before
 
     def seen_at(self, texels: Tensor, level: Tensor) -> Tensor:
-        """(N,) bool: `seen` for some `texels` (N,), given by their place in the textures, row by row.
+        """Tell which of some `texels` (N,), by their index in the textures, row by row, were `seen`.
 
         `level` (N,): what views resolve there.
         """
@@ -172,7 +172,7 @@ class Pyramid:
         return found
 
     def seen(self, level: int = 1) -> Tensor:
-        """(count · size, size) bool: texels that views moved at `level`, which they resolve, or finer."""
+        """Find texels that views moved at `level`, which they resolve, or finer: (count · size, size)."""
         size, count = self.levels.size, self.levels.count
         found = torch.zeros(count * size, size, dtype=torch.bool, device=self.rows.device)
         for side, offset in list(zip(self.levels.sides, self.levels.offsets, strict=True))[: level + 1]:
@@ -183,7 +183,7 @@ class Pyramid:
 
 
 def _pieces(rows: list[Tensor], count: int) -> list[list[Tensor]]:
-    """Split every sorted index tensor (D,) at the same row numbers into `count` ranges of about as many."""
+    """Split every sorted index tensor (D,) at the same row numbers into `count` about equal ranges."""
     some = torch.cat([one[::SAMPLE_STRIDE] for one in rows]).sort().values
     if count == 1 or not len(some):
         return [rows]
@@ -193,8 +193,7 @@ def _pieces(rows: list[Tensor], count: int) -> list[list[Tensor]]:
 
 
 def _zeros(*shape: int, device: torch.device | str) -> Tensor:
-    """Zeros of which only those that are written to take up memory, on a CPU: most rows of a large
-    texture never are."""
+    """Make zeros, of which on a CPU only what is written to takes up memory: most texels never are."""
     if torch.device(device).type == "cpu":
         return torch.from_numpy(np.zeros(shape, np.float32))
     return torch.zeros(shape, device=device)

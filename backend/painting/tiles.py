@@ -23,7 +23,7 @@ GUTTER = 16  # texels beside an island that are painted as it is
 
 
 def read_contents(job: Job, folder: Path) -> list[Tensor | None]:
-    """The present base colour of each texture, (3, H, W) as it is on disk, or None."""
+    """Read the present base colour of each texture, (3, H, W) as it is on disk, or None."""
     return [
         None if tile.content is None else read_image(folder / tile.content, "content texture", "content")
         for tile in job.textures
@@ -31,7 +31,7 @@ def read_contents(job: Job, folder: Path) -> list[Tensor | None]:
 
 
 def stacked(contents: list[Tensor | None], size: int, color: Tensor) -> Tensor:
-    """(3, N · size, size): the contents at the textures' size; `color` (3,) where there is none."""
+    """Stack the contents at the textures' size, (3, N · size, size); `color` (3,) where there is none."""
     plain = color[:, None, None].expand(3, size, size)
     return torch.cat([plain if each is None else resize(each, size, size) for each in contents], 1)
 
@@ -42,7 +42,7 @@ def is_masked(job: Job, mesh: Mesh) -> bool:
 
 
 def read_masks(job: Job, folder: Path) -> list[Tensor | None]:
-    """Each texture's mask picture, (1, H, W), or None."""
+    """Read each texture's mask picture, (1, H, W), or None."""
     return [
         None if tile.mask is None else read_image(folder / tile.mask, "mask", "mask").mean(0, keepdim=True)
         for tile in job.textures
@@ -50,9 +50,9 @@ def read_masks(job: Job, folder: Path) -> list[Tensor | None]:
 
 
 def mask_of(mesh: Mesh, texels: Texels, picture: Tensor | None) -> NDArray[np.float32]:
-    """(H, W): how far each texel of one texture is painted, 0..1: by the mesh's weights and the picture.
+    """Compute how far each texel of one texture is painted, 0..1, by the mesh's weights and the picture.
 
-    Up to GUTTER texels beside the islands as in the nearest of them, for those who read across the edge.
+    Up to GUTTER texels outside an island repeat its nearest texel, because bilinear reads cross the edge.
     """
     height, width = texels.used.shape
     mask = np.zeros((height, width), np.float32)
@@ -69,7 +69,7 @@ def mask_of(mesh: Mesh, texels: Texels, picture: Tensor | None) -> NDArray[np.fl
 
 
 def masked(mesh: Mesh, texels: Texels, masks: list[Tensor | None]) -> NDArray[np.float32]:
-    """(N · S, S): `mask_of` every texture. Raises PatinaError where nothing is left to paint."""
+    """Compute `mask_of` every texture, (N · S, S). Raises PatinaError where nothing is left to paint."""
     used, start, found = each_tile(texels.used), 0, []
     for inside, picture in zip(used, masks, strict=True):
         end = start + int(inside.sum())
@@ -87,7 +87,7 @@ def masked(mesh: Mesh, texels: Texels, masks: list[Tensor | None]) -> NDArray[np
 
 
 def aims(mesh: Mesh, texels: Texels, mask: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(F, 3): how far each face is painted, for views to aim by: the mean over its texels, or its weights."""
+    """Compute how far each face is painted, (F, 3), for views to aim by: its texels' mean, or its weights."""
     count = np.bincount(texels.faces, minlength=len(mesh.faces))
     total = np.bincount(texels.faces, mask[texels.used], minlength=len(mesh.faces))
     found = np.where(count > 0, total / np.maximum(count, 1), mesh.aims)

@@ -59,7 +59,7 @@ class CPPN(nn.Module):
 
 
 def grid(height: int, width: int) -> Tensor:
-    """(H, W, 2): x, y of the pixels' centres, the shorter side −1..1."""
+    """Lay out the pixels' centres: (H, W, 2), x and y, the shorter side −1..1."""
     short = min(height, width)
     y = (torch.arange(height) + 0.5 - height / 2) * 2 / short
     x = (torch.arange(width) + 0.5 - width / 2) * 2 / short
@@ -67,7 +67,7 @@ def grid(height: int, width: int) -> Tensor:
 
 
 def morph(first: CPPN, second: CPPN, t: float) -> CPPN:
-    """The network between two: p(t) = (p₁(1 − t) + p₂t)(1 + t(1 − t)); the swell keeps contrast half-way."""
+    """Blend two networks: p(t) = (p₁(1 − t) + p₂t)(1 + t(1 − t)); the swell keeps contrast half-way."""
     if (first.dimensions, first.channels) != (second.dimensions, second.channels):
         raise PatinaError(
             "These two CPPNs are of different kinds: one is for a surface or has alpha, the other not.",
@@ -101,7 +101,7 @@ def write(path: Path, network: CPPN) -> None:
 
 
 def read(path: Path) -> CPPN:
-    """The network in a .cppn file. Raises PatinaError for a file that is none; never runs code from it."""
+    """Read the network in a .cppn file. Raises PatinaError for what is none; never runs code from it."""
     cure = "Name a .cppn file that dream or stylize wrote with --parameterization cppn."
     try:
         data = io.BytesIO(read_bytes(path, MOST_BYTES))

@@ -20,7 +20,7 @@ CONTRAST = 4.0  # divides the image before the sigmoid, which so starts near gre
 
 
 def frequency_scale(height: int, width: int) -> Tensor:
-    """(H, W//2 + 1): √(wh) / max(|f|, 1/max(w, h)), f in cycles a pixel."""
+    """Scale frequencies f, in cycles a pixel: √(wh) / max(|f|, 1/max(w, h)), (H, W//2 + 1)."""
     rows, columns = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
     frequency = torch.sqrt(rows**2 + columns**2).clamp_min(1 / max(height, width))
     return math.sqrt(height * width) / frequency

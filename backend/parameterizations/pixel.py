@@ -23,5 +23,5 @@ class Pixel(nn.Module):
 
 
 def logit(image: Tensor) -> Tensor:
-    """The inverse of the sigmoid, for values kept 1/64 away from its flat ends."""
+    """Invert the sigmoid, for values kept 1/64 away from its flat ends."""
     return image.clamp(1 / 64, 1 - 1 / 64).logit()

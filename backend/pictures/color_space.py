@@ -11,27 +11,27 @@ DECORRELATED = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.
 
 
 def recolor(image: Tensor) -> Tensor:
-    """Decorrelated coordinates (B, 3, H, W) → correlated RGB, before the sigmoid."""
+    """Turn decorrelated coordinates (B, 3, H, W) into correlated RGB, before the sigmoid."""
     return torch.einsum("ij,bjhw->bihw", DECORRELATED.to(image), image)
 
 
 def decolor(image: Tensor) -> Tensor:
-    """The inverse of `recolor`."""
+    """Turn RGB before the sigmoid into decorrelated coordinates: the inverse of `recolor`."""
     return torch.einsum("ij,bjhw->bihw", torch.linalg.inv(DECORRELATED).to(image), image)
 
 
 def to_linear(srgb: Tensor) -> Tensor:
-    """sRGB in 0..1 → linear light (IEC 61966-2-1)."""
+    """Turn sRGB in 0..1 into linear light (IEC 61966-2-1)."""
     return torch.where(srgb <= 0.04045, srgb / 12.92, ((srgb.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4)
 
 
 def to_srgb(linear: Tensor) -> Tensor:
-    """Linear light in 0..1 → sRGB."""
+    """Turn linear light in 0..1 into sRGB."""
     return torch.where(
         linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp_min(0.0031308) ** (1 / 2.4) - 0.055
     )
 
 
 def over(color: Tensor, alpha: Tensor, background: Tensor) -> Tensor:
-    """`color` with opacity `alpha` over `background`: sRGB (…), but alpha, which may have one channel."""
+    """Lay `color` with opacity `alpha` over `background`: sRGB (…), but alpha, which may have one channel."""
     return to_srgb(to_linear(color) * alpha + to_linear(background) * (1 - alpha))

@@ -108,7 +108,7 @@ def _tensor(image: Image.Image, white: float) -> Tensor:
 
 
 def to_pillow(image: Tensor) -> Image.Image:
-    """An 8-bit RGB picture of `image` (3, H, W)."""
+    """Turn `image` (3, H, W) into an 8-bit RGB picture."""
     pixels = (image.detach().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu()
     return Image.fromarray(pixels.contiguous().numpy())
 
@@ -128,7 +128,7 @@ def save(image: Image.Image, path: Path, compress_level: int = 6, lasting: bool 
 
 
 def cannot_write(path: Path, error: OSError) -> PatinaError:
-    """What to say when `path` could not be written."""
+    """Make the error that says why `path` could not be written."""
     return PatinaError(
         f"{path} cannot be written: {error.strerror or error}.",
         "Choose a folder that can be written, on a disk with room.",
@@ -137,7 +137,7 @@ def cannot_write(path: Path, error: OSError) -> PatinaError:
 
 
 def resize(image: Tensor, height: int, width: int) -> Tensor:
-    """`image` (C, H, W) at another size, bilinear and anti-aliased."""
+    """Resize `image` (C, H, W), bilinear and anti-aliased."""
     if image.shape[1:] == (height, width):
         return image
     resized = F.interpolate(
@@ -147,7 +147,7 @@ def resize(image: Tensor, height: int, width: int) -> Tensor:
 
 
 def resize_shorter(image: Tensor, shorter: float) -> Tensor:
-    """`image` (C, H, W) scaled so that its shorter side is `shorter` pixels (at least 8)."""
+    """Scale `image` (C, H, W) so that its shorter side is `shorter` pixels (at least 8)."""
     height, width = image.shape[1:]
     factor = max(8.0, shorter) / min(height, width)
     return resize(image, round(height * factor), round(width * factor))

@@ -14,7 +14,7 @@ LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 
 def structure_tensor(image: Tensor) -> NDArray[np.float64]:
-    """(H, W, 2, 2): outer products of the gradient (right, up) of the lightness of `image` (3, H, W)."""
+    """Compute outer products of the gradient (right, up) of the lightness of `image`: (H, W, 2, 2)."""
     grey = gaussian_filter(np.tensordot(LUMINANCE, image.double().numpy(), 1), BLUR)
     down, right = np.gradient(grey)
     gradient = np.stack([right, -down], -1)
@@ -22,7 +22,7 @@ def structure_tensor(image: Tensor) -> NDArray[np.float64]:
 
 
 def main_angle(tensor: NDArray[np.floating]) -> float:
-    """The angle of strokes, counterclockwise from the right in -π/2..π/2, of a mean tensor (2, 2).
+    """Find the angle of strokes, counterclockwise from the right, -π/2..π/2, of a mean tensor (2, 2).
 
     Strokes run across the gradient's main axis.
     """
@@ -31,6 +31,6 @@ def main_angle(tensor: NDArray[np.floating]) -> float:
 
 
 def stroke_angle(styles: list[tuple[Tensor, float]]) -> float:
-    """The angle that most strokes of the styles (3, H, W), with their weights, run at."""
+    """Find the angle that most strokes of the styles (3, H, W), with their weights, run at."""
     tensors = [(structure_tensor(image).mean((0, 1)), weight) for image, weight in styles]
     return main_angle(np.sum([tensor / max(np.trace(tensor), 1e-12) * w for tensor, w in tensors], axis=0))

@@ -15,7 +15,7 @@ PLAIN = 1 / 255  # a texture whose colours spread less is a colour
 def kept_of(
     contents: list[Tensor | None], base: Tensor, mesh: Mesh, texels: Texels, follow: float | None
 ) -> Tensor | None:
-    """(3, tiles · S, S): `base` under the light that `shading` sees, as far as `follow` says, 0..1.
+    """Light `base` by `shading`, as far as `follow` says, 0..1: (3, tiles · S, S).
 
     contents: each texture's own (3, H, W), or None; base (3, tiles · S, S): these at the textures' size.
     Where there is none, the light itself in grey. follow None: all the way where there is no texture, or

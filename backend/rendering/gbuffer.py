@@ -63,7 +63,7 @@ def render(mesh: Mesh, rasterize: Rasterizer, camera: Camera, device: torch.devi
 
 
 def _footprint(surface: Faces, camera: Camera, faces: Tensor, rays: Tensor, points: Tensor) -> Tensor:
-    """(P,): the major axis of a pixel's image in UV space, from ray differentials (Igehy 1999) on the plane.
+    """Measure the major axis of each pixel's image in UV space, (P,), by ray differentials (Igehy 1999).
 
     A step of one pixel moves the point by the camera's axis, slid along the ray back onto the plane.
     """

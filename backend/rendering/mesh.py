@@ -58,7 +58,7 @@ class Mesh:
     _on: dict[str, Faces] = field(default_factory=dict, repr=False, compare=False)
 
     def on(self, device: torch.device | str) -> Faces:
-        """The triangles on `device`, moved there once."""
+        """Move the triangles to `device`, once."""
         name = str(device)
         if name not in self._on:
             tiles = self.tiles.astype(np.int64)
@@ -67,7 +67,7 @@ class Mesh:
         return self._on[name]
 
     def only(self, faces: NDArray[np.intp]) -> Mesh:
-        """The triangles `faces` (indices), with the vertices that they have."""
+        """Take the triangles `faces` (indices) alone, with the vertices that they have."""
         used, index = np.unique(self.faces[faces], return_inverse=True)
         return replace(
             self,
@@ -142,8 +142,10 @@ class Mesh:
         return np.asarray(np.sqrt(mean + np.hypot(spread, form[:, 0, 1])))
 
     def coarser(self, faces: NDArray[np.integer]) -> NDArray[np.int64]:
-        """(N,): by how many levels views read the texture of `faces` (N,) more coarsely than on average,
-        since it is denser there; at least 0."""
+        """Count by how many levels views read the texture of `faces` (N,) more coarsely than on average.
+
+        (N,), at least 0: more than that where the texture is denser.
+        """
         levels = np.log2(np.maximum(self.stretch[faces] * self.texel, 1))
         return np.asarray(np.ceil(levels - 1e-3), np.int64)
 
@@ -223,7 +225,7 @@ def build_mesh(
 def _normalised(
     vertices: NDArray[np.floating], faces: NDArray[np.integer], objects: NDArray[np.integer], name: str
 ) -> tuple[Array, float]:
-    """The vertices with each of `objects` (F,) centred, the largest one's diagonal 2; and their unit."""
+    """Centre each of `objects` (F,), scale the largest one's diagonal to 2: the vertices, and their unit."""
     owner = np.zeros(len(vertices), np.int64)  # a vertex of no face goes with the first object
     owner[faces] = objects[:, None]
     if (owner[faces] != objects[:, None]).any():

@@ -44,7 +44,7 @@ class Levels:
 
 
 def levels_of(texture: Tensor, coarsest: int = 16) -> Levels:
-    """The levels of `texture` (C, count · size, size)."""
+    """Lay out the levels of `texture` (C, count · size, size)."""
     height, size = texture.shape[1:]
     return Levels(size, coarsest, height // size)
 
@@ -71,23 +71,23 @@ class Patch:
 
 
 def patch(view: Taps) -> Patch:
-    """What `view` reads with a weight."""
+    """Collect the rows that `view` reads with a weight, each once; taps of zero weight all read index 0."""
     if not view.rows.numel():
         return Patch(view.rows.flatten().long(), view.rows.int(), view.weights)
-    first = int(view.rows.min()) - 1  # as what has no weight is taken to read
+    first = int(view.rows.min()) - 1  # so that index 0 is free for taps of zero weight
     rows = ((view.rows - first) * (view.weights > 0)).flatten()
     read = torch.zeros(8 * (int(rows.max()) // 8 + 1), dtype=torch.bool, device=rows.device)
     read.index_fill_(0, rows.long(), True)
     read[0] = False
-    distinct = _places(read)
+    distinct = _nonzero(read)
     order = torch.empty(len(read), dtype=torch.int32, device=rows.device)  # only what is read is written
     order[0] = 0
     order[distinct] = torch.arange(len(distinct), dtype=torch.int32, device=rows.device)
     return Patch(distinct + first, order.index_select(0, rows).view_as(view.rows), view.weights)
 
 
-def _places(mask: Tensor) -> Tensor:
-    """Where `mask` (8 N,) bool is true: few places of many, so that eight at a time are passed over."""
+def _nonzero(mask: Tensor) -> Tensor:
+    """Find where `mask` (8 N,) bool is true. Few of many are, so that eight at a time are passed over."""
     words = mask.view(torch.int64)
     some = words.nonzero()[:, 0]
     word, place = words.index_select(0, some).view(torch.bool).view(-1, 8).nonzero().T
@@ -96,7 +96,7 @@ def _places(mask: Tensor) -> Tensor:
 
 
 def taps(uv: Tensor, footprint: Tensor, levels: Levels, laplacian: bool, tiles: Tensor | None = None) -> Taps:
-    """Trilinear taps at `uv` (P, 2), v up, for pixels `footprint` (P,) wide in UV units.
+    """Make trilinear taps at `uv` (P, 2), v up, for pixels `footprint` (P,) wide in UV units.
 
     `tiles` (P,) int64 says which of several textures each pixel reads; None: the first.
 
@@ -153,19 +153,19 @@ def _layout(levels: Levels, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def gather(matrix: Tensor, view: Taps) -> Tensor:
-    """(P, C): each pixel's weighted sum of the rows of `matrix` (rows, C)."""
+    """Sum the rows of `matrix` (rows, C) for each pixel, by their weights: (P, C)."""
     return F.embedding_bag(view.rows, matrix, per_sample_weights=view.weights, mode="sum")
 
 
 def read(matrix: Tensor, view: Patch) -> Tensor:
-    """(P, C): the same, of a patch."""
+    """Sum the rows of a patch for each pixel, as `gather` does: (P, C)."""
     return F.embedding_bag(
         view.places, matrix.index_select(0, view.rows), per_sample_weights=view.weights, mode="sum"
     )
 
 
 def spread(values: Tensor, view: Patch) -> Tensor:
-    """(D, C): what `values` (P, C) put on the patch's rows, each with its weight: `read`, transposed."""
+    """Spread `values` (P, C) over the patch's rows by their weights, `read` transposed: (D, C)."""
     places = view.places.flatten()
     found = torch.zeros(values.shape[1], len(view.rows), dtype=values.dtype, device=values.device)
     for channel, column in zip(found, values.T, strict=True):
@@ -174,7 +174,7 @@ def spread(values: Tensor, view: Patch) -> Tensor:
 
 
 def mipmaps(texture: Tensor, levels: Levels) -> Tensor:
-    """Rows (rows, C) of the box-filtered mip chain of `texture` (C, count · size, size)."""
+    """Make the box-filtered mip chain of `texture` (C, count · size, size), as rows (rows, C)."""
     chain = [texture]
     for _ in levels.sides[1:]:
         chain.append(F.avg_pool2d(chain[-1][None], 2)[0])

@@ -21,7 +21,7 @@ class Edges:
 
 
 def shared_edges(mesh: Mesh) -> tuple[Edges, Edges]:
-    """(seams, others): edges between two painted triangles whose UVs differ along it, and whose agree.
+    """Find the edges between two painted triangles: (seams, others), whose UVs differ there, and agree.
 
     Vertices of one object at one place count as one, however the model was split. Where two tiles
     meet, the texture is cut too.
@@ -64,7 +64,7 @@ def lengths(mesh: Mesh, edges: Edges) -> NDArray[np.float64]:
 
 
 def points_along(mesh: Mesh, edges: Edges, spacing: float) -> tuple[Places, Places]:
-    """Points on `edges`, `spacing` apart in UV units, in the first and the second triangle."""
+    """Place points on `edges`, `spacing` apart in UV units, in the first and the second triangle."""
     uv = mesh.uvs[edges.faces[:, :, None], edges.corners].astype(np.float64)  # (E, 2 faces, 2 ends, 2)
     span = np.linalg.norm(uv[:, :, 1] - uv[:, :, 0], axis=2).max(1)
     count = np.maximum(1, np.ceil(span / spacing)).astype(int)
@@ -83,7 +83,7 @@ def points_along(mesh: Mesh, edges: Edges, spacing: float) -> tuple[Places, Plac
 def points_beside(
     mesh: Mesh, edges: Edges, count: int, distance: float, random: np.random.Generator
 ) -> tuple[Places, Places]:
-    """`count` places a `distance` into the first and the second triangle of random points on `edges`.
+    """Draw `count` random points beside `edges`, a `distance` into the first and the second triangle.
 
     Points are spread by length; in a triangle too thin for `distance` they stop half-way to its far corner.
     """

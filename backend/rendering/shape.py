@@ -17,13 +17,13 @@ from .texels import Texels, interpolate, locate
 
 RAYS = 96  # from each point
 REACH = 0.35  # how far off a surface still darkens, where the bounding box has a diagonal of 2
-LIFT = 1e-3  # rays start this far off their own face
+RAY_OFFSET = 1e-3  # rays start this far off their own face
 SHADOW = 0.35  # what is left of the light where a surface looks straight down
 SHARP = (
     0.766  # cosine of the angle (40°) to what the faces around have in common, beyond which one is cut off
 )
 LARGEST = 512  # texels along a side that are looked out from; finer ones are read between them
-MOST = 1 << 19  # texels of all textures that are looked out from
+MAX_TEXELS = 1 << 19  # texels of all textures that are looked out from
 SMALLEST = 64
 _POINTS = 1 << 15  # at a time
 
@@ -31,14 +31,14 @@ Floats = NDArray[np.float32]
 
 
 def shading(mesh: Mesh, texels: Texels) -> Tensor:
-    """(tiles · S, S): how light each texel is, 0..1; 0 where the texture shows no surface.
+    """Compute how light each texel is, 0..1: (tiles · S, S); 0 where the texture shows no surface.
 
     A function of where a point lies and how it is turned: both sides of a seam agree, and nothing is drawn
     at random. Each object is by itself where the mesh keeps them `apart`.
     """
     height, size = texels.used.shape
     tiles, side = height // size, min(size, LARGEST)
-    while side > SMALLEST and tiles * side**2 > MOST:
+    while side > SMALLEST and tiles * side**2 > MAX_TEXELS:
         side //= 2
     corners = smooth_normals(mesh)
     coarse = texels if side == size else locate(mesh, side, tiles)
@@ -56,7 +56,7 @@ def shading(mesh: Mesh, texels: Texels) -> Tensor:
 
 
 def lightness(mesh: Mesh, texels: Texels, corners: Floats) -> Floats:
-    """(U,): how light the surface is at each of the texels; `corners` (F, 3, 3): `smooth_normals`."""
+    """Compute how light the surface is at each of the texels, (U,); corners (F, 3, 3): `smooth_normals`."""
     normals = interpolate(corners[texels.faces], texels.barycentric)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
     light = SHADOW + (1 - SHADOW) * (1 + normals @ UP.astype(np.float32)) / 2
@@ -84,7 +84,7 @@ def smooth_normals(mesh: Mesh) -> Floats:
 def occlusion(
     mesh: Mesh, faces: NDArray[np.integer], points: Floats, normals: Floats, reach: float = REACH
 ) -> Floats:
-    """(N,): how much of the light from all round is kept from `points` (N, 3) of `faces` (N,), 0..1.
+    """Measure how much of the light from all round is kept from `points` (N, 3) of `faces` (N,), 0..1.
 
     Rays about `normals` (N, 3, unit), by the cosine, each weighted by 1 - (distance / reach)² where it hits
     ("An Ambient Light Illumination Model", Zhukov, Iones and Kronin 1998).
@@ -105,7 +105,7 @@ def occlusion(
 
 def _hidden(scene: EmbreeScene, points: Floats, normals: Floats, flat: Floats, reach: float) -> Floats:
     """(N,): `occlusion` of some points. A ray that would start into its own face, `flat`, is left out."""
-    origins = points + LIFT * flat
+    origins = points + RAY_OFFSET * flat
     hidden, asked = np.zeros((2, len(points)), np.float32)
     for ball in _ball(RAYS):
         rays = normals + ball  # a point of the unit ball's surface that stands on the plane: by the cosine
@@ -118,7 +118,7 @@ def _hidden(scene: EmbreeScene, points: Floats, normals: Floats, flat: Floats, r
 
 
 def _ball(count: int) -> Floats:
-    """(count, 3): points on the unit sphere, spread evenly along a Fibonacci spiral."""
+    """Spread points evenly on the unit sphere, along a Fibonacci spiral: (count, 3)."""
     index = np.arange(count) + 0.5
     height, turn = 1 - 2 * index / count, index * np.pi * (3 - np.sqrt(5))
     radius = np.sqrt(1 - height**2)

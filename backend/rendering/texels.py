@@ -16,7 +16,7 @@ from torch import Tensor
 from ..protocol import PatinaError
 from .mesh import Mesh
 
-_ROWS = 1 << 20  # rays at a time
+_CHUNK = 1 << 20  # rays at a time
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class Texels:
 
 
 def each_tile(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(tiles, S, S) of a mask (tiles · S, S)."""
+    """Split a mask (tiles · S, S) by tile: (tiles, S, S)."""
     return mask.reshape(-1, mask.shape[1], mask.shape[1])
 
 
 def locate(mesh: Mesh, size: int, tiles: int = 1) -> Texels:
-    """Every texel's place on the surface, in `tiles` textures of `size`²; see `locate_in`."""
+    """Find the place on the surface of every texel of all textures of `size`²; see `locate_in`."""
     each = [locate_in(mesh, size, size, tile) for tile in range(tiles)]
     if tiles == 1:
         return each[0]
@@ -68,8 +68,8 @@ def locate_in(mesh: Mesh, height: int, width: int, tile: int = 0) -> Texels:
     )
     found = np.full(count, -1, np.int32)
     barycentric = np.zeros((count, 2), np.float32)
-    for start in range(0, count, _ROWS):
-        index = np.arange(start, min(start + _ROWS, count))
+    for start in range(0, count, _CHUNK):
+        index = np.arange(start, min(start + _CHUNK, count))
         origins = np.stack(
             [(index % width + 0.5) / width, 1 - (index // width + 0.5) / height, np.ones(len(index))], 1
         )
@@ -85,7 +85,7 @@ def locate_in(mesh: Mesh, height: int, width: int, tile: int = 0) -> Texels:
 
 
 def interpolate(corners: NDArray[np.floating], barycentric: NDArray[np.floating]) -> NDArray[np.float32]:
-    """(N, C) float32: values at the corners (N, 3, C), at `barycentric` (N, 2) of corners 1 and 2."""
+    """Interpolate `values` at corners (N, 3, C), by `barycentric` (N, 2) of corners 1, 2: (N, C) float32."""
     b1, b2 = barycentric.T
     weights = np.stack([1 - b1 - b2, b1, b2], 1)
     return np.asarray(np.einsum("nk,nkc->nc", weights, corners), np.float32)
@@ -104,7 +104,7 @@ def _wrapped(mesh: Mesh, tile: int) -> tuple[NDArray[np.int64], NDArray[np.float
 
 
 def check_texels(texels: Texels, names: Sequence[str], size: int, tell: Callable[[str], None]) -> None:
-    """Tell of those textures, called `names`, that have no texel on the surface.
+    """Tell of textures, called `names`, that have no texel on the surface.
 
     `size`: of a side. Raises PatinaError if none has one.
     """
@@ -117,7 +117,7 @@ def check_texels(texels: Texels, names: Sequence[str], size: int, tell: Callable
 
 
 def fill_gutters(texture: Tensor, painted: NDArray[np.bool_]) -> Tensor:
-    """`texture` (C, tiles · S, S) with every texel outside `painted` taken from the nearest inside.
+    """Fill every texel of `texture` (C, tiles · S, S) outside `painted` with the nearest inside.
 
     `painted` (tiles · S, S). Each tile by itself; one of which nothing is painted stays as it is.
     """

@@ -18,7 +18,7 @@ SOURCES = 200_000  # seen texels to fill from; enough for any fill that stays sm
 
 
 def finish(texture: Tensor, start: Tensor, seen: NDArray[np.bool_], mesh: Mesh, texels: Texels) -> Tensor:
-    """`texture` (C, tiles · S, S) ready to leave: no unseen texel, no empty gutter, no seam.
+    """Finish `texture` (C, tiles · S, S): no unseen texel, no empty gutter, no seam.
 
     Where `start` (C', tiles · S, S), what the texture was before, changes at a seam, that is kept.
     `seen` (tiles · S, S): the texels that some view read.
@@ -30,7 +30,7 @@ def finish(texture: Tensor, start: Tensor, seen: NDArray[np.bool_], mesh: Mesh, 
 
 
 def grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """`mask` (tiles · S, S) and the texels beside it, within each tile."""
+    """Grow `mask` (tiles · S, S) by the texels beside it, within each tile."""
     wider: NDArray[np.bool_] = binary_dilation(each_tile(mask), np.ones((1, 3, 3), bool))
     return wider.reshape(mask.shape)
 
@@ -38,7 +38,7 @@ def grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def fill_unseen(
     texture: Tensor, seen: NDArray[np.bool_], texels: Texels, objects: NDArray[np.integer] | None = None
 ) -> Tensor:
-    """`texture` (3, tiles · S, S) with used texels that no view saw mixed from the nearest that one did.
+    """Mix used texels of `texture` (3, tiles · S, S) that no view saw from the nearest that one did.
 
     `seen` (tiles · S, S) says which. Nearest on the surface, not in the texture: by position, weighted
     by inverse distance. Where `objects` (U,) says of which object each texel is, none is filled from
@@ -67,10 +67,10 @@ def fill_unseen(
 
 
 def painted_texels(texels: Texels, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(tiles · S, S): texels that show the surface; slivers thinner than one count where a view read them."""
+    """Find the texels that show the surface, (tiles · S, S); thinner slivers count where a view read them."""
     return texels.used | (seen & ~grown(texels.used))
 
 
 def mean_texel(mesh: Mesh, size: int) -> float:
-    """A texel's side on the surface, in scene units."""
+    """Measure a texel's side on the surface, in scene units."""
     return mesh.texel * mesh.unit / size

@@ -76,7 +76,7 @@ class Judge:
 
     @torch.no_grad()
     def activations(self, texture: Tensor) -> list[dict[str, Tensor]]:
-        """Activations of each view of `texture` (3, tiles · S, S)."""
+        """Compute the activations of each view of `texture` (3, tiles · S, S)."""
         levels = levels_of(texture)
         rows = mipmaps(texture.to(self.background.device), levels)
         background = self.background[:, None, None].expand(3, SIZE, SIZE)
@@ -123,7 +123,7 @@ class Judge:
 
 @torch.no_grad()
 def frame_distances(network: Network, frames: Tensor) -> list[float]:
-    """How far each of `frames` (N, 3, H, W) is from the next, as `network` sees them, place by place.
+    """Measure how far each of `frames` (N, 3, H, W) is from the next, as `network` sees them, place by place.
 
     Mean squared distance at its content layer over the mean square there; N − 1 numbers. About 1.2 for
     frames that have nothing to do with each other.
@@ -142,7 +142,7 @@ def frame_distances(network: Network, frames: Tensor) -> list[float]:
 
 
 def seam_ratio(mesh: Mesh, texture: Tensor) -> float | None:
-    """Mean colour jump across UV seams over the mean jump across other edges, a texel to either side.
+    """Measure the mean colour jump across UV seams, over that across other edges, a texel to either side.
 
     1 is seamless. None where the mesh has no seams, or nothing but seams.
     """
@@ -161,7 +161,7 @@ def seam_ratio(mesh: Mesh, texture: Tensor) -> float | None:
 
 
 def lookup(texture: Tensor, places: Places) -> Tensor:
-    """(N, 3): the finest level of `texture` (3, tiles · S, S) read bilinearly at N places."""
+    """Read the finest level of `texture` (3, tiles · S, S) bilinearly at N places: (N, 3)."""
     uv, tiles = torch.from_numpy(places.uv.astype(np.float32)), torch.from_numpy(places.tiles).long()
     where = taps(uv, torch.zeros(len(uv)), levels_of(texture, texture.shape[-1]), False, tiles)
     return gather(texture.flatten(1).T.contiguous(), where)

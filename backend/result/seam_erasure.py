@@ -29,7 +29,7 @@ LANDMARK = 0.12  # a difference of colour (of √3 at most) that is meant
 
 
 def erase_seams(texture: Tensor, start: Tensor, mesh: Mesh, used: NDArray[np.bool_]) -> Tensor:
-    """`texture` (C, tiles · S, S), its gutters filled, with texels near seams moved so that both sides agree.
+    """Move texels of `texture` (C, tiles · S, S) near seams so that both sides agree; its gutters are filled.
 
     The correction is smooth within each island (gradients are kept) and fades out over REACH texels.
     Where `start` (C', tiles · S, S) changes colour at a seam, that is a landmark, not a fault, and is left

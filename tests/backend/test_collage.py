@@ -10,7 +10,7 @@ import torch
 from meshes import quad, sphere
 
 from backend.painting import collage as module
-from backend.painting.collage import BLEND, REACH, collage
+from backend.painting.collage import BLEND_WIDTH, RADIUS, collage
 from backend.rendering.mesh import Attributes, Mesh, build_mesh
 from backend.rendering.texels import Texels, locate
 from backend.result.report import seam_ratio
@@ -43,7 +43,7 @@ def slopes(colors: np.ndarray, texels: Texels) -> np.ndarray:
 @pytest.mark.parametrize("grain", [0.0, math.pi / 2, 0.4])
 def test_a_piece_is_upright_at_the_paintings_scale(grain, monkeypatch):
     """One piece on a square: red grows to the right and green down, by 1 over what the painting spans."""
-    monkeypatch.setattr(module, "REACH", 0.9)
+    monkeypatch.setattr(module, "RADIUS", 0.9)
     span = 8.0
     flat = quad()
     along = np.broadcast_to(np.array([1, 0, 0], np.float32), (2, 3, 3))
@@ -114,7 +114,7 @@ def test_styles_share_the_surface():
     assert np.allclose(colors.sum(1), 1, atol=1e-5)  # where two meet, they share it
     assert colors[:, 0].mean() == pytest.approx(0.75, abs=0.15)
     mixed = np.mean((colors > 0.01).all(1, where=[True, False, True]))
-    assert 0 < mixed < 2 * BLEND
+    assert 0 < mixed < 2 * BLEND_WIDTH
 
 
 def test_no_piece_is_of_two_objects():
@@ -128,10 +128,10 @@ def test_no_piece_is_of_two_objects():
         attributes=Attributes(tiles=objects, objects=objects),
     )
     texels = locate(mesh, SIDE, 2)
-    places = module._places(mesh, texels, 5.0)
+    places = module._embedding(mesh, texels, 5.0)
     owner = mesh.objects[texels.faces]
-    middles = module._apart(places, np.arange(len(places)))
-    nearest, second, rest = module._nearest(places, places[middles])
+    middles = module._farthest_points(places, np.arange(len(places)))
+    nearest, second, rest = module._two_nearest(places, places[middles])
     assert np.array_equal(owner[middles][nearest], owner)
     assert np.array_equal(owner[middles][second][rest > 0], owner[rest > 0])
 
@@ -139,34 +139,34 @@ def test_no_piece_is_of_two_objects():
 def test_middles_are_apart_and_near_to_all():
     places = np.random.default_rng(0).uniform(-3, 3, (2000, 7)).astype(np.float32)
     places[:, 3:] = 0
-    middles = places[module._apart(places, np.arange(2000))]
+    middles = places[module._farthest_points(places, np.arange(2000))]
     between = np.linalg.norm(middles[:, None] - middles[None], axis=2)
     assert between[~np.eye(len(middles), dtype=bool)].min() > 1
     assert np.linalg.norm(places[:, None] - middles[None], axis=2).min(1).max() <= 1
 
 
 def test_two_pieces_run_into_each_other():
-    """On the line between two middles that are 1 apart: evenly from one to the other within BLEND."""
+    """On the line between two middles that are 1 apart: evenly from one to the other within BLEND_WIDTH."""
     middles = np.zeros((3, 7), np.float32)
     middles[1, 0], middles[2, 1] = 1, 50
     places = np.zeros((101, 7), np.float32)
     places[:, 0] = np.linspace(0, 1, 101)
-    nearest, second, rest = module._nearest(places, middles)
+    nearest, second, rest = module._two_nearest(places, middles)
     of_left = np.where(nearest == 0, 1 - rest, rest)
-    assert np.allclose(of_left, np.clip(0.5 - (places[:, 0] - 0.5) / BLEND, 0, 1), atol=1e-4)
+    assert np.allclose(of_left, np.clip(0.5 - (places[:, 0] - 0.5) / BLEND_WIDTH, 0, 1), atol=1e-4)
     assert set(nearest) == {0, 1}
     assert set(second[rest > 0]) == {0, 1}
 
 
 def test_one_middle_has_all():
-    nearest, second, _ = module._nearest(np.ones((5, 7), np.float32), np.zeros((1, 7), np.float32))
+    nearest, second, _ = module._two_nearest(np.ones((5, 7), np.float32), np.zeros((1, 7), np.float32))
     assert not nearest.any()
     assert not second.any()
 
 
 def test_a_piece_goes_on_as_its_neighbour_ends(monkeypatch):
     """Stripes of one period lie in step after the fit, as well as so many tries can bring them."""
-    monkeypatch.setattr(module, "TRIES", 200)
+    monkeypatch.setattr(module, "CANDIDATES", 200)
     random = np.random.default_rng(0)
     at = random.random((300, 2))
     period = 0.1
@@ -183,12 +183,12 @@ def test_a_piece_goes_on_as_its_neighbour_ends(monkeypatch):
     module._fit(shifts, np.arange(300), nearest, second, show, random)
     phases = (shifts[:, 0] - 0.5) / period
     assert np.abs(phases - np.round(phases)).max() < 0.05
-    assert np.abs(shifts - before).max() <= module.ASIDE
+    assert np.abs(shifts - before).max() <= module.CANDIDATE_RADIUS
     assert np.array_equal(shifts[0], before[0])
 
 
 def test_a_piece_lies_well_inside_the_painting():
-    """Of a painting of 2 : 1, the middles keep REACH from each edge."""
+    """Of a painting of 2 : 1, the middles keep RADIUS from each edge."""
     shifts = np.random.default_rng(0).random((500, 2))
-    read = module._read(ramp(2 * SIZE), np.zeros((500, 2)), shifts)[:2].numpy()
-    assert np.allclose(read.T, REACH + shifts * (np.array([2, 1]) - 2 * REACH), atol=0.01)
+    read = module._sample(ramp(2 * SIZE), np.zeros((500, 2)), shifts)[:2].numpy()
+    assert np.allclose(read.T, RADIUS + shifts * (np.array([2, 1]) - 2 * RADIUS), atol=0.01)
