@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from unlit import difference, unlit
+from unlit import difference, is_far, unlit
 
 OUT = Path(os.environ.get("PATINA_ASSETS", "out/assets"))
 PAINTED = json.loads((OUT / "painted.json").read_text()) if (OUT / "painted.json").is_file() else []
@@ -34,6 +34,8 @@ def test_without_strength_it_looks_as_before_and_with_it_all_wears_paint(name, p
         before = unlit(Path(like))
     except RuntimeError as error:
         pytest.skip(f"Blender cannot read it: {error}")
+    if is_far() and not is_ours(name):
+        pytest.skip("Blender cannot show it: its vertices are too far from the origin for 32 bits")
     if is_ours(name) or not _pink(before):
         assert difference(before, unlit(Path(kept))) < MOST
     after = unlit(Path(painted))

@@ -119,6 +119,12 @@ def _rendered() -> np.ndarray:
     return np.stack(found)
 
 
+def is_far() -> bool:
+    """Whether the vertices lie where Blender's 32 bits do not tell them apart."""
+    low, high = _bounds()
+    return bool(np.abs((low, high)).max() > 1e5 * (high - low).max())
+
+
 def _bounds() -> tuple[np.ndarray, np.ndarray]:
     depsgraph = bpy.context.evaluated_depsgraph_get()
     points = []
