@@ -359,8 +359,8 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
         description="What is compared to tell whether the strokes are the painting's: "
         "each has a hand of its own",
         items=(
-            ("gaussian", "Mean and Spread", "The features' mean and covariance: clean shapes and colours"),
             ("gram", "Correlations", "Which features occur together: the classic"),
+            ("gaussian", "Mean and Spread", "The features' mean and covariance: clean shapes and colours"),
             ("sliced", "Distribution", "How often each feature occurs: close to the painting's contrasts"),
             ("nearest", "Patches", "Each place is like some place of the painting: its very motifs"),
         ),

@@ -67,7 +67,7 @@ FINISHED, FAILED, USAGE, CANCELLED = 0, 1, 2, 3
 
 QUALITIES = ("draft", "standard", "final")
 COLORS = {"style": 0.0, "object": 1.0}  # words for the ends, as older files have them
-STYLE_LOSSES = ("gaussian", "gram", "sliced", "nearest")  # see backend/objectives/style_losses.py
+STYLE_LOSSES = ("gram", "gaussian", "sliced", "nearest")  # see backend/objectives/style_losses.py
 FRAMINGS = ("surface", "bounding_box")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 RASTERIZERS = ("embree", "nvdiffrast")
@@ -158,7 +158,7 @@ class Job:
     strength: float = 0.5  # 0 keeps the content, 1 gives all to the style
     colors: float = 0.0  # whose palette the result has: 0 the style's, 1 the object's own
     follow_shape: float | None = None  # stylize on a mesh: how far its form sets the tones; None: as suits
-    style_loss: str = "gaussian"  # stylize on a mesh: what is compared of the network's features
+    style_loss: str = "gram"  # stylize on a mesh: what is compared of the network's features
     style_size: float | None = None  # scene units that the style's shorter side spans; None: by texel density
     seed: int = 0
     network: str = "vgg16"

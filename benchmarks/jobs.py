@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from backend.painting.job import run
-from backend.painting.start import initial_texture, with_collage
+from backend.painting.start import initial_texture
 from backend.painting.subject import read_subject
 from backend.pictures.images import read_image
 from backend.protocol import Event
@@ -51,7 +51,7 @@ def start(who: Subject, style: Path) -> Tensor:
     """(3, S, S): what a job begins with, before its first step."""
     job, styles, viewing = who.job(style), styles_of(style), viewing_of(who, style)
     whole = read_subject(job, who.folder, styles, print)
-    return with_collage(initial_texture(whole, styles, job), whole, styles, viewing, job)
+    return initial_texture(whole, styles, viewing, job)
 
 
 def texture(who: Subject, style: Path, **settings: object) -> Tensor:

@@ -79,9 +79,9 @@ The peer is the recipe of 2018 (`benchmarks/lucid_recipe.py`): 400 steps of one 
 texture of 1024², in float32, with the network, layers and weights of ours. Ours are whole jobs, from
 files to files. The time of either is without the judging; the peer's is its steps times the seconds of a
 step right beside ours. The judge's views are nearer than the recipe's, which show the whole object: what
-the recipe does to the finer scales, no view of its own corrects. Ours begins with pieces of the painting
-laid on the surface (`backend/painting/collage.py`), which are near it in style before the first step;
-the recipe begins with the grey of a Fourier texture. One seed each.
+the recipe does to the finer scales, no view of its own corrects. Ours begins with views of the
+object that a network painted in one pass (`backend/painting/one_pass.py`), or, where nothing has to be
+kept, with pieces of the painting; the recipe begins with the grey of a Fourier texture. One seed each.
 """
     text += "\n" + table(
         [

@@ -16,7 +16,6 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
 from backend import networks, session
 from backend.machine.parallel import Map, parallel_map
@@ -109,11 +108,10 @@ def passes(network: Network, stage: Stage, each: Map) -> tuple[Work, Work]:
     groups = images.split(1 if DEVICE.type == "cpu" else VIEWS_PER_STEP)
 
     def both(images: Tensor) -> None:
-        for octave in range(stage.octaves):
-            leaf = avg_pool2d(images, 2**octave).requires_grad_()
-            with mixed_precision(DEVICE):
-                found = network(leaf, layers)
-            torch.autograd.backward(list(found.values()), [torch.ones_like(one) for one in found.values()])
+        leaf = images.detach().requires_grad_()
+        with mixed_precision(DEVICE):
+            found = network(leaf, layers)
+        torch.autograd.backward(list(found.values()), [torch.ones_like(one) for one in found.values()])
 
     def forward(images: Tensor) -> None:
         with torch.no_grad(), mixed_precision(DEVICE):

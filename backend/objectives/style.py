@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-DECAY = 0.95
+DECAY = 0.9
 PARTS = 8
 
 # Of a layer: features (1, C, H, W) of each image, with shares that sum to 1.
@@ -105,6 +105,14 @@ class _Subsample(torch.autograd.Function):
 def relative_error(a: Tensor, b: Tensor) -> Tensor:
     """‖a − b‖² / ‖b‖²: comparable between layers and networks."""
     return (a - b).square().sum() / b.square().sum().clamp_min(1e-12)
+
+
+def scaled_error(difference: Tensor) -> Tensor:
+    """The mean of |d|, weighted by |d|: Σd² / Σ|d|, whose gradient does not fade as the error does.
+
+    From style-transfer-pytorch (Crowson 2021): its `ScaledMSELoss`.
+    """
+    return difference.square().sum() / difference.abs().sum().clamp_min(1e-12)
 
 
 class MovingAverage:

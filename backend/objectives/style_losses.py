@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .gaussian import gaussian_loss
-from .style import Loss, MovingAverage, Samples, gram, mixed, relative_error
+from .style import Loss, MovingAverage, Samples, gram, mixed, scaled_error
 
 LayerLoss = Callable[[Tensor, Tensor], Tensor]
 
@@ -28,14 +28,15 @@ def make(kind: str, layers: list[Samples]) -> Loss:
 
 
 def gram_loss(style: Samples) -> LayerLoss:
-    """Relative squared error of Gram matrices (Gatys et al. 2015)."""
+    """Error of Gram matrices (Gatys et al. 2015), as large far from the goal as near it (`scaled_error`)."""
     target = mixed([(gram(features), share) for features, share in style])
+    unit = scaled_error(target).clamp_min(1e-12)
     average = MovingAverage()
 
     def loss(features: Tensor, weights: Tensor) -> Tensor:
         shown = weights.any().float()
         found = gram(features, weights)
-        return relative_error(average(found, shown), target) * shown
+        return scaled_error(average(found, shown) - target) / unit * shown
 
     return loss
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..machine.parallel import Map
-from ..objectives.content import Content
+from ..objectives.landmarks import Landmarks
 from ..objectives.style import layer_mask
 from ..rendering.gbuffer import GBuffer
 from ..rendering.sampling import Patch, gather, taps
@@ -24,8 +24,8 @@ RENEWED = 8  # of so many steps with a full bank, one looks at new views, which 
 AIMED = 10  # of those that first fill the last stage's bank, at what no view has seen
 VIEWS_PER_OBJECT = 3  # of a stage, at least
 
-# From a view and the content's colours (P, 3) there to what is to be kept of them.
-Keep = Callable[[GBuffer, Tensor], Content]
+# From a view and the colours (P, 6) of start and original there to what is to be kept.
+Keep = Callable[[GBuffer, Tensor], Landmarks]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class BankedView:
     mask: Tensor  # (H, W)
     facing: Tensor  # (H, W); 0 where nothing is painted
     backdrop: Tensor  # (P, 4): what shows besides the paint, and the paint's share; (P, 0): all is paint
-    content: Content | None  # of the content layer
+    landmarks: Landmarks | None
     weights: dict[str, Tensor]  # of layers' units, (1, h, w): filled as they come up
 
     def weigh(self, size: tuple[int, int], erosion: int) -> Tensor:
@@ -62,7 +62,8 @@ class Bank:
         keep: Keep | None,
         unseen: Unseen | None,
     ) -> None:
-        """content_rows (rows, 3), or (rows, 7) with what shows outside the paint, and the paint's share.
+        """content_rows (rows, 6): what is kept, and the original; or (rows, 10) with what shows outside the
+        paint, and the paint's share.
 
         width is in the mesh's units; unseen: what the last views aim at, if any.
         """
@@ -105,9 +106,9 @@ class Bank:
         gbuffer = self.make.render(pose)
         kept, backdrop = None, gbuffer.uv[:, :0]
         weights = gbuffer.facing[:, None]
-        if self.keep or self.content_rows.shape[1] > 3:
+        if self.keep or self.content_rows.shape[1] > 6:
             where = taps(gbuffer.uv, gbuffer.footprint, self.texture.levels, False, gbuffer.tiles)
-            content, backdrop = gather(self.content_rows, where).tensor_split([3], dim=1)
+            content, backdrop = gather(self.content_rows, where).tensor_split([6], dim=1)
         if self.keep:
             kept = self.keep(gbuffer, content)
         if backdrop.shape[1]:

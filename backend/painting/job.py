@@ -28,11 +28,11 @@ from . import checkpoint, optimize
 from .checkpoint import Kept
 from .optimize import Plan
 from .pyramid import Pyramid
-from .start import initial_texture, with_collage
+from .start import initial_texture
 from .subject import Subject, read_subject
 
 CHECKPOINT_SECONDS = 8.0
-CONTENT_WEIGHT = 3.0  # at strength 0.5
+CONTENT_WEIGHT = 0.2  # at strength 0.5
 JUDGED_PIXEL = 1.5  # of a held-out view, in those of the finest stage
 FEWEST = 32  # pixels of the styles' shorter side, of which a network can tell anything
 WIDEST_PIXEL = 1 / 64  # of the finest stage, in the mesh's units: the coarsest still sees the object well
@@ -51,13 +51,12 @@ def run(session: JobSession) -> None:
     session.check()
     network = networks.load(job.network, session.device, True, job.layers)
     session.check()
-    start = initial_texture(subject, styles, job)
     if job.colors > 0 and subject.colored:
         styles = styles.recolored(subject.colors, job.colors)
     viewing = viewing_of(job, subject.mesh, styles, session.device)
-    fresh = job.strength > 0 and not job.resume
-    first = with_collage(start, subject, styles, viewing, job) if fresh else start
-    texture = Pyramid(first, session.device)
+    start = initial_texture(subject, styles, viewing, job)
+    session.check()
+    texture = Pyramid(start, session.device)
     kept = checkpoint.read(folder / job.resume, texture, subject.mesh) if job.resume else Kept(0)
     session.clock.lap("set-up")
     plan = plan_of(job, subject, kept)

@@ -30,15 +30,14 @@ from .unseen import Unseen
 VIEWS_PER_STEP = 2
 MOST_ASTRAY = 3  # steps in a row that may be left out
 MOST_GRADIENT = 1e15
-STYLE_WIDTH = 1.2  # a painting's shorter side, in square roots of the surface's area
+STYLE_WIDTH = 0.75  # a painting's shorter side, in square roots of the surface's area
 
 
 @dataclass(frozen=True)
 class Stage:
     """`steps` steps on views of `size` pixels, each pixel `scale` times as wide as at the finest.
 
-    The network sees each view in so many `octaves`: as it is, at half its size, … Of the steps so many are
-    `done`, by an earlier job.
+    Of the steps so many are `done`, by an earlier job.
     """
 
     name: str
@@ -46,31 +45,32 @@ class Stage:
     size: int
     steps: int
     rate: float
-    octaves: int = 1
     done: int = 0
 
     @property
     def pixels(self) -> float:
         """What the network looks at of each view."""
-        return self.size**2 * sum(0.25**octave for octave in range(self.octaves))
+        return float(self.size**2)
 
 
-# Most steps compose, on small views: what is wrong at large stays wrong, and no finer stage can mend it.
+# No finer than strokes are told apart: finer views see their insides alone, and smooth them away. Only where
+# there is time for both does a last stage go on to that.
 STAGES: dict[str, tuple[Stage, ...]] = {
     "draft": (
-        Stage("composing", 4, 128, 30, 0.04),
-        Stage("painting", 2, 160, 24, 0.03, 2),
-        Stage("refining", 1, 192, 16, 0.02, 2),
+        Stage("composing", 3.8, 160, 20, 0.05),
+        Stage("painting", 2.7, 208, 12, 0.04),
+        Stage("refining", 1.9, 240, 8, 0.03),
     ),
     "standard": (
-        Stage("composing", 4, 128, 220, 0.02),
-        Stage("painting", 2, 160, 100, 0.015, 2),
-        Stage("refining", 1, 224, 60, 0.01, 2),
+        Stage("composing", 3.8, 192, 36, 0.045),
+        Stage("painting", 2.7, 256, 26, 0.035),
+        Stage("refining", 1.9, 288, 20, 0.025),
     ),
     "final": (
-        Stage("composing", 4, 128, 500, 0.02),
-        Stage("painting", 2, 160, 260, 0.015, 2),
-        Stage("refining", 1, 224, 160, 0.01, 2),
+        Stage("composing", 3.8, 192, 70, 0.045),
+        Stage("painting", 2.7, 256, 54, 0.035),
+        Stage("refining", 1.9, 288, 40, 0.025),
+        Stage("finishing", 1.3, 288, 24, 0.015),
     ),
 }
 
@@ -124,7 +124,7 @@ class Plan:
 
     stages: tuple[Stage, ...]
     content_weight: float = 0.0
-    style_loss: str = "gaussian"
+    style_loss: str = "gram"
     views_per_step: int = VIEWS_PER_STEP
     seed: int = 0
 
@@ -176,13 +176,13 @@ def paint(
         width = stage_width(stage, viewing)
         level = resolved_level(width, subject)
         scaled = styles.at(viewing.style_width / width).to(device)
-        score = Score(network, scaled, plan.style_loss, plan.content_weight, stage.octaves)
+        score = Score(network, scaled, plan.style_loss, plan.content_weight)
         aims = stage is plan.stages[-1] and viewing.framing == "surface"
         unseen = Unseen(subject, texture, level) if aims else None
         views = ViewMaker(
             subject.mesh, viewing.rasterizer, random, viewing.framing, device, viewing.stroke_angle
         )
-        keep = score.content if plan.content_weight else None
+        keep = score.landmarks if plan.content_weight else None
         bank = Bank(views, width, stage.size, texture, rows, keep, unseen)
         session.clock.lap("set-up")
         with parallel_map(side_by_side) as each:
@@ -206,10 +206,11 @@ def paint(
 
 
 def _content_rows(subject: Subject, kept: Tensor, texture: Pyramid) -> Tensor:
-    """(rows, 3 or 7): `kept` as a pyramid; with a mask, also what shows outside it, and the mask."""
+    """(rows, 6 or 10): `kept` and the original; with a mask, also what shows outside it, and the mask."""
+    parts = [kept, subject.original]
     if subject.mask is not None:
-        kept = torch.cat([kept, subject.content * (1 - subject.mask), subject.mask])
-    return mipmaps(kept.to(texture.rows.device), texture.levels)
+        parts += [subject.content * (1 - subject.mask), subject.mask]
+    return mipmaps(torch.cat(parts).to(texture.rows.device), texture.levels)
 
 
 class _Pace:

@@ -13,12 +13,11 @@ from torch import Tensor
 from ..machine.parallel import Map
 from ..networks import Network, mixed_precision
 from ..objectives import style_losses
-from ..objectives.content import Content, content_error, content_of
+from ..objectives.landmarks import Landmarks, contrast_of, landmark_error, landmarks_of
 from ..objectives.palette import palette_loss
 from ..objectives.style import Loss, Samples, subsample
 from ..pictures.styles import Styles
 from ..rendering.gbuffer import GBuffer
-from .attempts import SMALLEST_VIEW
 from .bank import BankedView
 from .pyramid import Pyramid
 
@@ -26,17 +25,15 @@ GRID = 32  # samples along a view that are enough for the statistics of its feat
 PALETTE_STRIDE = 3  # of the pixels whose colours are counted
 RANGE_WEIGHT = 10.0  # keeps colours that a screen cannot show from growing
 
-Key = tuple[str, int]  # a layer and the octave in which it is compared
-PALETTE: Key = ("palette", 0)
+PALETTE = "palette"  # what is compared besides the layers
 
 
 @dataclass(frozen=True)
 class _Term:
     """One term of the loss: the features it compares, and its weight."""
 
-    keys: list[Key]
+    keys: list[str]
     loss: Loss
-    weight: float
 
 
 @dataclass(frozen=True)
@@ -44,20 +41,15 @@ class _ForwardPass:
     """What the network makes of some of a step's views."""
 
     colors: list[Tensor]  # of each view: (P, 3), the leaf that was shown
-    samples: dict[Key, Tensor]  # (B, C, h, w): what is compared with the style's
-    weights: dict[Key, Tensor]  # (B, h, w)
+    samples: dict[str, Tensor]  # (B, C, h, w): what is compared with the style's
+    weights: dict[str, Tensor]  # (B, h, w)
     own: Tensor  # the loss of these views that has to do with no others
 
 
 class Score:
-    """What is wrong with views: style in so many octaves, the painting's colours, content, colours' range.
+    """What is wrong with views: style, the painting's colours, landmarks, colours' range."""
 
-    The octaves are those of Snelgrove 2017, "High-resolution multi-scale neural texture synthesis".
-    """
-
-    def __init__(
-        self, network: Network, styles: Styles, style_loss: str, content_weight: float, octaves: int
-    ) -> None:
+    def __init__(self, network: Network, styles: Styles, style_loss: str, content_weight: float) -> None:
         """styles: at the scale of the views; style_loss: one of protocol.STYLE_LOSSES.
 
         content_weight: of the content error, relative to the style's.
@@ -65,22 +57,19 @@ class Score:
         self.network, self.styles, self.content_weight = network, styles, content_weight
         self.layers = list(network.style_layers)
         self.erosion = {name: network.layer(name).receptive_field // 10 for name in self.layers}
-        least = min(min(image.shape[1:]) for image in styles.images)
-        self.octaves = [k for k in range(octaves) if not k or least >> k >= SMALLEST_VIEW]
-        samples = {key: value for octave in self.octaves for key, value in self._samples(octave).items()}
+        samples = self._samples()
         parts = 2 if styles.images[0].device.type == "cpu" else 1  # to be compared side by side
         shares = [list(samples)[i::parts] for i in range(min(parts, len(samples)))]
         self.terms = [
-            _Term(keys, style_losses.make(style_loss, [samples[key] for key in keys]), 1 / len(self.octaves))
-            for keys in shares
+            _Term(keys, style_losses.make(style_loss, [samples[key] for key in keys])) for keys in shares
         ]
-        self.terms.append(_Term([PALETTE], palette_loss(list(styles)), 1.0))
+        self.terms.append(_Term([PALETTE], palette_loss(list(styles))))
         self.mean = styles.mean_color
 
     @torch.no_grad()
-    def _samples(self, octave: int) -> dict[Key, Samples]:
-        seen = [(self._features(_halved(image[None], octave), self.layers), w) for image, w in self.styles]
-        return {(name, octave): [(one[name], share) for one, share in seen] for name in self.layers}
+    def _samples(self) -> dict[str, Samples]:
+        seen = [(self._features(image[None], self.layers), share) for image, share in self.styles]
+        return {name: [(one[name], share) for one, share in seen] for name in self.layers}
 
     def _features(self, images: Tensor, layers: list[str]) -> dict[str, Tensor]:
         with mixed_precision(images.device):
@@ -88,12 +77,14 @@ class Score:
         return found
 
     @torch.no_grad()
-    def content(self, gbuffer: GBuffer, colors: Tensor) -> Content:
-        """What is to be kept of a view whose pixels show the content's `colors` (P, 3)."""
+    def landmarks(self, gbuffer: GBuffer, colors: Tensor) -> Landmarks:
+        """What is to be kept of a view, of whose pixels `colors` (P, 6) tells what they show at the start
+        and what the original shows, whose contrast says where the landmarks are."""
         background = self.mean[:, None, None].expand(3, gbuffer.size, gbuffer.size)
-        layer = self.network.content_layer
-        features = self._features(gbuffer.image(colors, background)[None], [layer])[layer]
-        return content_of(features, gbuffer.mask.float()[None])
+        start, original = (gbuffer.image(part, background)[None] for part in colors.tensor_split(2, 1))
+        layer, mask = self.network.content_layer, gbuffer.mask.float()[None]
+        contrast = contrast_of(original, mask, self.styles.shorter)
+        return landmarks_of(self._features(start, [layer])[layer], start, contrast, mask)
 
     def gradients(
         self, texture: Pyramid, batch: list[BankedView], share: float, random: np.random.Generator, each: Map
@@ -147,19 +138,17 @@ class Score:
         counts = torch.stack([view.mask * view.facing for view, _ in views])
         samples = {PALETTE: stack[..., ::PALETTE_STRIDE, ::PALETTE_STRIDE]}
         weights = {PALETTE: counts[..., ::PALETTE_STRIDE, ::PALETTE_STRIDE]}
-        for octave in self.octaves:
-            content = [self.network.content_layer] if self.content_weight and not octave else []
-            features = self._features(_halved(stack, octave), [*self.layers, *content])
-            for name in self.layers:
-                height, width = features[name].shape[2:]
-                stride = max(1, round(max(height, width) / GRID))
-                y, x = (int(part * stride) for part in shift)
-                erosion = self.erosion[name] << octave
-                counts = torch.cat([view.weigh((height, width), erosion) for view, _ in views])
-                samples[name, octave] = subsample(features[name], stride, (y, x))
-                weights[name, octave] = counts[:, y::stride, x::stride]
-            for layer in content:
-                own = own + self.content_weight * share * _content_error(features[layer], views)
+        content = [self.network.content_layer] if self.content_weight else []
+        features = self._features(stack, [*self.layers, *content])
+        for name in self.layers:
+            height, width = features[name].shape[2:]
+            stride = max(1, round(max(height, width) / GRID))
+            y, x = (int(part * stride) for part in shift)
+            counts = torch.cat([view.weigh((height, width), self.erosion[name]) for view, _ in views])
+            samples[name] = subsample(features[name], stride, (y, x))
+            weights[name] = counts[:, y::stride, x::stride]
+        for layer in content:
+            own = own + self.content_weight * share * _landmark_error(features[layer], stack, views)
         return _ForwardPass(colors, samples, weights, own)
 
     def _background(self, size: int, random: np.random.Generator) -> Tensor:
@@ -174,19 +163,19 @@ class Score:
         return image[:, y : y + size, x : x + size]
 
 
-def _content_error(features: Tensor, views: list[tuple[BankedView, Tensor]]) -> Tensor:
+def _landmark_error(features: Tensor, images: Tensor, views: list[tuple[BankedView, Tensor]]) -> Tensor:
     """The sum over views."""
     errors = [
-        content_error(features[i : i + 1], view.content)
+        landmark_error(features[i : i + 1], images[i : i + 1], view.mask[None], view.landmarks)
         for i, (view, _) in enumerate(views)
-        if view.content is not None
+        if view.landmarks is not None
     ]
     return torch.stack(errors).sum()
 
 
 def _compare(
     term: _Term, passes: list[_ForwardPass], share: float
-) -> tuple[Tensor, dict[Key, tuple[Tensor, ...]]]:
+) -> tuple[Tensor, dict[str, tuple[Tensor, ...]]]:
     """Evaluate one loss term over all views.
 
     Gives its value, and for each key and forward pass the gradient, scaled by `share`.
@@ -201,9 +190,4 @@ def _compare(
 def _loss(term: _Term, passes: list[_ForwardPass]) -> tuple[Tensor, list[Tensor]]:
     leaves = [torch.cat([one.samples[key].detach() for one in passes]).requires_grad_() for key in term.keys]
     weights = [torch.cat([one.weights[key] for one in passes]) for key in term.keys]
-    return term.weight * term.loss(leaves, weights), leaves
-
-
-def _halved(images: Tensor, times: int) -> Tensor:
-    """`images` (B, 3, H, W) with their sides halved so many times."""
-    return F.avg_pool2d(images, 2**times) if times else images
+    return term.loss(leaves, weights), leaves

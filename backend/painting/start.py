@@ -1,61 +1,74 @@
-"""What a job starts from: the content in the styles' colours, with pieces of the styles laid on it."""
+"""What a job starts from, and keeps: the object in the styles' colours, half of it painted in one pass."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ..pictures.palette import moments, recolor, snap, transport
+from ..networks import feedforward
+from ..pictures.palette import commonness, moments, recolor, sliced_transport, transport
 from ..pictures.styles import Styles
 from ..protocol import Job
 from ..rendering.sampling import enlarge
-from ..rendering.texels import locate
+from ..rendering.texels import Texels, fill_gutters, locate
 from ..rendering.views import Viewing
+from ..result.finish import fill_unseen
 from .collage import collage
+from .one_pass import paint_in_one_pass, plain_objects
 from .subject import Subject
 
-BORDER = 8  # texels along the borders of several textures, in which the pieces fade out
-SMALLEST_SIDE = 256  # texels along a side of the pieces
-COLORS, TABLE_COLORS = 65536, 4096  # drawn from the styles; those that colours are moved to at last
+MAX_SIDE = 1024  # texels along a side of what is painted in one pass: its views show no more
+PALETTE_COLORS = 65536  # drawn from the styles
+BORDER = 8  # texels along the borders of several textures, in which all that is added fades out
+BROKEN = 0.4  # share of the broken colours; the rest is painted in one pass
+VARIATION = 0.25  # of a plain surface's colours, in standard deviations of the palette
+LIGHTNESS = 0.6  # share of the content's own lightness that is kept where colours are broken
+FREQUENCY = 6.0  # radians of the waves that break colours, a unit of a mesh whose diagonal is 2
+WAVES = 6
 
 
-def initial_texture(subject: Subject, styles: Styles, job: Job) -> Tensor:
-    """(3, tiles · S, S): what is kept, its colours moved to the styles' palette as far as the job says.
+def initial_texture(subject: Subject, styles: Styles, viewing: Viewing, job: Job) -> Tensor:
+    """(3, tiles · S, S): what the optimisation begins with and is held to.
 
-    Near enough for the first steps to tell. Below strength 0.5 only part of the way. What is not the
-    object's own has no palette to keep.
+    The object's colours are moved to the palette of `styles`, which may be the object's own already, and
+    plain areas broken up into several of them; more than half of that gives way to what one pass makes of
+    views all around. Where its network is not there, the colours must do. An object without landmarks is
+    covered with pieces of the styles instead. Below strength 0.5 only part of the way; at 0 all is as it was.
     """
-    kept = subject.content if subject.kept is None else subject.kept
+    kept, size = subject.original, subject.size
+    side = min(size, MAX_SIDE)
+    texels = subject.texels if side == size else locate(subject.mesh, side, len(subject.names))
+    if job.strength == 0 or not texels.used.any():
+        return subject.content
+    coarse = F.adaptive_avg_pool2d(kept, (len(subject.names) * side, side))
+    start, change = kept, torch.zeros_like(coarse)
     own = job.colors if subject.colored else 0.0
-    if own == 1:
-        return kept
-    palette = styles.palette(COLORS, torch.Generator().manual_seed(job.seed))
-    moved = recolor(kept, transport(moments(subject.colors_of(kept)), moments(palette)))
-    moved = snap(moved, palette[:TABLE_COLORS])
-    return kept.lerp(moved, min(1.0, 2 * job.strength) * (1 - own))
-
-
-def with_collage(start: Tensor, subject: Subject, styles: Styles, viewing: Viewing, job: Job) -> Tensor:
-    """Add to `start` what pieces of the styles have more than their mean colour, to make strokes of.
-
-    As fine as the finest view's pixel shows. Below strength 0.5 only part of it.
-    """
-    mesh, texels, size = subject.mesh, subject.texels, subject.size
-    side = min(size, max(SMALLEST_SIDE, size >> max(0, int(math.log2(viewing.pixel / mesh.texel * size)))))
-    if side < size:
-        texels = locate(mesh, side, len(subject.names))
-    if not texels.used.any():
-        return start
-    scaled = list(styles.within(viewing.style_width / mesh.texel * side))
-    random = np.random.default_rng(job.seed)
-    pieces = collage(mesh, texels, scaled, viewing.style_width, viewing.stroke_angle, random)
-    pieces -= styles.mean_color[:, None, None]
+    if own < 1:
+        palette = styles.palette(PALETTE_COLORS, torch.Generator().manual_seed(job.seed))
+        moved = transport(moments(subject.colors_of(kept)), moments(palette))
+        start = recolor(kept, moved)
+        change = (1 - own) * broken_colors(recolor(coarse, moved), coarse, texels, palette.T, job.seed)
+    base = F.adaptive_avg_pool2d(start, (coarse.shape[1], side))
+    plain = plain_objects(subject, coarse, viewing)
+    if feedforward.available():
+        painted, seen = paint_in_one_pass(subject, coarse, texels, styles, viewing, plain)
+        painted = fill_unseen(painted, seen, texels, subject.mesh.objects[texels.faces])
+        change = change + (1 - BROKEN) * (painted - base - change)
+    if len(plain):
+        scaled = list(styles.within(viewing.style_width / subject.mesh.texel * side))
+        random = np.random.default_rng(job.seed)
+        pieces = collage(subject.mesh, texels, scaled, viewing.style_width, viewing.stroke_angle, random)
+        bare = np.zeros_like(texels.used)
+        bare[texels.used] = np.isin(subject.mesh.objects[texels.faces], plain)
+        change = torch.where(torch.from_numpy(bare), pieces - base, change)
+    change = fill_gutters(change, texels.used)
     if subject.tiled:
-        pieces *= _inside(side).repeat(len(subject.names), 1)
-    return start + min(1.0, 2 * job.strength) * enlarge(pieces, size)
+        change *= _inside(side).repeat(len(subject.names), 1)
+    start = (start + enlarge(change, size)).clamp(0, 1)
+    return kept.lerp(start, min(1.0, 2 * job.strength))
 
 
 def _inside(side: int) -> Tensor:
@@ -65,3 +78,32 @@ def _inside(side: int) -> Tensor:
     """
     away = (torch.minimum(torch.arange(side), torch.arange(side).flip(0)) / BORDER).clamp(max=1)
     return torch.minimum(away[:, None], away)
+
+
+def broken_colors(moved: Tensor, content: Tensor, texels: Texels, palette: Tensor, seed: int) -> Tensor:
+    """(3, tiles · S, S): what to add to `moved`, the recoloured `content`, so that plain areas break up.
+
+    Smooth waves over the surface, as strong as a colour is common in the content, are added before all
+    colours are moved onto the `palette` (3, K). What is rare, an eye or a mouth, keeps one colour.
+    """
+    random = np.random.default_rng(seed)
+    used = torch.from_numpy(texels.used)
+    colors = moved[:, used]
+    waves = torch.from_numpy(_waves(texels.points, random))
+    spread = palette.std(1, keepdim=True) * VARIATION * commonness(content[:, used])
+    varied = sliced_transport(colors + waves * spread, palette, random)
+    varied = varied + LIGHTNESS * (colors - varied).mean(0, keepdim=True)
+    change = torch.zeros_like(moved)
+    change[:, used] = varied - colors
+    return change
+
+
+def _waves(points: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
+    """(3, N): three smooth random functions of `points` (N, 3), each of mean 0 and deviation about 1."""
+    found = []
+    for _ in range(3):
+        directions = FREQUENCY * random.normal(size=(WAVES, 3))
+        phases = random.uniform(0, 2 * np.pi, WAVES)
+        found.append(np.cos(points @ directions.T + phases).sum(1) * np.sqrt(2 / WAVES))
+    waves = np.stack(found)
+    return np.asarray(waves - waves.mean(1, keepdims=True), np.float32)

@@ -39,6 +39,11 @@ class Subject:
         """Texels along a texture's side."""
         return int(self.texels.used.shape[1])
 
+    @property
+    def original(self) -> Tensor:
+        """(3, tiles · S, S): what is to be recognised, or the content if there is nothing."""
+        return self.content if self.kept is None else self.kept
+
     @cached_property
     def to_paint(self) -> NDArray[np.bool_]:
         """(tiles · S, S): the texels on the surface that the mask lets be painted."""

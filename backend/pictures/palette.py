@@ -1,15 +1,17 @@
-"""Palettes: moving one set of colours onto another's mean and covariance."""
+"""Palettes: moving one set of colours onto another's, by mean and covariance or as a whole."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 MIN_VARIANCE = 0.06**2  # what is nearly one colour is moved, not stretched beyond the palette
-TABLE = 25  # colours a side of the look-up table
-NEIGHBOURS = 24
+ROUNDS, STRIDE = 12, 0.7  # of sliced transport, and how far each goes
+QUANTILES, SAMPLES = 256, 30_000  # that a map is read off
+BINS = 10  # of a histogram, along each channel
+COMMON = 0.9  # the quantile from which on a colour counts as common
 
 
 def moments(colors: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,16 +45,36 @@ def recolor(image: Tensor, transform: tuple[Tensor, Tensor]) -> Tensor:
     return (torch.einsum("ij,jhw->ihw", matrix, image) + offset[:, None, None]).clamp(0, 1)
 
 
-def snap(image: Tensor, palette: Tensor) -> Tensor:
-    """`image` (3, H, W) with each colour moved to the mean of its NEIGHBOURS nearest in `palette` (N, 3).
+def sliced_transport(colors: Tensor, palette: Tensor, random: np.random.Generator) -> Tensor:
+    """Move `colors` (3, N) so that they are distributed as those of `palette` (3, K) are.
 
-    What an affine map throws beyond a palette comes back to colours that it really has. Through a
-    table of TABLE³ colours, read trilinearly.
+    Sliced optimal transport (Pitié et al. 2007): sorted along random axes again and again, each time most
+    of the way. The maps are read off a sample, by quantiles.
     """
-    axis = torch.linspace(0, 1, TABLE)
-    grid = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
-    _, nearest = cKDTree(palette.numpy()).query(grid.numpy(), k=min(NEIGHBOURS, len(palette)))
-    table = palette[torch.from_numpy(nearest).reshape(len(grid), -1)].mean(1)
-    volume = table.T.reshape(1, 3, TABLE, TABLE, TABLE)  # (B, C, red, green, blue)
-    where = (image.permute(1, 2, 0).flip(-1) * 2 - 1)[None, None]  # grid_sample takes blue, green, red
-    return F.grid_sample(volume, where, align_corners=True)[0, :, 0]
+    shares = np.linspace(0, 1, QUANTILES)
+    every = max(1, colors.shape[1] // SAMPLES)
+    moved = colors.clone()
+    for _ in range(ROUNDS):
+        axes = torch.from_numpy(np.linalg.qr(random.normal(size=(3, 3)))[0]).float()
+        moved, wanted = axes @ moved, axes @ palette
+        for values, goal in zip(moved, wanted, strict=True):
+            now = np.quantile(values[::every].numpy(), shares) + np.arange(QUANTILES) * 1e-7  # ascending
+            then = np.quantile(goal.numpy(), shares)
+            here = values.numpy()
+            values += STRIDE * torch.from_numpy(
+                (np.interp(here, now, then) - here.clip(now[0], now[-1])).astype(np.float32)
+            )
+        moved = axes.T @ moved
+    return moved
+
+
+def commonness(colors: Tensor) -> Tensor:
+    """(N,), 0..1: how common each of `colors` (3, N) is among all, by a smoothed histogram."""
+    bins = (colors.clamp(0, 0.999) * BINS).long()
+    index = (bins[0] * BINS + bins[1]) * BINS + bins[2]
+    counts = torch.bincount(index, minlength=BINS**3).float().view(1, 1, BINS, BINS, BINS)
+    counts = F.avg_pool3d(counts, 3, 1, 1)
+    where = (colors.flip(0) * 2 - 1).T[None, None, None]  # grid_sample takes blue, green, red
+    found = F.grid_sample(counts, where, align_corners=False, padding_mode="border")[0, 0, 0, 0]
+    common = np.quantile(found[:: max(1, len(found) // SAMPLES)].numpy(), COMMON)
+    return (found / max(float(common), 1e-6)).clamp(0, 1).sqrt()

@@ -68,6 +68,15 @@ def around(size: int, random: np.random.Generator) -> Camera:
     return look_at(np.zeros(3), random.normal(size=3), AROUND * random.uniform(10, 12) / 11, size)
 
 
+def all_around(count: int) -> NDArray[np.float64]:
+    """(count, 3): directions spread evenly over the sphere, of length 1 (a Fibonacci lattice)."""
+    step = np.arange(count) + 0.5
+    height = 1 - 2 * step / count
+    turn = math.pi * (1 + 5**0.5) * step
+    flat = np.sqrt(1 - height**2)
+    return np.stack([np.cos(turn) * flat, np.sin(turn) * flat, height], 1)
+
+
 def surface_point(
     weights: NDArray[np.float64], random: np.random.Generator
 ) -> tuple[int, NDArray[np.float64]]:

@@ -76,9 +76,9 @@ class ViewMaker:
         """Choose from where to look next."""
         if self.framing == "bounding_box":
             part = self._waiting[self.random.integers(len(self._waiting))]
-            return self._rasterizer(part), camera.around(size, self.random)
+            return self.rasterizer_of(part), camera.around(size, self.random)
         part, eye = self._surface_camera(window, size, aim)
-        return self._rasterizer(part), eye
+        return self.rasterizer_of(part), eye
 
     def render(self, pose: Pose) -> GBuffer:
         """Render the view from `pose`; changes nothing, so that several can be rendered at once."""
@@ -92,7 +92,7 @@ class ViewMaker:
         pixels = np.bincount(view.faces.cpu().numpy(), minlength=len(self._seen))
         self._seen += pixels * pixel**2 / np.maximum(self._area, 1e-12)
 
-    def _rasterizer(self, part: int) -> Rasterizer:
+    def rasterizer_of(self, part: int) -> Rasterizer:
         """What sees the object `part`: it alone where objects are apart, else all of them."""
         part = part if self.mesh.apart else 0
         if part not in self._rasterizers:
@@ -113,7 +113,7 @@ class ViewMaker:
         face, barycentric = aim or self._least_seen()
         target = barycentric @ self.mesh.corners[face].astype(np.float64)
         part, normal = int(self.mesh.objects[face]), self.mesh.face_normals[face].astype(np.float64)
-        rasterize = self._rasterizer(part)
+        rasterize = self.rasterizer_of(part)
         for _ in range(1 if self.mesh.apart else TRIES):
             backward = camera.tilted(normal, self.random)
             free = rasterize.free_distance(target + 1e-4 * backward, backward)

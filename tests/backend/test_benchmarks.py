@@ -142,7 +142,7 @@ def test_islands_are_many_and_do_not_overlap(small):
 
 
 def test_the_networks_passes_are_counted_as_the_loop_makes_them(small, monkeypatch):
-    monkeypatch.setitem(optimize.STAGES, "standard", (optimize.Stage("composing", 2, 48, 6, 0.05, 2),))
+    monkeypatch.setitem(optimize.STAGES, "standard", (optimize.Stage("composing", 2, 48, 6, 0.05),))
     monkeypatch.setattr(step_shares, "EVERY", 2)
     timed = []
     monkeypatch.setattr(step_shares, "_seconds", lambda work: timed.append(work()) or (2.0, 3.0))

@@ -13,7 +13,6 @@ import pytest
 import torch
 from PIL import Image
 from scipy.linalg import sqrtm
-from scipy.spatial import Delaunay
 
 from backend.pictures import palette as palettes
 from backend.pictures.door import MOST_SIDE
@@ -90,22 +89,40 @@ def test_recoloured_pictures_stay_within_what_a_screen_shows():
     assert found.max() <= 1
 
 
-def test_snapped_colours_lie_within_the_palettes_hull():
-    own = palette(3, 800)
-    image = torch.rand(3, 24, 24)
-    found = palettes.snap(image, own).flatten(1).T
-    hull = Delaunay(own.mean(0).numpy() + 1.001 * (own - own.mean(0)).numpy())
-    assert (hull.find_simplex(found.numpy()) >= 0).all()
-    moved = (image.flatten(1).T - found).norm(dim=1)
-    assert moved.mean() > 0.05  # most of the cube is not in the palette
+def test_sliced_transport_gives_one_gaussian_the_others_moments():
+    """Between Gaussians it is a linear map, which moments alone tell."""
+    random = np.random.default_rng(0)
+    source, target = (0.5 + 0.1 * torch.from_numpy(random.normal(size=(20_000, 3))).float() for _ in range(2))
+    target = target @ torch.tensor([[0.9, 0.3, 0.0], [0.0, 0.5, 0.2], [0.0, 0.0, 1.2]]) - 0.1
+    found = palettes.sliced_transport(source.T, target.T, random)
+    assert torch.allclose(found.mean(1), target.mean(0), atol=0.004)
+    assert torch.allclose(torch.cov(found), torch.cov(target.T), atol=6e-4)
 
 
-def test_a_colour_of_the_palette_stays_about_where_it_is():
-    dense = torch.rand(100_000, 3)
-    image = 0.1 + 0.8 * torch.rand(3, 16, 16)
-    assert (palettes.snap(image, dense) - image).abs().max() < 0.05
-    one = torch.tensor([[0.2, 0.4, 0.6]])
-    assert torch.allclose(palettes.snap(image, one), one.T[..., None].expand_as(image), atol=1e-6)
+def test_sliced_transport_finds_what_moments_cannot_tell():
+    """Of two clouds in the palette each takes its share of the colours, and nothing lies between them."""
+    random = np.random.default_rng(0)
+    clouds = torch.tensor([[0.2, 0.2, 0.3], [0.8, 0.7, 0.7]])
+    which = torch.from_numpy(random.random(20_000) < 0.25).long()
+    palette = clouds[which] + 0.02 * torch.from_numpy(random.normal(size=(20_000, 3))).float()
+    colors = torch.from_numpy(random.random((3, 20_000))).float()
+    found = palettes.sliced_transport(colors, palette.T, random)
+    near = (found.T[:, None] - clouds).norm(dim=2).min(1)
+    assert (near.values < 0.15).float().mean() > 0.95
+    assert near.indices.float().mean() == pytest.approx(0.25, abs=0.02)
+
+
+def test_sliced_transport_onto_itself_moves_nothing():
+    own = palette(3).T
+    assert (palettes.sliced_transport(own, own, np.random.default_rng(0)) - own).abs().max() < 2e-3
+
+
+def test_commonness_is_one_where_colours_crowd_and_small_where_one_stands_alone():
+    crowd = torch.tensor([0.55, 0.25, 0.75])[:, None].repeat(1, 9990)
+    alone = torch.tensor([0.05, 0.95, 0.15])[:, None].repeat(1, 10)
+    found = palettes.commonness(torch.cat([crowd, alone], 1))
+    assert (found[:9990] == 1).all()
+    assert (found[9990:] < 0.05).all()
 
 
 def test_a_picture_survives_its_file(tmp_path):

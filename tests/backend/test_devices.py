@@ -97,10 +97,10 @@ def test_a_step_of_style_transfer(seen, style_loss):
         texture = Pyramid(torch.zeros(3, 64, 64), "cuda")
         texture.patch = lambda view: on_card(places.pop())
         styles = Styles((torch.zeros(3, 128, 128, device="cuda"),), (1.0,))
-        score = optimize.Score(move(network), styles, style_loss, 0.0, 2)
-        rows = mipmaps(torch.zeros(3, 64, 64, device="cuda"), texture.levels)
+        score = optimize.Score(move(network), styles, style_loss, 0.0)
+        rows = mipmaps(torch.zeros(6, 64, 64, device="cuda"), texture.levels)
         make = Made([on_card(view) for view in seen])
-        bank = optimize.Bank(make, 0.01, 64, texture, rows, score.content, None)
+        bank = optimize.Bank(make, 0.01, 64, texture, rows, score.landmarks, None)
         batch = bank.draw(2, np.random.default_rng(0), serial_map)
         backgrounds = [score._background(view.gbuffer.size, np.random.default_rng(0)) for view in batch]
         seen_once = score._forward(texture, list(zip(batch, backgrounds, strict=True)), (0.3, 0.6), 0.5)
@@ -108,8 +108,8 @@ def test_a_step_of_style_transfer(seen, style_loss):
         for view, colors in zip(batch, seen_once.colors, strict=True):
             texture.accumulate(view.patch, texture.backward(view.patch, colors.detach()))
         texture.step([view.patch for view in batch], 0.1, 1)
-        kept = score.content(batch[0].gbuffer, torch.zeros(len(batch[0].gbuffer.pixels), 3, device="cuda"))
-        found = [*losses, seen_once.own, kept.features, kept.weights]
+        kept = score.landmarks(batch[0].gbuffer, torch.zeros(len(batch[0].gbuffer.pixels), 6, device="cuda"))
+        found = [*losses, seen_once.own, kept.features, kept.weights, kept.colors, kept.color_weights]
         for result in (*found, texture.rows, texture.texture(), texture.seen()):
             assert result.device.type == "cuda"
 

@@ -1,4 +1,4 @@
-"""The loop's parts: the plan, the bank of views, the octaves."""
+"""The loop's parts: the plan, the bank of views, the score."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from meshes import sphere
 
 from backend import networks
 from backend.machine.parallel import parallel_map, serial_map
-from backend.objectives import style_losses
 from backend.painting import bank, optimize
 from backend.painting.pyramid import Pyramid
-from backend.painting.score import Score, _halved
+from backend.painting.score import Score
 from backend.pictures.styles import Styles
 from backend.protocol import STYLE_LOSSES
 from backend.rendering.sampling import mipmaps
@@ -26,17 +25,12 @@ def network():
     return networks.load("alexnet", CPU, average_pooling=True)
 
 
-def score_of(network, side: int, octaves: int) -> Score:
-    torch.manual_seed(0)
-    return Score(network, Styles((torch.rand(3, side, side),), (1.0,)), "gaussian", 0.0, octaves)
-
-
 def test_steps_are_shared_out_and_nothing_else_changes():
     whole = optimize.STAGES["final"]
     plan = optimize.stages("final", 72)
     assert sum(stage.steps for stage in plan) == 72
-    assert [(s.name, s.scale, s.size, s.rate, s.octaves) for s in plan] == [
-        (s.name, s.scale, s.size, s.rate, s.octaves) for s in whole
+    assert [(s.name, s.scale, s.size, s.rate) for s in plan] == [
+        (s.name, s.scale, s.size, s.rate) for s in whole
     ]
 
 
@@ -65,9 +59,9 @@ def test_views_side_by_side_teach_what_they_teach_in_turn(network, style_loss):
         torch.manual_seed(0)
         random = np.random.default_rng(0)
         texture = Pyramid(torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(2)))
-        score = Score(network, Styles((style,), (1.0,)), style_loss, 1.0, 2)
-        rows = mipmaps(texture.texture(), texture.levels)
-        kept = bank.Bank(ViewMaker(mesh, "embree", random), 0.02, 64, texture, rows, score.content, None)
+        score = Score(network, Styles((style,), (1.0,)), style_loss, 1.0)
+        rows = mipmaps(torch.cat([texture.texture()] * 2), texture.levels)
+        kept = bank.Bank(ViewMaker(mesh, "embree", random), 0.02, 64, texture, rows, score.landmarks, None)
         with parallel_map(side_by_side) as each:
             batch = kept.draw(2, random, each)
             loss, found = score.gradients(texture, batch, 1.0, random, each)
@@ -81,27 +75,3 @@ def test_views_side_by_side_teach_what_they_teach_in_turn(network, style_loss):
     assert values[0] == pytest.approx(values[1], rel=1e-3)
     assert alone.any()
     assert (alone - together).norm() < 0.02 * alone.norm()  # products are rounded on other threads' borders
-
-
-def test_octaves_compare_what_is_large(network):
-    """Noise and the same noise in blocks of two have the same look to whoever sees only halves of it."""
-    score = score_of(network, 128, 2)
-    blocks = (
-        torch.nn.functional.avg_pool2d(score.styles.images[0], 2)
-        .repeat_interleave(2, 1)
-        .repeat_interleave(2, 2)
-    )
-
-    def distance(octave: int) -> float:
-        samples = score._samples(octave)
-        features = network(_halved(blocks[None], octave), score.layers)
-        seen = [features[name] for name, _ in samples]
-        loss = style_losses.make("gaussian", list(samples.values()))
-        return float(loss(seen, [torch.ones(1, *found.shape[2:]) for found in seen]))
-
-    assert distance(1) < 0.01 * distance(0)
-
-
-def test_a_painting_too_small_to_halve_is_compared_as_it_is(network):
-    assert score_of(network, 96, 2).octaves == [0, 1]
-    assert score_of(network, 40, 2).octaves == [0]

@@ -1,0 +1,71 @@
+"""Keeping landmarks: deep features all over a view, colours from afar where the original has contrast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .style import layer_mask, scaled_error
+
+CONTRAST = 0.25  # root mean square difference from the mean colour around, that counts as full contrast
+EMPHASIS = 8.0  # of features at full contrast, over those of a plain surface
+NEAR, WIDE = 1 / 44, 1 / 25  # windows that contrast is looked for in, in widths of the style
+AFAR = 28  # along a side of a view, the areas whose mean colours are kept
+PLAIN = 0.03  # of the colours of a plain surface, which may change
+COLORS = 400.0  # weight of mean colours beside that of features
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """What is to be kept of a view: of a layer's units (1, C, h, w), and of the mean colours (1, 3, a, b)
+    of areas; each with weights (1, 1, …)."""
+
+    features: Tensor
+    weights: Tensor
+    colors: Tensor
+    color_weights: Tensor
+
+
+def landmarks_of(features: Tensor, image: Tensor, contrast: Tensor, mask: Tensor) -> Landmarks:
+    """What to keep of a view `image` (1, 3, H, W) with these `features` (1, C, h, w).
+
+    contrast (1, 1, H, W): that of the original; mask (1, H, W): where the object is.
+    """
+    size = (features.shape[2], features.shape[3])
+    weights = layer_mask(mask, size, 0)[:, None] * (1 + EMPHASIS * F.adaptive_avg_pool2d(contrast, size))
+    covered = F.adaptive_avg_pool2d(mask[:, None], AFAR)
+    marked = PLAIN * covered + F.adaptive_avg_pool2d(contrast, AFAR)
+    return Landmarks(features.float(), weights, mean_colors(image, mask), marked / covered.sum().clamp_min(1))
+
+
+def landmark_error(features: Tensor, image: Tensor, mask: Tensor, kept: Landmarks) -> Tensor:
+    """How far a view has left what is kept (), without dimension; shapes as in `landmarks_of`."""
+    difference = (features - kept.features) * kept.weights
+    unit = kept.features.square().mean().sqrt().clamp_min(1e-6)
+    shift = (mean_colors(image, mask) - kept.colors).square().mean(1, keepdim=True)
+    return scaled_error(difference) / unit + COLORS * (shift * kept.color_weights).sum()
+
+
+def mean_colors(image: Tensor, mask: Tensor) -> Tensor:
+    """(1, 3, AFAR, AFAR): mean colours of areas of `image` (1, 3, H, W), 0 outside `mask` (1, H, W)."""
+    return F.adaptive_avg_pool2d(image * mask[:, None], AFAR)
+
+
+def contrast_of(image: Tensor, mask: Tensor, style_width: float) -> Tensor:
+    """(1, 1, H, W), 0..1: how much `image` (1, 3, H, W) varies around each pixel within `mask` (1, H, W).
+
+    style_width: what the style's shorter side spans, in pixels; details of the size of strokes count.
+    """
+    inside, found = mask[:, None], torch.zeros_like(mask[:, None])
+    for window in (NEAR, WIDE):
+        side = max(3, 2 * round(window * style_width / 2) + 1)
+        area = F.avg_pool2d(inside, side, 1, side // 2).clamp_min(1e-6)
+        mean, square = (
+            F.avg_pool2d(part * inside, side, 1, side // 2) / area for part in (image, image.square())
+        )
+        variance = (square - mean.square()).clamp_min(0).sum(1, keepdim=True)
+        found = torch.maximum(found, variance.sqrt())
+    return (found / CONTRAST).clamp(max=1) * inside

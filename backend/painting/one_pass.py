@@ -1,0 +1,142 @@
+"""Painting every object in one pass: views from all around it, painted by a network and laid on its textures.
+
+Ghiasi et al. 2017's network paints each view at once (`networks.feedforward`). A texel takes what the views
+made of it, each weighted by how squarely and how far from the silhouette it saw the texel's point.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..networks import feedforward
+from ..objectives.landmarks import contrast_of
+from ..pictures.styles import Styles
+from ..rendering import camera
+from ..rendering.camera import Camera
+from ..rendering.gbuffer import GBuffer
+from ..rendering.sampling import Levels, gather, levels_of, mipmaps, taps
+from ..rendering.shape import smooth_normals
+from ..rendering.texels import Texels, interpolate
+from ..rendering.views import Viewing, ViewMaker
+from .subject import Subject
+
+VIEW_SIZE = 384  # pixels a side: as large as the network was made for, so that strokes are as it learnt them
+VIEWS = 14  # of each object, where there are few
+MIN_VIEWS = 6
+MANY_VIEWS = 56  # of all objects together, unless each has only MIN_VIEWS
+GLANCES = 6  # at each object, to see whether it is plain
+PLAIN = 0.12  # mean contrast of an object without landmarks; a sphere's form has .07, a monkey's .23
+MARGIN = 1.03  # of a view around its object
+FRONTAL = 4  # power of the cosine that a texel is seen at: the view that sees it best decides
+RIM = 6  # pixels from a silhouette, or from what hides a texel, at which a view counts fully
+SLACK = 2.5  # pixels that a point may lie behind what its pixel shows
+
+
+def plain_objects(subject: Subject, content: Tensor, viewing: Viewing) -> NDArray[np.integer]:
+    """(P,): the objects of `subject` whose views in `content` (3, tiles · S, S) show next to no landmarks."""
+    mesh, device = subject.mesh, viewing.device
+    maker = ViewMaker(mesh, viewing.rasterizer, np.random.default_rng(0), device=device)
+    levels = levels_of(content)
+    rows = mipmaps(content.to(device), levels)
+    background = torch.zeros(3, VIEW_SIZE, VIEW_SIZE, device=device)
+    found = []
+    for part in np.unique(mesh.objects[mesh.mapped]):
+        contrast = covered = 0.0
+        eyes, window = _around(mesh.corners[mesh.mapped & (mesh.objects == part)], GLANCES)
+        for eye in eyes:
+            gbuffer = maker.render((maker.rasterizer_of(int(part)), eye))
+            mask = gbuffer.mask.float()[None]
+            width = viewing.style_width / window * VIEW_SIZE
+            image = gbuffer.image(_colors(gbuffer, rows, levels), background)
+            contrast += float(contrast_of(image[None], mask, width).sum())
+            covered += float(mask.sum())
+        if contrast < PLAIN * covered:
+            found.append(part)
+    return np.array(found, mesh.objects.dtype)
+
+
+def paint_in_one_pass(
+    subject: Subject,
+    content: Tensor,
+    texels: Texels,
+    styles: Styles,
+    viewing: Viewing,
+    left_out: NDArray[np.integer],
+) -> tuple[Tensor, NDArray[np.bool_]]:
+    """Paint views of `subject` wearing `content` (3, tiles · S, S) and lay them on the texels.
+
+    left_out (P,): objects that are not painted. Gives the textures (3, tiles · S, S), the content where
+    nothing was seen, and the texels that some view saw (tiles · S, S). Raises PatinaError where the network
+    is not there (`feedforward.available`).
+    """
+    device, mesh = viewing.device, subject.mesh
+    network = feedforward.load(device)
+    vectors = [feedforward.style_vector(network, image.to(device)) for image in styles.images]
+    vector = feedforward.blend(vectors, styles.shares)
+    maker = ViewMaker(mesh, viewing.rasterizer, np.random.default_rng(0), device=device)
+    levels = levels_of(content)
+    rows = mipmaps(content.to(device), levels)
+    background = styles.mean_color.to(device)[:, None, None].expand(3, VIEW_SIZE, VIEW_SIZE)
+    points = torch.from_numpy(texels.points)
+    normals = torch.from_numpy(interpolate(smooth_normals(mesh)[texels.faces], texels.barycentric))
+    objects = mesh.objects[texels.faces]
+    total, weight = torch.zeros(len(points), 3), torch.zeros(len(points))
+    parts = np.setdiff1d(mesh.objects[mesh.mapped], left_out)
+    count = min(VIEWS, max(MIN_VIEWS, MANY_VIEWS // max(1, len(parts))))
+    for part in parts:
+        here = torch.from_numpy(np.flatnonzero(objects == part))
+        for eye in _around(mesh.corners[mesh.mapped & (mesh.objects == part)], count)[0]:
+            gbuffer = maker.render((maker.rasterizer_of(int(part)), eye))
+            image = gbuffer.image(_colors(gbuffer, rows, levels), background)
+            painted = feedforward.paint(network, image[None], vector)[0].cpu()
+            found, share = _seen_by(eye, gbuffer, painted, points[here], normals[here])
+            total.index_add_(0, here, found * share[:, None])
+            weight.index_add_(0, here, share)
+    seen = weight > 1e-6
+    texture, covered = content.clone(), np.zeros_like(texels.used)
+    covered[texels.used] = seen.numpy()
+    texture[:, torch.from_numpy(covered)] = (total[seen] / weight[seen, None]).T
+    return texture, covered
+
+
+def _around(corners: NDArray[np.floating], count: int) -> tuple[list[Camera], float]:
+    """Cameras evenly all around the triangles `corners` (F, 3, 3), each seeing them whole, and how wide
+    that is."""
+    points = corners.reshape(-1, 3).astype(np.float64)
+    middle = (points.min(0) + points.max(0)) / 2
+    radius = float(np.linalg.norm(points - middle, axis=1).max())
+    window = 2 * MARGIN * max(radius, 1e-6)
+    eyes = [camera.look_at(middle, backward, window, VIEW_SIZE) for backward in camera.all_around(count)]
+    return eyes, window
+
+
+def _colors(gbuffer: GBuffer, rows: Tensor, levels: Levels) -> Tensor:
+    return gather(rows, taps(gbuffer.uv, gbuffer.footprint, levels, False, gbuffer.tiles))
+
+
+def _seen_by(
+    eye: Camera, gbuffer: GBuffer, image: Tensor, points: Tensor, normals: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What `image` (3, H, W) from `eye` shows at `points` (N, 3): colours (N, 3) and their weights (N,)."""
+    position, axes = (torch.from_numpy(array).float() for array in (eye.position, eye.axes))
+    rays = points - position
+    along = rays @ axes.T
+    depth = -along[:, 2]
+    flat = along[:, :2] / depth[:, None] / (eye.pixel * eye.size / 2)
+    where = torch.stack([flat[:, 0], -flat[:, 1]], 1)[None, None]
+    shown = F.grid_sample(image[None], where, align_corners=False, padding_mode="border")[0, :, 0].T
+    nearest = torch.full((eye.size**2,), torch.inf)
+    nearest[gbuffer.pixels.cpu()] = -((gbuffer.points.cpu() - position) @ axes[2])
+    nearest = nearest.view(1, 1, eye.size, eye.size)
+    front = -F.max_pool2d(-nearest.clamp(max=1e9), 3, 1, 1)
+    open_ = depth < F.grid_sample(front, where, mode="nearest", align_corners=False)[0, 0, 0] + (
+        SLACK * eye.pixel * depth
+    )
+    inside = F.avg_pool2d(nearest.isfinite().float(), 2 * RIM + 1, 1, RIM)
+    rim = F.grid_sample((2 * inside - 1).clamp_min(0), where, align_corners=False)[0, 0, 0]
+    facing = -(normals * F.normalize(rays, dim=1)).sum(1)
+    return shown, open_ * rim * facing.clamp_min(0) ** FRONTAL
