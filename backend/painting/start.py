@@ -36,13 +36,13 @@ def initial_texture(subject: Subject, styles: Styles, viewing: Viewing, job: Job
     The object's colours are moved to the palette of `styles`, which may be the object's own already, and
     plain areas broken up into several of them; more than half of that gives way to what one pass makes of
     views all around. Where its network is not there, the colours must do. An object without landmarks is
-    covered with pieces of the styles instead. Below strength 0.5 only part of the way; at 0 all is as it was.
+    covered with pieces of the styles instead. Below strength 0.5 only part of the way.
     """
     kept, size = subject.original, subject.size
     side = min(size, MAX_SIDE)
     texels = subject.texels if side == size else locate(subject.mesh, side, len(subject.names))
     if job.strength == 0 or not texels.used.any():
-        return subject.content
+        return kept
     coarse = F.adaptive_avg_pool2d(kept, (len(subject.names) * side, side))
     start, change = kept, torch.zeros_like(coarse)
     own = job.colors if subject.colored else 0.0

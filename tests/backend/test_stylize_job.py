@@ -455,9 +455,17 @@ STYLES = {
 }
 
 
-@pytest.mark.parametrize("what", STYLES)
-@pytest.mark.parametrize("name", ["style.png", "content.png"])
-def test_a_picture_that_is_none_is_refused_by_name(what, name, run, tmp_path):
+def test_a_content_of_one_pixel_is_a_plain_colour(run, tmp_path):
+    STYLES["one pixel"][0](folder_of(tmp_path) / "content.png")
+    assert run(tmp_path)[0] == FINISHED
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("style.png", what) for what in STYLES]
+    + [("content.png", what) for what in STYLES if what != "one pixel"],
+)
+def test_a_picture_that_is_none_is_refused_by_name(name, what, run, tmp_path):
     harm, said = STYLES[what]
     harm(folder_of(tmp_path) / name)
     field = "styles" if name == "style.png" else "content"

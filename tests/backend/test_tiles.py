@@ -164,7 +164,7 @@ def test_texels_seen_coarsely_count_where_views_resolve_no_more():
 
 
 def test_every_stage_has_steps_enough_to_look_at_each_object():
-    assert stages("draft", None, 20) == stages("draft", None)
+    assert stages("draft", None, 16) == stages("draft", None)
     many = stages("draft", None, 256)
     assert all(stage.steps * VIEWS_PER_STEP >= 256 for stage in many)
     assert sum(stage.steps for stage in stages("draft", 30, 256)) == 30
