@@ -233,9 +233,11 @@ def fetch(
             raise PatinaError(f"The download of {file} stopped at {here} of {total} bytes.", again, "weights")
     except urllib.error.HTTPError as error:
         if error.code != 416:  # 416: nothing is left to send, so the part may be whole
+            _drop_if_empty(partial)
             raise PatinaError(f"{file} cannot be downloaded: {error}.", again, "weights") from None
     except (OSError, urllib.error.URLError) as error:
         reason = getattr(error, "reason", error)
+        _drop_if_empty(partial)
         raise PatinaError(f"{file} cannot be downloaded: {reason}.", again, "weights") from None
     try:
         verify(partial, digest)
@@ -244,3 +246,8 @@ def fetch(
         raise
     partial.replace(target)
     return target
+
+
+def _drop_if_empty(partial: Path) -> None:
+    if partial.is_file() and not partial.stat().st_size:
+        partial.unlink()
