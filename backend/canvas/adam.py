@@ -20,10 +20,14 @@ class Adam:
             p.grad for group in self.adam.param_groups for p in group["params"] if p.grad is not None
         ]
         if not all(bool((gradient.abs() < MOST_GRADIENT).all()) for gradient in gradients):
-            self.adam.zero_grad()
+            self.forget()
             return False
         for group in self.adam.param_groups:
             group["lr"] = rate
         self.adam.step()
-        self.adam.zero_grad()
+        self.forget()
         return True
+
+    def forget(self) -> None:
+        """Have the gradients be zero, without a step."""
+        self.adam.zero_grad()

@@ -8,23 +8,30 @@ from torch import Tensor, nn
 from ..pictures.color_space import over
 from .adam import Adam
 from .background import smooth_noise
-from .transforms import Transform
+from .transforms import Transform, piece
 from .view import View
 
 
 class Flat:
     """A canvas of pictures (B, C, H, W), C = 3 or 4, from a parameterization without a place.
 
-    Every step sees all of them through the same random transform. RGBA is laid over a new background
-    each time, so that nothing can be gained by counting on it.
+    Every step sees all of them through the same random transform, or a random piece of what it shows. RGBA is
+    laid over a new background each time, so that nothing can be gained by counting on it.
     """
+
+    views = 1
 
     def __init__(self, pictures: nn.Module, transform: Transform, content: Tensor | None = None) -> None:
         """content (B, 3, H, W): what was there before, for objectives that compare."""
         self.pictures, self.transform, self.content = pictures, transform, content
-        self._step = Adam(pictures)
+        self._step, self._shrunk = Adam(pictures), 1
+        with torch.no_grad():
+            self.side = max(pictures().shape[2:])
 
-    def draw(self, progress: float, random: torch.Generator) -> View:
+    def shrink(self, times: int) -> None:
+        self._shrunk = times
+
+    def draw(self, progress: float, random: torch.Generator, count: int) -> View:
         images = self.pictures()
         parts = [images]
         if images.shape[1] == 4:
@@ -34,18 +41,23 @@ class Flat:
             parts = [over(color, alpha, background), alpha.expand(-1, 3, -1, -1)]
         if self.content is not None:
             parts.append(self.content)
-        count = len(images)
+        pictures = len(images)
         seen = self.transform(torch.cat(parts), progress, random)
+        if self._shrunk > 1:
+            seen = piece(seen, self.side // self._shrunk, random)
         return View(
-            seen[:count],
-            content=seen[-count:] if self.content is not None else None,
-            opacity=(seen[count : 2 * count].mean((1, 2, 3)), images[:, 3].mean((1, 2)))
+            seen[:pictures],
+            content=seen[-pictures:] if self.content is not None else None,
+            opacity=(seen[pictures : 2 * pictures].mean((1, 2, 3)), images[:, 3].mean((1, 2)))
             if images.shape[1] == 4
             else None,
         )
 
     def step(self, rate: float) -> bool:
         return self._step(rate)
+
+    def forget(self) -> None:
+        self._step.forget()
 
     @torch.no_grad()
     def picture(self) -> Tensor:

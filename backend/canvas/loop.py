@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
+from ..machine.attempts import Attempt, fitted
 from ..networks import Network, mixed_precision
 from ..networks.octaves import features_of
 from ..objectives.objective import Activations, Features, Objective
 from ..objectives.transparency import transparent
 from ..protocol import PatinaError
-from .view import Canvas
+from .view import Canvas, View
 
 REVIVED_STEPS = 16  # in which dead ReLUs get a gradient (Lucid)
 OPAQUE = 0.35  # of the job, before opacity costs anything: first there must be something to keep
@@ -36,28 +38,16 @@ def imagine(
     """Optimise what is on the canvas. Gives the loss of every step; `report` may raise to end it.
 
     The rate falls linearly to a fifth, so that the picture comes to rest. A step whose loss or gradient is no
-    number is left out, and those after it are half as large; MOST_ASTRAY in a row are the end. `tell` is
-    told. Raises PatinaError where not one was sound.
+    number is left out, and those after it are half as large; MOST_ASTRAY in a row are the end. One that
+    memory does not suffice for is tried again with less (see `attempts`). `tell` is told of both. Raises
+    PatinaError where not one was sound.
     """
-    device = next(network.parameters()).device
     losses: list[float] = []
-    slower, astray = 1.0, 0
+    slower, astray, attempt = 1.0, 0, Attempt(canvas.views)
     for step in range(steps):
         progress = step / steps
-        view = canvas.draw(progress, random)
-        with mixed_precision(device):
-            activations = features_of(network, view.images, objective.layers, revive=step < REVIVED_STEPS)
-            content: Activations | None = None
-            if view.content is not None:
-                with torch.no_grad():
-                    content = features_of(network, view.content, objective.layers)
-        loss = objective(Features(activations, view.mask, content))
-        if view.opacity is not None and progress >= OPAQUE:
-            loss = transparent(loss, *view.opacity)
-        total = loss.mean()
-        value = float(total.detach())
-        if math.isfinite(value):
-            total.backward()  # type: ignore[no-untyped-call]
+        judge = partial(_judged, canvas, network, objective, progress, random, step < REVIVED_STEPS)
+        value, attempt = fitted(judge, attempt, canvas.side, tell)
         if math.isfinite(value) and canvas.step(rate * slower * (1 - (1 - COOLING) * progress)):
             astray = 0
             losses.append(value)
@@ -74,3 +64,46 @@ def imagine(
             "seed",
         )
     return losses
+
+
+def _judged(
+    canvas: Canvas,
+    network: Network,
+    objective: Objective,
+    progress: float,
+    random: torch.Generator,
+    revive: bool,
+    attempt: Attempt,
+) -> float:
+    """Gather the gradients of a step's views as `attempt` says; their mean loss, or a number that is none.
+
+    What gathered before is given up: an attempt that failed leaves some.
+    """
+    canvas.forget()
+    canvas.shrink(attempt.shrunk)
+    pieces = math.ceil(canvas.views / attempt.at_once)
+    value = 0.0
+    for left in range(pieces, 0, -1):
+        view = canvas.draw(progress, random, attempt.at_once)
+        loss = _loss(view, network, objective, revive, opacity_counts=progress >= OPAQUE) / pieces
+        value += float(loss.detach())
+        if not math.isfinite(value):
+            break
+        loss.backward(retain_graph=left > 1)  # type: ignore[no-untyped-call]  # the texture is theirs alike
+    return value
+
+
+def _loss(
+    view: View, network: Network, objective: Objective, revive: bool, opacity_counts: bool
+) -> torch.Tensor:
+    """The mean loss of a batch of views."""
+    with mixed_precision(view.images.device):
+        activations = features_of(network, view.images, objective.layers, revive=revive)
+        content: Activations | None = None
+        if view.content is not None:
+            with torch.no_grad():
+                content = features_of(network, view.content, objective.layers)
+    losses = objective(Features(activations, view.mask, content))
+    if view.opacity is not None and opacity_counts:
+        losses = transparent(losses, *view.opacity)
+    return losses.mean()

@@ -28,6 +28,8 @@ class SurfaceTexture(Protocol):
 
     def step(self, rate: float) -> bool: ...
 
+    def forget(self) -> None: ...
+
 
 class UVTexture:
     """A square texture, or B of them, from a parameterization of flat pictures; read through mipmaps."""
@@ -52,6 +54,10 @@ class UVTexture:
     def step(self, rate: float) -> bool:
         self._rows = None
         return self._step(rate)
+
+    def forget(self) -> None:
+        self._rows = None
+        self._step.forget()
 
     @torch.no_grad()
     def current(self) -> Tensor:
@@ -79,6 +85,9 @@ class SolidTexture:
 
     def step(self, rate: float) -> bool:
         return self._step(rate)
+
+    def forget(self) -> None:
+        self._step.forget()
 
     @torch.no_grad()
     def values(self, points: Tensor) -> Tensor:

@@ -86,6 +86,10 @@ class ReliefTexture:
         self._rows = None
         return self._step(rate)
 
+    def forget(self) -> None:
+        self._rows = None
+        self._step.forget()
+
     @torch.no_grad()
     def current(self) -> Tensor:
         """(1, 4, S, S): colour and height."""

@@ -46,14 +46,22 @@ class Surface:
         """content: the texture before this one."""
         self.texture, self.make, self.sight, self.content = texture, make, sight, content
         self._random, self._bank = random, list[tuple[GBuffer, Any, Any]]()
+        self._given_up: list[GBuffer] = []
+        self.views, self.side, self._shrunk = sight.views, sight.size, 1
+
+    def shrink(self, times: int) -> None:
+        if times != self._shrunk:
+            self._given_up += self.shown()
+            self._shrunk, self._bank = times, []
 
     def _next(self, random: torch.Generator) -> tuple[GBuffer, Any, Any]:
         if len(self._bank) == self.sight.bank:
             return self._bank[int(torch.randint(self.sight.bank, (), generator=random))]
-        nearest, farthest = (math.log(window) for window in self.sight.windows)
+        nearest, farthest = (math.log(window / self._shrunk) for window in self.sight.windows)
+        side = self.side // self._shrunk
         while True:
-            view = self.make(math.exp(self._random.uniform(nearest, farthest)), self.sight.size)
-            if len(view.pixels) > self.sight.size:  # something to look at
+            view = self.make(math.exp(self._random.uniform(nearest, farthest)), side)
+            if len(view.pixels) > side:  # something to look at
                 break
         self._bank.append(
             (view, self.texture.prepare(view), self.content.prepare(view) if self.content else None)
@@ -62,13 +70,13 @@ class Surface:
 
     def shown(self) -> list[GBuffer]:
         """The views that there were so far, each once."""
-        return [view for view, _, _ in self._bank]
+        return self._given_up + [view for view, _, _ in self._bank]
 
-    def draw(self, progress: float, random: torch.Generator) -> View:
+    def draw(self, progress: float, random: torch.Generator, count: int) -> View:
         images, masks, contents, opacities = [], [], [], []
-        for _ in range(self.sight.views):
+        for _ in range(count):
             view, prepared, before = self._next(random)
-            background = random_background(self.sight.size, self.sight.size, random).to(view.uv.device)
+            background = random_background(view.size, view.size, random).to(view.uv.device)
             values = self.texture.sample(prepared)
             for picture in torch.split(values, self.texture.channels, 1):
                 images.append(self._show(view, picture, background))
@@ -97,3 +105,6 @@ class Surface:
 
     def step(self, rate: float) -> bool:
         return self.texture.step(rate)
+
+    def forget(self) -> None:
+        self.texture.forget()

@@ -38,6 +38,13 @@ def jitter(images: Tensor, reach: int, random: torch.Generator) -> Tensor:
     return images[..., top : images.shape[-2] - reach + top, left : images.shape[-1] - reach + left]
 
 
+def piece(images: Tensor, side: int, random: torch.Generator) -> Tensor:
+    """Cut out a random piece, no more than `side` pixels a side."""
+    height, width = images.shape[-2:]
+    top, left = _whole(0, max(0, height - side), random), _whole(0, max(0, width - side), random)
+    return images[..., top : top + side, left : left + side]
+
+
 def robust(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
     """Pad, jitter by 8, scale by 0.9…1.1, rotate by ±10°, jitter by 4, as in the article.
 

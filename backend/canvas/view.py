@@ -24,10 +24,22 @@ class View:
 
 
 class Canvas(Protocol):
-    """Something that is painted on: it shows views of itself and takes steps against their gradient."""
+    """Something that is painted on: it shows views of itself and takes steps against their gradient.
 
-    def draw(self, progress: float, random: torch.Generator) -> View:
-        """The next views; progress 0..1 tells how much of the job is done."""
+    A step sees `views` of them, each about `side` pixels a side.
+    """
+
+    views: int
+    side: int
+
+    def shrink(self, times: int) -> None:
+        """Have views whose sides are so many times smaller than at first."""
+
+    def draw(self, progress: float, random: torch.Generator, count: int) -> View:
+        """The next `count` views; progress 0..1 tells how much of the job is done."""
+
+    def forget(self) -> None:
+        """Give up the gradients that have gathered since the last step."""
 
     def step(self, rate: float) -> bool:
         """One step with the gradients that have gathered since the last, which are then zero.

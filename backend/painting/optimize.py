@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..machine.attempts import Attempt, fitted
 from ..machine.parallel import Map, parallel_map
 from ..networks import Network
 from ..pictures.styles import Styles
@@ -19,7 +20,6 @@ from ..rendering.camera import AROUND
 from ..rendering.sampling import mipmaps
 from ..rendering.views import Viewing, ViewMaker
 from ..session import Clock, JobSession, Progress
-from .attempts import Attempt, fitted
 from .bank import Bank, BankedView
 from .checkpoint import Kept
 from .pyramid import Pyramid

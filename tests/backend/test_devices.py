@@ -142,7 +142,7 @@ def test_a_look_at_a_flat_canvas(name):
         move(network)
         if job.styles:
             goal = objective_of(job, network, [(torch.zeros(1, 3, 256, 256, device="cuda"), 1.0)], False)
-        view = canvas.draw(0.3, torch.Generator().manual_seed(0))
+        view = canvas.draw(0.3, torch.Generator().manual_seed(0), canvas.views)
         loss = goal(Features(features_of(network, view.images, goal.layers), view.mask, None))
         assert loss.device.type == "cuda"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from meshes import sphere
@@ -15,15 +16,23 @@ from torch import nn
 
 from backend import networks
 from backend.__main__ import main
+from backend.canvas import transforms
+from backend.canvas.flat import Flat
+from backend.canvas.loop import _judged, imagine
+from backend.canvas.on_surface import UVTexture
+from backend.canvas.surface import Sight, Surface
 from backend.machine import memory
+from backend.machine.attempts import Attempt
+from backend.objectives.deepdream import deepdream
 from backend.painting import optimize
 from backend.painting.optimize import Plan, Stage
 from backend.painting.pyramid import Pyramid
 from backend.painting.subject import Subject
+from backend.parameterizations.pixel import Pixel
 from backend.pictures.styles import Styles
 from backend.protocol import FINISHED
 from backend.rendering.texels import locate
-from backend.rendering.views import Viewing
+from backend.rendering.views import Viewing, ViewMaker
 from backend.session import JobSession, Progress
 
 TOO_MUCH = 1 << 50  # bytes; no machine has them, so the allocator refuses
@@ -47,7 +56,7 @@ class Greedy(nn.Module):
         for name in ("style_layers", "content_layer", "layer"):
             setattr(self, name, getattr(network, name))
 
-    def forward(self, images: torch.Tensor, layers: Any) -> Any:
+    def forward(self, images: torch.Tensor, layers: Any, **options: Any) -> Any:
         if images.requires_grad:
             count = images[:, 0].numel()
             with self.one_at_a_time:  # views are looked at side by side
@@ -57,7 +66,7 @@ class Greedy(nn.Module):
                     self.held = 0  # a step that fails is given up, views before it and all
                     torch.empty(TOO_MUCH, dtype=torch.uint8)
             images.register_hook(lambda gradient: self.let_go(count))
-        return self.network(images, layers)
+        return self.network(images, layers, **options)
 
     def let_go(self, count: int) -> None:
         with self.one_at_a_time:
@@ -94,9 +103,61 @@ def test_a_step_that_does_not_fit_is_tried_again_with_less():
         steps, told, network, texture = painted(pixels, mesh)
         assert [s.step for s in steps] == [s.step for s in enough]
         assert network.refused == refusals  # it is not forgotten in the next stage
-        assert len(told) == 1
+        assert len(told) == min(refusals, 2)  # one by one, smaller: each once
         assert (texture - 0.5).abs().max() > 0.01
         assert texture.isfinite().all()
+
+
+def on_canvas(pixels: int, canvas: Flat | Surface) -> tuple[list[float], list[str], Greedy]:
+    network = Greedy(networks.load("alexnet", torch.device("cpu")), pixels)
+    told: list[str] = []
+    goal = deepdream(network.network, "relu2")
+    generator = torch.Generator().manual_seed(0)
+    losses = imagine(canvas, network, goal, 12, 0.05, generator, tell=told.append)
+    return losses, told, network
+
+
+@pytest.mark.parametrize(("pixels", "refusals"), [(1 << 30, 0), (72 * 72, 1), (36 * 36, 2)])
+def test_a_picture_too_large_for_memory_is_painted_piece_by_piece(pixels, refusals):
+    picture = Pixel(1, 3, 136, 96, torch.full((1, 3, 136, 96), 0.5))
+    before = picture().detach()
+    losses, told, network = on_canvas(pixels, Flat(picture, transforms.shifted))
+    assert len(losses) == 12
+    assert network.refused == refusals
+    assert len(told) == min(refusals, 1)
+    moved = (picture().detach() - before).abs()[0].amax(0) > 0.01
+    assert all(part.any() for half in moved.chunk(2) for part in half.chunk(2, 1))  # pieces lie everywhere
+    assert picture().isfinite().all()
+
+
+@pytest.mark.parametrize(("pixels", "refusals"), [(1 << 30, 0), (64 * 64, 1), (32 * 32, 2)])
+def test_a_canvas_on_a_surface_takes_less_at_a_time(pixels, refusals):
+    """Views one by one give the same step; then they are smaller pieces at the same scale."""
+    texture = UVTexture(Pixel(1, 3, 64, 64, torch.full((1, 3, 64, 64), 0.5)))
+    make = ViewMaker(sphere(2), "embree", np.random.default_rng(0))
+    canvas = Surface(texture, make, Sight(64, 2, (0.5, 1.2), 8), np.random.default_rng(1))
+    losses, told, network = on_canvas(pixels, canvas)
+    assert len(losses) == 12
+    assert network.refused == refusals
+    assert len(told) == refusals
+    sides = {view.size for view in canvas.shown()}
+    assert sides == ({64, 32} if refusals == 2 else {64})
+    assert texture.current().isfinite().all()
+    assert (texture.current() - 0.5).abs().max() > 0.05
+
+
+def test_views_one_by_one_give_the_gradients_of_all_at_once():
+    found = []
+    for at_once in (2, 1):
+        texture = UVTexture(Pixel(1, 3, 64, 64, torch.full((1, 3, 64, 64), 0.5)))
+        make = ViewMaker(sphere(2), "embree", np.random.default_rng(0))
+        canvas = Surface(texture, make, Sight(64, 2, (0.5, 1.2), 8), np.random.default_rng(1))
+        network = networks.load("alexnet", torch.device("cpu"))
+        goal = deepdream(network, "relu2")
+        _judged(canvas, network, goal, 0.0, torch.Generator().manual_seed(0), False, Attempt(at_once))
+        found.append(next(texture.textures.parameters()).grad.clone())
+    assert found[0].abs().max() > 0
+    assert torch.allclose(*found, rtol=1e-3, atol=1e-4 * float(found[0].abs().max()))
 
 
 def test_what_can_not_be_made_to_fit_is_an_error():

@@ -219,7 +219,7 @@ def test_rgba_is_seen_over_backgrounds_and_learns_where_to_be_opaque():
     torch.manual_seed(0)
     picture = Alpha(Fourier(1, 3, 64, 64), Fourier(1, 1, 64, 64))
     canvas = Flat(picture, transforms.robust)
-    view = canvas.draw(0.0, torch.Generator().manual_seed(0))
+    view = canvas.draw(0.0, torch.Generator().manual_seed(0), 1)
     assert view.images.shape == (1, 3, 76, 76)
     assert view.opacity[1].item() == pytest.approx(picture()[:, 3].mean().item())
     view.images.sum().backward()

@@ -87,7 +87,7 @@ def test_a_step_reaches_every_parameter_of_what_is_seen():
     ):
         make = ViewMaker(quad(), "embree", np.random.default_rng(0))
         canvas = Surface(texture, make, Sight(48, 2, (0.5, 1.2), 64), np.random.default_rng(1))
-        view = canvas.draw(0.0, random)
+        view = canvas.draw(0.0, random, 2)
         assert view.images.shape == (2, 3, 48, 48)
         assert view.mask.shape == (2, 48, 48)
         assert (view.opacity is not None) == (texture.channels == 4)
@@ -116,7 +116,7 @@ def test_views_span_every_factor_of_the_range_alike():
     )
     random = torch.Generator().manual_seed(0)
     for _ in range(60):
-        canvas.draw(0.0, random)
+        canvas.draw(0.0, random, 4)
     assert len(canvas.shown()) == 200
     assert len(widths) >= 200
     assert 0.5 <= min(widths) < 0.52

@@ -66,7 +66,8 @@ def test_a_download_follows_no_link_that_lies_in_wait(kind, tmp_path, monkeypatc
     with pytest.raises(PatinaError):
         weights.fetch("http://127.0.0.1:9/w.pth", "w.pth", "00")
     assert mine.read_bytes() == b"years of work"
-    assert not part.is_symlink() and not part.exists()
+    assert not part.is_symlink()
+    assert not part.exists()
 
 
 def test_readers_never_see_half_a_file_however_many_write(tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ..machine import memory
+from . import memory
 
 SMALLEST_VIEW = 32  # pixels a side; less shows a network nothing
 
@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Attempt:
-    """How a step is tried: so many views at once, their sides `shrunk` times smaller than the stage's."""
+    """How a step is tried: so many views at once, their sides `shrunk` times smaller than meant."""
 
     at_once: int
     shrunk: int = 1
@@ -46,5 +46,7 @@ def fitted(
         # Here the failed attempt's tensors are gone with its error.
         if attempt.at_once > 1:
             tell("There is little memory: views are painted one by one, which takes longer.")
+        elif attempt.shrunk == 1:
+            tell("There is little memory: each view shows a smaller piece.")
         attempt = less
         memory.release()
