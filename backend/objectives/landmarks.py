@@ -61,11 +61,18 @@ def contrast_of(image: Tensor, mask: Tensor, style_width: float) -> Tensor:
     """
     inside, found = mask[:, None], torch.zeros_like(mask[:, None])
     for window in (NEAR, WIDE):
-        side = max(3, 2 * round(window * style_width / 2) + 1)
-        area = F.avg_pool2d(inside, side, 1, side // 2).clamp_min(1e-6)
-        mean, square = (
-            F.avg_pool2d(part * inside, side, 1, side // 2) / area for part in (image, image.square())
-        )
+        side = min(max(3, 2 * round(window * style_width / 2) + 1), 2 * max(image.shape[2:]) + 1)
+        area = _box_mean(inside, side).clamp_min(1e-6)
+        mean, square = (_box_mean(part * inside, side) / area for part in (image, image.square()))
         variance = (square - mean.square()).clamp_min(0).sum(1, keepdim=True)
         found = torch.maximum(found, variance.sqrt())
     return (found / CONTRAST).clamp(max=1) * inside
+
+
+def _box_mean(image: Tensor, side: int) -> Tensor:
+    """Of `image` (B, C, H, W), 0 outside, the mean of the square of `side` pixels, odd, around each pixel.
+
+    Along one axis after the other: what a square costs would grow with the square of its side.
+    """
+    rows = F.avg_pool2d(image, (side, 1), 1, (side // 2, 0))
+    return F.avg_pool2d(rows, (1, side), 1, (0, side // 2))

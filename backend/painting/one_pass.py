@@ -25,6 +25,7 @@ from ..rendering.views import Viewing, ViewMaker
 from .subject import Subject
 
 VIEW_SIZE = 384  # pixels a side: as large as the network was made for, so that strokes are as it learnt them
+MIN_VIEW_SIZE = 96  # where the texture is too small to show so much
 VIEWS = 14  # of each object, where there are few
 MIN_VIEWS = 6
 MANY_VIEWS = 56  # of all objects together, unless each has only MIN_VIEWS
@@ -38,19 +39,19 @@ SLACK = 2.5  # pixels that a point may lie behind what its pixel shows
 
 def plain_objects(subject: Subject, content: Tensor, viewing: Viewing) -> NDArray[np.integer]:
     """(P,): the objects of `subject` whose views in `content` (3, tiles · S, S) show next to no landmarks."""
-    mesh, device = subject.mesh, viewing.device
+    mesh, device, size = subject.mesh, viewing.device, _view_size(content)
     maker = ViewMaker(mesh, viewing.rasterizer, np.random.default_rng(0), device=device)
     levels = levels_of(content)
     rows = mipmaps(content.to(device), levels)
-    background = torch.zeros(3, VIEW_SIZE, VIEW_SIZE, device=device)
+    background = torch.zeros(3, size, size, device=device)
     found = []
     for part in np.unique(mesh.objects[mesh.mapped]):
         contrast = covered = 0.0
-        eyes, window = _around(mesh.corners[mesh.mapped & (mesh.objects == part)], GLANCES)
+        eyes, window = _around(mesh.corners[mesh.mapped & (mesh.objects == part)], GLANCES, size)
         for eye in eyes:
             gbuffer = maker.render((maker.rasterizer_of(int(part)), eye))
             mask = gbuffer.mask.float()[None]
-            width = viewing.style_width / window * VIEW_SIZE
+            width = viewing.style_width / window * size
             image = gbuffer.image(_colors(gbuffer, rows, levels), background)
             contrast += float(contrast_of(image[None], mask, width).sum())
             covered += float(mask.sum())
@@ -73,14 +74,14 @@ def paint_in_one_pass(
     nothing was seen, and the texels that some view saw (tiles · S, S). Raises PatinaError where the network
     is not there (`feedforward.available`).
     """
-    device, mesh = viewing.device, subject.mesh
+    device, mesh, size = viewing.device, subject.mesh, _view_size(content)
     network = feedforward.load(device)
     vectors = [feedforward.style_vector(network, image.to(device)) for image in styles.images]
     vector = feedforward.blend(vectors, styles.shares)
     maker = ViewMaker(mesh, viewing.rasterizer, np.random.default_rng(0), device=device)
     levels = levels_of(content)
     rows = mipmaps(content.to(device), levels)
-    background = styles.mean_color.to(device)[:, None, None].expand(3, VIEW_SIZE, VIEW_SIZE)
+    background = styles.mean_color.to(device)[:, None, None].expand(3, size, size)
     points = torch.from_numpy(texels.points)
     normals = torch.from_numpy(interpolate(smooth_normals(mesh)[texels.faces], texels.barycentric))
     objects = mesh.objects[texels.faces]
@@ -89,7 +90,7 @@ def paint_in_one_pass(
     count = min(VIEWS, max(MIN_VIEWS, MANY_VIEWS // max(1, len(parts))))
     for part in parts:
         here = torch.from_numpy(np.flatnonzero(objects == part))
-        for eye in _around(mesh.corners[mesh.mapped & (mesh.objects == part)], count)[0]:
+        for eye in _around(mesh.corners[mesh.mapped & (mesh.objects == part)], count, size)[0]:
             gbuffer = maker.render((maker.rasterizer_of(int(part)), eye))
             image = gbuffer.image(_colors(gbuffer, rows, levels), background)
             painted = feedforward.paint(network, image[None], vector)[0].cpu()
@@ -103,14 +104,18 @@ def paint_in_one_pass(
     return texture, covered
 
 
-def _around(corners: NDArray[np.floating], count: int) -> tuple[list[Camera], float]:
+def _view_size(content: Tensor) -> int:
+    return min(VIEW_SIZE, max(MIN_VIEW_SIZE, 2 * content.shape[2]))
+
+
+def _around(corners: NDArray[np.floating], count: int, size: int) -> tuple[list[Camera], float]:
     """Cameras evenly all around the triangles `corners` (F, 3, 3), each seeing them whole, and how wide
-    that is."""
+    that is; with `size` pixels a side."""
     points = corners.reshape(-1, 3).astype(np.float64)
     middle = (points.min(0) + points.max(0)) / 2
     radius = float(np.linalg.norm(points - middle, axis=1).max())
     window = 2 * MARGIN * max(radius, 1e-6)
-    eyes = [camera.look_at(middle, backward, window, VIEW_SIZE) for backward in camera.all_around(count)]
+    eyes = [camera.look_at(middle, backward, window, size) for backward in camera.all_around(count)]
     return eyes, window
 
 

@@ -72,3 +72,15 @@ def test_what_is_outside_the_mask_is_not_kept():
     landmark_error(features_of(shown), shown, mask, kept).backward()
     assert not shown.grad[..., :40].any()
     assert shown.grad[..., 44:].abs().sum() > 0
+
+
+def test_of_strokes_larger_than_the_view_contrast_is_the_deviation_within_the_mask():
+    image = 0.2 * torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    mask = whole()
+    mask[:, :40] = 0
+    inside = image[0, :, 40:].flatten(1)
+    deviation = inside.var(1, unbiased=False).sum().sqrt()
+    found = contrast_of(image, mask, 1e12)
+    assert not found[:, :, :40].any()
+    expected = (deviation / CONTRAST).expand(SIDE - 40, SIDE)
+    torch.testing.assert_close(found[0, 0, 40:], expected, atol=1e-3, rtol=0)
