@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,16 +88,17 @@ def run(session: JobSession) -> None:
         before = start[0] if start is not None else torch.zeros_like(result[0])
         result = torch.stack([finish(texture, before, seen, *subject) for texture in result])
         measured["coverage"] = round(float(seen[subject[1].used].mean()), 5)
-        measured |= measure(job, subject[0], styles, result[:, :3], session.device)
     if job.relief:
         assert subject is not None
         measured["relief_depth"] = write_relief(result[0, 3], subject[0], folder)
         result = result[:, :3]
-    if job.task == "interpolate":
-        measured |= frame_distance(network, result)
     names = write_pictures(result, folder, TEXTURE_FILE if job.mesh else IMAGE_FILE)
     if painted.cppn is not None:
         cppn.write(folder / CPPN_FILE, painted.cppn)
+    judge = partial(measure, job, subject and subject[0], styles, result[:, :3], session.device)
+    measured |= session.without_fail("The result could not be measured", judge) or {}
+    if job.task == "interpolate":
+        measured |= frame_distance(network, result)
     if job.transparent:
         measured["mean_alpha"] = round(float(result[:, 3].mean()), 4)
     session.finish(names[0], measured)
@@ -194,24 +196,37 @@ def canvas_of(
 
 
 def measure(
-    job: Job, mesh: Mesh, styles: Styles | None, textures: Tensor, device: torch.device
+    job: Job, mesh: Mesh | None, styles: Styles | None, pictures: Tensor, device: torch.device
 ) -> dict[str, Any]:
-    """Measure finished `textures` (B, 3, S, S) for the report; lists where there are frames."""
-    ratios = [report.seam_ratio(mesh, texture) for texture in textures]
-    found: dict[str, list[float | None]] = {
-        "seam_ratio": [None if ratio is None else round(ratio, 4) for ratio in ratios]
-    }
+    """Measure finished `pictures` (B, 3, H, W), the textures of `mesh` if there is one, for the report.
+
+    `styles`, at the size and in the colours that were optimised for. Gives lists where there are frames.
+    """
+    found: dict[str, list[float | None]] = {}
+    if mesh is not None:
+        ratios = [report.seam_ratio(mesh, picture) for picture in pictures]
+        found["seam_ratio"] = [None if ratio is None else round(ratio, 4) for ratio in ratios]
     if styles is not None:
-        viewing = Viewing(build.PIXEL, build.NEAR.size * build.PIXEL, device, job.rasterizer)
         found["style_distance"] = []
-        for i, texture in enumerate(textures):
+        for i, picture in enumerate(pictures):
             wanted = styles
             if job.task == "interpolate":
-                share = i / (len(textures) - 1)
+                share = i / (len(pictures) - 1)
                 wanted = replace(styles, shares=(1 - share, share))
-            judge = report.Judge(mesh, wanted, viewing)
-            found["style_distance"].append(round(judge.style_distance(judge.activations(texture)), 4))
+            found["style_distance"].append(round(style_distance(job, mesh, wanted, picture, device), 4))
     return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
+
+
+def style_distance(
+    job: Job, mesh: Mesh | None, styles: Styles, picture: Tensor, device: torch.device
+) -> float:
+    """Measure the style distance of `picture` (3, H, W): of views of the `mesh` that wears it, or its own."""
+    if mesh is None:
+        return report.picture_style_distance(picture, styles, device)
+    judge = report.Judge(
+        mesh, styles, Viewing(build.PIXEL, build.NEAR.size * build.PIXEL, device, job.rasterizer)
+    )
+    return judge.style_distance(judge.activations(picture))
 
 
 def in_colors_of(picture: Tensor, exemplars: Styles) -> Tensor:

@@ -68,11 +68,7 @@ class Judge:
         self.network = networks.load(JUDGE, device)
         scaled = styles.at(viewing.style_width / viewing.pixel).to(device)
         self.background = scaled.mean_color
-        with torch.no_grad():
-            seen = [(self.network(image[None], LAYERS), share) for image, share in scaled]
-        self.target = {
-            name: sum((gram(one[name]) * share for one, share in seen), torch.zeros(())) for name in LAYERS
-        }
+        self.target = _grams(self.network, scaled)
 
     @torch.no_grad()
     def activations(self, texture: Tensor) -> list[dict[str, Tensor]]:
@@ -91,24 +87,12 @@ class Judge:
         chosen = [shown == tile for shown in self.tiles]
         if not any(chosen):
             return None
-        return self._distance(list(compress(self.masks, chosen)), list(compress(activations, chosen)))
+        masks, activations = list(compress(self.masks, chosen)), list(compress(activations, chosen))
+        return _gram_distance(self.network, self.target, masks, activations)
 
     def style_distance(self, activations: list[dict[str, Tensor]]) -> float:
         """Mean over layers of ‖G − G*‖² / ‖G*‖², G pooled over all views, silhouettes left out."""
-        return self._distance(self.masks, activations)
-
-    def _distance(self, masks: list[Tensor], activations: list[dict[str, Tensor]]) -> float:
-        errors = []
-        for name in LAYERS:
-            erosion = self.network.layer(name).receptive_field // 10
-            total, weight = torch.zeros(()), torch.zeros(())
-            for whole, seen in zip(masks, activations, strict=True):
-                size = (seen[name].shape[2], seen[name].shape[3])
-                mask = layer_mask(whole[None], size, erosion)
-                total = total + gram(seen[name], mask) * mask.sum()
-                weight = weight + mask.sum()
-            errors.append(float(relative_error(total / weight.clamp_min(1e-6), self.target[name])))
-        return float(np.mean(errors))
+        return _gram_distance(self.network, self.target, self.masks, activations)
 
     def content_distance(
         self, activations: list[dict[str, Tensor]], reference: list[dict[str, Tensor]]
@@ -119,6 +103,39 @@ class Judge:
             kept = content_of(wanted[CONTENT_LAYER], whole[None])
             errors.append(float(content_error(seen[CONTENT_LAYER], kept)))
         return float(np.mean(errors))
+
+
+@torch.no_grad()
+def picture_style_distance(picture: Tensor, styles: Styles, device: torch.device) -> float:
+    """Measure the style distance of a flat `picture` (3, H, W), as a whole, to `styles` at its scale."""
+    network = networks.load(JUDGE, device)
+    whole = torch.ones(picture.shape[1:], device=device)
+    seen = network(picture[None].to(device), LAYERS)
+    return _gram_distance(network, _grams(network, styles.to(device)), [whole], [seen])
+
+
+@torch.no_grad()
+def _grams(network: Network, styles: Styles) -> dict[str, Tensor]:
+    """Compute the styles' mean Gram matrices (C, C) by layer."""
+    seen = [(network(image[None], LAYERS), share) for image, share in styles]
+    return {name: sum((gram(one[name]) * share for one, share in seen), torch.zeros(())) for name in LAYERS}
+
+
+def _gram_distance(
+    network: Network, target: dict[str, Tensor], masks: list[Tensor], activations: list[dict[str, Tensor]]
+) -> float:
+    """Mean over layers of ‖G − G*‖² / ‖G*‖²: G pooled over images within `masks` (H, W), G* the `target`."""
+    errors = []
+    for name in LAYERS:
+        erosion = network.layer(name).receptive_field // 10
+        total, weight = torch.zeros(()), torch.zeros(())
+        for whole, seen in zip(masks, activations, strict=True):
+            size = (seen[name].shape[2], seen[name].shape[3])
+            mask = layer_mask(whole[None], size, erosion)
+            total = total + gram(seen[name], mask) * mask.sum()
+            weight = weight + mask.sum()
+        errors.append(float(relative_error(total / weight.clamp_min(1e-6), target[name])))
+    return float(np.mean(errors))
 
 
 @torch.no_grad()
