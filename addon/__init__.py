@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 
 def _modules() -> tuple:
-    from . import history, installation, jobs, preferences, properties, scope, translations
+    from . import history, installation, jobs, lasting, preferences, properties, scope, translations
     from .export import properties as export_properties
     from .operators import (
         apply,
@@ -42,6 +42,7 @@ def _modules() -> tuple:
         export_properties,
         history,
         jobs,
+        lasting,
         install,
         make_paintable,
         unwrap,

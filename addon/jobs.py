@@ -217,9 +217,18 @@ def _finish(run: Run) -> None:
     if not run.is_at_home:
         problems.note(f"{run.object_name} is painted; apply it from History.", run.object_name)
         return
+    show(run)
+
+
+def show(run: Run) -> None:
+    """Put the result of `run` on its objects: one undo step. Raises PatinaError, unless the run has its own.
+
+    The step is pushed apart from the operator, whose own would end *Adjust Last Operation*.
+    """
     try:
         with _a_window():
-            bpy.ops.patina.apply("EXEC_DEFAULT", True, folder=str(run.folder))  # one undo step
+            if bpy.ops.patina.apply("EXEC_DEFAULT", folder=str(run.folder)) == {"FINISHED"}:
+                bpy.ops.ed.undo_push(message="Apply Stylization")
     except RuntimeError as error:
         if run.error is None:
             raise PatinaError(str(error), f"The texture is kept: {run.texture}.") from None
