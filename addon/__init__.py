@@ -8,8 +8,19 @@ from contextlib import ExitStack
 
 
 def _modules() -> tuple:
-    from . import history, installation, jobs, lasting, preferences, properties, scope, translations
+    from . import (
+        history,
+        installation,
+        jobs,
+        lasting,
+        preferences,
+        properties,
+        scope,
+        thumbnails,
+        translations,
+    )
     from .export import properties as export_properties
+    from .export import run as export_run
     from .operators import (
         apply,
         cancel,
@@ -26,7 +37,7 @@ def _modules() -> tuple:
         unwrap,
     )
     from .operators import history as history_operators
-    from .ui import advanced, image_editor, panel, presets, progress, thumbnails
+    from .ui import advanced, image_editor, panel, presets, progress
     from .ui import export as export_panel
     from .ui import history as history_panel
     from .ui import scope as scope_panel
@@ -40,6 +51,7 @@ def _modules() -> tuple:
         properties,
         scope,
         export_properties,
+        export_run,
         history,
         jobs,
         lasting,

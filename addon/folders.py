@@ -13,7 +13,7 @@ from .setup import environment, system, variants
 
 EXTENSION = Path(__file__).parents[1]  # holds `backend`, the package
 PACKAGE = __package__.rpartition(".")[0]  # bl_ext.<repository>.patina
-_unlisted = SimpleNamespace()
+unlisted = SimpleNamespace()  # the preferences where Blender does not list the add-on: see preferences.py
 
 
 def jobs() -> Path:
@@ -29,15 +29,10 @@ def user_file(name: str) -> Path:
 def preferences() -> bpy.types.AddonPreferences | SimpleNamespace:
     """What the artist set on the preferences page; for this session alone where the add-on is not in
     Blender's list of those that are on (`blender --addons`), and at first what the page begins with."""
-    from .preferences import PatinaPreferences
-
     entry = bpy.context.preferences.addons.get(PACKAGE)
     if entry and entry.preferences:
         return entry.preferences
-    for name, declared in PatinaPreferences.__annotations__.items():
-        if not hasattr(_unlisted, name):
-            setattr(_unlisted, name, declared.keywords.get("default", ""))
-    return _unlisted
+    return unlisted
 
 
 def backend() -> Path:

@@ -31,7 +31,7 @@ from ..backend.terminal import clock
 from . import folders, settings, styles
 from .scene import maps, memory, records
 from .scene.job import new_folder
-from .scene.records import RECORD_FILE, Member, Prepared
+from .scene.records import RECORD_FILE, Member, OfJob, Prepared
 
 RESUME_FILE = "resume.npz"
 # What an image knows of how it came to be: the job's folder, its JSON, and what the panel was set to.
@@ -41,7 +41,7 @@ GONE = "It may have been removed, or be older than what is kept."
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(OfJob):
     """What a job left: a result, or where an interrupted one can go on."""
 
     job: Prepared
@@ -51,14 +51,6 @@ class Entry:
     goes_on: bool  # there is a checkpoint
     is_whole: bool  # the texture is there
     settings: dict[str, Any] = field(repr=False)
-
-    @property
-    def folder(self) -> Path:
-        return self.job.folder
-
-    @property
-    def object_name(self) -> str:
-        return self.job.name
 
 
 entries: list[Entry] = []  # the newest first

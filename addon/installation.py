@@ -99,13 +99,9 @@ def may_allow() -> bool:
 
 
 def may_begin(verb: str) -> str:
-    """Why `verb` cannot begin now, or an empty text."""
-    from . import jobs
-
+    """Say why the set-up cannot begin `verb` now, or give an empty text."""
     if process is not None:
         return "A set-up is running"
-    if jobs.queue and verb in (SET_UP, REPAIR, REMOVE):
-        return "A job is running; wait for it or cancel it"
     online = verb == FETCH_WEIGHTS or (verb in (SET_UP, REPAIR) and needs_network())
     if online and not bpy.app.online_access:
         instead = "a weights file" if verb == FETCH_WEIGHTS else "a folder of wheels"

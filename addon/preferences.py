@@ -200,3 +200,9 @@ def _draw_doctor(layout: bpy.types.UILayout) -> None:
 
 
 classes = (PatinaPreferences,)
+
+
+def register() -> None:
+    """Tell `folders` what the page begins with, for a Blender that does not list the add-on."""
+    for name, declared in PatinaPreferences.__annotations__.items():
+        vars(folders.unlisted).setdefault(name, declared.keywords.get("default", ""))

@@ -16,8 +16,7 @@ from bpy.props import (
 
 from ..backend import suited
 from ..backend.protocol import COLORS
-from . import catalogue, styles
-from .ui import thumbnails
+from . import catalogue, styles, thumbnails
 
 OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}  # objects of other files can be stylized as overrides
 

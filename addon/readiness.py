@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import bpy
 from bpy.app.translations import pgettext_iface as iface
 
-from . import styles
-from .scene import convert, room, task
+from . import job_fields, styles
+from .scene import convert, room
 
 FEW = 50  # meshes whose UVs are looked at
 SAMPLES = 64  # corners whose UVs tell whether they have changed
@@ -121,8 +121,9 @@ def _of_object(obj: bpy.types.Object, unwrap: bool, closely: bool) -> list[Advic
 def of_settings(settings: bpy.types.PropertyGroup, mode: str) -> list[Advice]:
     """What is to be said about the settings."""
     found = []
-    if task.uses_styles(settings, mode):
-        choices = [settings, *settings.mixed] if task.uses_mixture(mode) else [settings, settings.style_to]
+    if job_fields.uses_styles(settings, mode):
+        others = settings.mixed if job_fields.uses_mixture(mode) else [settings.style_to]
+        choices = [settings, *others]
         if any(choice.style == styles.OWN_IMAGE and not choice.style_file for choice in choices):
             found.append(Advice("Choose an image file.", stops=True))
     if mode == "animate" and _ends_alike(settings):

@@ -10,7 +10,7 @@ from bpy.app.translations import pgettext_iface as iface
 from gpu_extras.batch import batch_for_shader
 
 from ...backend.protocol import PatinaError
-from ..scene import task
+from .. import job_fields
 
 LEAST = 0.02  # of the picture: less was a click
 WIDTH = 2.0  # of the line, in pixels
@@ -70,7 +70,7 @@ class PATINA_OT_crop(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         try:
-            path = task.style_path(context.scene.path_resolve(self.choice))
+            path = job_fields.style_path(context.scene.path_resolve(self.choice))
             image = bpy.data.images.load(str(path), check_existing=True)
         except (PatinaError, RuntimeError) as error:
             self.report({"ERROR"}, str(error))

@@ -3,58 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import bpy
 
 from ...backend.protocol import PatinaError
 from .. import problems
-from ..export import engines, printing, proof
+from ..export import proof, run
 from ..export.copies import stylized_objects
-from ..export.presets import PRESETS, file_stem, file_stems
-
-last_check: dict[str, Any] | None = None  # the latest report of the backend, for the panel
-
-
-def export(context: bpy.types.Context, path: Path, overwrite: bool) -> list[Path]:
-    """Write as the scene's export settings say; `path` is a file, or its folder counts with one file each.
-
-    Gives the files. Raises PatinaError.
-    """
-    settings = context.scene.patina_export
-    preset = PRESETS[settings.preset]
-    objects = stylized_objects(context, settings.scope)
-    stem = path.stem if path.suffix.lower() == preset.suffix else path.name
-    path = path.with_name(stem + preset.suffix)
-    groups = [(path, objects)]
-    if settings.files == "EACH":
-        stems = file_stems([obj.name for obj in objects])
-        groups = [
-            (path.with_name(stem + preset.suffix), [obj]) for stem, obj in zip(stems, objects, strict=True)
-        ]
-        existing = [target for target, _ in groups if target.exists()]
-        if existing and not overwrite:  # before the first is written
-            raise PatinaError(f"{existing[0]} exists already.", REPLACE, "out")
-    files = []
-    for target, group in groups:
-        if preset.backend:
-            global last_check
-            last_check = printing.export(context, group, preset.backend, target, settings, overwrite)
-            files.append(target)
-        else:
-            files += engines.export(
-                context,
-                group,
-                preset,
-                target,
-                int(settings.texture_size),
-                settings.texture_format,
-                overwrite,
-            ).files
-    return files
-
-
-REPLACE = "Choose another name, or tick Replace Existing Files."
+from ..export.presets import PRESETS, file_stem
 
 
 class PATINA_OT_export(bpy.types.Operator):
@@ -90,10 +46,10 @@ class PATINA_OT_export(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         context.window.cursor_set("WAIT")
         try:
-            files = export(context, _absolute(self.filepath), self.overwrite)
+            files = run.export(context, _absolute(self.filepath), self.overwrite)
         except PatinaError as error:
             if "--overwrite" in error.cure:
-                error = PatinaError(error.message, REPLACE, error.field)
+                error = PatinaError(error.message, run.REPLACE, error.field)
             return self.fail(error)
         finally:
             context.window.cursor_set("DEFAULT")
@@ -127,16 +83,14 @@ class PATINA_OT_print_check(bpy.types.Operator):
     bl_label = "Check"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        global last_check
-        settings = context.scene.patina_export
         try:
-            last_check = printing.check(context, stylized_objects(context, settings.scope), settings)
+            found = run.check(context)
         except PatinaError as error:
             problems.tell(error, "export")
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         problems.clear("export")
-        wrong = [finding for finding in last_check["findings"] if finding["level"] != "ok"]
+        wrong = [finding for finding in found["findings"] if finding["level"] != "ok"]
         for finding in wrong:
             self.report({"WARNING"}, f"{finding['message']} {finding['cure']}")
         if not wrong:
@@ -162,8 +116,3 @@ class PATINA_OT_soft_proof(bpy.types.Operator):
 
 
 classes = (PATINA_OT_export, PATINA_OT_print_check, PATINA_OT_soft_proof)
-
-
-def unregister() -> None:
-    global last_check
-    last_check = None

@@ -8,6 +8,7 @@ from ...backend.protocol import PatinaError
 from .. import folders, history, jobs, problems
 from ..scene.stage import keep_step
 from . import apply
+from .submit import submit
 
 FOLDER = "The folder of the result's job"
 
@@ -102,13 +103,8 @@ class PATINA_OT_history_go_on(_OfResult, bpy.types.Operator):
 
     def do(self, context: bpy.types.Context, entry: history.Entry) -> set[str]:
         python = folders.backend_python()
-        run = jobs.Run(history.go_on(entry, self.steps if entry.is_whole else None), python)
-        jobs.submit(run)
-        if bpy.app.background:
-            jobs.run_to_end(lambda run: None)
-            if run.error:
-                raise run.error
-        return {"FINISHED"}
+        prepared = history.go_on(entry, self.steps if entry.is_whole else None)
+        return submit(self, [jobs.Run(prepared, python)])
 
 
 class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):

@@ -8,7 +8,7 @@ import bpy
 from bpy.props import StringProperty
 
 from ...backend.protocol import PatinaError
-from .. import folders, installation
+from .. import folders, installation, jobs
 from ..installation import FETCH_WEIGHTS, REMOVE, REPAIR, SET_UP, TAKE_WEIGHTS, VERIFY, known
 
 
@@ -19,7 +19,10 @@ class _Work:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = installation.may_begin(cls.verb)
+        if jobs.queue and cls.verb in (SET_UP, REPAIR, REMOVE):  # they change what a job runs in
+            reason = "A job is running; wait for it or cancel it"
+        else:
+            reason = installation.may_begin(cls.verb)
         if reason:
             cls.poll_message_set(reason)
         return not reason

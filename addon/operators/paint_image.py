@@ -5,9 +5,9 @@ from __future__ import annotations
 import bpy
 
 from ...backend.protocol import PatinaError
-from ...backend.terminal import ProgressBar
 from .. import folders, jobs, problems
 from ..scene import job, picture
+from .submit import submit
 
 
 def prepare(settings: bpy.types.PropertyGroup, image: bpy.types.Image | None) -> jobs.Run:
@@ -36,15 +36,7 @@ class PATINA_OT_paint_image(bpy.types.Operator):
             problems.tell(error, "image")
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        jobs.submit(run)
-        if not bpy.app.background:
-            return {"FINISHED"}  # the timer sees to the rest
-        bar = ProgressBar()
-        jobs.run_to_end(lambda run: bar.show(run.progress, run.object_name))
-        bar.end()
-        if run.error:
-            self.report({"ERROR"}, str(run.error))
-        return {"FINISHED"} if run.state == jobs.FINISHED else {"CANCELLED"}
+        return submit(self, [run])
 
 
 classes = (PATINA_OT_paint_image,)

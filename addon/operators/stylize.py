@@ -5,11 +5,11 @@ from __future__ import annotations
 import bpy
 
 from ...backend.protocol import PatinaError
-from ...backend.terminal import ProgressBar
-from .. import folders, jobs, problems
-from ..scene import job, mesh, sets, task
+from .. import folders, job_fields, jobs, problems
+from ..scene import job, mesh, sets
 from ..scene.stage import object_mode
 from . import make_paintable
+from .submit import submit
 
 
 def prepare(context: bpy.types.Context) -> list[jobs.Run]:
@@ -24,7 +24,7 @@ def prepare(context: bpy.types.Context) -> list[jobs.Run]:
     runs: list[jobs.Run] = []
     errors: list[tuple[str, PatinaError]] = []
     settings, scope = context.scene.patina, context.scene.patina_scope
-    for group in sets.groups(objects, task.fields(settings, settings.mode), scope):
+    for group in sets.groups(objects, job_fields.of(settings, settings.mode), scope):
         try:
             prepared = job.write(group, settings, scope, depsgraph, folders.jobs())
         except PatinaError as error:
@@ -64,24 +64,7 @@ its material; your own materials and images stay as they are"""
         for problem in problems.shown:
             if problem.is_error and problem.source in selected:
                 self.report({"WARNING"}, f"{problem.message} {problem.cure}")
-        for run in runs:
-            jobs.submit(run)
-        if not bpy.app.background:
-            return {"FINISHED"}  # the timer sees to the rest
-        bar = ProgressBar()
-        jobs.run_to_end(lambda run: bar.show(run.progress, run.object_name))
-        bar.end()
-        return self.tell(runs)
-
-    def tell(self, runs: list[jobs.Run]) -> set[str]:
-        """Report how the runs ended."""
-        for run in runs:
-            for note in run.notes:
-                self.report({"WARNING"}, note)
-        failed = [run for run in runs if run.error]
-        for run in failed:
-            self.report({"ERROR"}, str(run.error))
-        return {"FINISHED"} if all(run.state == jobs.FINISHED for run in runs) else {"CANCELLED"}
+        return submit(self, runs)
 
 
 classes = (PATINA_OT_stylize,)

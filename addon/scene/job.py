@@ -22,10 +22,11 @@ from ...backend.protocol import (
     Tile,
     write_job,
 )
+from .. import job_fields
 from ..properties import PatinaSettings
 from ..scope import PatinaScope
 from ..settings import dump
-from . import records, sets, task
+from . import records, sets
 from .records import Prepared, label
 
 KEEP_DAYS = 7
@@ -43,8 +44,8 @@ def write(
 
     Those that cannot be painted are left out. Raises PatinaError if all are, and then leaves no folder.
     """
-    fields = task.fields(settings, settings.mode)
-    files = task.style_files(settings, settings.mode)
+    fields = job_fields.of(settings, settings.mode)
+    files = job_fields.style_files(settings, settings.mode)
     with new_folder(objects[0].name, jobs) as folder:
         found = sets.gather(objects, fields, scope, depsgraph, folder)
         several = len(found.tiles) > 1
@@ -60,7 +61,7 @@ def write(
             mask=first.mask,
             tiles=found.tiles if several else (),
             occlusion=scope.occlusion and len(found.members) > 1,
-            styles=task.copy_styles(files, folder),
+            styles=job_fields.copy_styles(files, folder),
             **fields,
         )
         notes, failed = tuple(found.notes), tuple(found.failed)

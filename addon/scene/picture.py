@@ -7,10 +7,11 @@ from pathlib import Path
 import bpy
 
 from ...backend.protocol import Job, PatinaError, Style, write_job
+from .. import job_fields
 from ..properties import PatinaSettings
 from ..settings import dump
 from . import image as images
-from . import records, result, task
+from . import records, result
 from .job import new_folder
 from .records import Prepared
 
@@ -31,14 +32,14 @@ def name_of(image: bpy.types.Image | None, settings: PatinaSettings) -> str:
 
 def write(image: bpy.types.Image | None, settings: PatinaSettings, jobs: Path) -> Prepared:
     """Write a job for `image` into a new folder under `jobs`. Raises PatinaError, and then leaves none."""
-    mode = task.FLAT_MODES[settings.picture_mode]
-    fields = task.fields(settings, mode, picture=True)
-    files = task.style_files(settings, "style") if settings.picture_mode == "stylize" else []
+    mode = job_fields.FLAT_MODES[settings.picture_mode]
+    fields = job_fields.of(settings, mode, picture=True)
+    files = job_fields.style_files(settings, "style") if settings.picture_mode == "stylize" else []
     if image is None and needs_image(settings):
         raise PatinaError("No image is open here.", "Open one in this editor, or choose Dream.", "image")
     name = name_of(image, settings)
     with new_folder(name, jobs) as folder:
-        content, styles = None, task.copy_styles(files, folder)
+        content, styles = None, job_fields.copy_styles(files, folder)
         if mode == "texture":
             styles = (Style("style.png"),)
             images.save_srgb(image, folder / "style.png")

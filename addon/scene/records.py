@@ -62,6 +62,20 @@ class Prepared:
         return [self.folder / numbered(TEXTURE_FILE, index, self.count) for index in range(self.count)]
 
 
+class OfJob:
+    """What has a job, queued or done: where it lies, and whom it is for, in messages."""
+
+    job: Prepared
+
+    @property
+    def folder(self) -> Path:
+        return self.job.folder
+
+    @property
+    def object_name(self) -> str:
+        return self.job.name
+
+
 def label(members: Sequence[Member]) -> str:
     """The members in a few words."""
     return members[0].name + (f" and {len(members) - 1} more" if len(members) > 1 else "")

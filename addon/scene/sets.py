@@ -12,8 +12,9 @@ import bpy
 import numpy as np
 
 from ...backend.protocol import CONTENT_FILE, MASK_FILE, PatinaError, Tile, numbered, read_job
+from .. import job_fields
 from ..scope import PatinaScope
-from . import directions, image, maps, masks, material, memory, result, task, textures
+from . import directions, image, maps, masks, material, memory, result, textures
 from .records import Member, Prepared
 
 
@@ -33,7 +34,7 @@ def groups(
 ) -> list[list[bpy.types.Object]]:
     """`objects` by the jobs that paint them, which have `fields`: all in one where that is asked for and can
     be, else each alone. Raises PatinaError for a mask or a direction where there can be none."""
-    several = task.paints_several(fields)
+    several = job_fields.paints_several(fields)
     limited = scope.mask != "NONE" or scope.direction != "NONE"
     if fields["task"] == "stylize" and limited and not several:
         raise PatinaError(
@@ -62,7 +63,7 @@ def gather(
     notes: list[str] = []
     failed: list[tuple[str, PatinaError]] = []
     shared: dict[object, int] = {}
-    limits = scope if task.paints_several(fields) else None
+    limits = scope if job_fields.paints_several(fields) else None
     for obj in objects:
         try:
             source = _read(obj, fields, limits, depsgraph)
@@ -96,7 +97,7 @@ def _read(
 ) -> textures.Source:
     """What `obj` is, with what limits and directs the painting; in one texture, where a job takes no more."""
     if limits is None:
-        return one_texture(obj, textures.read(obj, depsgraph), task.begins_with_texture(fields))
+        return one_texture(obj, textures.read(obj, depsgraph), job_fields.begins_with_texture(fields))
     source = textures.read(obj, depsgraph, present=limits.mask != "NONE")
     found = {
         "weights": masks.weights(obj, depsgraph, source.arrays["faces"], limits),
@@ -115,7 +116,7 @@ def _contents(
     folder: Path,
 ) -> list[str | None]:
     """Write what `source` shows now into `folder`, if the job needs it; the names of the files, or None."""
-    if not task.begins_with_texture(fields):
+    if not job_fields.begins_with_texture(fields):
         return [None] * len(source.textures)
     with tempfile.TemporaryDirectory(dir=folder) as apart:
         names = _write_contents(obj, source, limits, depsgraph, Path(apart), fields["texture_size"])

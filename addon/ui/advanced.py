@@ -6,9 +6,8 @@ from typing import Any
 
 import bpy
 
-from .. import catalogue
+from .. import catalogue, job_fields
 from ..properties import network_for_style
-from ..scene import task
 from .panel import PATINA_PT_stylize
 
 
@@ -44,7 +43,7 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
         row = column.row()
         row.use_property_split = False  # the words need the whole width
         row.prop(settings, "unwrap")
-    if task.uses_styles(settings, mode):
+    if job_fields.uses_styles(settings, mode):
         layout.label(text="Layers of the Style")
         grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
         grid.use_property_split = False

@@ -6,10 +6,9 @@ from typing import Any
 
 import bpy
 
-from ..export import proof
+from ..export import proof, run
 from ..export.copies import is_stylized
 from ..export.presets import PRESETS
-from ..operators import export
 from .panel import PATINA_PT_stylize
 from .text import wrapped
 
@@ -50,8 +49,8 @@ class PATINA_PT_export(bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.5
         row.operator("patina.export", text=f"Export {preset.suffix[1:].upper()}…", icon="EXPORT")
-        if preset.backend and export.last_check:
-            self.draw_findings(layout.box(), settings, export.last_check, context.region.width)
+        if preset.backend and run.last_check:
+            self.draw_findings(layout.box(), settings, run.last_check, context.region.width)
 
     def draw_print(self, layout: Any, settings: Any, stylized: list) -> None:
         column = layout.column()

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface
 
-from .. import readiness
-from ..scene import picture, task
+from .. import job_fields, readiness
+from ..scene import picture
 from . import advanced, modes, problems, progress
-from .text import wrapped
+from .advice import button_row
 
 BUTTONS = {
     "stylize": "Stylize Image",
@@ -37,7 +36,7 @@ class PATINA_PT_image(_Sidebar, bpy.types.Panel):
         row = layout.row()
         row.use_property_split = False
         row.prop(settings, "picture_mode", text="")
-        mode = task.FLAT_MODES[settings.picture_mode]
+        mode = job_fields.FLAT_MODES[settings.picture_mode]
         modes.draw(layout, settings, mode, picture=True)
         self.draw_button(layout, context, mode, width)
         progress.draw(layout)
@@ -48,12 +47,7 @@ class PATINA_PT_image(_Sidebar, bpy.types.Panel):
         advice = readiness.of_settings(settings, mode) if settings.picture_mode == "stylize" else []
         if picture.needs_image(settings) and image is None:
             advice = [readiness.Advice("Open an image in this editor first.", stops=True), *advice]
-        for each in advice:
-            told = iface(each.text).format(*each.names)
-            wrapped(layout, told, width, "ERROR" if each.stops else "INFO")
-        row = layout.row()
-        row.scale_y = 1.5
-        row.enabled = not any(each.stops for each in advice)
+        row = button_row(layout, advice, width)
         row.operator("patina.paint_image", text=BUTTONS[settings.picture_mode], icon="BRUSH_DATA").image = ""
 
 
@@ -65,7 +59,7 @@ class PATINA_PT_image_advanced(_Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.patina
-        advanced.draw(self.layout, settings, task.FLAT_MODES[settings.picture_mode], picture=True)
+        advanced.draw(self.layout, settings, job_fields.FLAT_MODES[settings.picture_mode], picture=True)
 
 
 classes = (PATINA_PT_image, PATINA_PT_image_advanced)

@@ -7,9 +7,8 @@ from typing import Any
 from bpy.app.translations import pgettext_iface as iface
 
 from ...backend.terminal import clock
-from .. import catalogue, timings
+from .. import catalogue, job_fields, timings
 from ..properties import network_for_style
-from ..scene import task
 from . import styles
 
 BUTTONS = {
@@ -26,7 +25,7 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
     """The settings of `mode`; `picture`: for the image of an Image Editor."""
     if mode == "animate":
         draw_animation(layout, settings)
-    elif task.uses_styles(settings, mode):
+    elif job_fields.uses_styles(settings, mode):
         if not (picture and mode == "texture"):
             styles.draw_choice(layout, settings)
             styles.draw_mixture(layout, settings)
@@ -35,7 +34,7 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
             row = layout.row()
             row.use_property_split = False
             row.prop(settings, "present")
-        if not task.is_deepdream(settings, mode, picture):
+        if not job_fields.is_deepdream(settings, mode, picture):
             draw_target(layout, settings.target, settings)
     column = layout.column()
     if mode == "style":
@@ -95,7 +94,7 @@ def draw_quality(layout: Any, settings: Any, mode: str, picture: bool) -> None:
     column.use_property_split = False
     guessed = False
     for quality, label in QUALITIES:
-        expected = timings.expected(task.kind(settings, mode, quality, picture))
+        expected = timings.expected(job_fields.kind(settings, mode, quality, picture))
         guessed = guessed or (expected is not None and not expected.measured)
         column.prop_enum(
             settings, "quality", quality, text=iface(label) + time_text(expected), translate=False

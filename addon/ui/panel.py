@@ -7,7 +7,7 @@ from bpy.app.translations import pgettext_iface as iface
 
 from .. import readiness
 from . import compare, modes, presets, problems, progress
-from .text import wrapped
+from .advice import button_row
 
 
 class PATINA_PT_stylize(bpy.types.Panel):
@@ -35,12 +35,7 @@ class PATINA_PT_stylize(bpy.types.Panel):
     def draw_button(self, context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
         settings, width = context.scene.patina, context.region.width
         advice = [*readiness.of_selection(context), *readiness.of_settings(settings, settings.mode)]
-        for each in advice:
-            told = iface(each.text).format(*each.names)
-            wrapped(layout, told, width, "ERROR" if each.stops else "INFO")
-        row = layout.row()
-        row.scale_y = 1.5
-        row.enabled = not any(each.stops for each in advice)
+        row = button_row(layout, advice, width)
         text = iface(modes.BUTTONS[settings.mode])
         meshes = sum(obj.type == "MESH" for obj in context.selected_objects)
         if meshes > 1:

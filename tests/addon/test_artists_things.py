@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 import recorder
-from bl_ext.user_default.patina.addon import jobs, styles
+from bl_ext.user_default.patina.addon import jobs, styles, thumbnails
 from bl_ext.user_default.patina.addon.export import proof
 from bl_ext.user_default.patina.addon.operators import apply, paint_image
 from bl_ext.user_default.patina.addon.scene import (
@@ -25,7 +25,7 @@ from bl_ext.user_default.patina.addon.scene import (
 from bl_ext.user_default.patina.addon.scene.records import Member, Prepared
 from bl_ext.user_default.patina.addon.scene.textures import Texture
 from bl_ext.user_default.patina.addon.ui import export as export_panel
-from bl_ext.user_default.patina.addon.ui import panel, thumbnails
+from bl_ext.user_default.patina.addon.ui import panel
 from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, Style, write_job
 
 

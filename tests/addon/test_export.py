@@ -13,8 +13,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.patina.addon.export import copies, engines, presets, proof, textures
-from bl_ext.user_default.patina.addon.operators import export
+from bl_ext.user_default.patina.addon.export import copies, engines, presets, proof, run, textures
 from bl_ext.user_default.patina.addon.scene import material, memory
 from bl_ext.user_default.patina.backend.protocol import PatinaError
 from PIL import Image
@@ -270,7 +269,7 @@ def test_print_of_the_posed_fox(fox, settings, tmp_path):
     evaluated = fox.evaluated_get(depsgraph)
     corners = np.array([evaluated.matrix_world @ vertex.co for vertex in evaluated.data.vertices])
     size = np.ptp(corners, axis=0)
-    assert export.last_check["size_mm"] == pytest.approx(60 * size / size.max(), abs=0.05)
+    assert run.last_check["size_mm"] == pytest.approx(60 * size / size.max(), abs=0.05)
     with zipfile.ZipFile(tmp_path / "fox.3mf") as archive:
         name = next(name for name in archive.namelist() if name.endswith(".png"))
         assert Image.open(io.BytesIO(archive.read(name))).size == (256, 256)
@@ -299,7 +298,7 @@ def test_print_check_names_holes_and_repair_closes_them(cube, settings, tmp_path
 
 
 def levels() -> dict[str, str]:
-    return {finding["check"]: finding["level"] for finding in export.last_check["findings"]}
+    return {finding["check"]: finding["level"] for finding in run.last_check["findings"]}
 
 
 def test_grey_png_of_16_bits(tmp_path):
@@ -324,7 +323,7 @@ def test_print_with_a_relief(cube, settings, tmp_path):
         height.pixels.foreach_set(np.full(64 * 64 * 4, grey, np.float32))
         settings.height, settings.relief_mm = height, relief
         bpy.ops.patina.export(filepath=str(tmp_path / f"{name}.stl"))
-        volumes[name] = export.last_check["volume_cm3"]
+        volumes[name] = run.last_check["volume_cm3"]
     assert volumes["flat"] == pytest.approx(8.0)
     assert volumes["half"] == pytest.approx(volumes["as half"], rel=1e-3)
     assert volumes["flat"] + 1.5 < volumes["full"] < 1.1**3 * 8

@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 import pytest
 import recorder
-from bl_ext.user_default.patina.addon import catalogue, properties, readiness, recent, timings
-from bl_ext.user_default.patina.addon.ui import advanced, panel, thumbnails
+from bl_ext.user_default.patina.addon import catalogue, properties, readiness, recent, thumbnails, timings
+from bl_ext.user_default.patina.addon.ui import advanced, panel
 from bl_ext.user_default.patina.addon.ui.text import _letters, lines
 
 MODES = [mode[0] for mode in properties.MODES]

@@ -10,10 +10,19 @@ import addon_utils
 import bpy
 import pytest
 import recorder
-from bl_ext.user_default.patina.addon import folders, history, installation, jobs, problems, recent, styles
-from bl_ext.user_default.patina.addon.scene import task
+from bl_ext.user_default.patina.addon import (
+    folders,
+    history,
+    installation,
+    job_fields,
+    jobs,
+    problems,
+    recent,
+    styles,
+    thumbnails,
+)
 from bl_ext.user_default.patina.addon.ui import export as export_panel
-from bl_ext.user_default.patina.addon.ui import panel, thumbnails
+from bl_ext.user_default.patina.addon.ui import panel
 from bl_ext.user_default.patina.backend.protocol import PatinaError
 
 MODULE = "bl_ext.user_default.patina"
@@ -81,7 +90,7 @@ def test_without_an_entry_in_the_preferences_all_is_as_at_first(switched_off, mo
     monkeypatch.delenv("PATINA_BACKEND")
     assert addon_utils.enable(MODULE, default_set=False)
     assert MODULE not in bpy.context.preferences.addons
-    assert task.device() == "auto"
+    assert job_fields.device() == "auto"
     assert installation.chosen() == installation.known.suited
     assert folders.backend().parts[-3:] == ("user_default", "patina", "backend")
     for operator in ("set_up", "repair", "remove", "verify", "fetch_weights", "use_other_backend"):
@@ -104,8 +113,8 @@ def test_a_style_whose_name_is_no_text_is_listed_and_used(tmp_path, cube):
     thumbnails._menus.clear()
     assert settings.style == styles.OWN_IMAGE
     assert [item[1] for item in thumbnails.style_items("")][-1] == "gr?n.jpg"
-    (style,) = task.style_files(settings, "style")
-    (copied,) = task.copy_styles([style], tmp_path)
+    (style,) = job_fields.style_files(settings, "style")
+    (copied,) = job_fields.copy_styles([style], tmp_path)
     assert (tmp_path / copied.image).read_bytes() == file.read_bytes()
     file.unlink()
     with pytest.raises(RuntimeError, match=r"gr\?n.jpg does not exist"):

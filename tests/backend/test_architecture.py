@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from meshes import sphere
 from PIL import Image
@@ -36,15 +37,21 @@ TAKEN = (
     *(Bank, Pyramid, Score, ViewMaker, finish, mipmaps, read_job, read_styles, read_subject, resolved_level),
     *(serial_map, write_textures),
 )
-MODULES = {
-    ".".join(path.relative_to(ROOT / "backend").with_suffix("").parts).removesuffix(".__init__"): path
-    for path in (ROOT / "backend").rglob("*.py")
-}
 
 
-def imports(name: str) -> set[str]:
-    """The modules of the backend that one imports, wherever in it, be it inside a function."""
-    path = MODULES[name]
+def modules_of(program: str) -> dict[str, Path]:
+    """The files of "backend" or "addon" by their names as modules within it."""
+    top = ROOT / program
+    return {
+        ".".join(path.relative_to(top).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in top.rglob("*.py")
+        if path != top / "__init__.py"
+    }
+
+
+def imports(name: str, modules: dict[str, Path]) -> set[str]:
+    """Those of `modules` that one of them imports, wherever in it, be it inside a function."""
+    path = modules[name]
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -53,8 +60,8 @@ def imports(name: str) -> set[str]:
             module = ".".join([*base, *([node.module] if node.module else [])])
             for alias in node.names:
                 inner = ".".join(filter(None, [module, alias.name]))
-                found.add(inner if inner in MODULES else module)
-    return found - {name, ""}
+                found.add(inner if inner in modules else module)
+    return found & set(modules) - {name}
 
 
 def test_the_code_on_the_page_paints(tmp_path):
@@ -72,16 +79,36 @@ def test_the_code_on_the_page_paints(tmp_path):
     assert Image.open(folder / "texture.png").size == (256, 256)
 
 
-def test_no_module_and_no_room_imports_in_a_circle():
-    modules = {name: imports(name) for name in MODULES if name != "__init__"}
-    tuple(TopologicalSorter(modules).static_order())  # raises CycleError
+def rooms_of(program: str) -> dict[str, set[str]]:
+    """The rooms of a program, with those that each imports from. A circle of modules raises CycleError."""
+    modules = modules_of(program)
+    graph = {name: imports(name, modules) for name in modules}
+    tuple(TopologicalSorter(graph).static_order())
     rooms: dict[str, set[str]] = {}
-    for name, others in modules.items():
+    for name, others in graph.items():
         room = name.split(".")[0]
         rooms.setdefault(room, set()).update({other.split(".")[0] for other in others} - {room})
-    tuple(TopologicalSorter(rooms).static_order())
+    return rooms
+
+
+@pytest.mark.parametrize("program", ["backend", "addon"])
+def test_no_module_and_no_room_imports_in_a_circle(program):
+    tuple(TopologicalSorter(rooms_of(program)).static_order())
+
+
+def test_the_two_kinds_of_job_know_nothing_of_each_other():
+    rooms = rooms_of("backend")
     assert "painting" not in rooms["canvas"]
     assert "canvas" not in rooms["painting"]
+
+
+def test_blender_never_meets_torch():
+    for program, never in (("backend", {"bpy", "mathutils", "gpu"}), ("addon", {"torch", "torchvision"})):
+        for name, path in modules_of(program).items():
+            nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+            found = {one.name for node in nodes if isinstance(node, ast.Import) for one in node.names}
+            found |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+            assert not {one.split(".")[0] for one in found} & never, name
 
 
 def test_no_function_takes_or_does_too_much():
@@ -98,12 +125,12 @@ def test_no_function_takes_or_does_too_much():
 
 
 def test_every_room_and_module_at_the_top_is_on_the_page():
-    for name in {name.split(".")[0] for name in MODULES} - {"__init__"}:
+    for name in {name.split(".")[0] for name in modules_of("backend")}:
         assert f"`{name}/`" in PAGE or f"`{name}.py`" in PAGE, name
 
 
-def test_every_file_that_the_page_names_is_there():
-    """In the table of the backend a file is of the room whose name, in bold, is above it."""
+def test_every_file_of_the_backend_that_the_page_names_is_there():
+    """In its table a file is of the room whose name, in bold, is above it."""
     table = PAGE[PAGE.index("## The rooms of the backend") : PAGE.index("Why so:")]
     room = ""
     for line in re.findall(r"^\| (.*?) \|", table, re.MULTILINE):
@@ -112,3 +139,15 @@ def test_every_file_that_the_page_names_is_there():
             assert (ROOT / "backend" / room).is_dir(), room
         for file in re.findall(r"`(\w+\.py)`", line):
             assert any((ROOT / "backend" / where / file).is_file() for where in (room, "")), file
+
+
+def test_every_file_of_the_add_on_that_the_page_names_is_there():
+    """In its table a file is of the room that is named with it or before it in the line, or at the top."""
+    table = PAGE[PAGE.index("## The add-on") : PAGE.index("A run knows its object")]
+    lines = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    assert lines
+    for line in lines:
+        room = ""
+        for folder, file in re.findall(r"`(?:(\w+)/)?(\w+\.py)?`", line):
+            room = folder or room
+            assert (ROOT / "addon" / room / file).exists(), line

@@ -9,9 +9,9 @@ from typing import Any
 
 import bpy
 
-from ...backend import suited
-from ...backend.protocol import PatinaError, Style, Target
-from .. import catalogue, folders, properties, recent, styles, timings
+from ..backend import suited
+from ..backend.protocol import PatinaError, Style, Target
+from . import catalogue, folders, properties, recent, styles, timings
 
 TASKS = {"style": "stylize", "texture": "synthesize", "animate": "interpolate"}  # by mode; others: dream
 FLAT_MODES = {"stylize": "style", "dream": "dream", "deepdream": "dream", "texture": "texture"}
@@ -162,7 +162,7 @@ def parameterization(settings: properties.PatinaSettings, mode: str, picture: bo
     return suited.parameterization(task_of(mode), not picture, is_deepdream(settings, mode, picture))
 
 
-def fields(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> dict[str, Any]:
+def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> dict[str, Any]:
     """The job's fields that do not depend on the object. `picture`: for a flat image. Raises PatinaError."""
     network = network_of(settings, mode, picture)
     found: dict[str, Any] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 import bpy.utils.previews
 
-from ...backend.protocol import readable
-from .. import folders, recent, styles
+from ..backend.protocol import readable
+from . import folders, recent, styles
 
 Item = tuple[str, str, str, int | str, int]
 
