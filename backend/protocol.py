@@ -43,6 +43,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from .rules import RANGES, RULES, Rule, is_number, is_part, is_whole
 from .writing import write_bytes
 
 Part = TypeVar("Part")
@@ -75,8 +76,6 @@ TASKS = ("stylize", "dream", "synthesize", "interpolate", "morph")
 TARGETS = ("class", "channel", "neuron", "direction", "deepdream", "own")
 OWN = "own:"  # a parameterization that begins so is a plugin's: see backend/plugins.py
 PARAMETERIZATIONS = ("pyramid", "fourier", "pixel", "cppn", "shared")
-MAX_TILES = 256
-LARGEST = 1e300  # Python's whole numbers have no end, others' have
 TEXTURE_SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
@@ -223,246 +222,6 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
 } | dict.fromkeys(("aligned", "transparent", "relief", "tileable", "occlusion"), (True, False))
 
 
-@dataclass(frozen=True)
-class Rule:
-    """What no job may be: `when` tells, `why` says it of `field` with the job's own values."""
-
-    when: Callable[[Job], object]
-    field: str
-    why: str
-    cure: str
-
-
-# Numbers and lists, each by itself.
-_RANGES = (
-    Rule(
-        lambda job: not _is_share(job.strength),
-        "strength",
-        "is {job.strength!r}",
-        "Use a number from 0 to 1.",
-    ),
-    Rule(
-        lambda job: not _is_share(job.colors),
-        "colors",
-        "is {job.colors!r}",
-        "Use a number from 0 to 1.",
-    ),
-    Rule(
-        lambda job: job.follow_shape is not None and not _is_share(job.follow_shape),
-        "follow_shape",
-        "is {job.follow_shape!r}",
-        "Use a number from 0 to 1, or null.",
-    ),
-    Rule(
-        lambda job: job.style_size is not None and (not _is_number(job.style_size) or job.style_size <= 0),
-        "style_size",
-        "is {job.style_size!r}",
-        "Use a positive number of scene units, or null.",
-    ),
-    Rule(
-        lambda job: not _is_within(job.seed, 0, 2**32 - 1),
-        "seed",
-        "is {job.seed!r}",
-        "Use a whole number from 0 to 4294967295.",
-    ),
-    Rule(
-        lambda job: job.steps is not None and not _is_within(job.steps, 1, 100_000),
-        "steps",
-        "is {job.steps!r}",
-        "Use a whole number from 1 to 100000, or null.",
-    ),
-    Rule(
-        lambda job: job.views is not None and not _is_within(job.views, 1, 16),
-        "views",
-        "is {job.views!r}",
-        "Use a whole number from 1 to 16, or null.",
-    ),
-    Rule(
-        lambda job: not all(isinstance(layer, str) and layer for layer in job.layers),
-        "layers",
-        "is {job.layers!r}",
-        "Name layers of the network, or leave it empty.",
-    ),
-    Rule(
-        lambda job: not _is_within(job.image_size, 32, 8192),
-        "image_size",
-        "is {job.image_size!r}",
-        "Use a whole number of pixels from 32 to 8192.",
-    ),
-    Rule(
-        lambda job: not _is_within(job.scales, 1, 5),
-        "scales",
-        "is {job.scales!r}",
-        "Use a whole number from 1 to 5.",
-    ),
-    Rule(
-        lambda job: len(job.tiles) > MAX_TILES,
-        "tiles",
-        "has too many",
-        f"Paint at most {MAX_TILES} at a time.",
-    ),
-)
-
-_FOR_PYRAMIDS = "is for the style of a mesh, painted on a pyramid and without relief"
-
-# What the task needs is there, and nothing that makes no sense for it.
-_RULES = (
-    Rule(
-        lambda job: job.targets and job.task not in ("dream", "interpolate"),
-        "targets",
-        "has no meaning for {job.task}",
-        "Leave it empty, or choose dream or interpolate.",
-    ),
-    Rule(
-        lambda job: job.styles and job.task in ("dream", "morph"),
-        "styles",
-        "has no meaning for {job.task}",
-        "Leave it empty, or choose stylize.",
-    ),
-    Rule(
-        lambda job: not job.styles and job.task in ("stylize", "synthesize"),
-        "styles",
-        "is empty",
-        "Choose at least one style image.",
-    ),
-    Rule(
-        lambda job: job.task == "stylize" and job.mesh is None and job.content is None,
-        "mesh",
-        "is missing, and so is a picture",
-        "Name the job's mesh.npz, or a content picture.",
-    ),
-    Rule(
-        lambda job: job.task == "dream" and not job.targets,
-        "targets",
-        "is empty",
-        "Say what to dream of: a class, a channel, a direction.",
-    ),
-    Rule(
-        lambda job: "deepdream" in job.kinds and job.content is None,
-        "content",
-        "is missing",
-        "DeepDream starts from a picture, or from an object's own texture.",
-    ),
-    Rule(
-        lambda job: "deepdream" in job.kinds and (job.task == "interpolate" or job.transparent),
-        "targets",
-        "asks for deepdream, which has no frames and no alpha",
-        "Choose a class or a channel.",
-    ),
-    Rule(
-        lambda job: "deepdream" in job.kinds and job.parameterization == "cppn",
-        "parameterization",
-        "is cppn, which cannot start from a picture",
-        "Use pyramid or fourier.",
-    ),
-    Rule(
-        lambda job: job.transparent and job.task != "dream",
-        "transparent",
-        "has no meaning for {job.task}",
-        "Choose dream, or an opaque result.",
-    ),
-    Rule(
-        lambda job: job.relief and (job.mesh is None or job.task not in ("stylize", "synthesize")),
-        "relief",
-        "is for the style or the texture of a mesh",
-        "Leave it off, or name a mesh.",
-    ),
-    Rule(
-        lambda job: job.relief and job.parameterization == "cppn",
-        "parameterization",
-        "is cppn, which has no height",
-        "Use pyramid, fourier or pixel.",
-    ),
-    Rule(
-        lambda job: job.follow_shape is not None and (job.mesh is None or job.task != "stylize"),
-        "follow_shape",
-        "is for the style of a mesh",
-        "Leave it out.",
-    ),
-    Rule(
-        lambda job: job.resume and not job.on_pyramid,
-        "resume",
-        "is for the style of a mesh on a pyramid, without relief",
-        "Start anew.",
-    ),
-    Rule(
-        lambda job: job.tileable and (job.task != "synthesize" or job.mesh is not None),
-        "tileable",
-        "is for the synthesis of flat pictures",
-        "Leave it off.",
-    ),
-    Rule(
-        lambda job: job.tileable and job.parameterization == "cppn",
-        "parameterization",
-        "is cppn, which has edges and cannot tile",
-        "Use fourier or pyramid.",
-    ),
-    Rule(
-        lambda job: (job.parameterization == "shared") != (job.task == "interpolate"),
-        "parameterization",
-        "is {job.parameterization}, which does not fit {job.task}",
-        "Interpolation uses shared, and only interpolation does.",
-    ),
-    Rule(
-        lambda job: job.aligned and job.task != "interpolate",
-        "aligned",
-        "has no meaning for {job.task}",
-        "Leave it off.",
-    ),
-    Rule(
-        lambda job: job.task == "interpolate" and (len(job.targets), len(job.styles)) not in ((2, 0), (0, 2)),
-        "targets",
-        "must be two things to go between",
-        "Give two targets, or two styles and no target.",
-    ),
-    Rule(
-        lambda job: (
-            job.task == "morph"
-            and (len(job.cppns) != 2 or not all(isinstance(path, str) and path for path in job.cppns))
-        ),
-        "cppns",
-        "is {job.cppns!r}",
-        "Name two .cppn files.",
-    ),
-    Rule(
-        lambda job: job.task == "morph" and job.mesh is not None,
-        "mesh",
-        "has no meaning for morph",
-        "Leave it out.",
-    ),
-    Rule(
-        lambda job: job.task in ("interpolate", "morph") and not _is_within(job.frames, 3, 64),
-        "frames",
-        "is {job.frames!r}, and a way from one end to the other has at least 3",
-        "Use a whole number from 3 to 64.",
-    ),
-    Rule(
-        lambda job: job.tiles and not job.on_pyramid,
-        "tiles",
-        _FOR_PYRAMIDS,
-        "Leave it out.",
-    ),
-    Rule(
-        lambda job: job.mask and not job.on_pyramid,
-        "mask",
-        _FOR_PYRAMIDS,
-        "Leave it out.",
-    ),
-    Rule(
-        lambda job: job.occlusion and not job.on_pyramid,
-        "occlusion",
-        _FOR_PYRAMIDS,
-        "Leave it out.",
-    ),
-    Rule(
-        lambda job: job.tiles and (job.content or job.mask),
-        "tiles",
-        "leaves no use for the job's own content and mask",
-        "Give them to the tiles.",
-    ),
-)
-
-
 def _check(job: Job) -> None:
     """Raise PatinaError for the first thing that is wrong with `job`."""
     if job.version != VERSION:
@@ -489,14 +248,14 @@ def _check(job: Job) -> None:
         value = getattr(job, name)
         if value not in allowed or type(value) is not type(allowed[0]):  # 1024.0 is equal, but no size
             _refuse(name, f"is {value!r}", f"Use one of: {', '.join(map(str, allowed))}.")
-    _obey(_RANGES, job)
+    _obey(RANGES, job)
     for style in job.styles:
         _check_style(style)
     for target in job.targets:
         _check_target(target)
     for tile in job.tiles:
         _check_tile(tile)
-    _obey(_RULES, job)
+    _obey(RULES, job)
 
 
 def _obey(rules: tuple[Rule, ...], job: Job) -> None:
@@ -512,9 +271,9 @@ def _refuse(name: str, why: str, cure: str) -> NoReturn:
 def _check_style(style: Style) -> None:
     if not isinstance(style.image, str) or not style.image:
         _refuse("styles", "has an entry without an image", "Name an image file.")
-    if not _is_number(style.weight) or style.weight <= 0:
+    if not is_number(style.weight) or style.weight <= 0:
         _refuse("styles", f"gives {style.image} the weight {style.weight!r}", "Use a positive number.")
-    if style.crop is not None and not _is_part(style.crop):
+    if style.crop is not None and not is_part(style.crop):
         _refuse(
             "styles",
             f"gives {style.image} the crop {style.crop!r}",
@@ -538,13 +297,13 @@ def _check_target(target: Target) -> None:
         _refuse("targets", "has an objective of a plugin without a name", "Name it.")
     if not isinstance(target.layer, str) or (not target.layer and kind in ("channel", "neuron", "direction")):
         _refuse("targets", f"has a {kind} without a layer", "Name a layer of the network.")
-    if kind in ("channel", "neuron") and (not _is_whole(target.channel) or target.channel < 0):
+    if kind in ("channel", "neuron") and (not is_whole(target.channel) or target.channel < 0):
         _refuse("targets", f"has the channel {target.channel!r}", "Use a whole number from 0 on.")
     if kind == "direction":
         pairs = target.direction
-        if not pairs or not all(len(p) == 2 and _is_whole(p[0]) and _is_number(p[1]) for p in pairs):
+        if not pairs or not all(len(p) == 2 and is_whole(p[0]) and is_number(p[1]) for p in pairs):
             _refuse("targets", "has a malformed direction", "Give pairs of a channel and its weight.")
-    if not _is_number(target.weight) or target.weight == 0:
+    if not is_number(target.weight) or target.weight == 0:
         _refuse("targets", f"has the weight {target.weight!r}", "Use a number other than 0.")
 
 
@@ -552,30 +311,6 @@ def numbered(name: str, index: int, count: int) -> str:
     """The file `name` of the picture `index` of `count`: itself where there is one, else with its number."""
     stem, dot, suffix = name.rpartition(".")
     return name if count <= 1 else f"{stem}_{index}{dot}{suffix}"
-
-
-def _is_number(x: object) -> bool:
-    return isinstance(x, int | float) and not isinstance(x, bool) and abs(x) < LARGEST
-
-
-def _is_share(x: Any) -> bool:
-    return _is_number(x) and bool(0 <= x <= 1)
-
-
-def _is_part(crop: object) -> bool:
-    """Whether it is x, y, width and height of something within a unit square."""
-    if not isinstance(crop, tuple) or len(crop) != 4 or not all(map(_is_share, crop)):
-        return False
-    x, y, width, height = crop
-    return bool(width > 0 and height > 0 and max(x + width, y + height) <= 1 + 1e-6)
-
-
-def _is_whole(x: object) -> bool:
-    return isinstance(x, int) and not isinstance(x, bool)
-
-
-def _is_within(x: object, low: int, high: int) -> bool:
-    return isinstance(x, int) and _is_whole(x) and low <= x <= high
 
 
 def write_job(folder: Path, job: Job) -> Path:
@@ -692,8 +427,8 @@ def read_event(line: str) -> Event | None:
         if isinstance(value, str) and field.type == "str":
             known[field.name] = value if len(value) <= MOST_TEXT else value[:MOST_TEXT] + "…"
         elif (
-            (field.type == "int" and _is_whole(value) and _is_number(value))
-            or (field.type != "str" and field.type != "int" and _is_number(value))
+            (field.type == "int" and is_whole(value) and is_number(value))
+            or (field.type != "str" and field.type != "int" and is_number(value))
             or (field.type == "float | None" and value is None)
         ):
             known[field.name] = value

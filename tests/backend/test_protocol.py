@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import json
 import math
+import re
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from backend import protocol
+from backend import protocol, rules
 from backend.protocol import (
     EVENT_KINDS,
     Event,
@@ -210,9 +211,18 @@ def test_an_error_says_what_is_wrong_and_what_to_do():
     assert str(PatinaError("It is broken.")) == "It is broken."
 
 
+def test_rules_are_about_what_jobs_have():
+    """They are written for whatever comes; a slip of the pen would stay hidden behind an earlier `or`."""
+    text = Path(rules.__file__).read_text(encoding="utf-8")
+    assert set(re.findall(r"\bjob\.(\w+)", text)) <= {*asdict(JOB), "kinds", "on_pyramid"}
+    for rule in (*rules.RANGES, *rules.RULES):
+        assert not rule.when(JOB), rule
+        assert rule.field in asdict(JOB)
+
+
 def test_the_contract_needs_nothing_but_python():
     """The add-on imports it in Blender's own Python, and with it how files are written."""
-    own = {"protocol", "writing", "reading", "locking"}
+    own = {"protocol", "rules", "writing", "reading", "locking"}
     for module in own:
         text = Path(protocol.__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
         nodes = list(ast.walk(ast.parse(text)))

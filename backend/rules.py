@@ -1,0 +1,278 @@
+"""What no job may be, as tables; `protocol.Job` obeys them whenever one is made. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+MAX_TILES = 256
+LARGEST = 1e300  # Python's whole numbers have no end, others' have
+
+
+def is_number(x: object) -> bool:
+    """Whether `x` is a finite number that other languages know too."""
+    return isinstance(x, int | float) and not isinstance(x, bool) and abs(x) < LARGEST
+
+
+def is_share(x: Any) -> bool:
+    """Whether `x` is a number from 0 to 1."""
+    return is_number(x) and bool(0 <= x <= 1)
+
+
+def is_part(crop: object) -> bool:
+    """Whether `crop` is x, y, width and height of something within a unit square."""
+    if not isinstance(crop, tuple) or len(crop) != 4 or not all(map(is_share, crop)):
+        return False
+    x, y, width, height = crop
+    return bool(width > 0 and height > 0 and max(x + width, y + height) <= 1 + 1e-6)
+
+
+def is_whole(x: object) -> bool:
+    """Whether `x` is a whole number; True and False are none."""
+    return isinstance(x, int) and not isinstance(x, bool)
+
+
+def is_within(x: object, low: int, high: int) -> bool:
+    """Whether `x` is a whole number from `low` to `high`."""
+    return isinstance(x, int) and is_whole(x) and low <= x <= high
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that no job may be: `when` tells of a `protocol.Job`, `why` says it of `field`."""
+
+    when: Callable[[Any], object]
+    field: str
+    why: str
+    cure: str
+
+
+# Numbers and lists, each by itself.
+RANGES = (
+    Rule(
+        lambda job: not is_share(job.strength),
+        "strength",
+        "is {job.strength!r}",
+        "Use a number from 0 to 1.",
+    ),
+    Rule(
+        lambda job: not is_share(job.colors),
+        "colors",
+        "is {job.colors!r}",
+        "Use a number from 0 to 1.",
+    ),
+    Rule(
+        lambda job: job.follow_shape is not None and not is_share(job.follow_shape),
+        "follow_shape",
+        "is {job.follow_shape!r}",
+        "Use a number from 0 to 1, or null.",
+    ),
+    Rule(
+        lambda job: job.style_size is not None and (not is_number(job.style_size) or job.style_size <= 0),
+        "style_size",
+        "is {job.style_size!r}",
+        "Use a positive number of scene units, or null.",
+    ),
+    Rule(
+        lambda job: not is_within(job.seed, 0, 2**32 - 1),
+        "seed",
+        "is {job.seed!r}",
+        "Use a whole number from 0 to 4294967295.",
+    ),
+    Rule(
+        lambda job: job.steps is not None and not is_within(job.steps, 1, 100_000),
+        "steps",
+        "is {job.steps!r}",
+        "Use a whole number from 1 to 100000, or null.",
+    ),
+    Rule(
+        lambda job: job.views is not None and not is_within(job.views, 1, 16),
+        "views",
+        "is {job.views!r}",
+        "Use a whole number from 1 to 16, or null.",
+    ),
+    Rule(
+        lambda job: not all(isinstance(layer, str) and layer for layer in job.layers),
+        "layers",
+        "is {job.layers!r}",
+        "Name layers of the network, or leave it empty.",
+    ),
+    Rule(
+        lambda job: not is_within(job.image_size, 32, 8192),
+        "image_size",
+        "is {job.image_size!r}",
+        "Use a whole number of pixels from 32 to 8192.",
+    ),
+    Rule(
+        lambda job: not is_within(job.scales, 1, 5),
+        "scales",
+        "is {job.scales!r}",
+        "Use a whole number from 1 to 5.",
+    ),
+    Rule(
+        lambda job: len(job.tiles) > MAX_TILES,
+        "tiles",
+        "has too many",
+        f"Paint at most {MAX_TILES} at a time.",
+    ),
+)
+
+_FOR_PYRAMIDS = "is for the style of a mesh, painted on a pyramid and without relief"
+
+# What the task needs is there, and nothing that makes no sense for it.
+RULES = (
+    Rule(
+        lambda job: job.targets and job.task not in ("dream", "interpolate"),
+        "targets",
+        "has no meaning for {job.task}",
+        "Leave it empty, or choose dream or interpolate.",
+    ),
+    Rule(
+        lambda job: job.styles and job.task in ("dream", "morph"),
+        "styles",
+        "has no meaning for {job.task}",
+        "Leave it empty, or choose stylize.",
+    ),
+    Rule(
+        lambda job: not job.styles and job.task in ("stylize", "synthesize"),
+        "styles",
+        "is empty",
+        "Choose at least one style image.",
+    ),
+    Rule(
+        lambda job: job.task == "stylize" and job.mesh is None and job.content is None,
+        "mesh",
+        "is missing, and so is a picture",
+        "Name the job's mesh.npz, or a content picture.",
+    ),
+    Rule(
+        lambda job: job.task == "dream" and not job.targets,
+        "targets",
+        "is empty",
+        "Say what to dream of: a class, a channel, a direction.",
+    ),
+    Rule(
+        lambda job: "deepdream" in job.kinds and job.content is None,
+        "content",
+        "is missing",
+        "DeepDream starts from a picture, or from an object's own texture.",
+    ),
+    Rule(
+        lambda job: "deepdream" in job.kinds and (job.task == "interpolate" or job.transparent),
+        "targets",
+        "asks for deepdream, which has no frames and no alpha",
+        "Choose a class or a channel.",
+    ),
+    Rule(
+        lambda job: "deepdream" in job.kinds and job.parameterization == "cppn",
+        "parameterization",
+        "is cppn, which cannot start from a picture",
+        "Use pyramid or fourier.",
+    ),
+    Rule(
+        lambda job: job.transparent and job.task != "dream",
+        "transparent",
+        "has no meaning for {job.task}",
+        "Choose dream, or an opaque result.",
+    ),
+    Rule(
+        lambda job: job.relief and (job.mesh is None or job.task not in ("stylize", "synthesize")),
+        "relief",
+        "is for the style or the texture of a mesh",
+        "Leave it off, or name a mesh.",
+    ),
+    Rule(
+        lambda job: job.relief and job.parameterization == "cppn",
+        "parameterization",
+        "is cppn, which has no height",
+        "Use pyramid, fourier or pixel.",
+    ),
+    Rule(
+        lambda job: job.follow_shape is not None and (job.mesh is None or job.task != "stylize"),
+        "follow_shape",
+        "is for the style of a mesh",
+        "Leave it out.",
+    ),
+    Rule(
+        lambda job: job.resume and not job.on_pyramid,
+        "resume",
+        "is for the style of a mesh on a pyramid, without relief",
+        "Start anew.",
+    ),
+    Rule(
+        lambda job: job.tileable and (job.task != "synthesize" or job.mesh is not None),
+        "tileable",
+        "is for the synthesis of flat pictures",
+        "Leave it off.",
+    ),
+    Rule(
+        lambda job: job.tileable and job.parameterization == "cppn",
+        "parameterization",
+        "is cppn, which has edges and cannot tile",
+        "Use fourier or pyramid.",
+    ),
+    Rule(
+        lambda job: (job.parameterization == "shared") != (job.task == "interpolate"),
+        "parameterization",
+        "is {job.parameterization}, which does not fit {job.task}",
+        "Interpolation uses shared, and only interpolation does.",
+    ),
+    Rule(
+        lambda job: job.aligned and job.task != "interpolate",
+        "aligned",
+        "has no meaning for {job.task}",
+        "Leave it off.",
+    ),
+    Rule(
+        lambda job: job.task == "interpolate" and (len(job.targets), len(job.styles)) not in ((2, 0), (0, 2)),
+        "targets",
+        "must be two things to go between",
+        "Give two targets, or two styles and no target.",
+    ),
+    Rule(
+        lambda job: (
+            job.task == "morph"
+            and (len(job.cppns) != 2 or not all(isinstance(path, str) and path for path in job.cppns))
+        ),
+        "cppns",
+        "is {job.cppns!r}",
+        "Name two .cppn files.",
+    ),
+    Rule(
+        lambda job: job.task == "morph" and job.mesh is not None,
+        "mesh",
+        "has no meaning for morph",
+        "Leave it out.",
+    ),
+    Rule(
+        lambda job: job.task in ("interpolate", "morph") and not is_within(job.frames, 3, 64),
+        "frames",
+        "is {job.frames!r}, and a way from one end to the other has at least 3",
+        "Use a whole number from 3 to 64.",
+    ),
+    Rule(
+        lambda job: job.tiles and not job.on_pyramid,
+        "tiles",
+        _FOR_PYRAMIDS,
+        "Leave it out.",
+    ),
+    Rule(
+        lambda job: job.mask and not job.on_pyramid,
+        "mask",
+        _FOR_PYRAMIDS,
+        "Leave it out.",
+    ),
+    Rule(
+        lambda job: job.occlusion and not job.on_pyramid,
+        "occlusion",
+        _FOR_PYRAMIDS,
+        "Leave it out.",
+    ),
+    Rule(
+        lambda job: job.tiles and (job.content or job.mask),
+        "tiles",
+        "leaves no use for the job's own content and mask",
+        "Give them to the tiles.",
+    ),
+)
