@@ -36,7 +36,7 @@ from .scene.records import RECORD_FILE, Member, OfJob, Prepared
 RESUME_FILE = "resume.npz"
 # What an image knows of how it came to be: the job's folder, its JSON, and what the panel was set to.
 FOLDER_KEY, JOB_KEY, SETTINGS_KEY = "patina_folder", "patina_job", "patina_settings"
-MOST_TEXT = 200  # characters of a line
+MAX_TEXT = 200  # characters of a line
 GONE = "It may have been removed, or be older than what is kept."
 
 
@@ -107,12 +107,12 @@ def _read(folder: Path) -> Entry | None:
         about.append(f"{int(report['steps'])} steps")
     if seconds := (report.get("seconds") or {}).get("total"):
         about.append(clock(float(seconds)))
-    name = str(prepared.name or job.get("name") or folder.name)[:MOST_TEXT]
+    name = str(prepared.name or job.get("name") or folder.name)[:MAX_TEXT]
     return Entry(
         replace(prepared, name=name),
         (files[0] if is_whole else folder / CHECKPOINT_FILE).stat().st_mtime,
-        str(_subject(panel, bool(prepared.members)))[:MOST_TEXT],
-        ", ".join(part for part in about if part)[:MOST_TEXT],
+        str(_subject(panel, bool(prepared.members)))[:MAX_TEXT],
+        ", ".join(part for part in about if part)[:MAX_TEXT],
         goes_on,
         is_whole,
         panel,

@@ -193,7 +193,7 @@ def _take(run: Run, event: Event) -> None:
     elif event.kind == "preview" and run.job.members and run.is_at_home:
         preview.show(run.folder, run.job.count, run.bodies)
     elif event.kind == "message":
-        if event.message not in run.notes and len(run.notes) < problems.MOST:
+        if event.message not in run.notes and len(run.notes) < problems.MAX_SHOWN:
             run.notes.append(event.message)
         problems.note(event.message, run.object_name)
     elif event.kind == "failed":

@@ -17,8 +17,8 @@ from mathutils import Matrix
 
 from ..backend.protocol import PREVIEW_FILE, numbered
 
-LARGEST = 2_000_000  # triangles; reading more would hold Blender up
-CLOSER = 2e-5  # in clip space, so that it wins against the object's own surface
+MAX_TRIANGLES = 2_000_000  # triangles; reading more would hold Blender up
+DEPTH_OFFSET = 2e-5  # in clip space, so that it wins against the object's own surface
 
 _VERTEX = """
 void main() {
@@ -166,7 +166,7 @@ def _paint(preview: Shown, places: dict[Body, Matrix], view: bpy.types.RegionVie
         moved = places[body] @ body.world.inverted_safe()
         _shader.uniform_float("matrix", view.perspective_matrix @ moved)
         _shader.uniform_float("toward", (moved.to_3x3().inverted_safe() @ viewer).normalized())
-        _shader.uniform_float("closer", CLOSER)
+        _shader.uniform_float("closer", DEPTH_OFFSET)
         _shader.uniform_sampler("picture", preview.textures[index])
         batch.draw(_shader)
     gpu.state.depth_test_set("NONE")
@@ -212,7 +212,7 @@ def split(folder: Path, bodies: int) -> list[tuple[int, int, dict[str, np.ndarra
     """The attributes (T, 3, N) of the triangles of a job's mesh, by object and texture, both by number."""
     with np.load(folder / "mesh.npz") as mesh:
         faces = mesh["faces"]
-        if len(faces) > LARGEST:
+        if len(faces) > MAX_TRIANGLES:
             raise ValueError(f"{len(faces)} triangles")
         none = np.zeros(len(faces), np.int32)
         tiles = mesh.get("tiles", none)

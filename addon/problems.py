@@ -19,8 +19,8 @@ class Problem:
     is_error: bool = True
 
 
-MOST = 30
-MOST_TEXT = 1000  # characters
+MAX_SHOWN = 30
+MAX_TEXT = 1000  # characters
 
 shown: list[Problem] = []  # the latest last
 
@@ -46,10 +46,10 @@ def _add(problem: Problem) -> None:
         other for other in shown if (other.source, other.message) != (problem.source, problem.message)
     ]
     shown.append(problem)
-    del shown[:-MOST]
+    del shown[:-MAX_SHOWN]
 
 
 def _cut(text: str) -> str:
     """As much of a text as the panel can show; all of it would have to be measured at every redraw."""
     text = readable(text)
-    return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "…"
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"

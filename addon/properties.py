@@ -22,7 +22,7 @@ OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}  # objects of other files can be stylized 
 
 # No `from __future__ import annotations` here: a function given to a property would lose its module's names.
 
-MOST_FRAMES = 16  # each is an image of the material, and graphics cards bind no more
+MAX_FRAMES = 16  # each is an image of the material, and graphics cards bind no more
 SEEDS = 2**31 - 1
 
 MODES = (
@@ -311,7 +311,7 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
         description="How many textures, both ends included; the animation blends from each to the next",
         default=4,
         min=3,
-        max=MOST_FRAMES,
+        max=MAX_FRAMES,
     )
     aligned: BoolProperty(
         name="Aligned",

@@ -10,9 +10,9 @@ from bpy.app.translations import pgettext_iface as iface
 from . import job_fields, styles
 from .scene import convert, room
 
-FEW = 50  # meshes whose UVs are looked at
-SAMPLES = 64  # corners whose UVs tell whether they have changed
-MOST_KEPT = 1000
+MAX_MESHES = 50  # meshes whose UVs are looked at
+SAMPLED_CORNERS = 64  # corners whose UVs tell whether they have changed
+MAX_KEPT = 1000
 _looked: dict[int, tuple[list[object] | None, bool]] = {}  # by the mesh's number in the session
 
 
@@ -31,7 +31,7 @@ def of_selection(context: bpy.types.Context) -> list[Advice]:
     if not selected:
         return [Advice("Select a mesh object to paint.", stops=True)]
     unwrap = context.scene.patina.unwrap
-    looked_at = _few_meshes(selected) if len(selected) > FEW else None
+    looked_at = _few_meshes(selected) if len(selected) > MAX_MESHES else None
     each = {
         obj.name: _of_object(obj, unwrap, looked_at is None or obj.data in looked_at)
         for obj in selected
@@ -56,7 +56,7 @@ def _has_surface(obj: bpy.types.Object) -> bool:
 
 def _few_meshes(objects: list[bpy.types.Object]) -> set[bpy.types.Mesh]:
     """The first of the meshes: to look at all would be felt at every redraw. The button looks at all."""
-    return set(list(dict.fromkeys(obj.data for obj in objects if obj.type == "MESH"))[:FEW])
+    return set(list(dict.fromkeys(obj.data for obj in objects if obj.type == "MESH"))[:MAX_MESHES])
 
 
 def _grouped(advice: list[Advice]) -> list[Advice]:
@@ -77,13 +77,13 @@ def _lacks_room(mesh: bpy.types.Mesh, obj: bpy.types.Object) -> bool:
     """As `room.lacks`, kept until some of the UVs or materials change: looking at all takes milliseconds."""
     if obj.mode == "EDIT":  # where the mesh does not tell its UVs
         return _looked.get(mesh.session_uid, (None, False))[1]
-    step = len(mesh.loops) // SAMPLES + 1
+    step = len(mesh.loops) // SAMPLED_CORNERS + 1
     known: list[object] = [slot.material and slot.material.session_uid for slot in obj.material_slots]
     known += [len(mesh.loops), len(mesh.uv_layers)]
     for layer in mesh.uv_layers:
         known += [layer.active_render, *(layer.uv[i].vector[:] for i in range(0, len(mesh.loops), step))]
     if _looked.get(mesh.session_uid, (None, False))[0] != known:
-        if len(_looked) > MOST_KEPT:
+        if len(_looked) > MAX_KEPT:
             _looked.clear()
         _looked[mesh.session_uid] = known, room.lacks(obj, mesh)
     return _looked[mesh.session_uid][1]

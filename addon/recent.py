@@ -7,7 +7,7 @@ from pathlib import Path
 from . import user_files
 
 FILE = "recent_styles.json"
-MOST = 8
+MAX_FILES = 8
 
 files: list[str] = []  # for drawing, which reads no disk
 _path: Path | None = None
@@ -18,7 +18,7 @@ def load(path: Path) -> None:
     global _path
     _path = path
     files[:] = [name for name in user_files.read(path) if isinstance(name, str) and _is_file(name)]
-    del files[MOST:]
+    del files[MAX_FILES:]
 
 
 def _is_file(name: str) -> bool:
@@ -31,6 +31,6 @@ def _is_file(name: str) -> bool:
 def remember(style: Path | str) -> None:
     """Put `style` first."""
     name = str(style)
-    files[:] = [name, *(other for other in files if other != name)][:MOST]
+    files[:] = [name, *(other for other in files if other != name)][:MAX_FILES]
     if _path is not None:
         user_files.write(_path, files)

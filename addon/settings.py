@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-MOST_ITEMS = 64  # of a list in a record
+MAX_ITEMS = 64  # of a list in a record
 _IGNORED = ("rna_type", "bl_rna")
 
 
@@ -50,7 +50,7 @@ def restore(group: bpy.types.PropertyGroup, record: dict[str, Any]) -> list[str]
                     raise TypeError(name)
                 items = getattr(group, name)
                 items.clear()
-                for item in value[:MOST_ITEMS]:
+                for item in value[:MAX_ITEMS]:
                     lost += restore(items.add(), item)
             elif prop.type == "POINTER":
                 inner = getattr(group, name)

@@ -15,8 +15,8 @@ from ..backend.protocol import REPORT_FILE
 from . import user_files
 
 FILE = "timings.json"
-KEPT = 100
-RECENT = 3  # of one kind that count: machines and versions change
+MAX_RECORDS = 100
+RECENT_RECORDS = 3  # of one kind that count: machines and versions change
 
 # For a guess where a quality was never tried. Of a style on a mesh: the steps (backend/painting/optimize.py,,
 # STAGES), and the seconds relative to Draft's (docs/benchmarks.md). Of all else: the steps
@@ -50,7 +50,7 @@ def load(path: Path) -> None:
         record
         for record in user_files.read(path)
         if isinstance(record, dict) and keys <= set(record) and _is_sound(record)
-    ][-KEPT:]
+    ][-MAX_RECORDS:]
 
 
 def _is_sound(record: Record) -> bool:
@@ -103,7 +103,7 @@ def learn(folder: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
     _records.append(record)
-    del _records[:-KEPT]
+    del _records[:-MAX_RECORDS]
     if _path is not None:
         user_files.write(_path, _records)
 
@@ -112,7 +112,7 @@ def expected(kind: Record) -> Expected | None:
     """How long a job of this kind should take; None until a job of its task was done on its device."""
     same = [record for record in _records if kind.items() <= record.items()]
     if same:
-        return Expected(median(record["seconds"] for record in same[-RECENT:]), True)
+        return Expected(median(record["seconds"] for record in same[-RECENT_RECORDS:]), True)
     like = [record for record in _records if all(record[k] == kind[k] for k in ("device", "task", "flat"))]
     if not like:
         return None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .reading import MOST_BYTES, regular
+from .reading import MAX_BYTES, regular
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -29,8 +29,8 @@ def read(path: Path, needed: Iterable[str], optional: Iterable[str] = ()) -> dic
             for name in wanted:
                 if f"{name}.npy" not in there:
                     raise ValueError(f"it lacks {name}")
-            if sum(there[f"{name}.npy"].file_size for name in wanted) > MOST_BYTES:
-                raise ValueError(f"it holds more than {MOST_BYTES / 1e6:.0f} MB")
+            if sum(there[f"{name}.npy"].file_size for name in wanted) > MAX_BYTES:
+                raise ValueError(f"it holds more than {MAX_BYTES / 1e6:.0f} MB")
             return {name: _array(archive.read(f"{name}.npy")) for name in wanted}
     except (FileNotFoundError, MemoryError):
         raise

@@ -15,14 +15,14 @@ from typing import IO
 
 from .protocol import PatinaError
 
-MOST_BYTES = 2 << 30
+MAX_BYTES = 2 << 30
 
 # A pipe would wait for its writer.
 _AT_ONCE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 @contextmanager
-def regular(path: Path, most: int = MOST_BYTES) -> Iterator[IO[bytes]]:
+def regular(path: Path, most: int = MAX_BYTES) -> Iterator[IO[bytes]]:
     """A stream of the regular file `path`. Raises OSError, also for anything else and above `most` bytes."""
     try:
         descriptor = os.open(path, _AT_ONCE)
@@ -37,7 +37,7 @@ def regular(path: Path, most: int = MOST_BYTES) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
     """The bytes of a regular file. Raises OSError as `regular` does."""
     with regular(path, most) as stream:
         data = stream.read(most + 1)
@@ -46,7 +46,7 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     return data
 
 
-def read_within(folder: Path, name: str, field: str, most: int = MOST_BYTES) -> bytes:
+def read_within(folder: Path, name: str, field: str, most: int = MAX_BYTES) -> bytes:
     """The bytes of what a file in `folder` calls `name`. Raises OSError as `regular` does.
 
     Raises PatinaError, with `field`, where the name, or a link, leads out of the folder.

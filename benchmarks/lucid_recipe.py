@@ -25,7 +25,7 @@ from backend.objectives.style import MovingAverage, gram, layer_mask
 from backend.parameterizations.fourier import Fourier
 from backend.pictures.images import read_image, resize_shorter, write_image
 from backend.rendering import camera, rasterizer
-from backend.rendering.camera import AROUND
+from backend.rendering.camera import ARTICLE_SPAN
 from backend.rendering.gbuffer import render
 from backend.rendering.sampling import Levels, Taps, gather, taps
 
@@ -57,7 +57,8 @@ class Recipe:
         self.mesh, self.rasterize = who.mesh, rasterizer.create("embree", who.mesh)
         self.texture = Fourier(1, 3, SIZE, SIZE).to(DEVICE)
         self.adam = torch.optim.Adam(self.texture.parameters(), RATE)
-        picture = resize_shorter(read_image(style, "painting", "styles"), span / (AROUND / VIEW)).to(DEVICE)
+        picture = read_image(style, "painting", "styles")
+        picture = resize_shorter(picture, span / (ARTICLE_SPAN / VIEW)).to(DEVICE)
         with torch.no_grad():
             looks = self.network(picture[None], self.layers)
             self.targets = {name: gram(looks[name]) for name in self.layers}

@@ -22,7 +22,7 @@ from backend.machine.parallel import Map, parallel_map
 from backend.networks import Network
 from backend.networks.network import mixed_precision
 from backend.painting import optimize
-from backend.painting.bank import BANK, RENEWED
+from backend.painting.bank import BANK_SIZE, RENEWAL_STEPS
 from backend.painting.optimize import VIEWS_PER_STEP, Stage
 from backend.session import Clock
 
@@ -122,8 +122,8 @@ def passes(network: Network, stage: Stage, each: Map) -> tuple[Work, Work]:
 
 def _draws(stage: Stage) -> int:
     """How many of its steps look at new views."""
-    filling = min(stage.steps, -(-BANK // VIEWS_PER_STEP))
-    return filling + (stage.steps - filling) // RENEWED
+    filling = min(stage.steps, -(-BANK_SIZE // VIEWS_PER_STEP))
+    return filling + (stage.steps - filling) // RENEWAL_STEPS
 
 
 def _seconds(work: Work) -> tuple[float, float]:

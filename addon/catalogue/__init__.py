@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-MOST_STYLE_LAYERS = 32  # Blender's limit for a choice of several
+MAX_STYLE_LAYERS = 32  # Blender's limit for a choice of several
 
 
 @dataclass(frozen=True)
@@ -54,4 +54,4 @@ def style_choices(network: str) -> tuple[str, ...]:
     """The layers whose statistics make sense as a style: after a nonlinearity, or whole blocks."""
     layers = networks()[network].layers
     words = ("relu", "fire", "mixed", "conv2d", "block", "layer")
-    return tuple(name for name in layers if name.startswith(words))[:MOST_STYLE_LAYERS]
+    return tuple(name for name in layers if name.startswith(words))[:MAX_STYLE_LAYERS]

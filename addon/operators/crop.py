@@ -12,8 +12,8 @@ from gpu_extras.batch import batch_for_shader
 from ...backend.protocol import PatinaError
 from .. import job_fields
 
-LEAST = 0.02  # of the picture: less was a click
-WIDTH = 2.0  # of the line, in pixels
+MIN_SIDE = 0.02  # of the picture: less was a click
+LINE_WIDTH = 2.0  # of the line, in pixels
 LIGHT, DARK = (1.0, 1.0, 1.0, 1.0), (0.0, 0.0, 0.0, 0.6)  # seen on any picture
 
 Point = tuple[float, float]
@@ -107,7 +107,7 @@ class PATINA_OT_crop(bpy.types.Operator):
             self.corners[1] = here
         elif event.type == "LEFTMOUSE" and event.value == "RELEASE" and self.corners:
             part = part_between(self.corners[0], here)
-            if min(part[2:]) >= LEAST:
+            if min(part[2:]) >= MIN_SIDE:
                 self.leave()
                 self.part = part
                 return self.execute(context)
@@ -139,7 +139,7 @@ class PATINA_OT_crop(bpy.types.Operator):
         shader = gpu.shader.from_builtin("UNIFORM_COLOR")
         batch = batch_for_shader(shader, "LINE_STRIP", {"pos": corners})
         gpu.state.blend_set("ALPHA")
-        for width, color in ((2 * WIDTH, DARK), (WIDTH, LIGHT)):
+        for width, color in ((2 * LINE_WIDTH, DARK), (LINE_WIDTH, LIGHT)):
             gpu.state.line_width_set(width)
             shader.uniform_float("color", color)
             batch.draw(shader)

@@ -16,7 +16,7 @@ from . import material, memory, nodes
 from .mesh import find_uv_layer, get
 from .stage import alone
 
-ALL_MAPS = 8  # that a mesh can have
+MAX_MAPS = 8  # that a mesh can have
 TEMPORARY = "Patina Bake"
 
 
@@ -150,7 +150,7 @@ def _shifted(mesh: bpy.types.Mesh, uv_map: str, cell: tuple[int, int]) -> str:
     if cell == (0, 0):
         return uv_map
     if TEMPORARY not in mesh.uv_layers:
-        if len(mesh.uv_layers) == ALL_MAPS:
+        if len(mesh.uv_layers) == MAX_MAPS:
             mesh.uv_layers.remove(next(layer for layer in mesh.uv_layers if layer.name != uv_map))
         mesh.uv_layers.new(name=TEMPORARY, do_init=False)
     uvs = get(find_uv_layer(mesh, mesh.name, uv_map).uv, "vector", np.float32, (len(mesh.loops), 2))

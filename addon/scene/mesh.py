@@ -10,7 +10,7 @@ import numpy as np
 from ...backend.protocol import PatinaError
 from .uvs import signed_areas
 
-LARGEST = 1e18  # what is larger has no square in float32; Blender turns a typed infinity into 3.4e38
+MAX_COORDINATE = 1e18  # what is larger has no square in float32; Blender turns a typed infinity into 3.4e38
 UNWRAP = "Switch on Unwrap Automatically (Advanced): it gets a UV map of its own."
 
 
@@ -145,7 +145,7 @@ def find_uv_layer(mesh: bpy.types.Mesh, name: str, uv_map: str | None) -> bpy.ty
 
 def check_finite(points: np.ndarray, what: str, name: str, cure: str) -> None:
     """Raise PatinaError unless all of `points` (N, K), which are `what` of the object `name`, is finite."""
-    finite = np.abs(points) < LARGEST  # NaN is not
+    finite = np.abs(points) < MAX_COORDINATE  # NaN is not
     if not finite.all():
         bad = int((~finite).any(axis=1).sum())
         raise PatinaError(f"{name}: {bad} {what} are not finite numbers (NaN or infinite).", cure, name)

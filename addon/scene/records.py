@@ -19,7 +19,7 @@ from ...backend.writing import write_bytes
 from .textures import Texture
 
 RECORD_FILE = "panel.json"  # beside job.json: what the add-on must know of the job later
-MOST_SLOTS = 32767  # Blender has no more
+MAX_SLOTS = 32767  # Blender has no more
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,6 @@ def texture(record: Any) -> Texture:
 
 def whole_numbers(value: Any) -> tuple[int, ...]:
     """A list of slots or tiles. Raises ValueError for what is none."""
-    if not isinstance(value, list) or not all(type(n) is int and 0 <= n <= MOST_SLOTS for n in value):
+    if not isinstance(value, list) or not all(type(n) is int and 0 <= n <= MAX_SLOTS for n in value):
         raise ValueError("a list of numbers is none")
     return tuple(value)

@@ -78,7 +78,7 @@ def cramped(mesh: bpy.types.Mesh, colors: Sequence[material.BaseColor]) -> set[i
             if colors[slot].uv_map != uv_map:
                 continue
             laid = values[corners[own]]
-            beyond = colors[slot].ends and bool((np.abs(laid - 0.5) > 0.5 + uvs.EDGE).any())
+            beyond = colors[slot].ends and bool((np.abs(laid - 0.5) > 0.5 + uvs.BORDER_TOLERANCE).any())
             if beyond or not uvs.have_room(laid, areas[own]):
                 found.add(slot)
     return found

@@ -13,7 +13,7 @@ import numpy as np
 from ...backend.protocol import numbered
 from . import bake, colorspace, image, material, memory, mesh, room, uvs
 
-SLOW = 3.0  # seconds of baking that are worth a word
+SLOW_SECONDS = 3.0  # seconds of baking that are worth a word
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _groups(colors: Sequence[material.BaseColor], slots: np.ndarray, corners: np
         else:
             covered = uvs.layers(corners[slots == slot]) > 0
             for group, taken in others:
-                overlapping = (covered & taken).sum() > uvs.SHARED * covered.sum()
+                overlapping = (covered & taken).sum() > uvs.MIN_SHARED_AREA * covered.sum()
                 if not overlapping and colors[group[0]].uv_map == color.uv_map:
                     group.append(slot)
                     taken |= covered
@@ -182,7 +182,7 @@ def write_contents(
         else:
             image.save_color(color.color, folder / name)
     seconds = time.perf_counter() - started
-    if seconds > SLOW and any(color.baked for color in source.colors):
+    if seconds > SLOW_SECONDS and any(color.baked for color in source.colors):
         source.notes.append(
             f"Baking the colours of {obj.name} took {seconds:.0f} s, in which Blender stood still: "
             "nodes make them. A smaller texture is quicker."

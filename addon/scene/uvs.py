@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 
 GRID = 256  # points along a side of the map at which overlaps are looked for
-COARSEST = 16
-CANDIDATES = 8_000_000  # pairs of a triangle and a point at most; a coarser grid has fewer
+MIN_GRID = 16
+MAX_CANDIDATES = 8_000_000  # pairs of a triangle and a point at most; a coarser grid has fewer
 BATCH = 1_000_000
 MIN_AREA = 1e-12  # below this a triangle has no place in the texture; as in `backend.rendering.mesh`
-MOST_OF_A_PALETTE = 100_000  # triangles; a model of more has a texture, and counting them takes long
-SPOTS = 0.05  # of the map: what the colours of a palette that a model uses take up at most
-CROWDED = 8  # times over
-EDGE = 1e-4  # of the map: so far beyond its border is on it
-SHARED = 0.01  # of the map: less is not worth a word
+MAX_PALETTE_TRIANGLES = 100_000  # triangles; a model of more has a texture, and counting them takes long
+MAX_PALETTE_AREA = 0.05  # of the map: what the colours of a palette that a model uses take up at most
+MAX_REPEATS = 8  # times over
+BORDER_TOLERANCE = 1e-4  # of the map: so far beyond its border is on it
+MIN_SHARED_AREA = 0.01  # of the map: less is not worth a word
 
 
 def signed_areas(uvs: Floats) -> Floats:
@@ -55,7 +55,7 @@ def layers(uvs: Floats) -> NDArray[np.int64]:
         low = np.ceil(corners.min(axis=1)).astype(np.int64)
         count = np.maximum(np.floor(corners.max(axis=1)).astype(np.int64) - low + 1, 0)
         pairs = count.prod(axis=1)
-        if pairs.sum() <= CANDIDATES or size <= COARSEST:
+        if pairs.sum() <= MAX_CANDIDATES or size <= MIN_GRID:
             break
         size //= 2
     found = np.zeros(size * size, np.int64)
@@ -85,10 +85,10 @@ def have_room(uvs: Floats, areas: Floats) -> bool:
     flat = np.abs(signed_areas(uvs))
     if areas[flat <= MIN_AREA].sum(dtype=np.float64) > areas.sum(dtype=np.float64) / 2:
         return False
-    if len(uvs) > MOST_OF_A_PALETTE:
+    if len(uvs) > MAX_PALETTE_TRIANGLES:
         return True
     covered = float((layers(uvs) > 0).mean())
-    return covered > SPOTS or flat.sum() <= CROWDED * covered
+    return covered > MAX_PALETTE_AREA or flat.sum() <= MAX_REPEATS * covered
 
 
 def notes(uvs: Floats, tiles: NDArray[np.integer], areas: Floats, name: str, uv_map: str) -> list[str]:
@@ -108,7 +108,7 @@ def notes(uvs: Floats, tiles: NDArray[np.integer], areas: Floats, name: str, uv_
     for tile in np.unique(tiles):
         count = layers(uvs[tiles == tile])
         shared, covered = shared + (count > 1).sum() / count.size, covered + (count > 0).sum() / count.size
-    if shared > SHARED * covered:
+    if shared > MIN_SHARED_AREA * covered:
         mirrored = min((flat > MIN_AREA).sum(), (flat < -MIN_AREA).sum()) > 0
         said.append(
             f"{shared / covered:.0%} of the UV map {uv_map} of {name} is used several times "

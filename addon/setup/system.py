@@ -36,7 +36,7 @@ DEEPEST_FILE = 150
 NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has none
 _SHORT_SECONDS = 120
-PATIENCE = 3.0  # seconds that a lock is waited for
+LOCK_SECONDS = 3.0  # seconds that a lock is waited for
 
 
 def python_in(folder: Path, system: str = SYSTEM) -> Path:
@@ -305,12 +305,12 @@ def remove_tree(folder: Path) -> None:
 
 @contextlib.contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, or raise SetupError if another process does, for PATIENCE seconds from now.
+    """Hold the lock file `path`; raise SetupError if another process still does after LOCK_SECONDS.
 
     The system frees it when the holder ends, however it ends; but a program that the holder was just
     starting as it was killed has it too, until it runs: on a busy machine for most of a second.
     """
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             handle = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o666), "a")

@@ -10,7 +10,7 @@ from bpy.app.translations import pgettext_iface as iface
 from .. import history, user_files
 from .panel import PATINA_PT_stylize
 
-SHORT = 8  # results that are listed unless all are asked for
+LISTED_RESULTS = 8  # results that are listed unless all are asked for
 
 
 class PATINA_PT_history(bpy.types.Panel):
@@ -31,14 +31,15 @@ class PATINA_PT_history(bpy.types.Panel):
             _footer(layout)
             return
         column = layout.column(align=True)
-        for entry in history.entries[:SHORT]:
+        for entry in history.entries[:LISTED_RESULTS]:
             draw_entry(column, entry)
-        if len(history.entries) > SHORT:
+        if len(history.entries) > LISTED_RESULTS:
             header, body = layout.panel("PATINA_history_older", default_closed=True)
-            header.label(text=iface("{} Older").format(len(history.entries) - SHORT), translate=False)
+            older = history.entries[LISTED_RESULTS:]
+            header.label(text=iface("{} Older").format(len(older)), translate=False)
             if body:
                 column = body.column(align=True)
-                for entry in history.entries[SHORT:]:
+                for entry in older:
                     draw_entry(column, entry)
         _footer(layout)
 
@@ -49,7 +50,7 @@ def _footer(layout: bpy.types.UILayout) -> None:
     if names:
         column = layout.column(align=True)
         column.label(text=iface("{} Unreadable").format(len(names)), icon="INFO", translate=False)
-        for name in names[:SHORT]:
+        for name in names[:LISTED_RESULTS]:
             column.label(text=name, translate=False)
 
 

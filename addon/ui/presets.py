@@ -11,12 +11,12 @@ from bl_ui.utils import PresetPanel
 
 SHIPPED = Path(__file__).parents[1]  # Blender looks in its `presets`
 SUBFOLDER = "patina"
-LEFT = {"rna_type", "name", "seed", "mixed_index", "picture_mode", "colors"}
+EXCLUDED = {"rna_type", "name", "seed", "mixed_index", "picture_mode", "colors"}
 
 
 def values(settings: bpy.types.PropertyGroup) -> list[str]:
     """The names of all settings that a preset keeps; the network before the layers, which depend on it."""
-    return [name for name in settings.bl_rna.properties.keys() if name not in LEFT]  # noqa: SIM118
+    return [name for name in settings.bl_rna.properties.keys() if name not in EXCLUDED]  # noqa: SIM118
 
 
 def reset(settings: bpy.types.PropertyGroup) -> None:

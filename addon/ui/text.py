@@ -7,9 +7,9 @@ from unicodedata import east_asian_width
 
 import bpy
 
-LETTER = 7.0  # pixels, on average, at a UI scale of 1
+LETTER_WIDTH = 7.0  # pixels, on average, at a UI scale of 1
 MARGINS = 50.0  # of a sidebar, with an icon
-FEWEST = 12  # letters in a line, however narrow the sidebar
+MIN_LETTERS = 12  # letters in a line, however narrow the sidebar
 
 
 def wrapped(layout: bpy.types.UILayout, text: str, width: float, icon: str = "NONE") -> None:
@@ -17,14 +17,14 @@ def wrapped(layout: bpy.types.UILayout, text: str, width: float, icon: str = "NO
     scale = bpy.context.preferences.system.ui_scale or 1.0  # 0 where there is no window
     column = layout.column(align=True)
     column.scale_y = 0.85
-    for number, line in enumerate(lines(text, (width - MARGINS * scale) / (LETTER * scale))):
+    for number, line in enumerate(lines(text, (width - MARGINS * scale) / (LETTER_WIDTH * scale))):
         shown = icon if number == 0 else "BLANK1" if icon != "NONE" else "NONE"
         column.label(text=line, icon=shown, translate=False)
 
 
 def lines(text: str, letters: float) -> list[str]:
     """`text` in lines of about so many `letters`; Chinese and Japanese signs count twice and may part."""
-    most = max(FEWEST, letters)
+    most = max(MIN_LETTERS, letters)
     found, line = [], ""
     for word in re.findall(r"[\u3000-\u9fff\uff00-\uff60]|[^\s\u3000-\u9fff\uff00-\uff60]+|\s+", text):
         closing = word in "。、，．：；！？）」』"  # no line begins with one of these

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-MOST_GRADIENT = 1e15  # its square is a number, too
+MAX_GRADIENT = 1e15  # its square is a number, too
 
 
 class Adam:
@@ -19,7 +19,7 @@ class Adam:
         gradients = [
             p.grad for group in self.adam.param_groups for p in group["params"] if p.grad is not None
         ]
-        if not all(bool((gradient.abs() < MOST_GRADIENT).all()) for gradient in gradients):
+        if not all(bool((gradient.abs() < MAX_GRADIENT).all()) for gradient in gradients):
             self.forget()
             return False
         for group in self.adam.param_groups:

@@ -17,12 +17,12 @@ from ..protocol import PatinaError
 from .view import Canvas, View
 
 REVIVED_STEPS = 16  # in which dead ReLUs get a gradient (Lucid)
-OPAQUE = 0.35  # of the job, before opacity costs anything: first there must be something to keep
+OPAQUE_SHARE = 0.35  # of the job, before opacity costs anything: first there must be something to keep
 COOLING = 0.2  # the last step's rate, relative to the first's
 
-MOST_ASTRAY = 3  # steps in a row that may be left out
+MAX_SKIPPED_STEPS = 3  # steps in a row that may be left out
 _ASTRAY = "Step {step} gave no numbers and is left out; from now on steps are half as large."
-_ENDED = f"{MOST_ASTRAY} steps in a row gave no numbers: the picture is what it was before them."
+_ENDED = f"{MAX_SKIPPED_STEPS} steps in a row gave no numbers: the picture is what it was before them."
 
 
 def imagine(
@@ -38,7 +38,7 @@ def imagine(
     """Optimise what is on the canvas. Gives the loss of every step; `report` may raise to end it.
 
     The rate falls linearly to a fifth, so that the picture comes to rest. A step whose loss or gradient is no
-    number is left out, and those after it are half as large; MOST_ASTRAY in a row are the end. One that
+    number is left out, and those after it are half as large; MAX_SKIPPED_STEPS in a row are the end. One that
     memory does not suffice for is tried again with less (see `attempts`). `tell` is told of both. Raises
     PatinaError where not one was sound.
     """
@@ -53,8 +53,8 @@ def imagine(
             losses.append(value)
         else:
             astray, slower = astray + 1, slower / 2
-            tell(_ASTRAY.format(step=step + 1) if astray < MOST_ASTRAY else _ENDED)
-            if astray == MOST_ASTRAY:
+            tell(_ASTRAY.format(step=step + 1) if astray < MAX_SKIPPED_STEPS else _ENDED)
+            if astray == MAX_SKIPPED_STEPS:
                 break
         report(step + 1, losses[-1] if losses else 0.0)
     if not losses:
@@ -85,7 +85,7 @@ def _judged(
     value = 0.0
     for left in range(pieces, 0, -1):
         view = canvas.draw(progress, random, attempt.at_once)
-        loss = _loss(view, network, objective, revive, opacity_counts=progress >= OPAQUE) / pieces
+        loss = _loss(view, network, objective, revive, opacity_counts=progress >= OPAQUE_SHARE) / pieces
         value += float(loss.detach())
         if not math.isfinite(value):
             break

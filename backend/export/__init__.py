@@ -39,9 +39,9 @@ def export(model: Path, preset: str, out: Path, options: Options | None = None) 
 
 def _game(model: Path, out: Path, options: Options) -> dict[str, Any]:
     from .files import write_file
-    from .game import MOST_TEXELS, game_glb
+    from .game import MAX_TEXELS, game_glb
 
-    most = options.texture_size or MOST_TEXELS
+    most = options.texture_size or MAX_TEXELS
     data, textures = game_glb(model, options.texture, most, options.texture_format)
     write_file(out, data)
     return {"preset": "game-glb", "file": str(out), "bytes": len(data), "textures": textures, "findings": []}

@@ -21,7 +21,7 @@ from .encode import png
 from .model import Model, read_image, read_model
 
 FORMATS = ("png", "jpeg", "webp")
-MOST_TEXELS = 2048  # along a side
+MAX_TEXELS = 2048  # along a side
 _COLOR_SLOTS = ("baseColorTexture", "emissiveTexture", "diffuseTexture")
 
 

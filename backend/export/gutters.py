@@ -12,9 +12,9 @@ import numpy as np
 
 from ..models.arrays import Floats, Ints, Mask
 
-LEVELS = 6  # down to 1/64
-MOST_REPEATS = 1024  # of a texture along a triangle; one that has more is taken to use all of it
-SPANS = 1 << 16  # rows of triangles at a time
+MIP_LEVELS = 6  # down to 1/64
+MAX_REPEATS = 1024  # of a texture along a triangle; one that has more is taken to use all of it
+CHUNK = 1 << 16  # rows of triangles at a time
 
 
 def coverage(uvs: Floats, width: int, height: int) -> Mask:
@@ -25,15 +25,15 @@ def coverage(uvs: Floats, width: int, height: int) -> Mask:
     """
     uvs = np.asarray(uvs[np.isfinite(uvs).all(axis=(1, 2))], np.float64)
     repeats = np.ptp(uvs, axis=1).max(axis=1)
-    if (repeats > MOST_REPEATS).any():
+    if (repeats > MAX_REPEATS).any():
         return np.ones((height, width), bool)
     corners = (uvs - np.floor(uvs.min(axis=1, keepdims=True))) * (width, height)
     first, last = (np.floor(end(corners[..., 1], axis=1)).astype(np.int64) for end in (np.min, np.max))
     until = np.cumsum(last - first + 1)
     # How many more spans begin than end at a texel: its running sum along a row is above 0 within one.
     change = np.zeros((height, width + 1), np.int32)
-    for start in range(0, int(until[-1]) if len(until) else 0, SPANS):
-        span = np.arange(start, min(start + SPANS, until[-1]))
+    for start in range(0, int(until[-1]) if len(until) else 0, CHUNK):
+        span = np.arange(start, min(start + CHUNK, until[-1]))
         triangle = np.searchsorted(until, span, side="right")
         row = last[triangle] + 1 - (until[triangle] - span)
         left, right = _across(corners[triangle], row)
@@ -121,7 +121,7 @@ def fill(pixels: Floats, mask: Mask) -> Floats:
     return np.asarray(filled)
 
 
-def bleed(pixels: Floats, mask: Mask, levels: int = LEVELS) -> list[float]:
+def bleed(pixels: Floats, mask: Mask, levels: int = MIP_LEVELS) -> list[float]:
     """How far each mip level 1..`levels` is from the same level of the used texels alone.
 
     `pixels` (H, W, C) of any range, `mask` (H, W) of used texels. Gives the mean absolute difference over the

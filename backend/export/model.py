@@ -20,8 +20,8 @@ from ..pictures.decode import shallow
 from ..pictures.door import opened
 from ..protocol import PatinaError
 
-FAR = 100  # times its size: a model so far from the origin is moved there
-BAKED = 2048  # texels along the side of a picture that colours are baked into
+MAX_OFFSET = 100  # times its size: a model so far from the origin is moved there
+BAKED_SIDE = 2048  # texels along the side of a picture that colours are baked into
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _welded(path: Path, model: gltf.Gltf, parts: Sequence[Part], picture: Image.
     uvs, texture_of, shown = _textures(model, parts, picture)
     corners = z_up(np.concatenate([part.vertices[part.faces] for part in parts]))
     low, high = corners.reshape(-1, 3).min(0), corners.reshape(-1, 3).max(0)
-    if np.abs(corners).max() > FAR * (high - low).max():  # where 32 bits do not tell places apart
+    if np.abs(corners).max() > MAX_OFFSET * (high - low).max():  # where 32 bits do not tell places apart
         corners = corners - (low + high) / 2
     places, index = np.unique(corners.reshape(-1, 3).astype(np.float32), axis=0, return_inverse=True)
     faces = index.reshape(-1, 3)
@@ -132,10 +132,10 @@ def _textures(
             to_bake.append(index)
     if to_bake:
         rest = [parts[index] for index in to_bake]
-        new, _ = places_for(rest, BAKED, True, model.name)
+        new, _ = places_for(rest, BAKED_SIDE, True, model.name)
         for index, part in zip(to_bake, rest, strict=True):
             uvs[index] = part.own_order(new[part.key])
-        chosen["baked"] = flat(baked(rest, new, pictures, BAKED))
+        chosen["baked"] = flat(baked(rest, new, pictures, BAKED_SIDE))
     order = list(dict.fromkeys(keys))
     texture_of = np.concatenate(
         [np.full(len(part.faces), order.index(key)) for part, key in zip(parts, keys, strict=True)]

@@ -22,7 +22,7 @@ from .print_check import MIN_WALL_MM, check, measures
 from .relief import raise_relief, read_height
 from .repair import repair as repaired
 from .three_mf import three_mf
-from .vertex_colors import DELTA_E, ply
+from .vertex_colors import TARGET_DELTA_E, ply
 from .vrml import vrml_zip
 
 COLORED: dict[str, Callable[[Model], bytes]] = {
@@ -52,7 +52,7 @@ def write_print(path: Path, preset: str, out: Path, options: Options) -> dict[st
     findings = [asdict(finding) for finding in check(model, options.min_wall_mm or MIN_WALL_MM)]
     report = {"preset": preset, "file": str(out), **measures(model), "findings": findings}
     if preset == "print-ply":
-        data, fine, report["delta_e"] = ply(model, options.delta_e or DELTA_E)
+        data, fine, report["delta_e"] = ply(model, options.delta_e or TARGET_DELTA_E)
         report["triangles"] = len(fine.faces)
     elif preset == "print-stl":
         data = cast(bytes, model.mesh.export(file_type="stl"))

@@ -14,7 +14,7 @@ from ..protocol import PatinaError
 from .model import Model, read_image, uv_areas
 from .subdivide import to_edge_length
 
-MOST_FACES = 2_000_000
+MAX_FACES = 2_000_000
 _FINEST_MM = 0.1  # no printer of today shows more
 
 
@@ -43,7 +43,7 @@ def raise_relief(model: Model, height: Floats, relief_mm: float) -> Model:
             f"{model.name} has no UVs, so a height map cannot be laid on it.", "Unwrap it.", "model"
         )
     texel = float(np.sqrt(model.mesh.area / (uv_area * height.shape[0] * height.shape[1])))
-    model = to_edge_length(model, max(texel, _FINEST_MM), MOST_FACES)
+    model = to_edge_length(model, max(texel, _FINEST_MM), MAX_FACES)
     corner_heights = sample(height, model.uvs)[..., 0].reshape(-1)
     corners = model.faces.reshape(-1)
     total = np.bincount(corners, corner_heights, len(model.vertices))

@@ -12,18 +12,20 @@ from .color import delta_e
 from .model import Model, sample_model
 from .subdivide import edges_of, split
 
-DELTA_E = 2.0  # mean colour error over the surface that is aimed at: about just noticeable
-MOST_FACES = 4_000_000
+TARGET_DELTA_E = 2.0  # mean colour error over the surface that is aimed at: about just noticeable
+MAX_FACES = 4_000_000
 # Where inside a triangle the error is measured: the middle, the sides' middles, and between them.
 _INSIDE = np.array([[1, 1, 1], [0, 1, 1], [1, 0, 1], [1, 1, 0], [4, 1, 1], [1, 4, 1], [1, 1, 4]], float)
 _INSIDE /= _INSIDE.sum(axis=1, keepdims=True)
 
 
-def ply(model: Model, target: float = DELTA_E, most_faces: int = MOST_FACES) -> tuple[bytes, Model, float]:
+def ply(
+    model: Model, target: float = TARGET_DELTA_E, max_faces: int = MAX_FACES
+) -> tuple[bytes, Model, float]:
     """A binary PLY of `model` with vertex colours, the mesh it holds, and the mean colour error reached.
 
     Edges are halved in the faces whose mean CIE 1976 error is above `target`, until the mean over the surface
-    is under it or the next round would pass `most_faces`. No triangle is made smaller than a texel.
+    is under it or the next round would pass `max_faces`. No triangle is made smaller than a texel.
     """
     while True:
         colors = _vertex_colors(model)
@@ -36,7 +38,7 @@ def ply(model: Model, target: float = DELTA_E, most_faces: int = MOST_FACES) -> 
         marked = np.zeros(len(edges), bool)
         coarse = _longest_side_in_texels(model) > 1
         marked[edge_of_side[(errors > target) & coarse]] = True
-        if not marked.any() or len(model.faces) + marked[edge_of_side].sum() > most_faces:
+        if not marked.any() or len(model.faces) + marked[edge_of_side].sum() > max_faces:
             break
         model = split(model, edges, edge_of_side, marked)
     mesh = trimesh.Trimesh(

@@ -7,7 +7,7 @@ import numpy as np
 from .arrays import Floats, Ints
 
 MARGIN = 4  # texels between the islands of a new map
-LARGEST_PIECE = 4000  # triangles that xatlas takes at once: its time grows with the square, and it may crash
+MAX_PIECE_FACES = 4000  # that xatlas takes at once: its time grows with the square, and it may crash
 
 
 def unwrapped(places: Floats, faces: Ints, size: int) -> Floats:
@@ -34,7 +34,7 @@ def unwrapped(places: Floats, faces: Ints, size: int) -> Floats:
 
 def pieces(places: Floats, faces: Ints) -> list[Ints]:
     """Indices of faces that are unwrapped together: all, or such as look one way and are near each other."""
-    if len(faces) <= LARGEST_PIECE:
+    if len(faces) <= MAX_PIECE_FACES:
         return [np.arange(len(faces))]
     corners = places[faces].astype(np.float64)
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -45,7 +45,7 @@ def pieces(places: Floats, faces: Ints) -> list[Ints]:
     found: list[Ints] = []
     while waiting:
         piece = waiting.pop()
-        if len(piece) <= LARGEST_PIECE:
+        if len(piece) <= MAX_PIECE_FACES:
             found.append(piece)
             continue
         widest = np.ptp(centers[piece], axis=0).argmax()

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..protocol import PatinaError
-from ..reading import MOST_BYTES, read_bytes, read_within
+from ..reading import MAX_BYTES, read_bytes, read_within
 from .arrays import Floats, Ints
 
 _GLB, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
@@ -99,8 +99,8 @@ def _check_extensions(tree: dict[str, Any], named: str) -> None:
 
 
 def _limit(size: int) -> None:
-    if size > MOST_BYTES:
-        raise ValueError(f"it holds more than {MOST_BYTES / 1e6:.0f} MB")
+    if size > MAX_BYTES:
+        raise ValueError(f"it holds more than {MAX_BYTES / 1e6:.0f} MB")
 
 
 def _chunks(data: bytes) -> tuple[bytes, bytes]:

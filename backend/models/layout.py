@@ -14,10 +14,10 @@ from ..rendering.texels import locate
 from .arrays import Floats
 from .charts import unwrapped
 
-STARVED = 1 / 16  # of the length in the map that an even layout would give
-MOST_STARVED = 0.25  # of a surface: with more, the map is none to paint on
+STARVED_RATIO = 1 / 16  # of the length in the map that an even layout would give
+MAX_STARVED = 0.25  # of a surface: with more, the map is none to paint on
 GRID = 512  # texels along a side at which overlaps are looked for
-OVERLAP = 0.05  # of the map: more is no layout for colours that differ
+MAX_OVERLAP = 0.05  # of the map: more is no layout for colours that differ
 
 
 def areas(corners: Floats) -> Floats:
@@ -30,8 +30,8 @@ def areas(corners: Floats) -> Floats:
 def starved(corners: Floats, uvs: Floats) -> float:
     """The share of the surface `corners` (F, 3, 3) that `uvs` (F, 3, 2) give hardly a place to paint on.
 
-    There the map is, one way or the other, STARVED of what an even layout would make of it: so it is where a
-    palette's colours are picked by points.
+    There the map is, one way or the other, STARVED_RATIO of what an even layout would make of it: so it is
+    where a palette's colours are picked by points.
     """
     area = areas(corners)
     a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
@@ -43,7 +43,7 @@ def starved(corners: Floats, uvs: Floats) -> float:
     square = (first**2).sum(1) + (second**2).sum(1)
     product = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
     longest = np.sqrt(np.maximum(square + np.sqrt(np.maximum(square**2 - 4 * product**2, 0)), 1e-60) / 2)
-    narrow = product / longest < STARVED * np.sqrt(0.5 / max(float(area.sum()), 1e-30))
+    narrow = product / longest < STARVED_RATIO * np.sqrt(0.5 / max(float(area.sum()), 1e-30))
     return float(area[narrow].sum() / max(float(area.sum()), 1e-30))
 
 

@@ -13,8 +13,8 @@ from . import gltf
 from .arrays import Floats, Ints
 from .looks import Look, look_of
 
-MOST_UV = 1000.0  # how far from the texture UVs may lie
-MOST_FACES = 50_000_000
+MAX_UV = 1000.0  # how far from the texture UVs may lie
+MAX_FACES = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def read_parts(model: gltf.Gltf) -> list[Part]:
             if faces is None or not len(faces):
                 continue
             count += len(faces)
-            if count > MOST_FACES:
+            if count > MAX_FACES:
                 raise PatinaError(f"{model.name} has too many triangles.", "Export fewer instances.", "model")
             parts.append(_part(model, (node["mesh"], index), primitive, faces, world))
     if not parts:
@@ -155,9 +155,9 @@ def check_uvs(uvs: Floats, named: str) -> None:
     """Raise PatinaError, beginning with `named`, for UVs that are no places in or near a texture."""
     if not np.isfinite(uvs).all():
         raise PatinaError(f"{named} has a UV that is not a number.", "Unwrap it again.", "model")
-    if np.abs(uvs).max(initial=0) > MOST_UV:
+    if np.abs(uvs).max(initial=0) > MAX_UV:
         raise PatinaError(
             f"{named} has a UV {np.abs(uvs).max():.3g} textures away.",
-            f"Move it to within {MOST_UV:.0f}, or unwrap it again.",
+            f"Move it to within {MAX_UV:.0f}, or unwrap it again.",
             "model",
         )

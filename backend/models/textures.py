@@ -111,7 +111,7 @@ def _sorted(parts: Sequence[Part], unwrap: bool) -> tuple[dict[object, list[Part
         corners = np.concatenate([part.vertices[part.faces] for part in members])
         uvs = np.concatenate([part.uvs for part in members if part.uvs is not None])
         share = layout.starved(corners, uvs)
-        if share > (layout.MOST_STARVED if unwrap else 0.999):
+        if share > (layout.MAX_STARVED if unwrap else 0.999):
             rest += groups.pop(key)
     # Instances of one primitive have one map between them.
     lost = {part.key for part in rest}
@@ -128,8 +128,8 @@ def places_for(parts: Sequence[Part], size: int, unwrap: bool, named: str) -> tu
     laid = [part.own_order(there) for part in single.values() if (there := repeating(part)) is not None]
     if len(laid) == len(single):
         uvs = np.concatenate(laid)
-        fits = layout.starved(corners, uvs) < (layout.MOST_STARVED if unwrap else 0.999)
-        if fits and (not unwrap or layout.overlap(corners, uvs) < layout.OVERLAP):
+        fits = layout.starved(corners, uvs) < (layout.MAX_STARVED if unwrap else 0.999)
+        if fits and (not unwrap or layout.overlap(corners, uvs) < layout.MAX_OVERLAP):
             return dict(zip(single, np.split(uvs, ends), strict=True)), False
     if not unwrap:
         raise PatinaError(

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..protocol import PatinaError
 from .objective import Features, Objective
 
-REACH = 4  # frames
+MAX_FRAMES_APART = 4  # frames
 WEIGHT = 5.0  # for objectives of a few tens, as channels and logits are
 
 
@@ -47,7 +47,7 @@ def alignment(layers: Sequence[str]) -> Objective:
         for layer in layers:
             frames = seen.activations[layer].float()
             power = frames.detach().square().mean().clamp_min(1e-12)
-            for distance in range(1, min(REACH, len(frames) - 1) + 1):
+            for distance in range(1, min(MAX_FRAMES_APART, len(frames) - 1) + 1):
                 difference = (frames[distance:] - frames[:-distance]).square().mean()
                 total = total + difference / power / 5**distance
         return total.expand(len(seen.activations[layers[0]]))

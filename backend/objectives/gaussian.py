@@ -12,21 +12,21 @@ from torch import Tensor
 
 from .style import Loss, MovingAverage, Samples, gram, mixed, summed_product
 
-RANK = 64  # directions in which two sets of features are compared one by one
-LIFT = 1e-4  # of the mean variance: what the diagonal is lifted by for its eigenvectors
-LEFT = 1e-4  # of the style's mean square: the least that features are taken to vary in all the rest
-FLAT = 1e-6  # of the style's squared covariance: directions with less vary too little to be carried over
-SCALE = 8.0  # brings the distance, which is small even for features far apart, to the other losses' size
+RANK = 64  # axes along which two sets of features are compared one by one
+DIAGONAL_LIFT = 1e-4  # added to the diagonal while eigenvectors are computed, relative to its mean
+MIN_REST_VARIANCE = 1e-4  # of what varies outside those axes, relative to the style's mean square
+MIN_EIGENVALUE = 1e-6  # of S*^½ S S*^½, relative to ‖S*‖²
+DISTANCE_SCALE = 8.0  # brings the distance, small even for features far apart, to the other losses' size
 
 
 def gaussian_loss(layers: list[Samples]) -> Loss:
     """Wasserstein-2 distance of Gaussians with the features' means and covariances, relative to the style's.
 
-    |m − m*|² + tr(S + S* − 2 (S*^½ S S*^½)^½), the Bures metric, times SCALE, which it is for features
-    that are all zero. The root is exact in the RANK directions along which the style varies most; of the
-    rest its variance alone counts, as if it were the same in all of them: the eigenvectors of hundreds of
-    channels would take as long as the network. Most of it is done for all layers at once, filled up with
-    zeros to the same number of channels C and directions K.
+    |m − m*|² + tr(S + S* − 2 (S*^½ S S*^½)^½), the Bures metric, scaled so that features that are all zero
+    have DISTANCE_SCALE. The root is exact along the RANK axes on which the style varies most; of the rest the
+    variance alone counts, as if it were the same along all of them: the eigenvectors of hundreds of channels
+    would take as long as the network. Most of it is done for all layers at once, filled up with zeros to the
+    same number of channels C and axes K.
     """
     statistics = [_statistics(style) for style in layers]
     means = _stacked([one.mean for one in statistics])  # (L, C)
@@ -47,17 +47,17 @@ def gaussian_loss(layers: list[Samples]) -> Loss:
         inner = product - along[:, :, None] * along[:, None]
         inverse, trace = _inverse_root(inner, least)
         variance = square - mean.square().sum(1)
-        left = (variance - (inner.diagonal(0, 1, 2) / kept).sum(1)).clamp_min(LEFT * size)
+        left = (variance - (inner.diagonal(0, 1, 2) / kept).sum(1)).clamp_min(MIN_REST_VARIANCE * size)
         # tr(M^½) is the least of (tr(B M) + tr(B⁻¹)) / 2, at B = M^-½: with B held, its slope is exact.
         twice = (inverse * inner).sum((1, 2)) + trace - none + 2 * (left * rest).sqrt()
-        scale = SCALE * shown / size
+        scale = DISTANCE_SCALE * shown / size
         value = scale @ ((mean - means).square().sum(1) + variance + total - twice)
-        pull = (rest / left).sqrt()
-        by_product = torch.diag_embed(pull[:, None] / kept) - inverse
+        ratio = (rest / left).sqrt()
+        by_product = torch.diag_embed(ratio[:, None] / kept) - inverse
         back = (bases @ (by_product @ along[:, :, None]))[:, :, 0]
-        by_mean = 2 * (pull[:, None] * mean - means - back)
-        pulls = torch.cat([by_mean[:, None], 2 * by_product @ bases.mT], 1)
-        return value, scale[:, None, None] * pulls, 2 * scale * (1 - pull)
+        by_mean = 2 * (ratio[:, None] * mean - means - back)
+        by_sums = torch.cat([by_mean[:, None], 2 * by_product @ bases.mT], 1)
+        return value, scale[:, None, None] * by_sums, 2 * scale * (1 - ratio)
 
     def loss(features: list[Tensor], weights: list[Tensor]) -> Tensor:
         value: Tensor = _OfSums.apply(compare, axes, weights, *features)  # type: ignore[no-untyped-call]
@@ -67,8 +67,9 @@ def gaussian_loss(layers: list[Samples]) -> Loss:
 
 
 # L layers' weighted means (L, 1 + C + K · K), of features' squared length, of features, and of their products
-# along the axes; and which layers show anything (L,). → The distance (), pulls (L, 1 + K, C), stretches (L,):
-# a feature f of weight w, at a along the axes, has the gradient w · ((1, a) @ pulls + stretch · f).
+# along the axes; and which layers show anything (L,). → The distance (), and its gradients by those means: by
+# features and products (L, 1 + K, C), by squared lengths (L,). A feature f of weight w, with the coordinates
+# a along the axes, so has the gradient w · ((1, a) @ by_sums + by_square · f).
 Compare = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 
 
@@ -85,29 +86,29 @@ class _OfSums(torch.autograd.Function):
         weight = torch.stack([one.weight for one in found])
         shares = 1 / weight.clamp_min(1e-6)
         sums = torch.cat([squares, means, products.flatten(1)], 1)
-        value, pulls, stretches = compare(sums * shares[:, None], (weight > 0).float())
-        ctx.save_for_backward(pulls * shares[:, None, None], stretches * shares)
-        ctx.layers = [(one.flat, one.heavy, f.shape) for one, f in zip(found, features, strict=True)]
+        value, by_sums, by_squares = compare(sums * shares[:, None], (weight > 0).float())
+        ctx.save_for_backward(by_sums * shares[:, None, None], by_squares * shares)
+        ctx.layers = [(one.flat, one.weighted, f.shape) for one, f in zip(found, features, strict=True)]
         return value
 
     @staticmethod
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, ...]:
         kind = ctx.layers[0][0].dtype
-        pulls, stretches = ((outputs[0] * saved).to(kind) for saved in ctx.saved_tensors)
+        by_sums, by_squares = ((outputs[0] * saved).to(kind) for saved in ctx.saved_tensors)
         gradients = []
-        for (flat, heavy, shape), pull, stretch in zip(ctx.layers, pulls, stretches, strict=True):
-            found = heavy @ pull[: heavy.shape[1], : flat.shape[1]]
-            found.addcmul_(flat, heavy[:, :1] * stretch)
+        for (flat, weighted, shape), by_sum, by_square in zip(ctx.layers, by_sums, by_squares, strict=True):
+            found = weighted @ by_sum[: weighted.shape[1], : flat.shape[1]]
+            found.addcmul_(flat, weighted[:, :1] * by_square)
             gradients.append(found.view(shape[0], *shape[2:], -1).permute(0, 3, 1, 2))
         return None, None, None, *gradients
 
 
 @dataclass(frozen=True)
 class _Sums:
-    """Of a layer's N features: they, weighted, and their weighted sums."""
+    """N features of a layer, and their weighted sums."""
 
     flat: Tensor  # (N, C)
-    heavy: Tensor  # (N, 1 + K): their weights, and their places along the axes, weighted
+    weighted: Tensor  # (N, 1 + K): their weights, and their coordinates along the axes times these
     weight: Tensor  # (): the sum of weights
     square: Tensor  # (): of squared lengths
     mean: Tensor  # (C,): of features
@@ -115,27 +116,27 @@ class _Sums:
 
 
 def _sums(features: Tensor, weights: Tensor, axes: Tensor) -> _Sums:
-    """Of `features` (B, C, H, W), weighted by (B, H, W), along `axes` (C, K)."""
+    """Sum `features` (B, C, H, W) by `weights` (B, H, W), and their products along `axes` (C, K)."""
     flat = features.permute(0, 2, 3, 1).flatten(0, 2)
-    light = weights.to(flat.dtype).reshape(-1, 1)
+    column = weights.to(flat.dtype).reshape(-1, 1)
     along = flat @ axes.to(flat.dtype)
-    heavy = torch.cat([light, light * along], 1)
-    square = torch.linalg.vector_norm(flat, dim=1).float().square() @ light[:, 0].float()
-    weight, mean = light.sum(dtype=torch.float32), summed_product(light, flat)[0]
-    return _Sums(flat, heavy, weight, square, mean, summed_product(along, heavy[:, 1:]))
+    weighted = torch.cat([column, column * along], 1)
+    square = torch.linalg.vector_norm(flat, dim=1).float().square() @ column[:, 0].float()
+    weight, mean = column.sum(dtype=torch.float32), summed_product(column, flat)[0]
+    return _Sums(flat, weighted, weight, square, mean, summed_product(along, weighted[:, 1:]))
 
 
 @dataclass(frozen=True)
 class _Statistics:
-    """Statistics of a layer of the style; all but the first three are ()."""
+    """Statistics of a layer of the style; shapes are () but for the first three."""
 
     mean: Tensor  # (C,)
     axes: Tensor  # (C, K): along them a product of features is S*^½ S S*^½
     kept: Tensor  # (K,): the style's variance along each
     size: Tensor  # its mean square
     total: Tensor  # its variance
-    rest: Tensor  # what of that no axis holds
-    least: Tensor  # that an eigenvalue counts as
+    rest: Tensor  # the part of that which no axis holds
+    least: Tensor  # the lower bound of eigenvalues (MIN_EIGENVALUE)
 
 
 def _statistics(style: Samples) -> _Statistics:
@@ -145,7 +146,7 @@ def _statistics(style: Samples) -> _Statistics:
     values = values.clamp_min(0)
     size = (mean.square().sum() + values.sum()).clamp_min(1e-12)
     kept = values[-RANK:].clamp_min(1e-12 * size)
-    least = (FLAT * kept.square().sum()).clamp_min(1e-30)
+    least = (MIN_EIGENVALUE * kept.square().sum()).clamp_min(1e-30)
     return _Statistics(
         mean,
         vectors[:, -RANK:] * kept.sqrt(),
@@ -158,7 +159,7 @@ def _statistics(style: Samples) -> _Statistics:
 
 
 def _stacked(values: list[Tensor], filling: float = 0.0) -> Tensor:
-    """(L, …): all filled up to the size of the largest."""
+    """Stack `values`, filled up with `filling` to the size of the largest: (L, …)."""
     shape = [max(sides) for sides in zip(*(value.shape for value in values), strict=True)]
 
     def filled(value: Tensor) -> Tensor:
@@ -169,9 +170,9 @@ def _stacked(values: list[Tensor], filling: float = 0.0) -> Tensor:
 
 
 def _inverse_root(matrices: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
-    """M^-½ of symmetric `matrices` M (L, K, K), and the traces (L,) of M^½.
+    """Compute M^-½ of symmetric `matrices` M (L, K, K), and the traces (L,) of M^½.
 
-    Their eigenvalues count as `least` (L,) at least.
+    `least` (L,) is a lower bound of their eigenvalues.
     """
     # The loss itself will tell of what is no number.
     values, vectors = _eigen(matrices.nan_to_num(0.0, 0.0, 0.0))
@@ -180,11 +181,12 @@ def _inverse_root(matrices: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _eigen(matrices: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues and -vectors, on one thread: more gain nothing, and wait for ever on a busy machine.
+    """Compute eigenvalues and -vectors of symmetric `matrices` (…, K, K).
 
-    The diagonal is lifted meanwhile: LAPACK may fail where many channels are dead, and it changes nothing.
+    On one thread: more gain nothing, and wait for ever on a busy machine. The diagonal is lifted meanwhile,
+    which changes no eigenvector, since LAPACK may fail where many channels are dead.
     """
-    lift = (LIFT * matrices.diagonal(0, -2, -1).abs().mean(-1, keepdim=True)).clamp_min(1e-20)
+    lift = (DIAGONAL_LIFT * matrices.diagonal(0, -2, -1).abs().mean(-1, keepdim=True)).clamp_min(1e-20)
     lifted = matrices.clone()
     lifted.diagonal(0, -2, -1).add_(lift)
     threads = torch.get_num_threads()

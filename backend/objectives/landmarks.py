@@ -10,12 +10,12 @@ from torch import Tensor
 
 from .style import layer_mask, scaled_error
 
-CONTRAST = 0.25  # root mean square difference from the mean colour around, that counts as full contrast
+FULL_CONTRAST = 0.25  # root mean square difference from the mean colour around, that counts as full contrast
 EMPHASIS = 8.0  # of features at full contrast, over those of a plain surface
-NEAR, WIDE = 1 / 44, 1 / 25  # windows that contrast is looked for in, in widths of the style
-AFAR = 28  # along a side of a view, the areas whose mean colours are kept
-PLAIN = 0.03  # of the colours of a plain surface, which may change
-COLORS = 400.0  # weight of mean colours beside that of features
+NARROW_WINDOW, WIDE_WINDOW = 1 / 44, 1 / 25  # windows that contrast is looked for in, in widths of the style
+AREAS = 28  # along a side of a view, the areas whose mean colours are kept
+PLAIN_WEIGHT = 0.03  # of the colours of a plain surface, which may change
+COLOR_WEIGHT = 400.0  # weight of mean colours beside that of features
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ def landmarks_of(features: Tensor, image: Tensor, contrast: Tensor, mask: Tensor
     """
     size = (features.shape[2], features.shape[3])
     weights = layer_mask(mask, size, 0)[:, None] * (1 + EMPHASIS * F.adaptive_avg_pool2d(contrast, size))
-    covered = F.adaptive_avg_pool2d(mask[:, None], AFAR)
-    marked = PLAIN * covered + F.adaptive_avg_pool2d(contrast, AFAR)
+    covered = F.adaptive_avg_pool2d(mask[:, None], AREAS)
+    marked = PLAIN_WEIGHT * covered + F.adaptive_avg_pool2d(contrast, AREAS)
     return Landmarks(features.float(), weights, mean_colors(image, mask), marked / covered.sum().clamp_min(1))
 
 
@@ -46,12 +46,12 @@ def landmark_error(features: Tensor, image: Tensor, mask: Tensor, kept: Landmark
     difference = (features - kept.features) * kept.weights
     unit = kept.features.square().mean().sqrt().clamp_min(1e-6)
     shift = (mean_colors(image, mask) - kept.colors).square().mean(1, keepdim=True)
-    return scaled_error(difference) / unit + COLORS * (shift * kept.color_weights).sum()
+    return scaled_error(difference) / unit + COLOR_WEIGHT * (shift * kept.color_weights).sum()
 
 
 def mean_colors(image: Tensor, mask: Tensor) -> Tensor:
-    """(1, 3, AFAR, AFAR): mean colours of areas of `image` (1, 3, H, W), 0 outside `mask` (1, H, W)."""
-    return F.adaptive_avg_pool2d(image * mask[:, None], AFAR)
+    """(1, 3, AREAS, AREAS): mean colours of areas of `image` (1, 3, H, W), 0 outside `mask` (1, H, W)."""
+    return F.adaptive_avg_pool2d(image * mask[:, None], AREAS)
 
 
 def contrast_of(image: Tensor, mask: Tensor, style_width: float) -> Tensor:
@@ -60,13 +60,13 @@ def contrast_of(image: Tensor, mask: Tensor, style_width: float) -> Tensor:
     style_width: what the style's shorter side spans, in pixels; details of the size of strokes count.
     """
     inside, found = mask[:, None], torch.zeros_like(mask[:, None])
-    for window in (NEAR, WIDE):
+    for window in (NARROW_WINDOW, WIDE_WINDOW):
         side = min(max(3, 2 * round(window * style_width / 2) + 1), 2 * max(image.shape[2:]) + 1)
         area = _box_mean(inside, side).clamp_min(1e-6)
         mean, square = (_box_mean(part * inside, side) / area for part in (image, image.square()))
         variance = (square - mean.square()).clamp_min(0).sum(1, keepdim=True)
         found = torch.maximum(found, variance.sqrt())
-    return (found / CONTRAST).clamp(max=1) * inside
+    return (found / FULL_CONTRAST).clamp(max=1) * inside
 
 
 def _box_mean(image: Tensor, side: int) -> Tensor:

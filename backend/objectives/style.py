@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-DECAY = 0.9
-PARTS = 8
+DECAY = 0.9  # of the average, a step
+MAX_PARTS = 8  # that a sum of products in bfloat16 is made of
 
 # Of a layer: features (1, C, H, W) of each image, with shares that sum to 1.
 Samples = list[tuple[Tensor, float]]
@@ -23,7 +23,7 @@ Loss = Callable[[list[Tensor], list[Tensor]], Tensor]
 
 
 def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
-    """(C, C) float32: mean outer product of `features` (B, C, H, W) over pixels.
+    """Compute the mean outer product of `features` (B, C, H, W) over pixels: (C, C) float32.
 
     Pixels are weighted by `mask` (B, H, W), which may be all zero (then so is the result). Products are
     made in bfloat16 where the features are.
@@ -42,29 +42,29 @@ class _Gram(torch.autograd.Function):
         kind = torch.bfloat16 if features.dtype == torch.bfloat16 else torch.float32
         with torch.autocast(features.device.type, enabled=False):
             flat = features.permute(0, 2, 3, 1).to(kind).flatten(0, 2)
-            light = mask.to(kind).reshape(-1, 1)
-            heavy, weight = flat * light, light.sum(dtype=torch.float32).clamp_min(1e-6)
-            product = summed_product(flat, heavy) / weight
-        ctx.save_for_backward(heavy, weight)
+            weights = mask.to(kind).reshape(-1, 1)
+            weighted, weight = flat * weights, weights.sum(dtype=torch.float32).clamp_min(1e-6)
+            product = summed_product(flat, weighted) / weight
+        ctx.save_for_backward(weighted, weight)
         ctx.shape, ctx.like = features.shape, features.dtype
         return product
 
     @staticmethod
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None]:
-        heavy, weight = ctx.saved_tensors
+        weighted, weight = ctx.saved_tensors
         batch, _, height, width = ctx.shape
-        with torch.autocast(heavy.device.type, enabled=False):
-            found = heavy @ ((outputs[0] + outputs[0].T) / weight).to(heavy.dtype)
+        with torch.autocast(weighted.device.type, enabled=False):
+            found = weighted @ ((outputs[0] + outputs[0].T) / weight).to(weighted.dtype)
         return found.to(ctx.like).view(batch, height, width, -1).permute(0, 3, 1, 2), None
 
 
 def summed_product(a: Tensor, b: Tensor) -> Tensor:
-    """(I, J) float32: the sum of outer products of rows of `a` (N, I) and `b` (N, J).
+    """Sum the outer products of the rows of `a` (N, I) and `b` (N, J): (I, J) float32.
 
-    Its sums are exact enough in bfloat16, but are rounded at the end: parts keep that error small.
+    A sum in bfloat16 is exact enough inside, but is rounded at the end: sums of parts keep that error small.
     """
     count = len(a)
-    number = 1 if a.dtype == torch.float32 else max(1, min(PARTS, count // a.shape[1]))
+    number = 1 if a.dtype == torch.float32 else max(1, min(MAX_PARTS, count // a.shape[1]))
     even = count // number * number
     first, second = (values[:even].view(number, -1, values.shape[1]) for values in (a, b))
     total = (first.mT @ second).sum(0, dtype=torch.float32)
@@ -72,12 +72,12 @@ def summed_product(a: Tensor, b: Tensor) -> Tensor:
 
 
 def mixed(values: list[tuple[Tensor, float]]) -> Tensor:
-    """Their sum, each times its share."""
+    """Add up `values`, each times its share."""
     return torch.stack([value * share for value, share in values]).sum(0)
 
 
 def subsample(features: Tensor, stride: int, corner: tuple[int, int]) -> Tensor:
-    """(B, C, h, w): of `features` (B, C, H, W) every `stride`-th row and column, from `corner` on."""
+    """Take every `stride`-th row and column of `features` (B, C, H, W), from `corner` on: (B, C, h, w)."""
     if stride == 1:
         return features
     found: Tensor = _Subsample.apply(features, stride, corner)  # type: ignore[no-untyped-call]
@@ -103,12 +103,12 @@ class _Subsample(torch.autograd.Function):
 
 
 def relative_error(a: Tensor, b: Tensor) -> Tensor:
-    """‖a − b‖² / ‖b‖²: comparable between layers and networks."""
+    """Compute ‖a − b‖² / ‖b‖² (), which can be compared between layers and networks."""
     return (a - b).square().sum() / b.square().sum().clamp_min(1e-12)
 
 
 def scaled_error(difference: Tensor) -> Tensor:
-    """The mean of |d|, weighted by |d|: Σd² / Σ|d|, whose gradient does not fade as the error does.
+    """Compute Σd² / Σ|d| (), the mean of |d| weighted by |d|: its gradient does not fade as the error does.
 
     From style-transfer-pytorch (Crowson 2021): its `ScaledMSELoss`.
     """
@@ -123,7 +123,7 @@ class MovingAverage:
         self.weight: Tensor | float = 0.0
 
     def __call__(self, value: Tensor, shown: Tensor | float = 1.0) -> Tensor:
-        """The average with `value` taken in, unless `shown` is 0; backward sees `value` alone.
+        """Take `value` into the average, unless `shown` is 0, and give that; backward sees `value` alone.
 
         A value that is no number would stay in the average for ever, and is not taken in.
         """
@@ -135,9 +135,9 @@ class MovingAverage:
 
 
 def layer_mask(mask: Tensor, size: tuple[int, int], erosion: int) -> Tensor:
-    """`mask` (B, H, W) 0..1 for a layer of `size`: eroded by `erosion` pixels of the view, then pooled.
+    """Scale `mask` (B, H, W), 0..1, to a layer's `size`, eroded by `erosion` of its own pixels before.
 
-    Features that see across the silhouette must not count; `erosion` is about half the receptive field.
+    Features that see across the silhouette must not count: `erosion` is about half the receptive field.
     """
     holes = 1 - mask
     if erosion:
@@ -146,7 +146,10 @@ def layer_mask(mask: Tensor, size: tuple[int, int], erosion: int) -> Tensor:
 
 
 def _dilate(image: Tensor, radius: int, along: int) -> Tensor:
-    """The largest of `image` (B, H, W), not negative, within `radius` along an axis; doubled step by step."""
+    """Take the maximum of `image` (B, H, W), not negative, within `radius` along an axis.
+
+    By windows of 1, 2, 4, … pixels, so that it costs the logarithm of the radius.
+    """
     margins = [radius, radius] if along == 2 else [0, 0, radius, radius]
     image, width = F.pad(image, margins), 1
     while width < 2 * radius + 1:

@@ -19,11 +19,11 @@ from .style import Loss, MovingAverage, Samples, gram, mixed, scaled_error
 LayerLoss = Callable[[Tensor, Tensor], Tensor]
 
 DIRECTIONS = 64  # of a sliced distance
-PIXELS = 2048  # that stand for a layer where all would be too many
+SAMPLED_PIXELS = 2048  # of a layer, that stand for all of it
 
 
 def make(kind: str, layers: list[Samples]) -> Loss:
-    """The loss called `kind` (one of protocol.STYLE_LOSSES)."""
+    """Make the loss called `kind` (one of protocol.STYLE_LOSSES) for `layers` of the styles."""
     return MAKERS[kind](layers)
 
 
@@ -44,19 +44,20 @@ def gram_loss(style: Samples) -> LayerLoss:
 def sliced_loss(style: Samples) -> LayerLoss:
     """Sliced Wasserstein-2 distance of equally many features of either (Heitz et al. 2021), relative.
 
-    PIXELS of the view, drawn by weight, against PIXELS of the style, along DIRECTIONS random lines.
+    SAMPLED_PIXELS of the view, drawn by weight, are compared with as many of the style, along DIRECTIONS
+    random lines.
     """
     pools = [_columns(features) for features, _ in style]
     shares = [share for _, share in style]
     size = mixed([(pool.square().sum(0).mean(), share) for pool, share in zip(pools, shares, strict=True)])
-    dice = _dice(size.device)
+    generator = _generator(size.device)
 
     def loss(features: Tensor, weights: Tensor) -> Tensor:
-        seen = _drawn(features, weights, dice)
+        seen = _drawn(features, weights, generator)
         counts = [round(len(seen) * share) for share in shares[1:]]
         counts.insert(0, len(seen) - sum(counts))
-        wanted = torch.cat([_some(pool, n, dice) for pool, n in zip(pools, counts, strict=True)], 1)
-        lines = torch.randn(DIRECTIONS, seen.shape[1], device=seen.device, generator=dice)
+        wanted = torch.cat([_some(pool, n, generator) for pool, n in zip(pools, counts, strict=True)], 1)
+        lines = torch.randn(DIRECTIONS, seen.shape[1], device=seen.device, generator=generator)
         lines = lines / lines.norm(dim=1, keepdim=True)
         with torch.autocast(seen.device.type, enabled=False):
             found, goal = (lines @ seen.T).sort(1).values, (lines @ wanted).sort(1).values
@@ -70,13 +71,13 @@ def nearest_loss(style: Samples) -> LayerLoss:
     """Mean cosine distance of features to the style's nearest (Kolkin et al. 2022), both centred there."""
     pools = [_columns(features) for features, _ in style]
     center = mixed([(pool.mean(1), share) for pool, (_, share) in zip(pools, style, strict=True)])
-    counts = [max(1, round(PIXELS * share)) for _, share in style]
-    dice = _dice(center.device)
-    kept = torch.cat([_some(pool, n, dice) for pool, n in zip(pools, counts, strict=True)], 1)
+    counts = [max(1, round(SAMPLED_PIXELS * share)) for _, share in style]
+    generator = _generator(center.device)
+    kept = torch.cat([_some(pool, n, generator) for pool, n in zip(pools, counts, strict=True)], 1)
     wanted = torch.nn.functional.normalize((kept - center[:, None]), dim=0)
 
     def loss(features: Tensor, weights: Tensor) -> Tensor:
-        seen = torch.nn.functional.normalize(_drawn(features, weights, dice) - center, dim=1)
+        seen = torch.nn.functional.normalize(_drawn(features, weights, generator) - center, dim=1)
         with torch.autocast(seen.device.type, enabled=False):
             with torch.no_grad():
                 match = (seen @ wanted).argmax(1)
@@ -107,25 +108,31 @@ MAKERS: dict[str, Callable[[list[Samples]], Loss]] = {
 
 
 def _columns(features: Tensor) -> Tensor:
-    """(C, N) float32."""
+    """Lay `features` (1, C, h, w) out as columns: (C, N) float32."""
     return features.float().flatten(2)[0]
 
 
-def _dice(device: torch.device) -> torch.Generator | None:
-    """A loss's own on a processor, where losses are computed side by side: which is first must not matter."""
+def _generator(device: torch.device) -> torch.Generator | None:
+    """Make the random generator of one loss; None, the device's own, on a graphics card.
+
+    On a processor losses are computed side by side, and which comes first must not matter.
+    """
     return torch.Generator().manual_seed(int(torch.randint(2**62, ()))) if device.type == "cpu" else None
 
 
-def _some(pool: Tensor, count: int, dice: torch.Generator | None) -> Tensor:
-    """(C, count) of the columns of `pool` (C, N)."""
-    some: Tensor = pool[:, torch.randint(pool.shape[1], (count,), device=pool.device, generator=dice)]
+def _some(pool: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
+    """Draw `count` of the columns of `pool` (C, N): (C, count)."""
+    some: Tensor = pool[:, torch.randint(pool.shape[1], (count,), device=pool.device, generator=generator)]
     return some
 
 
-def _drawn(features: Tensor, weights: Tensor, dice: torch.Generator | None) -> Tensor:
-    """(N, C) float32: units of `features` drawn by weight, N at most PIXELS and no more than there are."""
+def _drawn(features: Tensor, weights: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Draw units of `features` (B, C, h, w) by `weights` (B, h, w): (N, C) float32.
+
+    N is SAMPLED_PIXELS, or the number of units if that is smaller.
+    """
     flat = features.permute(0, 2, 3, 1).flatten(0, 2)
     chances = weights.flatten() + 1e-9  # so that there is something to draw where nothing counts
-    chosen = torch.multinomial(chances, min(PIXELS, len(flat)), replacement=True, generator=dice)
+    chosen = torch.multinomial(chances, min(SAMPLED_PIXELS, len(flat)), replacement=True, generator=generator)
     drawn: Tensor = flat[chosen].float()
     return drawn

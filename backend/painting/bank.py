@@ -19,9 +19,9 @@ from ..rendering.views import Pose, ViewMaker
 from .pyramid import Pyramid
 from .unseen import Unseen
 
-BANK = 40  # views that a stage keeps, each is memory
-RENEWED = 8  # of so many steps with a full bank, one looks at new views, which take the oldest's place
-AIMED = 10  # of those that first fill the last stage's bank, at what no view has seen
+BANK_SIZE = 40  # views that a stage keeps, each is memory
+RENEWAL_STEPS = 8  # of so many steps with a full bank, one looks at new views, which take the oldest's place
+AIMED_VIEWS = 10  # of those that first fill the last stage's bank, at what no view has seen
 VIEWS_PER_OBJECT = 3  # of a stage, at least
 
 # From a view and the colours (P, 6) of start and original there to what is to be kept.
@@ -69,7 +69,7 @@ class Bank:
         """
         self.make, self.width, self.size, self._whole_size = make, width, size, size
         self.texture, self.content_rows, self.keep = texture, content_rows, keep
-        self.count = max(BANK, VIEWS_PER_OBJECT * len(np.unique(make.mesh.objects)))
+        self.count = max(BANK_SIZE, VIEWS_PER_OBJECT * len(np.unique(make.mesh.objects)))
         self.unseen = unseen
         self.views: list[BankedView] = []
         self.steps = 0  # with a full bank
@@ -87,7 +87,7 @@ class Bank:
         """
         full = len(self.views) >= self.count
         self.steps += full
-        if full and self.steps % RENEWED:
+        if full and self.steps % RENEWAL_STEPS:
             return [self.views[i] for i in random.integers(len(self.views), size=count)]
         new = each(self._made, self._poses(count, random))
         for view in new:
@@ -98,7 +98,8 @@ class Bank:
     def _poses(self, count: int, random: np.random.Generator) -> list[Pose]:
         left = self.count - len(self.views)
         aims = [
-            self.unseen.draw(random) if self.unseen and 0 < left - i <= AIMED else None for i in range(count)
+            self.unseen.draw(random) if self.unseen and 0 < left - i <= AIMED_VIEWS else None
+            for i in range(count)
         ]
         return [self.make.pose(self.width * self.size, self.size, aim) for aim in aims]
 

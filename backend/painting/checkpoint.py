@@ -22,8 +22,8 @@ from ..rendering.mesh import Mesh
 from ..writing import replacing
 from .pyramid import Pyramid
 
-MOST_STEPS = 10_000_000
-AGAIN = "Stylize the object from the start."
+MAX_STEPS = 10_000_000
+CURE = "Stylize the object from the start."
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def read(path: Path, texture: Pyramid, mesh: Mesh) -> Kept:
     as it was.
     """
     if not path.is_file():
-        raise PatinaError(f"There is no checkpoint {path.name} to go on from.", AGAIN, "resume")
+        raise PatinaError(f"There is no checkpoint {path.name} to go on from.", CURE, "resume")
     try:
         arrays = npz.read(path, ("rows", "seen", "surface", "steps", "stages"))
         rows, seen = arrays["rows"], arrays["seen"]
@@ -65,8 +65,8 @@ def read(path: Path, texture: Pyramid, mesh: Mesh) -> Kept:
         if stages.ndim != 2 or stages.shape[1] != 2 or len(stages) > 100 or stages.dtype != np.int64:
             raise ValueError("its parts do not fit together")
         if (
-            not 0 <= steps < MOST_STEPS
-            or not ((stages >= 0) & (stages < MOST_STEPS)).all()
+            not 0 <= steps < MAX_STEPS
+            or not ((stages >= 0) & (stages < MAX_STEPS)).all()
             or seen.dtype != np.uint8
             or seen.shape != (-(-len(rows) // 8),)
         ):
@@ -74,10 +74,10 @@ def read(path: Path, texture: Pyramid, mesh: Mesh) -> Kept:
         if rows.dtype != np.float16 or not np.isfinite(rows).all():
             raise ValueError("it holds what is no number")
     except (OSError, ValueError, TypeError, OverflowError) as error:
-        raise PatinaError(f"The checkpoint {path.name} cannot be read ({error}).", AGAIN, "resume") from None
+        raise PatinaError(f"The checkpoint {path.name} cannot be read ({error}).", CURE, "resume") from None
     if surface != _surface(mesh):
         raise PatinaError(
-            "The checkpoint is of another mesh, or its UV map has changed since.", AGAIN, "resume"
+            "The checkpoint is of another mesh, or its UV map has changed since.", CURE, "resume"
         )
     if rows.shape != tuple(texture.rows.shape):
         raise PatinaError(

@@ -34,9 +34,9 @@ from .subject import Subject, read_subject
 CHECKPOINT_SECONDS = 8.0
 CONTENT_WEIGHT = 0.2  # at strength 0.5
 JUDGED_PIXEL = 1.5  # of a held-out view, in those of the finest stage
-FEWEST = 32  # pixels of the styles' shorter side, of which a network can tell anything
-WIDEST_PIXEL = 1 / 64  # of the finest stage, in the mesh's units: the coarsest still sees the object well
-WIDEST_STYLE = 16.0  # the styles' shorter side, in the mesh's units: eight times the object
+MIN_STYLE_PIXELS = 32  # pixels of the styles' shorter side, of which a network can tell anything
+MAX_PIXEL = 1 / 64  # of the finest stage, in the mesh's units: the coarsest still sees the object well
+MAX_STYLE_WIDTH = 16.0  # the styles' shorter side, in the mesh's units: eight times the object
 
 
 def run(session: JobSession) -> None:
@@ -101,15 +101,15 @@ def viewing_of(job: Job, mesh: Mesh, styles: Styles, device: torch.device) -> Vi
     size at which the texture or the object shows nothing of the styles.
     """
     texel = mesh.texel / job.texture_size
-    least = FEWEST * texel
-    most = max(WIDEST_STYLE, 2 * least)
+    least = MIN_STYLE_PIXELS * texel
+    most = max(MAX_STYLE_WIDTH, 2 * least)
     if job.style_size:
         width = job.style_size / mesh.unit
         if not least <= width <= most:
             raise _no_such_size(job, least * mesh.unit, most * mesh.unit, width > most)
     else:
         width = max(least, optimize.STYLE_WIDTH * float(np.sqrt(mesh.areas[mesh.mapped].sum())))
-    pixel = max(texel, min(width / styles.shorter, WIDEST_PIXEL))
+    pixel = max(texel, min(width / styles.shorter, MAX_PIXEL))
     angle = 0.0 if mesh.directions is None else styles.stroke_angle
     return Viewing(pixel, width, device, job.rasterizer, job.framing, angle)
 
@@ -213,7 +213,7 @@ def measure(
     distance of each. See `report`.
     """
     mesh = subject.mesh
-    pixel = min(JUDGED_PIXEL * viewing.pixel, viewing.style_width / FEWEST)
+    pixel = min(JUDGED_PIXEL * viewing.pixel, viewing.style_width / MIN_STYLE_PIXELS)
     judged = replace(viewing, pixel=pixel)
     judge = report.Judge(mesh, styles, judged, subject.mask)
     before = start if subject.kept is None else subject.kept

@@ -28,13 +28,13 @@ VIEW_SIZE = 384  # pixels a side: as large as the network was made for, so that 
 MIN_VIEW_SIZE = 96  # where the texture is too small to show so much
 VIEWS = 14  # of each object, where there are few
 MIN_VIEWS = 6
-MANY_VIEWS = 56  # of all objects together, unless each has only MIN_VIEWS
-GLANCES = 6  # at each object, to see whether it is plain
-PLAIN = 0.12  # mean contrast of an object without landmarks; a sphere's form has .07, a monkey's .23
+MAX_VIEWS = 56  # of all objects together, unless each has only MIN_VIEWS
+GLANCE_COUNT = 6  # at each object, to see whether it is plain
+PLAIN_CONTRAST = 0.12  # mean contrast of an object without landmarks; a sphere's form has .07, a monkey's .23
 MARGIN = 1.03  # of a view around its object
-FRONTAL = 4  # power of the cosine that a texel is seen at: the view that sees it best decides
-RIM = 6  # pixels from a silhouette, or from what hides a texel, at which a view counts fully
-SLACK = 2.5  # pixels that a point may lie behind what its pixel shows
+FACING_POWER = 4  # power of the cosine that a texel is seen at: the view that sees it best decides
+RIM_WIDTH = 6  # pixels from a silhouette, or from what hides a texel, at which a view counts fully
+DEPTH_TOLERANCE = 2.5  # pixels that a point may lie behind what its pixel shows
 
 
 def plain_objects(subject: Subject, content: Tensor, viewing: Viewing) -> NDArray[np.integer]:
@@ -47,7 +47,7 @@ def plain_objects(subject: Subject, content: Tensor, viewing: Viewing) -> NDArra
     found = []
     for part in np.unique(mesh.objects[mesh.mapped]):
         contrast = covered = 0.0
-        eyes, window = _around(mesh.corners[mesh.mapped & (mesh.objects == part)], GLANCES, size)
+        eyes, window = _around(mesh.corners[mesh.mapped & (mesh.objects == part)], GLANCE_COUNT, size)
         for eye in eyes:
             gbuffer = maker.render((maker.rasterizer_of(int(part)), eye))
             mask = gbuffer.mask.float()[None]
@@ -55,7 +55,7 @@ def plain_objects(subject: Subject, content: Tensor, viewing: Viewing) -> NDArra
             image = gbuffer.image(_colors(gbuffer, rows, levels), background)
             contrast += float(contrast_of(image[None], mask, width).sum())
             covered += float(mask.sum())
-        if contrast < PLAIN * covered:
+        if contrast < PLAIN_CONTRAST * covered:
             found.append(part)
     return np.array(found, mesh.objects.dtype)
 
@@ -87,7 +87,7 @@ def paint_in_one_pass(
     objects = mesh.objects[texels.faces]
     total, weight = torch.zeros(len(points), 3), torch.zeros(len(points))
     parts = np.setdiff1d(mesh.objects[mesh.mapped], left_out)
-    count = min(VIEWS, max(MIN_VIEWS, MANY_VIEWS // max(1, len(parts))))
+    count = min(VIEWS, max(MIN_VIEWS, MAX_VIEWS // max(1, len(parts))))
     for part in parts:
         here = torch.from_numpy(np.flatnonzero(objects == part))
         for eye in _around(mesh.corners[mesh.mapped & (mesh.objects == part)], count, size)[0]:
@@ -139,9 +139,9 @@ def _seen_by(
     nearest = nearest.view(1, 1, eye.size, eye.size)
     front = -F.max_pool2d(-nearest.clamp(max=1e9), 3, 1, 1)
     open_ = depth < F.grid_sample(front, where, mode="nearest", align_corners=False)[0, 0, 0] + (
-        SLACK * eye.pixel * depth
+        DEPTH_TOLERANCE * eye.pixel * depth
     )
-    inside = F.avg_pool2d(nearest.isfinite().float(), 2 * RIM + 1, 1, RIM)
+    inside = F.avg_pool2d(nearest.isfinite().float(), 2 * RIM_WIDTH + 1, 1, RIM_WIDTH)
     rim = F.grid_sample((2 * inside - 1).clamp_min(0), where, align_corners=False)[0, 0, 0]
     facing = -(normals * F.normalize(rays, dim=1)).sum(1)
-    return shown, open_ * rim * facing.clamp_min(0) ** FRONTAL
+    return shown, open_ * rim * facing.clamp_min(0) ** FACING_POWER

@@ -16,7 +16,7 @@ from ..machine.attempts import Attempt, fitted
 from ..machine.parallel import Map, parallel_map
 from ..networks import Network
 from ..pictures.styles import Styles
-from ..rendering.camera import AROUND
+from ..rendering.camera import ARTICLE_SPAN
 from ..rendering.sampling import mipmaps
 from ..rendering.views import Viewing, ViewMaker
 from ..session import Clock, JobSession, Progress
@@ -28,8 +28,8 @@ from .subject import Subject
 from .unseen import Unseen
 
 VIEWS_PER_STEP = 2
-MOST_ASTRAY = 3  # steps in a row that may be left out
-MOST_GRADIENT = 1e15
+MAX_SKIPPED_STEPS = 3  # steps in a row that may be left out
+MAX_GRADIENT = 1e15
 STYLE_WIDTH = 0.75  # a painting's shorter side, in square roots of the surface's area
 
 
@@ -136,7 +136,7 @@ class Plan:
 
 def stage_width(stage: Stage, viewing: Viewing) -> float:
     """The width of a pixel of the stage's views on the surface, in the mesh's units."""
-    return viewing.pixel * stage.scale if viewing.framing == "surface" else AROUND / stage.size
+    return viewing.pixel * stage.scale if viewing.framing == "surface" else ARTICLE_SPAN / stage.size
 
 
 def resolved_level(width: float, subject: Subject) -> int:
@@ -162,9 +162,9 @@ def paint(
     """Optimise `texture` so that views of `subject` have the styles' statistics and keep the content's.
 
     Gives where the loop is after every step; who asks for no more ends it. A step that gives no numbers is
-    left out, and after MOST_ASTRAY of them in a row there are no more: the texture stays sound. A step that
-    memory does not suffice for is tried again with less (see `attempts`). `session` tells of both, and its
-    clock counts. kept (3, tiles · S, S): what the content term keeps the features of.
+    left out, and after MAX_SKIPPED_STEPS of them in a row there are no more: the texture stays sound. A step
+    that memory does not suffice for is tried again with less (see `attempts`). `session` tells of both, and
+    its clock counts. kept (3, tiles · S, S): what the content term keeps the features of.
     """
     device = texture.rows.device
     random = np.random.default_rng(plan.seed)
@@ -192,7 +192,7 @@ def paint(
                 session.clock.lap("score")
                 if not pace.is_sound(loss, gradients):
                     session.message(pace.stumble())
-                    if pace.astray == MOST_ASTRAY:
+                    if pace.astray == MAX_SKIPPED_STEPS:
                         return
                     yield pace.after(stage, pace.loss)
                     continue
@@ -225,7 +225,7 @@ class _Pace:
     def is_sound(self, loss: float, gradients: list[Tensor]) -> bool:
         """Whether a step can be taken: nothing in it is infinite, or so large that its square would be."""
         sound = math.isfinite(loss) and all(
-            bool((gradient.abs() < MOST_GRADIENT).all()) for gradient in gradients
+            bool((gradient.abs() < MAX_GRADIENT).all()) for gradient in gradients
         )
         if sound:
             self.loss, self.astray = loss, 0
@@ -235,8 +235,9 @@ class _Pace:
         """Count a step that cannot be taken, halve the others; what a person should know of it."""
         self.astray += 1
         self.slower /= 2
-        if self.astray == MOST_ASTRAY:
-            return f"{MOST_ASTRAY} steps in a row gave no numbers: the texture is what it was before them."
+        if self.astray == MAX_SKIPPED_STEPS:
+            count = MAX_SKIPPED_STEPS
+            return f"{count} steps in a row gave no numbers: the texture is what it was before them."
         return f"Step {self.step + 1} gave no numbers and is left out; from now on steps are half as large."
 
     def after(self, stage: Stage, loss: float) -> Progress:

@@ -22,12 +22,12 @@ from .subject import Subject
 
 MAX_SIDE = 1024  # texels along a side of what is painted in one pass: its views show no more
 PALETTE_COLORS = 65536  # drawn from the styles
-BORDER = 8  # texels along the borders of several textures, in which all that is added fades out
-BROKEN = 0.4  # share of the broken colours; the rest is painted in one pass
+BORDER_WIDTH = 8  # texels along the borders of several textures, in which all that is added fades out
+BROKEN_SHARE = 0.4  # share of the broken colours; the rest is painted in one pass
 VARIATION = 0.25  # of a plain surface's colours, in standard deviations of the palette
-LIGHTNESS = 0.6  # share of the content's own lightness that is kept where colours are broken
+LIGHTNESS_SHARE = 0.6  # share of the content's own lightness that is kept where colours are broken
 FREQUENCY = 6.0  # radians of the waves that break colours, a unit of a mesh whose diagonal is 2
-WAVES = 6
+WAVE_COUNT = 6
 
 
 def initial_texture(subject: Subject, styles: Styles, viewing: Viewing, job: Job) -> Tensor:
@@ -56,7 +56,7 @@ def initial_texture(subject: Subject, styles: Styles, viewing: Viewing, job: Job
     if feedforward.available():
         painted, seen = paint_in_one_pass(subject, coarse, texels, styles, viewing, plain)
         painted = fill_unseen(painted, seen, texels, subject.mesh.objects[texels.faces])
-        change = change + (1 - BROKEN) * (painted - base - change)
+        change = change + (1 - BROKEN_SHARE) * (painted - base - change)
     if len(plain):
         scaled = list(styles.within(viewing.style_width / subject.mesh.texel * side))
         random = np.random.default_rng(job.seed)
@@ -76,7 +76,7 @@ def _inside(side: int) -> Tensor:
 
     Views read across that to the other side of the same texture, which there must not look too different.
     """
-    away = (torch.minimum(torch.arange(side), torch.arange(side).flip(0)) / BORDER).clamp(max=1)
+    away = (torch.minimum(torch.arange(side), torch.arange(side).flip(0)) / BORDER_WIDTH).clamp(max=1)
     return torch.minimum(away[:, None], away)
 
 
@@ -92,7 +92,7 @@ def broken_colors(moved: Tensor, content: Tensor, texels: Texels, palette: Tenso
     waves = torch.from_numpy(_waves(texels.points, random))
     spread = palette.std(1, keepdim=True) * VARIATION * commonness(content[:, used])
     varied = sliced_transport(colors + waves * spread, palette, random)
-    varied = varied + LIGHTNESS * (colors - varied).mean(0, keepdim=True)
+    varied = varied + LIGHTNESS_SHARE * (colors - varied).mean(0, keepdim=True)
     change = torch.zeros_like(moved)
     change[:, used] = varied - colors
     return change
@@ -102,8 +102,8 @@ def _waves(points: NDArray[np.float32], random: np.random.Generator) -> NDArray[
     """(3, N): three smooth random functions of `points` (N, 3), each of mean 0 and deviation about 1."""
     found = []
     for _ in range(3):
-        directions = FREQUENCY * random.normal(size=(WAVES, 3))
-        phases = random.uniform(0, 2 * np.pi, WAVES)
-        found.append(np.cos(points @ directions.T + phases).sum(1) * np.sqrt(2 / WAVES))
+        directions = FREQUENCY * random.normal(size=(WAVE_COUNT, 3))
+        phases = random.uniform(0, 2 * np.pi, WAVE_COUNT)
+        found.append(np.cos(points @ directions.T + phases).sum(1) * np.sqrt(2 / WAVE_COUNT))
     waves = np.stack(found)
     return np.asarray(waves - waves.mean(1, keepdims=True), np.float32)

@@ -22,7 +22,7 @@ from ..writing import write_bytes
 
 HIDDEN, LAYERS = 24, 8
 EXTENT = math.sqrt(3)  # coordinates reach ±√3: unit variance on the square
-MOST_BYTES = 10_000_000  # of a file
+MAX_BYTES = 10_000_000  # of a file
 _FORMAT = "patina.cppn"
 
 
@@ -104,7 +104,7 @@ def read(path: Path) -> CPPN:
     """Read the network in a .cppn file. Raises PatinaError for what is none; never runs code from it."""
     cure = "Name a .cppn file that dream or stylize wrote with --parameterization cppn."
     try:
-        data = io.BytesIO(read_bytes(path, MOST_BYTES))
+        data = io.BytesIO(read_bytes(path, MAX_BYTES))
         record = torch.load(data, map_location="cpu", weights_only=True)
         if record["format"] != _FORMAT or record["version"] != 1:
             raise PatinaError(f"{path.name} is a CPPN file of another version.", cure, "cppn")

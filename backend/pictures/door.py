@@ -18,7 +18,7 @@ from ..protocol import PatinaError
 from ..reading import regular
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "AVIF", "JPEG2000", "BMP", "DIB", "GIF", "TGA", "PPM")
-MOST_SIDE = 16384
+MAX_SIDE = 16384
 
 CURE = "Choose a whole JPEG, PNG or TIFF file."
 
@@ -64,9 +64,9 @@ def opened(source: Path | bytes, named: str, field: str) -> Iterator[Image.Image
 
 def check_size(image: Image.Image, named: str, field: str) -> None:
     """Raise PatinaError, beginning with `named`, for a picture that is too large to be decoded."""
-    if max(image.size) > MOST_SIDE:
+    if max(image.size) > MAX_SIDE:
         raise PatinaError(
             f"{named} is {image.width} × {image.height} pixels.",
-            f"Scale it down to {MOST_SIDE} a side or less; 2000 is plenty.",
+            f"Scale it down to {MAX_SIDE} a side or less; 2000 is plenty.",
             field,
         )

@@ -14,25 +14,23 @@ from torch import Tensor
 from ..protocol import PatinaError
 from ..writing import replacing
 from .decode import Turn, grey, in_srgb, is_deep, turn_of, white_of
-from .door import MOST_SIDE, opened
+from .door import MAX_SIDE, opened
 
 MIN_SIDE = 16  # below this a style has no statistics
-MOST_PIXELS = 8192**2  # of what is kept, at 12 bytes each: the largest texture
+MAX_PIXELS = 8192**2  # of what is kept, at 12 bytes each: the largest texture
 _STRIP = 1 << 22  # pixels
 
 Crop = tuple[float, float, float, float]
 
 
-def read_image(
-    path: Path, what: str, field: str, crop: Crop | None = None, most: int = MOST_PIXELS
-) -> Tensor:
+def read_image(path: Path, what: str, field: str, crop: Crop | None = None, most: int = MAX_PIXELS) -> Tensor:
     """Read a picture of any format that `door` has, or the part `crop` of it; transparency shows white.
 
     It stands upright, as its camera says, and is in sRGB, by its profile. crop: x, y, width and height in
     fractions of the picture, from its top left. What has more than `most` pixels is read at a half, a
     third, … of its size; what is no style is enlarged to MIN_SIDE. Raises PatinaError, naming `what` ("style
     image") and the file, for a missing, empty, truncated or foreign file and for sides outside
-    MIN_SIDE..door.MOST_SIDE.
+    MIN_SIDE..door.MAX_SIDE.
     """
     found = _read(path, f"The {what} {path.name}", what, field, crop, most)
     if min(found.shape[1:]) < MIN_SIDE:
@@ -88,7 +86,7 @@ def _box(image: Image.Image, crop: Crop | None) -> tuple[int, int, int, int]:
 
 def _check_side(width: int, height: int, named: str, field: str) -> None:
     small = min(width, height)
-    if small < MIN_SIDE and (field == "styles" or max(width, height) * MIN_SIDE > MOST_SIDE * small):
+    if small < MIN_SIDE and (field == "styles" or max(width, height) * MIN_SIDE > MAX_SIDE * small):
         raise PatinaError(
             f"{named} is {width} × {height} pixels, too small to have strokes.",
             f"Choose one of at least {MIN_SIDE} pixels a side.",

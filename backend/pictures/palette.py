@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MIN_VARIANCE = 0.06**2  # what is nearly one colour is moved, not stretched beyond the palette
-ROUNDS, STRIDE = 12, 0.7  # of sliced transport, and how far each goes
+ROUNDS, ROUND_SHARE = 12, 0.7  # of sliced transport, and how far each goes
 QUANTILES, SAMPLES = 256, 30_000  # that a map is read off
 BINS = 10  # of a histogram, along each channel
-COMMON = 0.9  # the quantile from which on a colour counts as common
+COMMON_QUANTILE = 0.9  # the quantile from which on a colour counts as common
 
 
 def moments(colors: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,7 +61,7 @@ def sliced_transport(colors: Tensor, palette: Tensor, random: np.random.Generato
             now = np.quantile(values[::every].numpy(), shares) + np.arange(QUANTILES) * 1e-7  # ascending
             then = np.quantile(goal.numpy(), shares)
             here = values.numpy()
-            values += STRIDE * torch.from_numpy(
+            values += ROUND_SHARE * torch.from_numpy(
                 (np.interp(here, now, then) - here.clip(now[0], now[-1])).astype(np.float32)
             )
         moved = axes.T @ moved
@@ -76,5 +76,5 @@ def commonness(colors: Tensor) -> Tensor:
     counts = F.avg_pool3d(counts, 3, 1, 1)
     where = (colors.flip(0) * 2 - 1).T[None, None, None]  # grid_sample takes blue, green, red
     found = F.grid_sample(counts, where, align_corners=False, padding_mode="border")[0, 0, 0, 0]
-    common = np.quantile(found[:: max(1, len(found) // SAMPLES)].numpy(), COMMON)
+    common = np.quantile(found[:: max(1, len(found) // SAMPLES)].numpy(), COMMON_QUANTILE)
     return (found / max(float(common), 1e-6)).clamp(0, 1).sqrt()

@@ -15,7 +15,7 @@ from .images import read_image, resize_shorter
 from .orientation import LUMINANCE, stroke_angle
 from .palette import moments, recolor, transport
 
-MOST_PIXELS = 1 << 25  # of a style that are kept: of more, no view shows anything
+MAX_PIXELS = 1 << 25  # of a style that are kept: of more, no view shows anything
 PALETTE_SIDE = 256  # of each picture scaled down, whose colours are drawn from
 
 
@@ -98,4 +98,4 @@ def read_styles(job: Job, folder: Path) -> Styles:
 
 def read_style(style: Style, folder: Path) -> Tensor:
     """Read the part of a style's picture that counts. Raises PatinaError as `read_image` does."""
-    return read_image(folder / style.image, "style image", "styles", style.crop, MOST_PIXELS)
+    return read_image(folder / style.image, "style image", "styles", style.crop, MAX_PIXELS)

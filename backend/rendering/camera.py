@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 FOV_Y = math.radians(10)  # Distill 2018, section "3D": nearly orthographic
 MAX_TILT = math.radians(55)  # between a surface view's axis and the normal it aims at
-AROUND = 2.2  # what the article's views span, on average, of a mesh with a diagonal of 2
+ARTICLE_SPAN = 2.2  # what the article's views span, on average, of a mesh with a diagonal of 2
 UP = np.array([0.0, 0.0, 1.0])
 
 
@@ -65,7 +65,7 @@ def look_at(
 
 def around(size: int, random: np.random.Generator) -> Camera:
     """The article's camera: at the bounding box's centre, from a uniform direction, at U(10, 12) / 11."""
-    return look_at(np.zeros(3), random.normal(size=3), AROUND * random.uniform(10, 12) / 11, size)
+    return look_at(np.zeros(3), random.normal(size=3), ARTICLE_SPAN * random.uniform(10, 12) / 11, size)
 
 
 def all_around(count: int) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from .mesh import Mesh
 from .shape import shading
 from .texels import Texels, fill_gutters
 
-PLAIN = 1 / 255  # a texture whose colours spread less is a colour
+PLAIN_SPREAD = 1 / 255  # a texture whose colours spread less is a colour
 
 
 def kept_of(
@@ -38,4 +38,4 @@ def kept_of(
 
 def is_plain(content: Tensor | None) -> bool:
     """Whether a texture (3, H, W) shows nothing but one colour, or is not there."""
-    return content is None or float(content.flatten(1).std(1).max()) < PLAIN
+    return content is None or float(content.flatten(1).std(1).max()) < PLAIN_SPREAD

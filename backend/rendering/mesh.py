@@ -15,8 +15,8 @@ from ..protocol import PatinaError
 
 Array = NDArray[np.float32]
 MIN_UV_AREA = 1e-12  # below this a triangle has no place in the texture
-SLIVER = 1e-6  # area, in squared edges, up to which a triangle is but a line
-MOST_UV = 1000.0  # how far from the texture UVs may lie
+SLIVER_RATIO = 1e-6  # area, in squared edges, up to which a triangle is but a line
+MAX_UV = 1000.0  # how far from the texture UVs may lie
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Mesh:
     def mapped(self) -> NDArray[np.bool_]:
         """(F,): triangles with an area both on the surface and in the texture."""
         edges = (self.corners - np.roll(self.corners, 1, 1)).astype(np.float64)
-        broad = self.areas > SLIVER * (edges**2).sum((1, 2))  # corners on a line leave others
+        broad = self.areas > SLIVER_RATIO * (edges**2).sum((1, 2))  # corners on a line leave others
         return np.asarray(broad & (self.areas > 1e-14) & (self.uv_areas > MIN_UV_AREA))
 
     @cached_property
@@ -190,10 +190,10 @@ def build_mesh(
         )
     if not np.isfinite(uvs).all():
         raise PatinaError(f"{name} has a UV that is NaN or infinite.", "Unwrap it again.", "mesh")
-    if np.abs(uvs).max() > MOST_UV:
+    if np.abs(uvs).max() > MAX_UV:
         raise PatinaError(
             f"{name} has a UV {np.abs(uvs).max():.3g} textures away.",
-            f"Move it to within {MOST_UV:.0f}, or unwrap again.",
+            f"Move it to within {MAX_UV:.0f}, or unwrap again.",
             "mesh",
         )
     own = attributes or Attributes()

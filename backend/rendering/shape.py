@@ -16,15 +16,15 @@ from .sampling import enlarge
 from .texels import Texels, interpolate, locate
 
 RAYS = 96  # from each point
-REACH = 0.35  # how far off a surface still darkens, where the bounding box has a diagonal of 2
+OCCLUSION_RADIUS = 0.35  # how far off a surface still darkens, where the bounding box has a diagonal of 2
 RAY_OFFSET = 1e-3  # rays start this far off their own face
 SHADOW = 0.35  # what is left of the light where a surface looks straight down
 SHARP = (
     0.766  # cosine of the angle (40°) to what the faces around have in common, beyond which one is cut off
 )
-LARGEST = 512  # texels along a side that are looked out from; finer ones are read between them
+MAX_SIDE = 512  # texels along a side that are looked out from; finer ones are read between them
 MAX_TEXELS = 1 << 19  # texels of all textures that are looked out from
-SMALLEST = 64
+MIN_SIDE = 64
 _POINTS = 1 << 15  # at a time
 
 Floats = NDArray[np.float32]
@@ -37,8 +37,8 @@ def shading(mesh: Mesh, texels: Texels) -> Tensor:
     at random. Each object is by itself where the mesh keeps them `apart`.
     """
     height, size = texels.used.shape
-    tiles, side = height // size, min(size, LARGEST)
-    while side > SMALLEST and tiles * side**2 > MAX_TEXELS:
+    tiles, side = height // size, min(size, MAX_SIDE)
+    while side > MIN_SIDE and tiles * side**2 > MAX_TEXELS:
         side //= 2
     corners = smooth_normals(mesh)
     coarse = texels if side == size else locate(mesh, side, tiles)
@@ -82,7 +82,7 @@ def smooth_normals(mesh: Mesh) -> Floats:
 
 
 def occlusion(
-    mesh: Mesh, faces: NDArray[np.integer], points: Floats, normals: Floats, reach: float = REACH
+    mesh: Mesh, faces: NDArray[np.integer], points: Floats, normals: Floats, reach: float = OCCLUSION_RADIUS
 ) -> Floats:
     """Measure how much of the light from all round is kept from `points` (N, 3) of `faces` (N,), 0..1.
 

@@ -14,7 +14,7 @@ from .gbuffer import GBuffer, render
 from .mesh import Mesh
 from .rasterizer import Rasterizer
 
-TRIES = 8  # directions from which a point that others hide may yet be seen
+DIRECTIONS_TRIED = 8  # directions from which a point that others hide may yet be seen
 
 # A point on the surface: its face, and barycentric (3,) there.
 Aim = tuple[int, NDArray[np.float64]]
@@ -114,7 +114,7 @@ class ViewMaker:
         target = barycentric @ self.mesh.corners[face].astype(np.float64)
         part, normal = int(self.mesh.objects[face]), self.mesh.face_normals[face].astype(np.float64)
         rasterize = self.rasterizer_of(part)
-        for _ in range(1 if self.mesh.apart else TRIES):
+        for _ in range(1 if self.mesh.apart else DIRECTIONS_TRIED):
             backward = camera.tilted(normal, self.random)
             free = rasterize.free_distance(target + 1e-4 * backward, backward)
             if free == np.inf:

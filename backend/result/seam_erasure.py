@@ -20,18 +20,19 @@ from ..rendering.sampling import Levels, levels_of, taps
 from ..rendering.seams import Places, points_along, shared_edges
 from ..rendering.texels import each_tile
 
-REACH = 6  # texels from a seam that may move
+MARGIN = 6  # texels from a seam that may move
 SPACING = 0.5  # texels between the points at which the sides must agree
-AGREE = 4.0  # weight of that, over the weight of a texel's difference from its neighbours staying as it was
-STAY = 0.02  # and of a texel's own value staying as it was
+# Weights, over that of a texel's difference from its neighbours staying as it was:
+AGREEMENT_WEIGHT = 4.0  # of both sides agreeing
+VALUE_WEIGHT = 0.02  # of a texel's own value staying as it was
 CROSS = generate_binary_structure(2, 1)[None]  # neighbours in a tile, none across tiles
-LANDMARK = 0.12  # a difference of colour (of √3 at most) that is meant
+LANDMARK_CONTRAST = 0.12  # a difference of colour (of √3 at most) that is meant
 
 
 def erase_seams(texture: Tensor, start: Tensor, mesh: Mesh, used: NDArray[np.bool_]) -> Tensor:
     """Move texels of `texture` (C, tiles · S, S) near seams so that both sides agree; its gutters are filled.
 
-    The correction is smooth within each island (gradients are kept) and fades out over REACH texels.
+    The correction is smooth within each island (gradients are kept) and fades out over MARGIN texels.
     Where `start` (C', tiles · S, S) changes colour at a seam, that is a landmark, not a fault, and is left
     alone. `used` (tiles · S, S): the texels of islands.
     """
@@ -43,12 +44,12 @@ def erase_seams(texture: Tensor, start: Tensor, mesh: Mesh, used: NDArray[np.boo
     sides = [_reads(places, levels_of(texture, size)) for places in points_along(mesh, seams, SPACING / size)]
     differences = sides[0] - sides[1]  # (N points, texels)
     jumps = np.linalg.norm([differences @ values for values in start.flatten(1).numpy()], axis=0)
-    differences = differences[np.flatnonzero(jumps < LANDMARK)]
+    differences = differences[np.flatnonzero(jumps < LANDMARK_CONTRAST)]
     if not differences.nnz:
         return texture
     near = np.zeros(used.size, bool)
     near[differences.indices] = True
-    region = binary_dilation(near.reshape(used.shape), CROSS, iterations=REACH)
+    region = binary_dilation(near.reshape(used.shape), CROSS, iterations=MARGIN)
     region &= used | near.reshape(used.shape)
     unknown = np.flatnonzero(region)
     place = np.full(used.size, -1)
@@ -57,12 +58,14 @@ def erase_seams(texture: Tensor, start: Tensor, mesh: Mesh, used: NDArray[np.boo
     smooth = _smoothness(region, used, place)
     constraints = differences[:, unknown]
     system = (
-        AGREE * constraints.T @ constraints + smooth + STAY * diags_array(np.ones(len(unknown)))
+        AGREEMENT_WEIGHT * constraints.T @ constraints
+        + smooth
+        + VALUE_WEIGHT * diags_array(np.ones(len(unknown)))
     ).tocsr()
     precondition = diags_array(1 / system.diagonal())
     result = texture.clone(memory_format=torch.contiguous_format)
     for values in result.flatten(1).numpy():  # a channel at a time: of large textures, copies are large
-        target = -AGREE * (constraints.T @ (differences @ values))
+        target = -AGREEMENT_WEIGHT * (constraints.T @ (differences @ values))
         correction, _ = cg(system, target, rtol=1e-3, maxiter=200, M=precondition)
         values[unknown] += correction.astype(np.float32)
     return result.clamp_(0, 1)

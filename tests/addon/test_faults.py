@@ -25,9 +25,9 @@ from PIL import Image
 
 ALL = int(os.environ.get("PATINA_FAULTS", "1")) > 1
 ARTIST = Path(__file__).with_name("killed_artist.py")
-MOST_SECONDS = 120  # of a job on a busy machine
+MAX_SECONDS = 120  # of a job on a busy machine
 GONE_SECONDS = 5.0  # after which no backend outlives its Blender
-MOST_TICK = 0.03  # seconds of Blender's time
+MAX_TICK = 0.03  # seconds of Blender's time
 SOAK = 200
 
 on_linux = pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="reads /proc")
@@ -48,7 +48,7 @@ def submitted() -> jobs.Run:
     return run
 
 
-def pump(seconds: float = MOST_SECONDS, until=lambda: not jobs.queue) -> None:
+def pump(seconds: float = MAX_SECONDS, until=lambda: not jobs.queue) -> None:
     deadline = time.monotonic() + seconds
     while not until() and time.monotonic() < deadline:
         jobs.pump()
@@ -233,7 +233,7 @@ print('{"kind": "failed", "message": "done", "cure": "none"}')
         time.sleep(jobs.TICK_SECONDS)
     assert run.progress.step > 29_000
     assert len(ticks) > 15
-    assert max(ticks) < MOST_TICK
+    assert max(ticks) < MAX_TICK
 
 
 def resident() -> int:

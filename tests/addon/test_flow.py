@@ -536,7 +536,7 @@ def test_problems_are_drawn_with_their_cures(cube):
 
 
 def test_history_is_drawn_without_reading_the_disk(cube, result, monkeypatch):
-    history.entries[:] = [result] * (history_ui.SHORT + 2)
+    history.entries[:] = [result] * (history_ui.LISTED_RESULTS + 2)
     monkeypatch.setattr(history, "selected", str(result.folder))
     monkeypatch.setattr(history, "read", None)
     seen = drawn(history_ui.PATINA_PT_history)

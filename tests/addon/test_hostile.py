@@ -116,7 +116,7 @@ def test_the_panel_keeps_no_more_than_it_can_show():
         for number in range(200):
             problems.note(f"{number} " + "very " * 40_000, "Cube")
         problems.tell(PatinaError("y" * 210_000, "z" * 210_000), "Cube")
-        assert len(problems.shown) <= problems.MOST
+        assert len(problems.shown) <= problems.MAX_SHOWN
         assert all(len(p.message) + len(p.cure) < 3000 for p in problems.shown)
         assert problems.shown[-1].is_error
     finally:

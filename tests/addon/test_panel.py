@@ -217,12 +217,12 @@ def test_styles_are_mixed(cube, settings):
 def test_a_recent_style_becomes_the_own_image(cube, settings, tmp_path, monkeypatch):
     monkeypatch.setattr(recent, "_path", tmp_path / "recent.json")
     monkeypatch.setattr(recent, "files", [])
-    files = [tmp_path / f"{number}.png" for number in range(recent.MOST + 2)]
+    files = [tmp_path / f"{number}.png" for number in range(recent.MAX_FILES + 2)]
     for file in files:
         bpy.data.images.new("x", 4, 4).save(filepath=str(file))
         recent.remember(file)
     assert recent.files[0] == str(files[-1])
-    assert len(recent.files) == recent.MOST
+    assert len(recent.files) == recent.MAX_FILES
     files[-1].unlink()
     recent.load(tmp_path / "recent.json")
     assert recent.files[0] == str(files[-2])

@@ -15,7 +15,7 @@ from PIL import Image
 from scipy.linalg import sqrtm
 
 from backend.pictures import palette as palettes
-from backend.pictures.door import MOST_SIDE
+from backend.pictures.door import MAX_SIDE
 from backend.pictures.images import read_image, resize, resize_shorter, write_image
 from backend.pictures.styles import Styles
 from backend.protocol import PatinaError
@@ -207,7 +207,7 @@ def test_names_that_no_disk_takes_and_folders_are_refused(tmp_path):
 
 
 def test_the_largest_picture_is_larger_than_any_texture():
-    assert MOST_SIDE >= 8192
+    assert MAX_SIDE >= 8192
 
 
 def test_a_file_where_a_folder_should_be_is_named(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backend.objectives.landmarks import CONTRAST, contrast_of, landmark_error, landmarks_of
+from backend.objectives.landmarks import FULL_CONTRAST, contrast_of, landmark_error, landmarks_of
 
 SIDE = 112  # of the views, four pixels for each area whose colour is kept
 WIDTH = 110.0  # pixels that a style spans: details of 3 and 5 pixels count
@@ -32,7 +32,7 @@ def test_contrast_is_the_deviation_of_colours_around():
     found = contrast_of(0.25 * view(0.5), whole(), WIDTH)
     assert not found[..., 4 : SIDE // 2 - 4].any()
     # Four or five of nine pixels are bright, so the variance is 20/81 of 0.25², in three channels.
-    expected = (3 * 20 / 81 * 0.25**2) ** 0.5 / CONTRAST
+    expected = (3 * 20 / 81 * 0.25**2) ** 0.5 / FULL_CONTRAST
     assert found[..., 4:-4, SIDE // 2 + 4 : -4].min() > 0.95 * expected
     assert found.max() <= 1
 
@@ -82,5 +82,5 @@ def test_of_strokes_larger_than_the_view_contrast_is_the_deviation_within_the_ma
     deviation = inside.var(1, unbiased=False).sum().sqrt()
     found = contrast_of(image, mask, 1e12)
     assert not found[:, :, :40].any()
-    expected = (deviation / CONTRAST).expand(SIDE - 40, SIDE)
+    expected = (deviation / FULL_CONTRAST).expand(SIDE - 40, SIDE)
     torch.testing.assert_close(found[0, 0, 40:], expected, atol=1e-3, rtol=0)

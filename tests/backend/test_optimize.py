@@ -40,14 +40,14 @@ def test_a_full_bank_is_renewed_little_by_little(network):
     views = ViewMaker(mesh, "embree", random)
     rows = mipmaps(torch.zeros(3, 64, 64), texture.levels)
     kept = bank.Bank(views, 0.02, 32, texture, rows, None, None)
-    filling, later = bank.BANK // 2, 3 * bank.RENEWED + 1
+    filling, later = bank.BANK_SIZE // 2, 3 * bank.RENEWAL_STEPS + 1
     drawn = [kept.draw(2, random, serial_map) for _ in range(filling + later)]
     first = [view for batch in drawn[:filling] for view in batch]
-    assert len({id(view) for view in first}) == bank.BANK
+    assert len({id(view) for view in first}) == bank.BANK_SIZE
     new = [batch for batch in drawn[filling:] if not any(view is old for old in first for view in batch)]
     later_on = [*first[6:], *(view for batch in new[:3] for view in batch)]
     assert [id(view) for view in kept.views] == [id(view) for view in later_on]
-    assert len({id(view) for batch in drawn for view in batch}) == bank.BANK + 3 * 2
+    assert len({id(view) for batch in drawn for view in batch}) == bank.BANK_SIZE + 3 * 2
 
 
 @pytest.mark.parametrize("style_loss", STYLE_LOSSES)

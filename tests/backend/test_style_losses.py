@@ -53,7 +53,7 @@ def test_gaussian_is_the_bures_distance():
     root = sqrtm(t)
     bures = np.trace(s + t - 2 * np.real(sqrtm(root @ s @ root)))
     expected = (np.sum((m - n) ** 2) + bures) / (np.sum(n**2) + np.trace(t))
-    assert found == pytest.approx(gaussian.SCALE * expected, rel=0.02)
+    assert found == pytest.approx(gaussian.DISTANCE_SCALE * expected, rel=0.02)
 
 
 def test_gaussian_has_the_gradient_of_finite_differences():
@@ -197,7 +197,7 @@ def test_gaussian_of_rounded_features_is_near_that_of_exact_ones():
 def test_layers_of_any_width_count_each_for_itself(kind, monkeypatch):
     """Filled up to a common size, they are what they are alone; so are their gradients."""
     monkeypatch.setattr(gaussian, "RANK", 6)
-    monkeypatch.setattr(style_losses, "PIXELS", 4096)  # for those that draw
+    monkeypatch.setattr(style_losses, "SAMPLED_PIXELS", 4096)  # for those that draw
     shapes = ((3, 64), (6, 40), (12, 20))
     styles = [torch.relu(torch.randn(1, channels, side, side)) for channels, side in shapes]
     seen = [torch.rand(2, channels, side, side, requires_grad=True) for channels, side in shapes]

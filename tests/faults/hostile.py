@@ -44,8 +44,8 @@ from backend.protocol import Job, PatinaError, Style, Target  # noqa: E402
 from backend.rendering.mesh import read_mesh  # noqa: E402
 from backend.rendering.texels import locate  # noqa: E402
 
-MOST_SECONDS = 5
-MOST_GROWTH = 1 << 30  # bytes
+MAX_SECONDS = 5
+MAX_GROWTH = 1 << 30  # bytes
 FORBIDDEN = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect")
 Random = np.random.Generator
 
@@ -394,7 +394,7 @@ def main(kind: str, seed: int, count: int) -> dict[str, Any]:
             before = _peak()
             began = time.monotonic()
             watch.touched.clear()
-            signal.setitimer(signal.ITIMER_REAL, MOST_SECONDS)
+            signal.setitimer(signal.ITIMER_REAL, MAX_SECONDS)
             watch.on = True
             wrong = ""
             try:
@@ -410,7 +410,7 @@ def main(kind: str, seed: int, count: int) -> dict[str, Any]:
             finally:
                 watch.on = False
                 signal.setitimer(signal.ITIMER_REAL, 0)
-            if _peak() - before > MOST_GROWTH:
+            if _peak() - before > MAX_GROWTH:
                 wrong = wrong or f"grew by {(_peak() - before) / 1e6:.0f} MB"
             if watch.touched:
                 wrong = wrong or f"touched {watch.touched[:3]}"

@@ -120,7 +120,7 @@ def test_lock_on_windows(tmp_path: Path, monkeypatch):
     windows = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, windows)
     spec.loader.exec_module(windows)
-    monkeypatch.setattr(windows, "PATIENCE", 0.0)
+    monkeypatch.setattr(windows, "LOCK_SECONDS", 0.0)
     with windows.lock(tmp_path / "backend.lock"):
         with pytest.raises(SetupError, match="Another Blender"), windows.lock(tmp_path / "backend.lock"):
             pass
