@@ -81,7 +81,7 @@ def source_texts() -> set[str]:
     rooms = ("ui", "operators")
     files = [
         *(path for room in rooms for path in (ADDON / room).glob("*.py")),
-        *(ADDON / name for name in ("readiness.py", "preferences.py")),
+        *(ADDON / name for name in ("readiness.py", "preferences.py", "thumbnails.py")),
     ]
     return {
         node.value
