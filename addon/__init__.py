@@ -3,82 +3,51 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from importlib import import_module
+from types import ModuleType
 
-# Nothing is imported here: `addon.setup` and the like also run where there is no bpy.
+# What has classes or more to register, in that order. Nothing is imported before it is: `addon.setup` and the
+# like also run where there is no bpy.
+MODULES = (
+    "translations",
+    "preferences",
+    "installation",
+    "thumbnails",
+    "properties",
+    "scope",
+    "export.properties",
+    "export.run",
+    "history",
+    "jobs",
+    "lasting",
+    "operators.install",
+    "operators.make_paintable",
+    "operators.unwrap",
+    "operators.stylize",
+    "operators.paint_image",
+    "operators.cancel",
+    "operators.apply",
+    "operators.compare",
+    "operators.crop",
+    "operators.dismiss",
+    "operators.queue",
+    "operators.history",
+    "operators.export",
+    "operators.settings",
+    "ui.styles",
+    "ui.presets",
+    "ui.panel",
+    "ui.scope",
+    "ui.advanced",
+    "ui.image_editor",
+    "ui.progress",
+    "ui.history",
+    "ui.export",
+)
 
 
-def _modules() -> tuple:
-    from . import (
-        history,
-        installation,
-        jobs,
-        lasting,
-        preferences,
-        properties,
-        scope,
-        thumbnails,
-        translations,
-    )
-    from .export import properties as export_properties
-    from .export import run as export_run
-    from .operators import (
-        apply,
-        cancel,
-        compare,
-        crop,
-        dismiss,
-        export,
-        install,
-        make_paintable,
-        paint_image,
-        queue,
-        settings,
-        stylize,
-        unwrap,
-    )
-    from .operators import history as history_operators
-    from .ui import advanced, image_editor, panel, presets, progress
-    from .ui import export as export_panel
-    from .ui import history as history_panel
-    from .ui import scope as scope_panel
-    from .ui import styles as style_list
-
-    return (
-        translations,
-        preferences,
-        installation,
-        thumbnails,
-        properties,
-        scope,
-        export_properties,
-        export_run,
-        history,
-        jobs,
-        lasting,
-        install,
-        make_paintable,
-        unwrap,
-        stylize,
-        paint_image,
-        cancel,
-        apply,
-        compare,
-        crop,
-        dismiss,
-        queue,
-        history_operators,
-        export,
-        settings,
-        style_list,
-        presets,
-        panel,
-        scope_panel,
-        advanced,
-        image_editor,
-        progress,
-        history_panel,
-        export_panel,
-    )
+def _modules() -> list[ModuleType]:
+    return [import_module(f".{name}", __package__) for name in MODULES]
 
 
 def register() -> None:

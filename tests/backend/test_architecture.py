@@ -15,6 +15,7 @@ from meshes import sphere
 from PIL import Image
 from test_stylize_job import JOB, folder_of
 
+from addon import MODULES
 from backend import networks
 from backend.machine.parallel import serial_map
 from backend.painting.bank import Bank
@@ -109,6 +110,14 @@ def test_blender_never_meets_torch():
             found = {one.name for node in nodes if isinstance(node, ast.Import) for one in node.names}
             found |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
             assert not {one.split(".")[0] for one in found} & never, name
+
+
+def test_what_has_something_to_register_is_registered():
+    for name, path in modules_of("addon").items():
+        inside = {getattr(node, "name", "") for node in ast.parse(path.read_text(encoding="utf-8")).body}
+        text = path.read_text(encoding="utf-8")
+        if "\nclasses = (" in text or inside & {"register", "unregister"}:
+            assert name in MODULES, name
 
 
 def test_no_function_takes_or_does_too_much():
