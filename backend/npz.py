@@ -18,7 +18,7 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 
 
 def read(path: Path, needed: Iterable[str], optional: Iterable[str] = ()) -> dict[str, NDArray[Any]]:
-    """The arrays of these names. No object in it is ever built, and no array is larger than its bytes.
+    """Read the arrays of these names. No object in it is ever built, and no array is larger than its bytes.
 
     Raises FileNotFoundError, and ValueError with the reason for anything that is no such file.
     """

@@ -78,13 +78,13 @@ def load(path: Path) -> None:
 
 
 def objective_called(name: str) -> Callable[..., Any]:
-    """The maker of the objective `name`. Raises PatinaError where no plugin has it."""
+    """Find the maker of the objective `name`. Raises PatinaError where no plugin has it."""
     made: Callable[..., Any] = _found(OBJECTIVES, name, "objective", "targets")
     return made
 
 
 def parameterization_called(name: str) -> Parameterization:
-    """What a job means by the parameterization `own:…`. Raises PatinaError where no plugin has it."""
+    """Find what a job means by the parameterization `own:…`. Raises PatinaError where no plugin has it."""
     found: Parameterization = _found(
         PARAMETERIZATIONS, name.removeprefix(OWN), "parameterization", "parameterization"
     )
@@ -92,7 +92,7 @@ def parameterization_called(name: str) -> Parameterization:
 
 
 def preset_words(name: str) -> list[str]:
-    """The options of a preset. Raises PatinaError where no plugin has it."""
+    """Find the options of a preset. Raises PatinaError where no plugin has it."""
     return shlex.split(_found(PRESETS, name, "preset", "preset"))
 
 

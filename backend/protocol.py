@@ -80,7 +80,7 @@ TEXTURE_SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
 def readable(text: str) -> str:
-    """`text` with a ? for what no text may hold: names of files may, on Linux (lone surrogates)."""
+    """Put a ? for what no text may hold: names of files may, on Linux (lone surrogates)."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -308,7 +308,10 @@ def _check_target(target: Target) -> None:
 
 
 def numbered(name: str, index: int, count: int) -> str:
-    """The file `name` of the picture `index` of `count`: itself where there is one, else with its number."""
+    """Name the file `name` of the picture `index` of `count`.
+
+    It keeps its name where it is the only one, else it gets its number.
+    """
     stem, dot, suffix = name.rpartition(".")
     return name if count <= 1 else f"{stem}_{index}{dot}{suffix}"
 
@@ -404,14 +407,14 @@ EVENT_KINDS = ("started", "progress", "preview", "message", "finished", "failed"
 
 
 def write_event(event: Event) -> str:
-    """One JSON line, without the fields that are at their defaults."""
+    """Write an event as one JSON line, without the fields that are at their defaults."""
     defaults = asdict(Event(event.kind))
     record = {k: v for k, v in asdict(event).items() if k == "kind" or v != defaults[k]}
     return json.dumps(record, ensure_ascii=True, allow_nan=False)
 
 
 def read_event(line: str) -> Event | None:
-    """The event on a line; None where it is something else (a library's chatter), or of other types.
+    """Read the event on a line; None where it is something else (a library's chatter), or of other types.
 
     Texts are cut to MOST_TEXT characters, what is no finite number is none.
     """

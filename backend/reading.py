@@ -23,7 +23,7 @@ _AT_ONCE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 
 
 @contextmanager
 def regular(path: Path, most: int = MAX_BYTES) -> Iterator[IO[bytes]]:
-    """A stream of the regular file `path`. Raises OSError, also for anything else and above `most` bytes."""
+    """Open the regular file `path`. Raises OSError, also for anything else and above `most` bytes."""
     try:
         descriptor = os.open(path, _AT_ONCE)
     except ValueError as error:  # a name with a zero in it
@@ -38,7 +38,7 @@ def regular(path: Path, most: int = MAX_BYTES) -> Iterator[IO[bytes]]:
 
 
 def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
-    """The bytes of a regular file. Raises OSError as `regular` does."""
+    """Read the bytes of a regular file. Raises OSError as `regular` does."""
     with regular(path, most) as stream:
         data = stream.read(most + 1)
     if len(data) > most:  # some of the system's own files have more than they say
@@ -47,7 +47,7 @@ def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
 
 
 def read_within(folder: Path, name: str, field: str, most: int = MAX_BYTES) -> bytes:
-    """The bytes of what a file in `folder` calls `name`. Raises OSError as `regular` does.
+    """Read the bytes of what a file in `folder` calls `name`. Raises OSError as `regular` does.
 
     Raises PatinaError, with `field`, where the name, or a link, leads out of the folder.
     """
@@ -62,7 +62,7 @@ def read_within(folder: Path, name: str, field: str, most: int = MAX_BYTES) -> b
 
 
 def within(folder: Path, name: str) -> Path | None:
-    """Where `name` leads from `folder`, links followed; None if that is not in it or below."""
+    """Find where `name` leads from `folder`, links followed; None if that is not in it or below."""
     try:
         place = (folder / name).resolve()
         return place if place.is_relative_to(folder.resolve()) else None

@@ -8,12 +8,12 @@ CLASSIFIER = "efficientnet_lite0"  # its classes make the best dreams
 
 
 def network(by_class: bool = False) -> str:
-    """The network for a dream `by_class`, or for anything else."""
+    """Choose the network for a dream `by_class`, or for anything else."""
     return CLASSIFIER if by_class else Job.network
 
 
 def parameterization(task: str, on_mesh: bool, deepdream: bool = False) -> str:
-    """What a job for `task` optimises: see docs/dreaming.md.
+    """Choose what a job for `task` optimises: see docs/dreaming.md.
 
     Spectra make the best pictures, and change one least; on a surface, where views see parts, scales do.
     """

@@ -15,12 +15,12 @@ BAR = 24
 
 
 def clock(seconds: float) -> str:
-    """Seconds as m:ss."""
+    """Write seconds as m:ss."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def progress_line(event: Event, name: str = "") -> str:
-    """One line: a bar, the share done, the stage, the step and the time left."""
+    """Write one line: a bar, the share done, the stage, the step and the time left."""
     done = round(BAR * min(max(event.fraction, 0.0), 1.0))
     parts = [f"{name} [{'#' * done}{'.' * (BAR - done)}] {event.fraction:4.0%}"]
     if event.stage:

@@ -20,8 +20,9 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getat
 
 @contextmanager
 def replacing(path: Path, lasting: bool = True) -> Iterator[IO[bytes]]:
-    """A stream that becomes the file `path` at the block's end; if anything fails, all is as it was before.
+    """Open a stream that becomes the file `path` at the block's end.
 
+    If anything fails, all is as it was before.
     It is written beside, under a name that nobody else has, and renamed: a reader never sees half of it, and
     a link that lies in wait is not followed. `lasting`: a power cut, too, leaves the old file or the new
     one, for which the disk is waited for. Raises OSError.
@@ -62,7 +63,7 @@ def write_bytes(path: Path, data: bytes, lasting: bool = True) -> None:
 
 @contextmanager
 def going_on(path: Path) -> Iterator[IO[bytes]]:
-    """A stream of what there is of `path`, a file that is being fetched, to read and to go on with.
+    """Open what there is of `path`, a file that is being fetched, to read and to go on with.
 
     A link in its place is not followed but removed. Raises OSError, also while another process is at it.
     """

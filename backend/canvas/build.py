@@ -71,7 +71,10 @@ class CanvasSetup:
 
     @torch.no_grad()
     def pictures(self, texels: Texels | None, size: int) -> Tensor:
-        """(B, C, H, W) in 0..1, on the CPU: pictures, or textures of `size` whose used texels count."""
+        """Compose the pictures, or textures of `size` whose used texels count.
+
+        (B, C, H, W) in 0..1, on the CPU.
+        """
         if isinstance(self.canvas, Flat):
             return self.canvas.picture().cpu()
         if isinstance(self.texture, UVTexture | ReliefTexture):
@@ -85,7 +88,7 @@ class CanvasSetup:
         return fill_gutters(texture.reshape(self.texture.channels, size, size), texels.used)[None]
 
     def seen(self, size: int) -> NDArray[np.bool_]:
-        """(size, size): the texels that some view of the surface read, at whatever level it resolved."""
+        """Find the texels that some view of the surface read, at whatever level it resolved: (size, size)."""
         assert isinstance(self.canvas, Surface)
         levels = Levels(size)
         read = torch.zeros(levels.rows, dtype=torch.bool)

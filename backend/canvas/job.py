@@ -143,7 +143,7 @@ def read_subject(job: Job, folder: Path, tell: Callable[[str], None]) -> tuple[M
 
 
 def size_of(job: Job, content: Tensor | None) -> tuple[int, int]:
-    """Height and width of the result."""
+    """Decide the height and width of the result."""
     if job.mesh is not None:
         return job.texture_size, job.texture_size
     return (content.shape[2], content.shape[3]) if content is not None else (job.image_size, job.image_size)
@@ -159,7 +159,7 @@ def styles_of(job: Job, styles: Styles, content: Tensor | None, texels: Texels |
 
 
 def with_form(content: Tensor | None, mesh: Mesh, texels: Texels, follow: float | None) -> Tensor | None:
-    """(1, 3, S, S): what is to be kept of the mesh and its `content`, or None (see `kept_of`)."""
+    """Find what is to be kept of the mesh and its `content` (see `kept_of`): (1, 3, S, S), or None."""
     own = None if content is None else content[0]
     base = torch.zeros(3, *texels.used.shape) if own is None else own
     kept = kept_of([own], base, mesh, texels, follow)

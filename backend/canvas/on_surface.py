@@ -91,5 +91,5 @@ class SolidTexture:
 
     @torch.no_grad()
     def values(self, points: Tensor) -> Tensor:
-        """(N, C) at surface points (N, 3), a part at a time."""
+        """Evaluate it at surface points (N, 3), a part at a time: (N, C)."""
         return torch.cat([self.network(part) for part in torch.split(points * self.scale, 1 << 18)])

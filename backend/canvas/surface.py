@@ -69,7 +69,7 @@ class Surface:
         return self._bank[-1]
 
     def shown(self) -> list[GBuffer]:
-        """The views that there were so far, each once."""
+        """List the views that there were so far, each once."""
         return self._given_up + [view for view, _, _ in self._bank]
 
     def draw(self, progress: float, random: torch.Generator, count: int) -> View:

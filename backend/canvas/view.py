@@ -36,13 +36,13 @@ class Canvas(Protocol):
         """Have views whose sides are so many times smaller than at first."""
 
     def draw(self, progress: float, random: torch.Generator, count: int) -> View:
-        """The next `count` views; progress 0..1 tells how much of the job is done."""
+        """Draw the next `count` views; progress 0..1 tells how much of the job is done."""
 
     def forget(self) -> None:
         """Give up the gradients that have gathered since the last step."""
 
     def step(self, rate: float) -> bool:
-        """One step with the gradients that have gathered since the last, which are then zero.
+        """Take one step with the gradients that have gathered since the last, which are then zero.
 
         Whether it was one: gradients that are no numbers change nothing.
         """

@@ -75,7 +75,7 @@ class Report:
 
 
 def version() -> str:
-    """The extension's version: blender_manifest.toml is the one place that holds it."""
+    """Read the extension's version from blender_manifest.toml, the one place that holds it."""
     manifest = (ROOT / "blender_manifest.toml").read_text(encoding="utf-8")
     found = re.search(r'^version = "([^"]+)"', manifest, re.MULTILINE)
     return found[1] if found else "unknown"

@@ -69,7 +69,7 @@ def write_mesh(painted: Painted, path: Path) -> None:
 
 
 def contents(painted: Painted, bare: bool = True) -> dict[str, Image.Image]:
-    """The pictures that the textures show, by the names that they get in a job's folder.
+    """List the pictures that the textures show, by the names that they get in a job's folder.
 
     bare: what nobody gave a colour has none; else it is as grey as Blender shows it.
     """
@@ -84,7 +84,7 @@ def contents(painted: Painted, bare: bool = True) -> dict[str, Image.Image]:
 
 
 def fields_of(painted: Painted, shown: Collection[str]) -> dict[str, Any]:
-    """The fields of a job that name the files `shown`, each of the texture whose number it has."""
+    """Make the fields of a job that name the files `shown`, each of the texture whose number it has."""
     count = len(painted.textures)
     names = [numbered(CONTENT_FILE, index, count) for index in range(count)]
     if count == 1:

@@ -10,7 +10,7 @@ from ..networks.registry import locate
 
 
 def print_all() -> None:
-    """A line a network: whether its weights are here, and where they come from."""
+    """Print a line a network: whether its weights are here, and where they come from."""
     entries = networks.entries().values()
     width = max(len(entry.name) for entry in entries)
     for entry in entries:
@@ -22,7 +22,7 @@ def print_all() -> None:
 
 
 def print_layers(name: str) -> None:
-    """A line a layer: names, channels, stride and receptive field in pixels."""
+    """Print a line a layer: names, channels, stride and receptive field in pixels."""
     entry = networks.entry(name)
     source, path = locate(entry)
     network = networks.load(name, torch.device("cpu"))

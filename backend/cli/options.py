@@ -11,7 +11,7 @@ from ..protocol import COLORS, OWN, PARAMETERIZATIONS, PatinaError, Style
 
 
 def colors(text: str) -> float:
-    """ "style", "object", or a number from 0 to 1 between them (see `Job.colors`)."""
+    """Parse "style", "object", or a number from 0 to 1 between them (see `Job.colors`)."""
     if text in COLORS:
         return COLORS[text]
     try:
@@ -24,7 +24,7 @@ def colors(text: str) -> float:
 
 
 def parameterization(text: str) -> str:
-    """One of protocol.PARAMETERIZATIONS, or a plugin's, as "own:NAME"."""
+    """Parse one of protocol.PARAMETERIZATIONS, or a plugin's, as "own:NAME"."""
     if text not in PARAMETERIZATIONS and not text.startswith(OWN):
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(PARAMETERIZATIONS)}, {OWN}NAME")
     return text
@@ -64,7 +64,7 @@ class _Crop(argparse.Action):
 
 
 def styles_of(pictures: Sequence[tuple[Path, float]], crops: dict[int, Any]) -> list[Style]:
-    """The pictures (path, weight), as they lie on the disk, with their parts.
+    """List the pictures (path, weight), as they lie on the disk, with their parts.
 
     Raises PatinaError for more parts than pictures.
     """
@@ -76,7 +76,7 @@ def styles_of(pictures: Sequence[tuple[Path, float]], crops: dict[int, Any]) -> 
 
 
 def weighted_path(text: str) -> tuple[Path, float]:
-    """ "IMAGE:2" → (IMAGE, 2.0); the weight is 1 where there is none."""
+    """Parse "IMAGE:2" as (IMAGE, 2.0); the weight is 1 where there is none."""
     name, _, weight = text.rpartition(":")
     try:
         return Path(name or text), float(weight) if name else 1.0

@@ -66,7 +66,7 @@ def _settings(
 
 
 def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
-    """From the options of `stylize` to its results in `options.out`."""
+    """Do what the options of `stylize` say; the results are in `options.out`."""
     if options.content is not None and not is_model(options.mesh):
         raise PatinaError(
             f"{options.mesh.name} is a picture, and so its own content.", "Leave --content out.", "content"
@@ -87,7 +87,7 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
 
 
 def dream(options: argparse.Namespace, do_job: DoJob) -> int:
-    """From the options of `dream` to its results in `options.out`."""
+    """Do what the options of `dream` say; the results are in `options.out`."""
     targets = [_class(text) for text in options.classes]
     kind = "neuron" if options.neuron else "channel"
     for text in options.channels:
@@ -109,7 +109,7 @@ def dream(options: argparse.Namespace, do_job: DoJob) -> int:
 
 
 def synthesize(options: argparse.Namespace, do_job: DoJob) -> int:
-    """From the options of `synthesize` to its results in `options.out`."""
+    """Do what the options of `synthesize` say; the results are in `options.out`."""
     styles = styles_of([(path, 1.0) for path in options.exemplar], options.crops)
     fields = _settings(options, options.mesh, "synthesize", []) | {
         "tileable": options.tileable,
@@ -122,7 +122,7 @@ def synthesize(options: argparse.Namespace, do_job: DoJob) -> int:
 
 
 def interpolate(options: argparse.Namespace, do_job: DoJob) -> int:
-    """From the options of `interpolate` to its results in `options.out`."""
+    """Do what the options of `interpolate` say; the results are in `options.out`."""
     targets = [_class(text) for text in options.classes]
     for index in options.channels or ():
         targets.append(Target("channel", layer=_layer(options), channel=index))
@@ -137,7 +137,7 @@ def interpolate(options: argparse.Namespace, do_job: DoJob) -> int:
 
 
 def morph(options: argparse.Namespace, do_job: DoJob) -> int:
-    """From the options of `morph` to its frames in `options.out`."""
+    """Do what the options of `morph` say; the frames are in `options.out`."""
     if options.parameterization != "cppn":
         raise PatinaError(
             f"Two pictures as {options.parameterization} have no weights to go between.",

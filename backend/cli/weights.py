@@ -19,7 +19,7 @@ from . import network_list
 
 
 def provide(network: str | None, file: Path | None, events: bool) -> int:
-    """The verb `weights`; gives the exit code."""
+    """Do the verb `weights`; gives the exit code."""
     if not network and not file:
         network_list.print_all()
         return FINISHED

@@ -48,7 +48,7 @@ def _game(model: Path, out: Path, options: Options) -> dict[str, Any]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command line's arguments, named like those of `export` and `Options`."""
+    """Add the command line's arguments, named like those of `export` and `Options`."""
     parser.add_argument("model", type=Path, help="GLB, glTF, OBJ, PLY, or a job's mesh.npz")
     presets = "; ".join(f"{name}: {about}" for name, (_, about) in PRESETS.items())
     parser.add_argument("--preset", required=True, choices=PRESETS, help=presets)
@@ -72,7 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """The verb `export`: the report on stdout and 0; with --json an error is told there too, and gives 1."""
+    """Do the verb `export`, and report on stdout; gives 0.
+
+    With --json an error is told there too, and gives 1.
+    """
     options = Options(**{field.name: getattr(arguments, field.name) for field in fields(Options)})
     try:
         report = export(arguments.model, arguments.preset, arguments.out, options)

@@ -20,7 +20,7 @@ _KNEE = 0.7  # the share of the largest chroma that prints unchanged
 
 
 def to_lab(srgb: Floats) -> Floats:
-    """(..., 3) sRGB in 0..1 to CIELAB under D65."""
+    """Convert sRGB (..., 3) in 0..1 to CIELAB under D65."""
     ratio = to_linear(np.asarray(srgb, float)) @ _XYZ.T / _WHITE
     f = np.where(ratio > (6 / 29) ** 3, np.cbrt(ratio), ratio * (29 / 6) ** 2 / 3 + 4 / 29)
     x, y, z = f[..., 0], f[..., 1], f[..., 2]
@@ -28,7 +28,7 @@ def to_lab(srgb: Floats) -> Floats:
 
 
 def from_lab(lab: Floats) -> Floats:
-    """(..., 3) CIELAB to sRGB in 0..1, clipped to what sRGB holds."""
+    """Convert CIELAB (..., 3) to sRGB in 0..1, clipped to what sRGB holds."""
     y = (lab[..., 0] + 16) / 116
     f = np.stack((y + lab[..., 1] / 500, y, y - lab[..., 2] / 200), -1)
     ratio = np.where(f > 6 / 29, f**3, (f - 4 / 29) * 3 * (6 / 29) ** 2)
@@ -36,7 +36,7 @@ def from_lab(lab: Floats) -> Floats:
 
 
 def delta_e(a: Floats, b: Floats) -> Floats:
-    """CIE 1976 colour difference of two sRGB arrays (..., 3): about 2.3 is just noticeable."""
+    """Compute the CIE 1976 colour difference of two sRGB arrays (..., 3): about 2.3 is just noticeable."""
     return np.asarray(np.linalg.norm(to_lab(a) - to_lab(b), axis=-1))
 
 
@@ -47,7 +47,7 @@ def _print_lightness_and_limit(lab: Floats) -> tuple[Floats, Floats]:
 
 
 def soft_proof(srgb: Floats) -> Floats:
-    """How (..., 3) sRGB colours in 0..1 may look in print.
+    """Show how sRGB colours (..., 3) in 0..1 may look in print.
 
     Lightness is mapped linearly onto BLACK..WHITE; hue is kept; chroma above 0.7 of what the ellipse
     allows at that lightness is bent towards the limit, which it never passes.
@@ -63,7 +63,7 @@ def soft_proof(srgb: Floats) -> Floats:
 
 
 def out_of_gamut(srgb: Floats) -> Mask:
-    """(...) whether colours (..., 3) have more chroma than print reaches at their lightness."""
+    """Tell which colours (..., 3) have more chroma than print reaches at their lightness: (...)."""
     lab = to_lab(srgb)
     _, limit = _print_lightness_and_limit(lab)
     return np.asarray(np.hypot(lab[..., 1], lab[..., 2]) > limit)

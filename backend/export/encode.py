@@ -9,7 +9,7 @@ from PIL import Image, PngImagePlugin
 
 
 def png(image: Image.Image) -> bytes:
-    """A PNG tagged sRGB (perceptual intent), whatever profile the picture carried."""
+    """Encode a PNG tagged sRGB (perceptual intent), whatever profile the picture carried."""
     tag = PngImagePlugin.PngInfo()
     tag.add(b"sRGB", b"\x00")
     buffer = io.BytesIO()
@@ -18,7 +18,7 @@ def png(image: Image.Image) -> bytes:
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
-    """A zip of `files` by name, the same bytes for the same files."""
+    """Zip `files` by name, to the same bytes for the same files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():

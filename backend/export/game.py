@@ -26,7 +26,7 @@ _COLOR_SLOTS = ("baseColorTexture", "emissiveTexture", "diffuseTexture")
 
 
 def game_glb(path: Path, texture: Path | None, most: int, format: str) -> tuple[bytes, list[dict[str, Any]]]:
-    """The model at `path` as one GLB, and what was done to each of its textures.
+    """Write the model at `path` as one GLB; gives it, and what was done to each of its textures.
 
     A glTF keeps everything else it has: skeleton, animations, materials, extensions. `texture` replaces
     the base colour. Colours are written in `format`; normals and other data without loss.
@@ -80,9 +80,9 @@ def _game_glb(path: Path, texture: Path | None, most: int, format: str) -> tuple
 
 
 def prepare(image: Image.Image, uvs: Floats, most: int) -> tuple[Image.Image, list[float]]:
-    """`image` with gutters under `uvs` (F, 3, 2), v up, its sides powers of two up to `most`; and its bleed.
+    """Give `image` gutters under `uvs` (F, 3, 2), v up, and sides that are powers of two up to `most`.
 
-    The bleed is gutters.bleed in steps of 255, mip level by mip level.
+    Gives its bleed, too: gutters.bleed in steps of 255, mip level by mip level.
     """
     size = gutters.engine_size(*image.size, most)
     mask = gutters.coverage(uvs, *image.size)
@@ -110,7 +110,7 @@ def _encode(image: Image.Image, format: str, is_color: bool) -> tuple[bytes, str
 
 
 def to_glb(model: Model) -> bytes:
-    """A still GLB of a model that was no glTF: Y up, one primitive a texture."""
+    """Encode a still GLB of a model that was no glTF: Y up, one primitive a texture."""
     scene = trimesh.Scene()
     vertices = model.vertices[:, [0, 2, 1]] * (1, 1, -1)
     for i, picture in enumerate(model.textures):

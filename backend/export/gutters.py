@@ -18,7 +18,7 @@ CHUNK = 1 << 16  # rows of triangles at a time
 
 
 def coverage(uvs: Floats, width: int, height: int) -> Mask:
-    """(height, width) texels whose area a triangle of `uvs` (F, 3, 2) touches; row 0 is v = 1.
+    """Find the texels whose area a triangle of `uvs` (F, 3, 2) touches: (height, width), row 0 at v = 1.
 
     Coordinates wrap at 0 and 1. What it takes grows with the rows of texels that a triangle crosses, not
     with its area: a floor of two triangles may repeat its texture as often as it likes.
@@ -66,7 +66,7 @@ def _across(corners: Floats, row: Ints) -> tuple[Ints, Ints]:
 
 
 def engine_size(width: int, height: int, most: int) -> tuple[int, int]:
-    """The nearest powers of two, halved together until neither is above `most`."""
+    """Choose the nearest powers of two, halved together until neither is above `most`."""
     sides = [2 ** round(math.log2(side)) for side in (width, height)]
     halvings = max(0, math.ceil(math.log2(max(sides) / most)))
     return max(1, sides[0] >> halvings), max(1, sides[1] >> halvings)
@@ -98,7 +98,7 @@ def _continue(filled: Floats, mask: Mask) -> None:
 
 
 def fill(pixels: Floats, mask: Mask) -> Floats:
-    """`pixels` (H, W, C) with the texels outside `mask` (H, W) filled from those inside, whole image.
+    """Fill the texels of `pixels` (H, W, C) outside `mask` (H, W) from those inside, over the whole image.
 
     Pull-push (Gortler et al. 1996, "The Lumigraph", section 3.4): used texels are averaged level by level,
     and an unused texel takes the average of the coarser level's texel over it. Every mip texel
@@ -122,7 +122,7 @@ def fill(pixels: Floats, mask: Mask) -> Floats:
 
 
 def bleed(pixels: Floats, mask: Mask, levels: int = MIP_LEVELS) -> list[float]:
-    """How far each mip level 1..`levels` is from the same level of the used texels alone.
+    """Measure how far each mip level 1..`levels` is from the same level of the used texels alone.
 
     `pixels` (H, W, C) of any range, `mask` (H, W) of used texels. Gives the mean absolute difference over the
     texels of that level which hold a used texel, in the range's unit. Two islands that share a coarse

@@ -19,7 +19,7 @@ _NAMING = re.compile(
 
 
 def files_of(model: Path) -> list[Path]:
-    """`model` and the files that it names, those that are there: buffers, pictures, material libraries.
+    """List `model` and the files that it names, those that are there: buffers, pictures, material libraries.
 
     What cannot be understood names none: to say what is wrong with it is for who reads it.
     """

@@ -68,14 +68,14 @@ def read_model(path: Path, texture: Path | None = None) -> Model:
 
 
 def read_image(path: Path) -> Image.Image:
-    """A picture of any format that `door` has, loaded whole. Raises PatinaError naming the file."""
+    """Load a picture of any format that `door` has, whole. Raises PatinaError naming the file."""
     with opened(path, f"The picture {path}", "texture") as image:
         image.load()
         return image
 
 
 def flat(image: Image.Image) -> Image.Image:
-    """RGB without alpha, which no printer has: what is transparent becomes white, as paper."""
+    """Drop alpha, which no printer has: what is transparent becomes white, as paper."""
     image = shallow(image)
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -144,20 +144,23 @@ def _textures(
 
 
 def to_size(model: Model, size_mm: float) -> Model:
-    """Scaled so that its longest side is `size_mm`, standing at the origin with no negative coordinate."""
+    """Scale `model` so that its longest side is `size_mm`, and stand it at the origin.
+
+    No coordinate is negative then.
+    """
     low = model.vertices.min(axis=0)
     scale = size_mm / np.ptp(model.vertices, axis=0).max()
     return replace(model, vertices=(model.vertices - low) * scale)
 
 
 def uv_areas(model: Model) -> Floats:
-    """(F,) the faces' areas in the UV square."""
+    """Compute the faces' areas in the UV square: (F,)."""
     a, b = (model.uvs[:, i] - model.uvs[:, 0] for i in (1, 2))
     return np.asarray(np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2)
 
 
 def sample_model(model: Model, texture_of: Ints, uvs: Floats) -> Floats:
-    """sRGB in 0..1 at `uvs` (N, ..., 2) of the textures that `texture_of` (N,) names. Gives (N, ..., 3)."""
+    """Read the textures that `texture_of` (N,) names at `uvs` (N, ..., 2): (N, ..., 3), sRGB in 0..1."""
     colors = np.empty((*uvs.shape[:-1], 3))
     for i, texture in enumerate(model.textures):
         here = texture_of == i

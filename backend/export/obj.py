@@ -11,7 +11,7 @@ from .model import Model
 
 
 def obj_zip(model: Model) -> bytes:
-    """model.obj, model.mtl and texture0.png …: vertices stay welded, UVs have an index of their own."""
+    """Zip model.obj, model.mtl and texture0.png …: vertices stay welded, UVs have an index of their own."""
     files = {"model.obj": _obj(model), "model.mtl": _mtl(model)}
     return zipped(files | {f"texture{i}.png": png(texture) for i, texture in enumerate(model.textures)})
 

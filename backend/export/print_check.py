@@ -33,7 +33,7 @@ class Finding:
 
 
 def measures(model: Model) -> dict[str, Any]:
-    """Size, surface and volume of a `model` in millimetres, for the price."""
+    """Measure size, surface and volume of a `model` in millimetres, for the price."""
     mesh = model.mesh
     return {
         "size_mm": [round(float(x), 3) for x in np.ptp(model.vertices, axis=0)],

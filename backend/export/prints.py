@@ -33,7 +33,10 @@ COLORED: dict[str, Callable[[Model], bytes]] = {
 
 
 def write_print(path: Path, preset: str, out: Path, options: Options) -> dict[str, Any]:
-    """See backend.export.export; `options` hold a size, and a height with its relief or neither."""
+    """Write a file for a printer, as backend.export.export says.
+
+    `options` hold a size, and a height with its relief or neither.
+    """
     assert options.size_mm is not None
     heights = read_height(options.height) if options.height is not None else None
     model = read_model(path, options.texture)

@@ -19,7 +19,7 @@ _FINEST_MM = 0.1  # no printer of today shows more
 
 
 def read_height(path: Path) -> Floats:
-    """A grey picture of 8 or 16 bits as (H, W, 1) in 0..1: black is the surface, white the full relief."""
+    """Read a grey picture of 8 or 16 bits: (H, W, 1) in 0..1, black the surface, white the full relief."""
     image = read_image(path)
     if image.mode.startswith("I") or image.mode == "F":
         pixels = np.asarray(image, float)
@@ -28,7 +28,7 @@ def read_height(path: Path) -> Floats:
 
 
 def raise_relief(model: Model, height: Floats, relief_mm: float) -> Model:
-    """`model` in millimetres, subdivided to the map's texels and moved outwards.
+    """Subdivide `model`, in millimetres, to the map's texels, and move it outwards by them.
 
     `height` (H, W, 1) times `relief_mm` is the way along the vertex normals: never inwards, so no wall gets
     thinner. Where UV islands meet, the corners' heights are averaged, so that a closed mesh stays closed.

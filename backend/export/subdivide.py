@@ -20,7 +20,7 @@ _TRIANGLES = {
 
 
 def edges_of(faces: Ints) -> tuple[Ints, Ints]:
-    """The edges (E, 2) of `faces` (F, 3), and for each face's sides 0-1, 1-2, 2-0 their edge (F, 3)."""
+    """List the edges (E, 2) of `faces` (F, 3), and for each face's sides 0-1, 1-2, 2-0 their edge (F, 3)."""
     start, end = faces.astype(np.int64), np.roll(faces, -1, axis=1).astype(np.int64)
     count = int(faces.max()) + 1
     # One number for two: sorting these is several times faster than sorting pairs.
@@ -29,7 +29,7 @@ def edges_of(faces: Ints) -> tuple[Ints, Ints]:
 
 
 def split(model: Model, edges: Ints, edge_of_side: Ints, marked: Mask) -> Model:
-    """Each edge that is `marked` (E,) is halved, and each face with halved sides becomes 2 to 4 faces.
+    """Halve each edge that is `marked` (E,), and make of each face with halved sides 2 to 4.
 
     Both faces of an edge see the same mark, so a closed mesh stays closed. UVs are halved per corner.
     """
@@ -56,7 +56,7 @@ def split(model: Model, edges: Ints, edge_of_side: Ints, marked: Mask) -> Model:
 
 
 def to_edge_length(model: Model, longest: float, most_faces: int) -> Model:
-    """Edges halved until none is longer than `longest`, or the next round would pass `most_faces`."""
+    """Halve edges until none is longer than `longest`, or the next round would pass `most_faces`."""
     while True:
         edges, edge_of_side = edges_of(model.faces)
         marked = np.linalg.norm(np.diff(model.vertices[edges], axis=1)[:, 0], axis=1) > longest

@@ -14,7 +14,7 @@ _TEXTURE_RELATION = "http://schemas.microsoft.com/3dmanufacturing/2013/01/3dtext
 
 
 def three_mf(model: Model) -> bytes:
-    """A 3MF package of `model` in millimetres, its textures as PNG by the Materials extension."""
+    """Pack `model`, in millimetres, as 3MF, its textures as PNG by the Materials extension."""
     wrapper = lib3mf.Wrapper()
     package = wrapper.CreateModel()
     package.SetUnit(lib3mf.ModelUnit.MilliMeter)

@@ -22,8 +22,9 @@ _INSIDE /= _INSIDE.sum(axis=1, keepdims=True)
 def ply(
     model: Model, target: float = TARGET_DELTA_E, max_faces: int = MAX_FACES
 ) -> tuple[bytes, Model, float]:
-    """A binary PLY of `model` with vertex colours, the mesh it holds, and the mean colour error reached.
+    """Encode `model` as a binary PLY with vertex colours.
 
+    Gives it, the mesh it holds, and the mean colour error reached.
     Edges are halved in the faces whose mean CIE 1976 error is above `target`, until the mean over the surface
     is under it or the next round would pass `max_faces`. No triangle is made smaller than a texel.
     """

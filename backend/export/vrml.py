@@ -11,7 +11,7 @@ from .model import Model
 
 
 def vrml_zip(model: Model) -> bytes:
-    """model.wrl and texture0.png …, one Shape a texture over the same coordinates, in millimetres."""
+    """Zip model.wrl and texture0.png …, one Shape a texture over the same coordinates, in millimetres."""
     files = {"model.wrl": _wrl(model)}
     return zipped(files | {f"texture{i}.png": png(texture) for i, texture in enumerate(model.textures)})
 

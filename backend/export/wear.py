@@ -19,7 +19,7 @@ DULL = {"metallicFactor": 0.0, "roughnessFactor": 1.0}  # of what had no materia
 
 
 def wear(model: gltf.Gltf, textures: Sequence[Texture], paintings: Sequence[Image.Image]) -> bytes:
-    """A GLB of `model` in which each of `textures` shows its painting, with the opacity that it had.
+    """Write `model` as a GLB in which each of `textures` shows its painting, with the opacity that it had.
 
     What is not painted stays: nodes, rigs, animations, lights, other maps byte for byte. Base colours give
     way: their pictures, factors and, where these were baked, vertex colours. Primitives with a new UV map

@@ -21,7 +21,7 @@ class Attempt:
     shrunk: int = 1
 
     def smaller(self, size: int) -> Attempt | None:
-        """What needs less memory, for views of `size` pixels: one by one, then half as wide. Or None."""
+        """Find what needs less memory, for views of `size` pixels: one by one, then half as wide; or None."""
         if self.at_once > 1:
             return replace(self, at_once=1)
         if size // self.shrunk >= 2 * SMALLEST_VIEW:

@@ -9,7 +9,7 @@ from ..reading import read_bytes, read_within, within
 
 
 def named_file(model: Path, name: str) -> Path | None:
-    """The file in the model's folder, or below, that it calls `name`; None if there is none.
+    """Find the file in the model's folder, or below, that it calls `name`; None if there is none.
 
     Backslashes part folders too, case does not matter, and a path from somebody else's disk is looked for by
     its last part beside the model.
@@ -42,7 +42,7 @@ def _ignoring_case(folder: Path, name: str) -> Path | None:
 
 
 def beside(model: Path, name: str) -> bytes:
-    """The bytes of the picture that the model calls `name`. Raises PatinaError naming it."""
+    """Read the bytes of the picture that the model calls `name`. Raises PatinaError naming it."""
     place = named_file(model, name)
     if place is not None:
         return read_bytes(place)

@@ -40,8 +40,9 @@ class Piece:
 
 
 def assembled(path: Path, pieces: Sequence[Piece], notes: Sequence[str] = ()) -> gltf.Gltf:
-    """One mesh of all pieces, a primitive each; around its middle if far away, where 32 bits are not enough.
+    """Make one mesh of all pieces, a primitive each.
 
+    It lies around its middle if it is far away, where 32 bits are not enough.
     path: the file that it was read from. Raises PatinaError for numbers that are none.
     """
     if not any(len(piece.corners) for piece in pieces):

@@ -11,7 +11,7 @@ MAX_PIECE_FACES = 4000  # that xatlas takes at once: its time grows with the squ
 
 
 def unwrapped(places: Floats, faces: Ints, size: int) -> Floats:
-    """(F, 3, 2): UVs without overlaps for `faces` (F, 3) into `places` (V, 3), in a texture of `size`²."""
+    """Lay `faces` (F, 3) into `places` (V, 3) out without overlaps, in a texture of `size`²: (F, 3, 2)."""
     import xatlas
 
     atlas = xatlas.Atlas()
@@ -33,7 +33,10 @@ def unwrapped(places: Floats, faces: Ints, size: int) -> Floats:
 
 
 def pieces(places: Floats, faces: Ints) -> list[Ints]:
-    """Indices of faces that are unwrapped together: all, or such as look one way and are near each other."""
+    """Group the faces that are unwrapped together, by index.
+
+    These are all, or such as look one way and are near each other.
+    """
     if len(faces) <= MAX_PIECE_FACES:
         return [np.arange(len(faces))]
     corners = places[faces].astype(np.float64)

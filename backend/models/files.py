@@ -31,7 +31,7 @@ logging.getLogger("trimesh").addHandler(logging.NullHandler())  # what goes wron
 
 
 def read(path: Path) -> gltf.Gltf:
-    """The model at `path`. What is no glTF becomes one, y up, of one mesh.
+    """Read the model at `path`. What is no glTF becomes one, y up, of one mesh.
 
     Raises PatinaError naming the file.
     """

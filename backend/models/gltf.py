@@ -41,7 +41,7 @@ class Gltf:
 
 
 def read(path: Path) -> Gltf:
-    """A .glb or .gltf file. Raises PatinaError naming the file.
+    """Read a .glb or .gltf file. Raises PatinaError naming the file.
 
     It may name other files, for its buffers and pictures: only such as lie beside it, or in folders below.
     """
@@ -56,7 +56,7 @@ def read(path: Path) -> Gltf:
 
 
 def parse(data: bytes, folder: Path, name: str = "The model") -> Gltf:
-    """The bytes of a GLB or of a glTF's JSON, whose URIs are relative to `folder`."""
+    """Parse the bytes of a GLB or of a glTF's JSON, whose URIs are relative to `folder`."""
     binary = b""
     if data[:4] == b"glTF":
         data, binary = _chunks(data)
@@ -132,7 +132,7 @@ def _bytes(gltf: Gltf, uri: str) -> bytes:
 
 
 def write(gltf: Gltf) -> bytes:
-    """The same as one GLB."""
+    """Write the same as one GLB."""
     tree = dict(gltf.tree)
     _drop_animation_strides(tree)
     binary = bytearray()
@@ -167,7 +167,7 @@ def _drop_animation_strides(tree: dict[str, Any]) -> None:
 
 
 def image_bytes(gltf: Gltf, index: int) -> bytes:
-    """The encoded picture of image `index`."""
+    """Read the encoded picture of image `index`."""
     image = gltf.tree["images"][index]
     return gltf.views[image["bufferView"]] if "bufferView" in image else _bytes(gltf, image["uri"])
 
@@ -185,7 +185,7 @@ def set_image(gltf: Gltf, index: int, data: bytes, mime: str) -> None:
 
 
 def accessor(gltf: Gltf, index: int) -> Floats | Ints:
-    """(N, width) numbers of an accessor; normalised integers as floats."""
+    """Read the numbers of an accessor, normalised integers as floats: (N, width)."""
     about = gltf.tree["accessors"][index]
     values = rows(gltf, index)
     if not about.get("normalized"):
@@ -195,7 +195,7 @@ def accessor(gltf: Gltf, index: int) -> Floats | Ints:
 
 
 def rows(gltf: Gltf, index: int) -> Floats | Ints:
-    """(N, width) numbers of an accessor, as they are stored; a sparse one's in full."""
+    """Read the numbers of an accessor as they are stored, a sparse one's in full: (N, width)."""
     about = gltf.tree["accessors"][index]
     dtype, width, count = (
         np.dtype(_COMPONENTS[about["componentType"]]),
@@ -277,7 +277,7 @@ class Slot:
 
 
 def slots(gltf: Gltf) -> list[Slot]:
-    """Every use of a texture by a material."""
+    """List every use of a texture by a material."""
     found: list[Slot] = []
 
     def search(material: int, value: object) -> None:
@@ -296,13 +296,13 @@ def slots(gltf: Gltf) -> list[Slot]:
 
 
 def uv_map(info: dict[str, Any]) -> int:
-    """The number of the UV map that a use of a texture reads."""
+    """Give the number of the UV map that a use of a texture reads."""
     moved = info.get("extensions", {}).get("KHR_texture_transform", {})
     return int(moved.get("texCoord", info.get("texCoord", 0)))
 
 
 def transform(info: dict[str, Any]) -> Floats:
-    """(2, 3): what a use of a texture does to UVs, v down, before it reads (KHR_texture_transform)."""
+    """Read the map (2, 3) of UVs, v down, that a use of a texture applies first (KHR_texture_transform)."""
     moved = info.get("extensions", {}).get("KHR_texture_transform", {})
     scale, offset, angle = moved.get("scale", (1, 1)), moved.get("offset", (0, 0)), moved.get("rotation", 0)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
@@ -310,7 +310,7 @@ def transform(info: dict[str, Any]) -> Floats:
 
 
 def textures_of(value: object) -> Iterator[dict[str, Any]]:
-    """Every use of a texture within a material, or a part of it: records with an index."""
+    """List every use of a texture within a material, or a part of it: records with an index."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key.endswith("Texture") and isinstance(inner, dict) and "index" in inner:
@@ -320,7 +320,7 @@ def textures_of(value: object) -> Iterator[dict[str, Any]]:
 
 
 def source(texture: dict[str, Any]) -> int:
-    """The index of a texture's image."""
+    """Give the index of a texture's image."""
     extensions = texture.get("extensions", {})
     if "EXT_texture_webp" in extensions:
         return cast(int, extensions["EXT_texture_webp"]["source"])
@@ -334,7 +334,7 @@ def source(texture: dict[str, Any]) -> int:
 
 
 def triangles(gltf: Gltf, primitive: dict[str, Any]) -> Ints | None:
-    """(F, 3) the vertices of a primitive's triangles, wound as they are seen; None for points and lines."""
+    """List a primitive's triangles, wound as they are seen: (F, 3); None for points and lines."""
     mode = primitive.get("mode", 4)
     if mode not in (4, 5, 6):
         return None
@@ -353,7 +353,7 @@ def triangles(gltf: Gltf, primitive: dict[str, Any]) -> Ints | None:
 
 
 def uvs_of(gltf: Gltf, uses: Iterable[Slot]) -> Floats:
-    """(F, 3, 2) the UVs, v down, under which `uses` show the triangles that have their materials."""
+    """Read the UVs, v down, under which `uses` show the triangles that have their materials: (F, 3, 2)."""
     found: list[Floats] = [np.zeros((0, 3, 2))]
     for mesh in gltf.tree.get("meshes", []):
         for primitive in mesh["primitives"]:
@@ -396,7 +396,7 @@ def drop_images(gltf: Gltf, images: set[int]) -> None:
 
 
 def mark_webp(model: Gltf) -> None:
-    """Textures point at WebP pictures through EXT_texture_webp, at others directly."""
+    """Point textures at WebP pictures through EXT_texture_webp, at others directly."""
     tree = model.tree
     any_webp = False
     for texture in tree.get("textures", []):

@@ -21,14 +21,14 @@ MAX_OVERLAP = 0.05  # of the map: more is no layout for colours that differ
 
 
 def areas(corners: Floats) -> Floats:
-    """(F,) of triangles with `corners` (F, 3, 2 or 3)."""
+    """Compute the areas of triangles with `corners` (F, 3, 2 or 3): (F,)."""
     a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     square = (a * a).sum(1) * (b * b).sum(1) - (a * b).sum(1) ** 2
     return np.asarray(np.sqrt(np.maximum(square, 0)) / 2)
 
 
 def starved(corners: Floats, uvs: Floats) -> float:
-    """The share of the surface `corners` (F, 3, 3) that `uvs` (F, 3, 2) give hardly a place to paint on.
+    """Measure the share of the surface `corners` (F, 3, 3) with hardly a place in the map `uvs` (F, 3, 2).
 
     There the map is, one way or the other, STARVED_RATIO of what an even layout would make of it: so it is
     where a palette's colours are picked by points.
@@ -48,7 +48,7 @@ def starved(corners: Floats, uvs: Floats) -> float:
 
 
 def overlap(corners: Floats, uvs: Floats) -> float:
-    """The share of `uvs` (F, 3, 2), by area, that lies on others of them; UVs wrap at 1."""
+    """Measure the share of `uvs` (F, 3, 2), by area, that lies on others of them; UVs wrap at 1."""
     faces = np.arange(3 * len(uvs)).reshape(-1, 3)
     used = locate(build_mesh(corners.reshape(-1, 3), faces, uvs), GRID).used
     total = float(areas(uvs).sum())
@@ -56,7 +56,7 @@ def overlap(corners: Floats, uvs: Floats) -> float:
 
 
 def folded(uvs: Floats, wraps: tuple[str, str]) -> Floats | None:
-    """`uvs` (F, 3, 2) moved to where a repeating texture shows what one that `wraps` so does; None: nowhere.
+    """Move `uvs` (F, 3, 2) to where a repeating texture shows what one that `wraps` so does; None: nowhere.
 
     A triangle within one mirrored copy is turned back; one that crosses into the next has no such place.
     """
@@ -76,7 +76,7 @@ def folded(uvs: Floats, wraps: tuple[str, str]) -> Floats | None:
 
 
 def unwrap(corners: Floats, size: int) -> Floats:
-    """(F, 3, 2): UVs without overlaps for triangles `corners` (F, 3, 3), in one texture of `size`².
+    """Lay out triangles `corners` (F, 3, 3) without overlaps, in one texture of `size`²: UVs (F, 3, 2).
 
     Raises PatinaError where that cannot be done.
     """

@@ -40,7 +40,7 @@ class Look:
 
 
 def look_of(model: gltf.Gltf, material: int | None) -> Look:
-    """The look of a material by its index; of None, that of a mesh without one."""
+    """Read the look of a material by its index; of None, that of a mesh without one."""
     about = {} if material is None else model.tree["materials"][material]
     slots = base_slots(about)
     record, picture, factor = slots[-1] if slots else ({}, "", "")
@@ -64,7 +64,7 @@ def look_of(model: gltf.Gltf, material: int | None) -> Look:
 
 
 def base_slots(material: dict[str, Any]) -> list[tuple[dict[str, Any], str, str]]:
-    """Where a material has its base colour: (record, key of the texture, key of the factor).
+    """Find where a material has its base colour: (record, key of the texture, key of the factor).
 
     The last is the one that counts.
     """
@@ -77,7 +77,7 @@ def base_slots(material: dict[str, Any]) -> list[tuple[dict[str, Any], str, str]
 
 
 def picture_of(model: gltf.Gltf, index: int) -> Image.Image:
-    """Picture `index` of the model, RGBA, 8 bits. Raises PatinaError naming it."""
+    """Decode picture `index` of the model, RGBA, 8 bits. Raises PatinaError naming it."""
     about = model.tree["images"][index]
     uri = about.get("uri", "data:")
     called = about.get("name") or (str(index) if uri.startswith("data:") else uri)
@@ -86,7 +86,7 @@ def picture_of(model: gltf.Gltf, index: int) -> Image.Image:
 
 
 def sample(picture: Floats, uvs: Floats, wraps: tuple[str, str] = ("repeat", "repeat")) -> Floats:
-    """`picture` (H, W, C), row 0 at v = 1, looked up at `uvs` (..., 2), v up: bilinear. Gives (..., C)."""
+    """Look up `picture` (H, W, C), row 0 at v = 1, at `uvs` (..., 2), v up, bilinearly: (..., C)."""
     height, width = picture.shape[:2]
     x, y = uvs[..., 0] * width - 0.5, (1 - uvs[..., 1]) * height - 0.5
     left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)

@@ -24,8 +24,9 @@ UDIM = "<UDIM>"
 
 
 def read(path: Path) -> gltf.Gltf:
-    """The model at `path` as a glTF. Raises PatinaError, ValueError or IndexError for a file that is broken.
+    """Read the model at `path` as a glTF.
 
+    Raises PatinaError, ValueError or IndexError for a file that is broken.
     Faces are smooth where smoothing groups say so and they have no normals of their own. Colours of vertices
     are sRGB, and count where there is no picture.
     """
@@ -44,7 +45,7 @@ def read(path: Path) -> gltf.Gltf:
 
 
 def text(data: bytes) -> str:
-    """Text as UTF-8, or as the Latin-1 of older programs."""
+    """Decode text as UTF-8, or as the Latin-1 of older programs."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

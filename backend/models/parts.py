@@ -37,12 +37,12 @@ class Part:
     flipped: bool = False
 
     def own_order(self, corners: Floats) -> Floats:
-        """`corners` (F, 3, …) of the part's faces in the order of the primitive's; and back."""
+        """Put `corners` (F, 3, …) of the part's faces in the order of the primitive's; or back."""
         return corners[:, ::-1] if self.flipped else corners
 
 
 def read_parts(model: gltf.Gltf) -> list[Part]:
-    """The parts of the scene that is shown first; a skinned mesh as it was modelled, without its pose.
+    """Read the parts of the scene that is shown first; a skinned mesh as it was modelled, without its pose.
 
     Raises PatinaError for one without a surface, or with numbers that are none.
     """
@@ -142,12 +142,12 @@ def _part(
 
 
 def z_up(places: Floats) -> Floats:
-    """(…, 3) with y up → with z up."""
+    """Turn (…, 3) with y up so that z is up."""
     return places[..., [0, 2, 1]] * (1, -1, 1)
 
 
 def y_up(places: Floats) -> Floats:
-    """(…, 3) with z up → with y up."""
+    """Turn (…, 3) with z up so that y is up."""
     return places[..., [0, 2, 1]] * (1, 1, -1)
 
 

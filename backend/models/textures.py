@@ -121,7 +121,7 @@ def _sorted(parts: Sequence[Part], unwrap: bool) -> tuple[dict[object, list[Part
 
 
 def places_for(parts: Sequence[Part], size: int, unwrap: bool, named: str) -> tuple[dict[Key, Floats], bool]:
-    """The UVs by which the parts' colours are baked, by primitive; and whether they are new."""
+    """Find the UVs by which the parts' colours are baked, by primitive; and whether they are new."""
     single = {part.key: part for part in parts}
     corners = np.concatenate([part.own_order(part.vertices[part.faces]) for part in single.values()])
     ends = np.cumsum([len(part.faces) for part in single.values()])[:-1]
@@ -141,7 +141,7 @@ def places_for(parts: Sequence[Part], size: int, unwrap: bool, named: str) -> tu
 
 
 def repeating(part: Part) -> Floats | None:
-    """(F, 3, 2): the part's UVs for a texture that repeats, or None if there are no such."""
+    """Find the part's UVs for a texture that repeats: (F, 3, 2), or None if there are no such."""
     return None if part.uvs is None else layout.folded(part.uvs, part.look.wraps)
 
 
@@ -161,7 +161,7 @@ class Pictures:
         return self._read[index]
 
     def shown(self, look: Look, size: int = 0) -> Image.Image:
-        """What `look` makes of its picture: times its factor, opaque where opacity does not count.
+        """Compose what `look` makes of its picture: times its factor, opaque where opacity does not count.
 
         A picture smaller than `size` is enlarged to it as it is shown, square by square or smoothly.
         """
@@ -181,7 +181,10 @@ class Pictures:
 
 
 def picture(pixels: Floats, has_alpha: bool) -> Image.Image:
-    """`pixels` (H, W, 4) in 0..1, sRGB, as RGBA; what cannot be seen takes the colours beside it."""
+    """Make of `pixels` (H, W, 4) in 0..1, sRGB, an RGBA picture.
+
+    What cannot be seen takes the colours beside it.
+    """
     pixels = np.array(pixels, np.float32)
     if not has_alpha:
         pixels[..., 3] = 1
@@ -203,7 +206,7 @@ def _spread(pixels: Floats, known: np.ndarray) -> Floats:
 
 
 def baked(parts: Sequence[Part], uvs: dict[Key, Floats], pictures: Pictures, size: int) -> Image.Image:
-    """An RGBA picture of `size`² with the parts' colours where `uvs`, by primitive, put them."""
+    """Bake the parts' colours to where `uvs`, by primitive, put them, in an RGBA picture of `size`²."""
     single = list({part.key: part for part in parts}.values())
     corners = np.concatenate([part.vertices[part.faces] for part in single])
     laid = np.concatenate([part.own_order(uvs[part.key]) for part in single])

@@ -59,7 +59,7 @@ def available() -> bool:
 
 
 def load(device: torch.device) -> Network:
-    """Both networks on `device`, frozen. Raises PatinaError where they are not here or damaged."""
+    """Load both networks to `device`, frozen. Raises PatinaError where they are not here or damaged."""
     if not available():
         raise PatinaError(
             "The network that paints in one pass is not here.",
@@ -99,7 +99,7 @@ def style_vector(network: Network, painting: Tensor) -> Tensor:
 
 
 def blend(vectors: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
-    """The vector (1, 100) of several styles: the mean of theirs, weighted by `shares`."""
+    """Average the vectors of several styles, weighted by `shares`: (1, 100)."""
     by = torch.tensor([shares], device=vectors[0].device)
     return by / by.sum() @ torch.cat(list(vectors))
 

@@ -83,7 +83,7 @@ class _RevivedReLU(torch.autograd.Function):
 
 
 def revived_relu(x: Tensor) -> Tensor:
-    """ReLU of x (B, …), with a gradient also where it is dead for a whole image of the batch."""
+    """Apply ReLU to x (B, …), with a gradient also where it is dead for a whole image of the batch."""
     result: Tensor = _RevivedReLU.apply(x)  # type: ignore[no-untyped-call]
     return result
 

@@ -6,7 +6,7 @@ from torch import nn
 
 
 def of(network: str, model: nn.Module) -> dict[str, str]:
-    """Field name → module path, in the order of the data; empty where the paths are the field's names."""
+    """Map the field's names to module paths, in the order of the data; empty where they are the same."""
     if network.startswith("vgg"):
         return _vgg(model)
     if network == "alexnet":

@@ -210,7 +210,7 @@ def _torchvision(name: str, *packaged: Packaged, **likes: Any) -> Entry:
 
 @cache
 def entries() -> dict[str, Entry]:
-    """Every registered network by name, those that need no download first."""
+    """List every registered network by name, those that need no download first."""
     lucid = ("conv2d2", "mixed3a", "mixed4a", "mixed4b", "mixed4c")
     known = [
         _torchvision("vgg16", _VGG16),

@@ -38,7 +38,10 @@ _BLOCK = 1 << 20  # bytes
 
 
 def folder() -> Path:
-    """Where downloaded weights are kept: in the environment, with which they leave, unless told otherwise."""
+    """Choose where downloaded weights are kept.
+
+    That is in the environment, with which they leave, unless FOLDER_VARIABLE names another folder.
+    """
     if named := os.environ.get(FOLDER_VARIABLE):
         return Path(named)
     return Path(sys.prefix) / "weights" if sys.prefix != sys.base_prefix else _torch_cache()

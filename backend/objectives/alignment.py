@@ -19,7 +19,7 @@ WEIGHT = 5.0  # for objectives of a few tens, as channels and logits are
 
 
 def interpolation(first: Objective, second: Objective, frames: int) -> Objective:
-    """Frame i of a batch of `frames` follows (1 − t)·first + t·second, t = i/(frames − 1).
+    """Follow (1 − t)·first + t·second with frame i of a batch of `frames`, t = i/(frames − 1).
 
     Raises PatinaError for fewer than two frames.
     """
@@ -37,8 +37,9 @@ def interpolation(first: Objective, second: Objective, frames: int) -> Objective
 
 
 def alignment(layers: Sequence[str]) -> Objective:
-    """Σ_{d=1..4} mean((a_i − a_{i+d})²) / 5^d, relative to mean(a²): the same for every frame, (B,).
+    """Make neighbouring frames i look alike to `layers`, whose activations are a.
 
+    Σ_{d=1..4} mean((a_i − a_{i+d})²) / 5^d, relative to mean(a²): the same for every frame, (B,).
     The article leaves out the division, for one network; with it a weight suits them all.
     """
 

@@ -20,7 +20,7 @@ class Content:
 
 
 def content_of(reference: Tensor, mask: Tensor) -> Content:
-    """What is to be kept of `reference` (B, C, H, W) where `mask` is, (B, H, W) or larger."""
+    """Note what is to be kept of `reference` (B, C, H, W) where `mask` is, (B, H, W) or larger."""
     reference, mask = reference.float(), layer_mask(mask, (reference.shape[2], reference.shape[3]), 0)
     whole = (torch.linalg.vector_norm(reference, dim=1).square() * mask).sum()
     weights = (mask / whole.clamp_min(1e-6)).sqrt()[:, None]
@@ -28,7 +28,7 @@ def content_of(reference: Tensor, mask: Tensor) -> Content:
 
 
 def content_error(features: Tensor, content: Content) -> Tensor:
-    """Relative squared error () of `features` (B, C, H, W) to those to be kept.
+    """Compute the relative squared error () of `features` (B, C, H, W) to those to be kept.
 
     Gatys, Ecker, Bethge 2016, section 2.1, scaled so that it compares between layers.
     """

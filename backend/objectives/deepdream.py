@@ -13,7 +13,7 @@ from .objective import Features, Objective
 
 
 def deepdream(network: Network, layer: str) -> Objective:
-    """Minus the mean square of the activations of `layer`. Raises PatinaError for an unknown layer."""
+    """Maximise the mean square of the activations of `layer`. Raises PatinaError for an unknown layer."""
     network.layer(layer)
 
     def loss(seen: Features) -> Tensor:

@@ -18,14 +18,17 @@ from .style import layer_mask
 
 
 def channel(network: Network, layer: str, index: int) -> Objective:
-    """The mean of channel `index` over the places of `layer`. Raises PatinaError for one out of range."""
+    """Maximise the mean of channel `index` over the places of `layer`.
+
+    Raises PatinaError for one out of range.
+    """
     place, found = _before_relu(network, layer)
     _check_channel(network, found, index)
     return Objective((place,), lambda s: -average(s.activations[place][:, index : index + 1], s.mask)[:, 0])
 
 
 def neuron(network: Network, layer: str, index: int) -> Objective:
-    """Channel `index` at the middle of `layer`."""
+    """Maximise channel `index` at the middle of `layer`."""
     place, found = _before_relu(network, layer)
     _check_channel(network, found, index)
 
@@ -39,7 +42,7 @@ def neuron(network: Network, layer: str, index: int) -> Objective:
 
 
 def direction(network: Network, layer: str, weights: Mapping[int, float]) -> Objective:
-    """The mean dot product of `layer` with the unit vector along `weights` {channel: weight}."""
+    """Maximise the mean dot product of `layer` with the unit vector along `weights` {channel: weight}."""
     place, found = _before_relu(network, layer)
     for index in weights:
         _check_channel(network, found, index)
@@ -57,7 +60,7 @@ def direction(network: Network, layer: str, weights: Mapping[int, float]) -> Obj
 
 
 def class_(network: Network, name: str) -> Objective:
-    """The ImageNet class `name`: its logit, less how unlikely the network finds it beside all others.
+    """Maximise the ImageNet class `name`: its logit, less its cross entropy beside all others.
 
     The logit alone has a gradient of one size everywhere, but is as glad of what makes every class
     likely; the cross entropy names the rivals, such as what the object's silhouette says.
@@ -74,7 +77,7 @@ def class_(network: Network, name: str) -> Objective:
 
 
 def average(values: Tensor, mask: Tensor | None) -> Tensor:
-    """(B, C) float32: the mean of `values` (B, C, h, w), or (B, C), over the places that `mask` shows."""
+    """Average `values` (B, C, h, w), or (B, C), over the places that `mask` shows: (B, C) float32."""
     values = values.float()
     if values.dim() == 2:
         return values

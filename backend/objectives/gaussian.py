@@ -20,13 +20,13 @@ DISTANCE_SCALE = 8.0  # brings the distance, small even for features far apart, 
 
 
 def gaussian_loss(layers: list[Samples]) -> Loss:
-    """Wasserstein-2 distance of Gaussians with the features' means and covariances, relative to the style's.
+    """Make the Wasserstein-2 distance of Gaussians with the features' means and covariances.
 
-    |m − m*|² + tr(S + S* − 2 (S*^½ S S*^½)^½), the Bures metric, scaled so that features that are all zero
-    have DISTANCE_SCALE. The root is exact along the RANK axes on which the style varies most; of the rest the
-    variance alone counts, as if it were the same along all of them: the eigenvectors of hundreds of channels
-    would take as long as the network. Most of it is done for all layers at once, filled up with zeros to the
-    same number of channels C and axes K.
+    |m − m*|² + tr(S + S* − 2 (S*^½ S S*^½)^½), the Bures metric, relative to the style's mean square and
+    scaled so that features that are all zero have DISTANCE_SCALE. The root is exact along the RANK axes on
+    which the style varies most; of the rest the variance alone counts, as if it were the same along all of
+    them: the eigenvectors of hundreds of channels would take as long as the network. Most of it is done for
+    all layers at once, filled up with zeros to the same number of channels C and axes K.
     """
     statistics = [_statistics(style) for style in layers]
     means = _stacked([one.mean for one in statistics])  # (L, C)

@@ -30,7 +30,7 @@ class Landmarks:
 
 
 def landmarks_of(features: Tensor, image: Tensor, contrast: Tensor, mask: Tensor) -> Landmarks:
-    """What to keep of a view `image` (1, 3, H, W) with these `features` (1, C, h, w).
+    """Note what to keep of a view `image` (1, 3, H, W) with these `features` (1, C, h, w).
 
     contrast (1, 1, H, W): that of the original; mask (1, H, W): where the object is.
     """
@@ -42,7 +42,7 @@ def landmarks_of(features: Tensor, image: Tensor, contrast: Tensor, mask: Tensor
 
 
 def landmark_error(features: Tensor, image: Tensor, mask: Tensor, kept: Landmarks) -> Tensor:
-    """How far a view has left what is kept (), without dimension; shapes as in `landmarks_of`."""
+    """Measure how far a view has left what is kept (), without dimension; shapes as in `landmarks_of`."""
     difference = (features - kept.features) * kept.weights
     unit = kept.features.square().mean().sqrt().clamp_min(1e-6)
     shift = (mean_colors(image, mask) - kept.colors).square().mean(1, keepdim=True)
@@ -50,7 +50,10 @@ def landmark_error(features: Tensor, image: Tensor, mask: Tensor, kept: Landmark
 
 
 def mean_colors(image: Tensor, mask: Tensor) -> Tensor:
-    """(1, 3, AREAS, AREAS): mean colours of areas of `image` (1, 3, H, W), 0 outside `mask` (1, H, W)."""
+    """Average the colours of `image` (1, 3, H, W) by areas, 0 outside `mask` (1, H, W).
+
+    Gives (1, 3, AREAS, AREAS).
+    """
     return F.adaptive_avg_pool2d(image * mask[:, None], AREAS)
 
 

@@ -9,7 +9,10 @@ from .style import Loss, MovingAverage, relative_error
 
 
 def moments(colors: Tensor, weights: Tensor | None = None) -> Tensor:
-    """(4, 4): mean outer product of (1, r, g, b) over `colors` (N, 3), weighted by `weights` (N,)."""
+    """Compute the mean outer product of (1, r, g, b) over `colors` (N, 3), weighted by `weights` (N,).
+
+    (4, 4).
+    """
     extended = torch.cat([torch.ones_like(colors[:, :1]), colors], 1)
     if weights is None:
         return extended.T @ extended / len(colors)
@@ -17,14 +20,17 @@ def moments(colors: Tensor, weights: Tensor | None = None) -> Tensor:
 
 
 def palette_error(found: Tensor, wanted: Tensor) -> Tensor:
-    """Of two `moments` (4, 4): relative error of the covariances, and of the means in units of the spread."""
+    """Compare two `moments` (4, 4).
+
+    Adds up the relative error of the covariances, and that of the means in units of the spread.
+    """
     covariances = [m[1:, 1:] - torch.outer(m[0, 1:], m[0, 1:]) for m in (found, wanted)]
     shift = (found[0, 1:] - wanted[0, 1:]).square().sum()
     return relative_error(*covariances) + shift / torch.trace(covariances[1]).clamp_min(1e-4)
 
 
 def palette_loss(styles: list[tuple[Tensor, float]]) -> Loss:
-    """The `palette_error` of views' colours so far, for images (3, H, W) with their shares.
+    """Make the `palette_error` of views' colours so far, for images (3, H, W) with their shares.
 
     It takes colors (B, 3, h, w) and weights (B, h, w) as if they were the features of an only layer.
     """

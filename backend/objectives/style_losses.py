@@ -28,7 +28,7 @@ def make(kind: str, layers: list[Samples]) -> Loss:
 
 
 def gram_loss(style: Samples) -> LayerLoss:
-    """Error of Gram matrices (Gatys et al. 2015), as large far from the goal as near it (`scaled_error`)."""
+    """Make the error of Gram matrices (Gatys et al. 2015), whose gradient does not fade (`scaled_error`)."""
     target = mixed([(gram(features), share) for features, share in style])
     unit = scaled_error(target).clamp_min(1e-12)
     average = MovingAverage()
@@ -42,7 +42,7 @@ def gram_loss(style: Samples) -> LayerLoss:
 
 
 def sliced_loss(style: Samples) -> LayerLoss:
-    """Sliced Wasserstein-2 distance of equally many features of either (Heitz et al. 2021), relative.
+    """Make the sliced Wasserstein-2 distance (Heitz et al. 2021), relative to the style's mean square.
 
     SAMPLED_PIXELS of the view, drawn by weight, are compared with as many of the style, along DIRECTIONS
     random lines.
@@ -68,7 +68,10 @@ def sliced_loss(style: Samples) -> LayerLoss:
 
 
 def nearest_loss(style: Samples) -> LayerLoss:
-    """Mean cosine distance of features to the style's nearest (Kolkin et al. 2022), both centred there."""
+    """Make the mean cosine distance of features to the style's nearest (Kolkin et al. 2022).
+
+    Both are centred at the style's mean.
+    """
     pools = [_columns(features) for features, _ in style]
     center = mixed([(pool.mean(1), share) for pool, (_, share) in zip(pools, style, strict=True)])
     counts = [max(1, round(SAMPLED_PIXELS * share)) for _, share in style]

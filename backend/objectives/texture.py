@@ -16,13 +16,13 @@ from .style import gram, layer_mask, relative_error
 
 
 def octaves(layers: Sequence[str], count: int) -> tuple[str, ...]:
-    """The layers, and the layers in images reduced once, twice, … up to `count` scales in all."""
+    """Name the layers, and the layers in images reduced once, twice, … up to `count` scales in all."""
     return tuple(f"{layer}@{octave}" if octave else layer for octave in range(count) for layer in layers)
 
 
 @torch.no_grad()
 def statistics(exemplars: Sequence[tuple[Activations, float]]) -> dict[str, Tensor]:
-    """The Gram matrices (C, C) by layer of weighted exemplars, their weights taken as shares."""
+    """Compute the Gram matrices (C, C) by layer of weighted exemplars, their weights taken as shares."""
     total = sum(weight for _, weight in exemplars)
     return {
         layer: torch.stack([gram(seen[layer]) * (weight / total) for seen, weight in exemplars]).sum(0)
@@ -31,7 +31,7 @@ def statistics(exemplars: Sequence[tuple[Activations, float]]) -> dict[str, Tens
 
 
 def texture(targets: Mapping[str, Tensor]) -> Objective:
-    """The mean over layers of the relative squared Gram error of each image to `targets`."""
+    """Make the mean over layers of the relative squared Gram error of each image to `targets`."""
 
     def loss(seen: Features) -> Tensor:
         losses = []
@@ -51,7 +51,7 @@ def texture(targets: Mapping[str, Tensor]) -> Objective:
 
 
 def likeness(layer: str) -> Objective:
-    """Relative squared error of `layer` to that of what was there before."""
+    """Make the relative squared error of `layer` to that of what was there before."""
 
     def loss(seen: Features) -> Tensor:
         assert seen.content is not None, "the canvas has no content"

@@ -11,5 +11,5 @@ from torch import Tensor
 
 
 def transparent(losses: Tensor, seen: Tensor, whole: Tensor) -> Tensor:
-    """L·(1 − ᾱ_seen) + ½·L·(1 − ᾱ_whole): losses L and mean opacities of view and whole are all (B,)."""
+    """Compute L·(1 − ᾱ_seen) + ½·L·(1 − ᾱ_whole): losses L, mean opacities of view and whole, all (B,)."""
     return losses * (1 - seen) + 0.5 * losses * (1 - whole)

@@ -41,7 +41,7 @@ class BankedView:
     weights: dict[str, Tensor]  # of layers' units, (1, h, w): filled as they come up
 
     def weigh(self, size: tuple[int, int], erosion: int) -> Tensor:
-        """(1, h, w): how much each unit of a layer of `size` counts; see `layer_mask`."""
+        """Decide how much each unit of a layer of `size` counts: (1, h, w); see `layer_mask`."""
         key = f"{size} {erosion}"
         if key not in self.weights:
             facing = F.adaptive_avg_pool2d(self.facing[None], size)

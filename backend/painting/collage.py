@@ -43,7 +43,7 @@ def collage(
     stroke_angle: float,
     random: np.random.Generator,
 ) -> Tensor:
-    """(3, tiles · S, S): the textures when pieces of the styles cover the surface.
+    """Cover the surface with pieces of the styles: the textures (3, tiles · S, S).
 
     styles: images (3, H, W), no finer than the texels, with shares that sum to 1; the shorter side of each
     spans `span` (the mesh's units). They stand upright, or, where the mesh has directions, have those at

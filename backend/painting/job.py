@@ -95,7 +95,7 @@ def run(session: JobSession) -> None:
 
 
 def viewing_of(job: Job, mesh: Mesh, styles: Styles, device: torch.device) -> Viewing:
-    """How the job looks at its mesh.
+    """Decide how the job looks at its mesh.
 
     No view need be finer than the texture's texels or the styles' pixels. Raises PatinaError for a style
     size at which the texture or the object shows nothing of the styles.
@@ -126,7 +126,10 @@ def _no_such_size(job: Job, least: float, most: float, large: bool) -> PatinaErr
 
 
 def plan_of(job: Job, subject: Subject, kept: Kept) -> Plan:
-    """What the loop does for the job: further steps where it asks for some, or what an earlier one lacks."""
+    """Plan what the loop does for the job.
+
+    These are further steps where it asks for some, or those that an earlier job lacks.
+    """
     if job.resume and job.steps is None:
         stages = optimize.remaining(job.quality, kept)
     elif job.resume:
@@ -190,7 +193,7 @@ class _Follower:
 
 
 def seen_texels(texture: Pyramid, level: int, subject: Subject) -> NDArray[np.bool_]:
-    """(tiles · S, S): the texels that some view moved, as finely as views resolve them.
+    """Find the texels that some view moved, as finely as views resolve them: (tiles · S, S).
 
     `level` is what they resolve on average; where a texture is denser, it is read more coarsely. Outside
     the mask nothing counts as seen, so that paint is extended there: compositing at its soft edge then has
@@ -233,7 +236,7 @@ def measure(
 
 
 def by_tile(subject: Subject, files: list[str], seen: NDArray[np.bool_]) -> list[dict[str, Any]]:
-    """The report's part on each texture. `seen` (tiles · S, S): texels that views moved."""
+    """Make the report's part on each texture. `seen` (tiles · S, S): texels that views moved."""
     found = []
     parts = zip(subject.names, files, each_tile(seen), each_tile(subject.to_paint), strict=True)
     for name, file, saw, inside in parts:

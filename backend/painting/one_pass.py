@@ -38,7 +38,10 @@ DEPTH_TOLERANCE = 2.5  # pixels that a point may lie behind what its pixel shows
 
 
 def plain_objects(subject: Subject, content: Tensor, viewing: Viewing) -> NDArray[np.integer]:
-    """(P,): the objects of `subject` whose views in `content` (3, tiles · S, S) show next to no landmarks."""
+    """Find the objects of `subject` whose views in `content` (3, tiles · S, S) show next to no landmarks.
+
+    (P,).
+    """
     mesh, device, size = subject.mesh, viewing.device, _view_size(content)
     maker = ViewMaker(mesh, viewing.rasterizer, np.random.default_rng(0), device=device)
     levels = levels_of(content)

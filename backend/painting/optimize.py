@@ -76,7 +76,7 @@ STAGES: dict[str, tuple[Stage, ...]] = {
 
 
 def stages(quality: str, steps: int | None, objects: int = 1) -> tuple[Stage, ...]:
-    """The quality's stages; with `steps` in all, shared out in the same proportion.
+    """Choose the quality's stages; with `steps` in all, shared out in the same proportion.
 
     Without, each has at least so many steps that it looks at each of so many objects once.
     """
@@ -91,13 +91,13 @@ def stages(quality: str, steps: int | None, objects: int = 1) -> tuple[Stage, ..
 
 
 def more(quality: str, steps: int | None) -> tuple[Stage, ...]:
-    """The plan of a job that goes on from a checkpoint: the quality's last stage, with `steps` steps."""
+    """Plan a job that goes on from a checkpoint: the quality's last stage, with `steps` steps."""
     last = STAGES[quality][-1]
     return (replace(last, steps=steps or last.steps),)
 
 
 def remaining(quality: str, kept: Kept) -> tuple[Stage, ...]:
-    """What an interrupted job lacks of its plan; the last stage alone, all done, if it lacks nothing."""
+    """Plan what an interrupted job lacks; the last stage alone, all done, if it lacks nothing."""
     pairs = zip(STAGES[quality], kept.stages, strict=False)
     planned = [replace(stage, steps=steps, done=min(done, steps)) for stage, (steps, done) in pairs if steps]
     lacking = tuple(stage for stage in planned if stage.done < stage.steps)
@@ -105,7 +105,7 @@ def remaining(quality: str, kept: Kept) -> tuple[Stage, ...]:
 
 
 def after(plan: Plan, quality: str, before: Kept, step: int) -> Kept:
-    """How far a job is after `step` steps of its plan, that began where `before` says."""
+    """Tell how far a job is after `step` steps of its plan, that began where `before` says."""
     left, done = step, dict[str, tuple[int, int]]()
     for stage in plan.stages:
         taken = min(left, stage.steps - stage.done)
@@ -135,17 +135,17 @@ class Plan:
 
 
 def stage_width(stage: Stage, viewing: Viewing) -> float:
-    """The width of a pixel of the stage's views on the surface, in the mesh's units."""
+    """Compute the width of a pixel of the stage's views on the surface, in the mesh's units."""
     return viewing.pixel * stage.scale if viewing.framing == "surface" else ARTICLE_SPAN / stage.size
 
 
 def resolved_level(width: float, subject: Subject) -> int:
-    """The level of the pyramid that views with pixels so wide (the mesh's units) resolve, on average."""
+    """Find the level of the pyramid that views with pixels so wide (the mesh's units) resolve, on average."""
     return max(0, round(math.log2(width * subject.size / subject.mesh.texel) + 0.6))
 
 
 def finest_level(plan: Plan, viewing: Viewing, subject: Subject) -> int:
-    """The level that the plan's last views resolve."""
+    """Find the level that the plan's last views resolve."""
     return resolved_level(stage_width(plan.stages[-1], viewing), subject)
 
 

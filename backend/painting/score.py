@@ -78,8 +78,11 @@ class Score:
 
     @torch.no_grad()
     def landmarks(self, gbuffer: GBuffer, colors: Tensor) -> Landmarks:
-        """What is to be kept of a view, of whose pixels `colors` (P, 6) tells what they show at the start
-        and what the original shows, whose contrast says where the landmarks are."""
+        """Note what is to be kept of a view.
+
+        `colors` (P, 6): what its pixels show at the start, and what the original shows there, whose contrast
+        says where the landmarks are.
+        """
         background = self.mean[:, None, None].expand(3, gbuffer.size, gbuffer.size)
         start, original = (gbuffer.image(part, background)[None] for part in colors.tensor_split(2, 1))
         layer, mask = self.network.content_layer, gbuffer.mask.float()[None]

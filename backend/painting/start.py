@@ -31,7 +31,7 @@ WAVE_COUNT = 6
 
 
 def initial_texture(subject: Subject, styles: Styles, viewing: Viewing, job: Job) -> Tensor:
-    """(3, tiles · S, S): what the optimisation begins with and is held to.
+    """Make what the optimisation begins with and is held to: (3, tiles · S, S).
 
     The object's colours are moved to the palette of `styles`, which may be the object's own already, and
     plain areas broken up into several of them; more than half of that gives way to what one pass makes of
@@ -81,7 +81,7 @@ def _inside(side: int) -> Tensor:
 
 
 def broken_colors(moved: Tensor, content: Tensor, texels: Texels, palette: Tensor, seed: int) -> Tensor:
-    """(3, tiles · S, S): what to add to `moved`, the recoloured `content`, so that plain areas break up.
+    """Make what to add to `moved`, the recoloured `content`, so that plain areas break up: (3, tiles · S, S).
 
     Smooth waves over the surface, as strong as a colour is common in the content, are added before all
     colours are moved onto the `palette` (3, K). What is rare, an eye or a mouth, keeps one colour.

@@ -56,7 +56,7 @@ class Subject:
         return self.colors_of(self.content)
 
     def colors_of(self, texture: Tensor) -> Tensor:
-        """(U, 3): the colours of `texture` (3, tiles · S, S) where it is to be painted."""
+        """Take the colours of `texture` (3, tiles · S, S) where it is to be painted: (U, 3)."""
         return texture[:, torch.from_numpy(self.to_paint)].T
 
     def composed(self, paint: Tensor) -> Tensor:

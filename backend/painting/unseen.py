@@ -29,7 +29,7 @@ class Unseen:
         self.indices: Tensor = torch.from_numpy(indices).to(texture.rows.device)
 
     def draw(self, random: np.random.Generator) -> Aim | None:
-        """One of the unseen: large patches come up most. None where hardly any is left."""
+        """Draw one of the unseen: large patches come up most. None where hardly any is left."""
         left = np.flatnonzero(~self.texture.seen_at(self.indices, self.levels).cpu().numpy())
         if len(left) <= UNSEEN_SHARE * len(self.indices):
             return None

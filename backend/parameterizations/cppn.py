@@ -52,7 +52,10 @@ class CPPN(nn.Module):
         return values
 
     def image(self, height: int, width: int) -> Tensor:
-        """(1, C, H, W): the function at the pixels' centres; the shorter side spans −1..1, y downwards."""
+        """Evaluate the function at the pixels' centres: (1, C, H, W).
+
+        The shorter side spans −1..1, y downwards.
+        """
         device = self.output.weight.device
         values: Tensor = self(grid(height, width).to(device))
         return values.permute(2, 0, 1)[None]

@@ -58,7 +58,7 @@ class Fourier(nn.Module):
         self.spectrum = nn.Parameter(spectrum)
 
     def raw(self) -> Tensor:
-        """(B, C, H, W) before colours and sigmoid; always float32, which the transform needs."""
+        """Compute (B, C, H, W) before colours and sigmoid; always float32, which the transform needs."""
         with torch.autocast(self.spectrum.device.type, enabled=False):
             spectrum = torch.view_as_complex(self.spectrum) * self.scale
             image: Tensor = torch.fft.irfft2(spectrum, s=self.size) / CONTRAST

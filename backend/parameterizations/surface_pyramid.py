@@ -71,7 +71,7 @@ class SurfacePyramid(nn.Module):
             self.levels[-1].normal_(0, NOISE / self.gains[-1])
 
     def raw(self) -> Tensor:
-        """(B, C, S, S) before colours and sigmoid, without the start, on islands and around them."""
+        """Compute (B, C, S, S) before colours and sigmoid, without the start, on islands and around them."""
         size = (self.side, self.side)
         space = torch.zeros((), device=self.points.device)
         for grid, gain in zip(self.grids, self.gains, strict=False):

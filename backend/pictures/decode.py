@@ -23,7 +23,7 @@ _SRGB = ImageCms.createProfile("sRGB")
 
 
 def turn_of(image: Image.Image) -> Turn:
-    """How `image` has to be turned to stand upright. TIFFs are turned by their decoder."""
+    """Find how `image` has to be turned to stand upright. TIFFs are turned by their decoder."""
     unturned = (False, False, False)
     if image.format == "TIFF":
         return unturned
@@ -36,7 +36,7 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def white_of(image: Image.Image) -> float:
-    """The number that a deep picture has for white: the least of 1, 255, 65535 … that none is above.
+    """Find the number that a deep picture has for white: the least of 1, 255, 65535 … that none is above.
 
     1 for light that has no end, as in a render.
     """
@@ -48,20 +48,20 @@ def white_of(image: Image.Image) -> float:
 
 
 def grey(image: Image.Image, white: float) -> NDArray[np.float32]:
-    """(H, W) in 0..1 of a deep picture."""
+    """Scale a deep picture to 0..1: (H, W)."""
     values = np.nan_to_num(np.asarray(image, np.float64) / white)
     return np.asarray(values.clip(0, 1), np.float32)
 
 
 def shallow(image: Image.Image) -> Image.Image:
-    """The same picture with 8 bits, which is how Pillow converts what has no more."""
+    """Convert a picture to 8 bits, as Pillow converts what has no more."""
     if not is_deep(image):
         return image
     return Image.fromarray(np.round(grey(image, white_of(image)) * 255).astype(np.uint8))
 
 
 def opacity(image: Image.Image) -> Image.Image | None:
-    """How opaque an upright picture is, 8 bits; None where it is so all over."""
+    """Read how opaque an upright picture is, 8 bits; None where it is so all over."""
     if not has_alpha(image):
         return None
     found = ImageOps.exif_transpose(image).convert("RGBA").getchannel("A")

@@ -37,8 +37,9 @@ _shut_out_others()
 
 @contextmanager
 def opened(source: Path | bytes, named: str, field: str) -> Iterator[Image.Image]:
-    """The picture in a file or in bytes, its header read and its size checked; its pixels come on demand.
+    """Open the picture in a file or in bytes, its header read and its size checked.
 
+    Its pixels come on demand.
     Raises PatinaError, beginning with `named`, for what is no such picture, or is too large; also for what
     its decoder stumbles over within the block, which is for decoding alone.
     """

@@ -15,7 +15,7 @@ COMMON_QUANTILE = 0.9  # the quantile from which on a colour counts as common
 
 
 def moments(colors: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (3,) and covariance (3, 3), float64, of `colors` (N, 3)."""
+    """Compute mean (3,) and covariance (3, 3), float64, of `colors` (N, 3)."""
     colors = colors.double()
     mean = colors.mean(0)
     centred = colors - mean
@@ -29,8 +29,9 @@ def _root(matrix: Tensor) -> Tensor:
 
 
 def transport(source: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """The affine map x -> A x + b, optimal (Wasserstein-2) between two Gaussians: A (3, 3), b (3,), float32.
+    """Find the affine map x -> A x + b, optimal (Wasserstein-2) between two Gaussians.
 
+    A (3, 3), b (3,), float32.
     Monge's closed form, A = S^-½ (S^½ T S^½)^½ S^-½; `source` and `target` are (mean, covariance).
     """
     root = _root(source[1])
@@ -40,7 +41,7 @@ def transport(source: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor]) -> t
 
 
 def recolor(image: Tensor, transform: tuple[Tensor, Tensor]) -> Tensor:
-    """`image` (3, H, W) through x -> A x + b, clamped to 0..1."""
+    """Map the colours of `image` (3, H, W) by x -> A x + b, clamped to 0..1."""
     matrix, offset = transform
     return (torch.einsum("ij,jhw->ihw", matrix, image) + offset[:, None, None]).clamp(0, 1)
 
@@ -69,7 +70,7 @@ def sliced_transport(colors: Tensor, palette: Tensor, random: np.random.Generato
 
 
 def commonness(colors: Tensor) -> Tensor:
-    """(N,), 0..1: how common each of `colors` (3, N) is among all, by a smoothed histogram."""
+    """Measure how common each of `colors` (3, N) is among all, by a smoothed histogram: (N,), 0..1."""
     bins = (colors.clamp(0, 0.999) * BINS).long()
     index = (bins[0] * BINS + bins[1]) * BINS + bins[2]
     counts = torch.bincount(index, minlength=BINS**3).float().view(1, 1, BINS, BINS, BINS)

@@ -61,7 +61,7 @@ class Styles:
         return replace(self, images=tuple(image.to(device) for image in self.images))
 
     def palette(self, count: int, random: torch.Generator) -> Tensor:
-        """(count, 3): colours drawn from the images by their shares."""
+        """Draw colours from the images by their shares: (count, 3)."""
         side = PALETTE_SIDE
         colors = torch.cat([F.adaptive_avg_pool2d(image, side).flatten(1).T for image in self.images])
         weights = torch.cat([torch.full((side * side,), share) for share in self.shares])

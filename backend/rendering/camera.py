@@ -49,7 +49,7 @@ def look_at(
     size: int,
     up: NDArray[np.float64] = UP,
 ) -> Camera:
-    """The camera that sees `target` in its middle and `window` units of the plane there across.
+    """Place a camera that sees `target` in its middle and `window` units of the plane there across.
 
     `target` (3,); `backward` (3,), of any length, points from the target to the camera; `size` pixels a
     side; `up` (3,) shows upwards.
@@ -64,12 +64,12 @@ def look_at(
 
 
 def around(size: int, random: np.random.Generator) -> Camera:
-    """The article's camera: at the bounding box's centre, from a uniform direction, at U(10, 12) / 11."""
+    """Place the article's camera: it looks at the box's centre from anywhere, at a distance of U(10, 12)."""
     return look_at(np.zeros(3), random.normal(size=3), ARTICLE_SPAN * random.uniform(10, 12) / 11, size)
 
 
 def all_around(count: int) -> NDArray[np.float64]:
-    """(count, 3): directions spread evenly over the sphere, of length 1 (a Fibonacci lattice)."""
+    """Spread unit directions evenly over the sphere (a Fibonacci lattice): (count, 3)."""
     step = np.arange(count) + 0.5
     height = 1 - 2 * step / count
     turn = math.pi * (1 + 5**0.5) * step
@@ -80,7 +80,7 @@ def all_around(count: int) -> NDArray[np.float64]:
 def surface_point(
     weights: NDArray[np.float64], random: np.random.Generator
 ) -> tuple[int, NDArray[np.float64]]:
-    """A random face, drawn by `weights` (F,), and a random point on it: its barycentric coordinates (3,)."""
+    """Draw a random face by `weights` (F,), and a random point on it: its barycentric coordinates (3,)."""
     face = int(random.choice(len(weights), p=weights / weights.sum()))
     a, b = np.sqrt(random.uniform()), random.uniform()
     return face, np.array([1 - a, a * (1 - b), a * b])
@@ -89,7 +89,7 @@ def surface_point(
 def upwards(
     direction: NDArray[np.float64], backward: NDArray[np.float64], stroke_angle: float
 ) -> NDArray[np.float64]:
-    """The up vector (3,) with which `direction` (3,) lies at the angle `stroke_angle` in the view.
+    """Find the up vector (3,) with which `direction` (3,) lies at the angle `stroke_angle` in the view.
 
     `backward` (3,) points to the camera, at a length of 1; angles are counterclockwise from the right.
     Where `direction` points at the camera, or is zero, UP.
@@ -104,7 +104,7 @@ def upwards(
 
 
 def tilted(normal: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
-    """A direction within MAX_TILT of `normal`, uniform on that cap of the sphere."""
+    """Draw a direction within MAX_TILT of `normal`, uniform on that cap of the sphere."""
     cosine = random.uniform(math.cos(MAX_TILT), 1)
     turn = random.uniform(0, 2 * math.pi)
     tangent = np.cross(normal, [1.0, 0, 0] if abs(normal[0]) < 0.8 else [0, 1.0, 0])

@@ -182,7 +182,7 @@ def mipmaps(texture: Tensor, levels: Levels) -> Tensor:
 
 
 def enlarge(level: Tensor, size: int) -> Tensor:
-    """A level (C, count · s, s) read bilinearly at the texel centres of textures of side `size`.
+    """Read a level (C, count · s, s) bilinearly at the texel centres of textures of side `size`.
 
     They repeat, each for itself; `size` is a multiple of s. Gives (C, count · size, size).
     """

@@ -64,8 +64,9 @@ def lightness(mesh: Mesh, texels: Texels, corners: Floats) -> Floats:
 
 
 def smooth_normals(mesh: Mesh) -> Floats:
-    """(F, 3, 3): normals at corners, the same on all faces that meet there but for those beyond a sharp edge.
+    """Compute normals at corners, the same on all faces that meet there but for those beyond a sharp edge.
 
+    (F, 3, 3).
     Corners meet where their positions are the same: UV seams and flat shading, which split vertices in
     files, are no edges of the form.
     """

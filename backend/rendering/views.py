@@ -93,7 +93,7 @@ class ViewMaker:
         self._seen += pixels * pixel**2 / np.maximum(self._area, 1e-12)
 
     def rasterizer_of(self, part: int) -> Rasterizer:
-        """What sees the object `part`: it alone where objects are apart, else all of them."""
+        """Find what sees the object `part`: it alone where objects are apart, else all of them."""
         part = part if self.mesh.apart else 0
         if part not in self._rasterizers:
             faces = np.flatnonzero(self.mesh.objects == part) if self.mesh.apart else np.arange(0)

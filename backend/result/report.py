@@ -28,7 +28,7 @@ FRAME_SIDE = 192  # pixels along the shorter side of frames that are compared
 
 
 def held_out_views(mesh: Mesh, viewing: Viewing, count: int | None = None) -> list[GBuffer]:
-    """`count` (VIEWS) views that depend on the mesh alone; of many objects more, one of each."""
+    """Make `count` (VIEWS) views that depend on the mesh alone; of many objects more, one of each."""
     random = np.random.default_rng(SEED)
     make = ViewMaker(
         mesh, viewing.rasterizer, random, device=viewing.device, stroke_angle=viewing.stroke_angle
@@ -83,7 +83,10 @@ class Judge:
         return found
 
     def style_distance_of(self, tile: int, activations: list[dict[str, Tensor]]) -> float | None:
-        """The style distance on those views that mostly show the texture `tile`; None where none does."""
+        """Measure the style distance on those views that mostly show the texture `tile`.
+
+        None where none does.
+        """
         chosen = [shown == tile for shown in self.tiles]
         if not any(chosen):
             return None
@@ -91,13 +94,13 @@ class Judge:
         return _gram_distance(self.network, self.target, masks, activations)
 
     def style_distance(self, activations: list[dict[str, Tensor]]) -> float:
-        """Mean over layers of ‖G − G*‖² / ‖G*‖², G pooled over all views, silhouettes left out."""
+        """Average ‖G − G*‖² / ‖G*‖² over layers, G pooled over all views, silhouettes left out."""
         return _gram_distance(self.network, self.target, self.masks, activations)
 
     def content_distance(
         self, activations: list[dict[str, Tensor]], reference: list[dict[str, Tensor]]
     ) -> float:
-        """Mean over views of the relative feature error to `reference`."""
+        """Average the relative feature error to `reference` over views."""
         errors = []
         for whole, seen, wanted in zip(self.masks, activations, reference, strict=True):
             kept = content_of(wanted[CONTENT_LAYER], whole[None])

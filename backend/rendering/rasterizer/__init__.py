@@ -21,7 +21,7 @@ class Rasterizer(Protocol):
         """Face (H*W,) int64, -1 where nothing is hit, and barycentric (H*W, 2) of corners 1 and 2."""
 
     def free_distance(self, origin: NDArray[np.floating], direction: NDArray[np.floating]) -> float:
-        """How far one ray (3,) gets before it hits something; infinite if it never does."""
+        """Measure how far one ray (3,) gets before it hits something; infinite if it never does."""
 
 
 class Part:
@@ -40,7 +40,7 @@ class Part:
 
 
 def create(name: str, mesh: Mesh) -> Rasterizer:
-    """The rasterizer called `name`, ready for `mesh`. Raises PatinaError where it cannot be had."""
+    """Make the rasterizer called `name`, ready for `mesh`. Raises PatinaError where it cannot be had."""
     if name == "embree":
         from .embree import Embree
 

@@ -30,7 +30,7 @@ class Embree:
         return torch.from_numpy(hits["primID"]).long(), torch.from_numpy(barycentric)
 
     def free_distance(self, origin: NDArray[np.floating], direction: NDArray[np.floating]) -> float:
-        """How far one ray (3,) gets before it hits something; infinite if it never does."""
+        """Measure how far one ray (3,) gets before it hits something; infinite if it never does."""
         hits = self._scene.run(
             np.ascontiguousarray(origin[None], np.float32),
             np.ascontiguousarray(direction[None], np.float32),

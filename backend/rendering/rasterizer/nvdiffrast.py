@@ -59,7 +59,7 @@ class Nvdiffrast:
 
 
 def projection(camera: Camera, side: int, near: float, far: float) -> NDArray[np.float64]:
-    """(4, 4): from the mesh's space, as columns, to OpenGL's clip space of a raster of `side` pixels a side.
+    """Map the mesh's space, as columns, to OpenGL's clip space of a raster of `side` pixels a side: (4, 4).
 
     The camera's pixels are the raster's top left `camera.size`². `near` and `far` are depths on the axis.
     """
