@@ -16,7 +16,7 @@ MODULES = (
     "properties",
     "scope",
     "export.properties",
-    "export.run",
+    "export.printing",
     "history",
     "jobs",
     "lasting",

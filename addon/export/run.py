@@ -1,9 +1,8 @@
-"""One export or print check, as the scene's settings say, and what the backend found at the last one."""
+"""One export or print check, as the scene's settings say."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import bpy
 
@@ -13,26 +12,32 @@ from .copies import stylized_objects
 from .presets import PRESETS, file_stems
 
 REPLACE = "Choose another name, or tick Replace Existing Files."
-last_check: dict[str, Any] | None = None  # the latest report of the backend, for the panel
 
 
 def export(context: bpy.types.Context, path: Path, overwrite: bool) -> list[Path]:
-    """Write the stylized objects as the scene's export settings say, and give the files.
+    """Write the stylized objects for an engine, as the scene's export settings say, and give the files.
 
     `path` is the file, or, where each object has a file of its own, lies in their folder. Raises PatinaError.
     """
-    global last_check
     settings = context.scene.patina_export
-    preset = PRESETS[settings.preset]
-    files = []
+    size, form = int(settings.texture_size), settings.texture_format
+    files: list[Path] = []
     for target, group in _groups(context, path, overwrite):
-        if preset.backend:
-            last_check = printing.export(context, group, preset.backend, target, settings, overwrite)
-            files.append(target)
-        else:
-            size, form = int(settings.texture_size), settings.texture_format
-            files += engines.export(context, group, preset, target, size, form, overwrite).files
+        files += engines.export(context, group, PRESETS[settings.preset], target, size, form, overwrite).files
     return files
+
+
+def prints(context: bpy.types.Context, path: Path, overwrite: bool) -> list[printing.Print]:
+    """The prints that the scene's export settings ask for, ready to begin; `path` as for `export`.
+
+    Raises PatinaError.
+    """
+    settings = context.scene.patina_export
+    preset = PRESETS[settings.preset].backend
+    return [
+        printing.prepare(context, group, preset, target, settings, overwrite)
+        for target, group in _groups(context, path, overwrite)
+    ]
 
 
 def _groups(
@@ -53,15 +58,7 @@ def _groups(
     return groups
 
 
-def check(context: bpy.types.Context) -> dict[str, Any]:
-    """Have the backend look at the stylized objects for printing; gives its report. Raises PatinaError."""
-    global last_check
+def check(context: bpy.types.Context) -> printing.Print:
+    """A print check of the stylized objects, ready to begin. Raises PatinaError."""
     settings = context.scene.patina_export
-    last_check = printing.check(context, stylized_objects(context, settings.scope), settings)
-    return last_check
-
-
-def unregister() -> None:
-    """Forget the report: it is of a file that may be closed."""
-    global last_check
-    last_check = None
+    return printing.prepare_check(context, stylized_objects(context, settings.scope), settings)

@@ -8,7 +8,7 @@ import bpy
 
 from ...backend.protocol import PatinaError
 from .. import problems
-from ..export import proof, run
+from ..export import printing, proof, run
 from ..export.copies import stylized_objects
 from ..export.presets import PRESETS, file_stem
 
@@ -26,6 +26,10 @@ class PATINA_OT_export(bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
     filter_glob: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return printing.may_begin(cls)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         settings = context.scene.patina_export
@@ -46,7 +50,10 @@ class PATINA_OT_export(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         context.window.cursor_set("WAIT")
         try:
-            files = run.export(context, _absolute(self.filepath), self.overwrite)
+            path = _absolute(self.filepath)
+            if PRESETS[context.scene.patina_export.preset].backend:
+                return _print(self, run.prints(context, path, self.overwrite))
+            files = run.export(context, path, self.overwrite)
         except PatinaError as error:
             if "--overwrite" in error.cure:
                 error = PatinaError(error.message, run.REPLACE, error.field)
@@ -76,25 +83,54 @@ def _absolute(filepath: str) -> Path:
     return Path(bpy.path.abspath(filepath)).absolute()
 
 
+def _print(operator: bpy.types.Operator, prints: list[printing.Print]) -> set[str]:
+    """Begin `prints`; without a window, wait for them and report how they ended."""
+    printing.begin(prints)
+    if not bpy.app.background:
+        return {"FINISHED"}  # the timer sees to the rest
+    printing.run_to_end()
+    errors = [each.error for each in prints if each.error]
+    for error in errors:
+        operator.report({"ERROR"}, str(error))
+    if errors or printing.last_check is None:
+        return {"CANCELLED"}
+    for finding in printing.wrong():
+        operator.report({"WARNING"}, f"{finding['message']} {finding['cure']}")
+    operator.report({"INFO"}, printing.message)
+    return {"FINISHED"}
+
+
 class PATINA_OT_print_check(bpy.types.Operator):
     """Look for holes, thin walls, coarse texture and colours that do not print, at the size that is set"""
 
     bl_idname = "patina.print_check"
     bl_label = "Check"
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return printing.may_begin(cls)
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            found = run.check(context)
+            return _print(self, [run.check(context)])
         except PatinaError as error:
             problems.tell(error, "export")
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        problems.clear("export")
-        wrong = [finding for finding in found["findings"] if finding["level"] != "ok"]
-        for finding in wrong:
-            self.report({"WARNING"}, f"{finding['message']} {finding['cure']}")
-        if not wrong:
-            self.report({"INFO"}, "Nothing stands in the way of printing.")
+
+
+class PATINA_OT_print_cancel(bpy.types.Operator):
+    """Stop the print check, or the file for a printer that is being written; none is left half done"""
+
+    bl_idname = "patina.print_cancel"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bool(printing.queue)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        printing.cancel()
         return {"FINISHED"}
 
 
@@ -115,4 +151,4 @@ class PATINA_OT_soft_proof(bpy.types.Operator):
         return {"FINISHED"}
 
 
-classes = (PATINA_OT_export, PATINA_OT_print_check, PATINA_OT_soft_proof)
+classes = (PATINA_OT_export, PATINA_OT_print_check, PATINA_OT_print_cancel, PATINA_OT_soft_proof)

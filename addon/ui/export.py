@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface
 
-from ..export import proof, run
+from ..export import printing, proof
 from ..export.copies import is_stylized
 from ..export.presets import PRESETS
 from .panel import PATINA_PT_stylize
@@ -49,8 +50,15 @@ class PATINA_PT_export(bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.5
         row.operator("patina.export", text=f"Export {preset.suffix[1:].upper()}…", icon="EXPORT")
-        if preset.backend and run.last_check:
-            self.draw_findings(layout.box(), settings, run.last_check, context.region.width)
+        if printing.queue:
+            column = layout.column(align=True)
+            stage = iface(printing.progress.stage.capitalize())
+            column.progress(factor=printing.progress.fraction, text=stage)
+            column.operator("patina.print_cancel", icon="CANCEL")
+        elif printing.message:
+            wrapped(layout, printing.message, context.region.width, "INFO")
+        if preset.backend and printing.last_check:
+            self.draw_findings(layout.box(), settings, printing.last_check, context.region.width)
 
     def draw_print(self, layout: Any, settings: Any, stylized: list) -> None:
         column = layout.column()
@@ -68,7 +76,7 @@ class PATINA_PT_export(bpy.types.Panel):
         sides = " × ".join(f"{side:.1f}" for side in report["size_mm"])
         volume = report["volume_cm3"]
         layout.label(text=f"{sides} mm" + (f", {volume:.1f} cm³" if volume is not None else ""))
-        wrong = [finding for finding in report["findings"] if finding["level"] != "ok"]
+        wrong = printing.wrong()
         passed = len(report["findings"]) - len(wrong)
         layout.label(text=f"{passed} of {len(report['findings'])} checks passed", icon="CHECKMARK")
         for finding in wrong:

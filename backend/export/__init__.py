@@ -11,14 +11,22 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ..protocol import FAILED, FINISHED, Event, PatinaError, write_event
-from .options import PRESETS, Options, check
+from ..conversation import Cancelled, Emit, IsCancelled, speaking
+from ..protocol import CANCELLED, FAILED, FINISHED, Event, PatinaError, write_event
+from ..writing import write_bytes
+from .options import PRESETS, AtStage, Options, check
 
 
-def export(model: Path, preset: str, out: Path, options: Options | None = None) -> dict[str, Any]:
+def export(
+    model: Path,
+    preset: str,
+    out: Path,
+    options: Options | None = None,
+    at: AtStage = lambda stage, done: None,
+) -> dict[str, Any]:
     """Write `model` to `out` as `preset` says, whole or not at all, and report on it.
 
-    The report holds the sizes and the print check's findings. Raises PatinaError.
+    The report holds the sizes and the print check's findings; `at` hears of each stage. Raises PatinaError.
     """
     from .files import check_target
     from .inputs import files_of, keep
@@ -34,7 +42,7 @@ def export(model: Path, preset: str, out: Path, options: Options | None = None) 
         return _game(model, out, options)
     from .prints import write_print
 
-    return write_print(model, preset, out, options)
+    return write_print(model, preset, out, options, at)
 
 
 def _game(model: Path, out: Path, options: Options) -> dict[str, Any]:
@@ -68,27 +76,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--texture-size", type=int, help="game-glb: the most texels along a side (2048)")
     parser.add_argument("--texture-format", default="png", choices=("png", "jpeg", "webp"), help="game-glb")
     parser.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
-    parser.add_argument("--json", action="store_true", help="report as one line of JSON")
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument("--json", action="store_true", help="report as one line of JSON")
+    told.add_argument(
+        "--events",
+        type=Path,
+        metavar="REPORT",
+        help="speak as a job does, for a program; the report goes to this file",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do the verb `export`, and report on stdout; gives 0.
 
-    With --json an error is told there too, and gives 1.
+    With --json an error is told there too, and gives 1. With --events it speaks as a job does: events on
+    stdout, `cancel` on stdin.
     """
     options = Options(**{field.name: getattr(arguments, field.name) for field in fields(Options)})
+    job = arguments.model, arguments.preset, arguments.out, options
+    if arguments.events:
+        return speaking(lambda emit, cancelled: _run_for_a_program(job, arguments.events, emit, cancelled))
     try:
-        report = export(arguments.model, arguments.preset, arguments.out, options)
+        report = export(*job)
     except PatinaError as error:
         if not arguments.json:
             raise
-        print(write_event(Event("failed", message=error.message, cure=error.cure, field=error.field)))
+        print(write_event(_failed(error)))
         return FAILED
     if arguments.json:
         print(json.dumps(report))
     else:
         _tell(report)
     return FINISHED
+
+
+def _run_for_a_program(
+    job: tuple[Path, str, Path, Options], report: Path, emit: Emit, cancelled: IsCancelled
+) -> int:
+    def at(stage: str, done: float) -> None:
+        if cancelled():
+            raise Cancelled
+        emit(Event("progress", stage=stage, fraction=done))
+
+    try:
+        write_bytes(report, json.dumps(export(*job, at)).encode())
+    except PatinaError as error:
+        emit(_failed(error))
+        return FAILED
+    except Cancelled:
+        emit(Event("cancelled"))
+        return CANCELLED
+    emit(Event("finished", path=str(job[2]), report=str(report)))
+    return FINISHED
+
+
+def _failed(error: PatinaError) -> Event:
+    return Event("failed", message=error.message, cure=error.cure, field=error.field)
 
 
 def _tell(report: dict[str, Any]) -> None:

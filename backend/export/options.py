@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..protocol import PatinaError
+
+# Hears of each stage as it begins: its name, and the share that is done. It may raise to end the export.
+AtStage = Callable[[str, float], None]
 
 # What each preset writes, and what it is.
 PRESETS = {

@@ -17,7 +17,7 @@ from .encode import png
 from .files import write_file
 from .model import Model, read_model, to_size
 from .obj import obj_zip
-from .options import Options
+from .options import AtStage, Options
 from .print_check import MIN_WALL_MM, check, measures
 from .relief import raise_relief, read_height
 from .repair import repair as repaired
@@ -32,12 +32,13 @@ COLORED: dict[str, Callable[[Model], bytes]] = {
 }
 
 
-def write_print(path: Path, preset: str, out: Path, options: Options) -> dict[str, Any]:
+def write_print(path: Path, preset: str, out: Path, options: Options, at: AtStage) -> dict[str, Any]:
     """Write a file for a printer, as backend.export.export says.
 
     `options` hold a size, and a height with its relief or neither.
     """
     assert options.size_mm is not None
+    at("reading", 0.0)
     heights = read_height(options.height) if options.height is not None else None
     model = read_model(path, options.texture)
     if not model.colored and preset not in ("print-stl", "print-check"):
@@ -48,12 +49,16 @@ def write_print(path: Path, preset: str, out: Path, options: Options) -> dict[st
         )
     model = to_size(model, options.size_mm)
     if options.repair:
+        at("repairing", 0.2)
         model = repaired(model)
     if heights is not None and options.relief_mm is not None:
+        at("raising the relief", 0.3)
         model = raise_relief(model, heights, options.relief_mm)
         model = to_size(model, float(np.ptp(model.vertices, axis=0).max()))  # back to the origin
+    at("checking", 0.5)
     findings = [asdict(finding) for finding in check(model, options.min_wall_mm or MIN_WALL_MM)]
     report = {"preset": preset, "file": str(out), **measures(model), "findings": findings}
+    at("writing", 0.7)
     if preset == "print-ply":
         data, fine, report["delta_e"] = ply(model, options.delta_e or TARGET_DELTA_E)
         report["triangles"] = len(fine.faces)

@@ -7,13 +7,14 @@ import json
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.patina.addon.export import copies, engines, presets, proof, run, textures
+from bl_ext.user_default.patina.addon.export import copies, engines, presets, printing, proof, run, textures
 from bl_ext.user_default.patina.addon.scene import material, memory
 from bl_ext.user_default.patina.backend.protocol import PatinaError
 from PIL import Image
@@ -269,7 +270,7 @@ def test_print_of_the_posed_fox(fox, settings, tmp_path):
     evaluated = fox.evaluated_get(depsgraph)
     corners = np.array([evaluated.matrix_world @ vertex.co for vertex in evaluated.data.vertices])
     size = np.ptp(corners, axis=0)
-    assert run.last_check["size_mm"] == pytest.approx(60 * size / size.max(), abs=0.05)
+    assert printing.last_check["size_mm"] == pytest.approx(60 * size / size.max(), abs=0.05)
     with zipfile.ZipFile(tmp_path / "fox.3mf") as archive:
         name = next(name for name in archive.namelist() if name.endswith(".png"))
         assert Image.open(io.BytesIO(archive.read(name))).size == (256, 256)
@@ -298,7 +299,34 @@ def test_print_check_names_holes_and_repair_closes_them(cube, settings, tmp_path
 
 
 def levels() -> dict[str, str]:
-    return {finding["check"]: finding["level"] for finding in run.last_check["findings"]}
+    return {finding["check"]: finding["level"] for finding in printing.last_check["findings"]}
+
+
+def test_a_print_goes_on_by_itself_and_is_cancelled_within_two_seconds(cube, settings, tmp_path):
+    bpy.ops.object.modifier_add(type="SUBSURF")
+    cube.modifiers[0].levels = 7  # a hundred thousand triangles, which take the check seconds
+    stylize(cube)
+    settings.preset = "PRINT_PLY"
+    (prepared,) = run.prints(bpy.context, tmp_path / "cube.ply", False)
+    folder = Path(prepared.folder.name)
+    printing.begin([prepared])
+    stages = []
+    end = time.monotonic() + 60
+    while "checking" not in stages and time.monotonic() < end:
+        assert printing.pump()
+        stages.append(printing.progress.stage)
+        time.sleep(0.02)
+    assert {"starting", "reading", "checking"} >= set(stages)
+    assert not bpy.ops.patina.print_check.poll()
+    start = time.monotonic()
+    assert bpy.ops.patina.print_cancel() == {"FINISHED"}
+    while printing.pump():
+        time.sleep(0.02)
+    assert time.monotonic() - start < 2
+    assert not folder.exists()
+    assert list(tmp_path.iterdir()) == []
+    assert printing.message == "Cancelled."
+    assert bpy.ops.patina.print_check.poll()
 
 
 def test_grey_png_of_16_bits(tmp_path):
@@ -323,7 +351,7 @@ def test_print_with_a_relief(cube, settings, tmp_path):
         height.pixels.foreach_set(np.full(64 * 64 * 4, grey, np.float32))
         settings.height, settings.relief_mm = height, relief
         bpy.ops.patina.export(filepath=str(tmp_path / f"{name}.stl"))
-        volumes[name] = run.last_check["volume_cm3"]
+        volumes[name] = printing.last_check["volume_cm3"]
     assert volumes["flat"] == pytest.approx(8.0)
     assert volumes["half"] == pytest.approx(volumes["as half"], rel=1e-3)
     assert volumes["flat"] + 1.5 < volumes["full"] < 1.1**3 * 8

@@ -409,6 +409,25 @@ def test_the_command_line(donut, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["preset"] == "print-3mf"
 
 
+def test_a_program_hears_of_each_stage_and_gets_the_report(donut, tmp_path, capsys):
+    parser = argparse.ArgumentParser()
+    export.add_arguments(parser)
+    out, report = tmp_path / "a.stl", tmp_path / "report.json"
+    line = [str(donut), "--preset", "print-stl", "--size-mm", "80", "--out", str(out)]
+    ran = subprocess.Popen(
+        [sys.executable, "-m", "backend", "export", *line, "--repair", "--events", str(report)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    events = [read_event(said.decode()) for said in ran.stdout]
+    ran.stdin.close()
+    assert ran.wait() == 0
+    assert [event.stage for event in events[:-1]] == ["reading", "repairing", "checking", "writing"]
+    assert (events[-1].kind, events[-1].path, events[-1].report) == ("finished", str(out), str(report))
+    assert json.loads(report.read_text())["bytes"] == out.stat().st_size
+
+
 def test_every_print_preset_is_written():
     assert {name for name in export.PRESETS if name.startswith("print-")} == {
         *prints.COLORED,
