@@ -17,18 +17,21 @@ unlisted = SimpleNamespace()  # the preferences where Blender does not list the 
 
 
 def jobs() -> Path:
-    """The folder of the job folders, in the extension's user folder."""
+    """Find the folder of the job folders, in the extension's user folder."""
     return Path(bpy.utils.extension_path_user(PACKAGE, path="jobs"))
 
 
 def user_file(name: str) -> Path:
-    """A small file in the extension's user folder."""
+    """Find a small file in the extension's user folder."""
     return Path(bpy.utils.extension_path_user(PACKAGE)) / name
 
 
 def preferences() -> bpy.types.AddonPreferences | SimpleNamespace:
-    """What the artist set on the preferences page; for this session alone where the add-on is not in
-    Blender's list of those that are on (`blender --addons`), and at first what the page begins with."""
+    """Find what the artist set on the preferences page.
+
+    Where the add-on is not in Blender's list of those that are on (`blender --addons`), that holds for this
+    session alone, and is at first what the page begins with.
+    """
     entry = bpy.context.preferences.addons.get(PACKAGE)
     if entry and entry.preferences:
         return entry.preferences
@@ -36,7 +39,10 @@ def preferences() -> bpy.types.AddonPreferences | SimpleNamespace:
 
 
 def backend() -> Path:
-    """The folder of the backend's environment: PATINA_BACKEND if set, else the artist's, else the user's."""
+    """Find the folder of the backend's environment.
+
+    It is PATINA_BACKEND if set, else the artist's, else the user's.
+    """
     if named := os.environ.get("PATINA_BACKEND"):
         return Path(named)
     if not (named := preferences().folder):
@@ -51,7 +57,7 @@ def _own_backend() -> Path:
 
 
 def other_backends() -> list[Path]:
-    """Environments in the user folders of other versions of Blender, the newest first.
+    """List environments in the user folders of other versions of Blender, the newest first.
 
     A user folder is …/VERSION/extensions/.user/REPOSITORY/patina/backend.
     """
@@ -66,7 +72,7 @@ def other_backends() -> list[Path]:
 
 
 def backend_python() -> Path:
-    """The Python that runs the backend. Raises PatinaError unless it is set up, whole and up to date."""
+    """Find the Python that runs the backend. Raises PatinaError unless it is set up, whole and up to date."""
     record = environment.inspect(backend(), variants.fingerprints())
     if record.state == environment.ABSENT:
         raise PatinaError(

@@ -153,7 +153,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def find(folder: str) -> Entry:
-    """The result in `folder`. Raises PatinaError where it is gone."""
+    """Find the result in `folder`. Raises PatinaError where it is gone."""
     entry = read(Path(folder)) if folder and _is_among_results(Path(folder)) else None
     if entry is None:
         refresh()
@@ -183,7 +183,7 @@ def sign(image: bpy.types.Image, folder: Path) -> None:
 
 
 def signature(obj: bpy.types.Object | None) -> bpy.types.Image | None:
-    """The signed image that the stylized material of `obj` shows, or None."""
+    """Find the signed image that the stylized material of `obj` shows, or None."""
     for stylized in memory.stylized_materials(obj) if obj else ():
         for node in stylized.node_tree.nodes if stylized.node_tree else ():
             if node.type == "TEX_IMAGE" and node.image and isinstance(node.image.get(FOLDER_KEY), str):
@@ -192,7 +192,7 @@ def signature(obj: bpy.types.Object | None) -> bpy.types.Image | None:
 
 
 def signed_with(image: bpy.types.Image) -> tuple[dict[str, Any], Path | None]:
-    """What the panel was set to for the result that `image` shows, and its job's folder, if that is here.
+    """Read what the panel was set to for the result that `image` shows, and its job's folder if it is here.
 
     The image may come with a file that somebody else made: what it says may be anything.
     """
@@ -206,7 +206,7 @@ def signed_with(image: bpy.types.Image) -> tuple[dict[str, Any], Path | None]:
 
 
 def wearer(folder: Path) -> bpy.types.Object | None:
-    """The object of this file that wears the result in `folder`."""
+    """Find the object of this file that wears the result in `folder`."""
     for obj in bpy.data.objects:
         image = signature(obj)
         if image is not None and image[FOLDER_KEY] == folder.name:
@@ -285,7 +285,7 @@ def go_on(entry: Entry, steps: int | None) -> Prepared:
 
 
 def inputs(job: Job) -> set[str]:
-    """The names of the files that `job` reads, but for a checkpoint."""
+    """Name the files that `job` reads, but for a checkpoint."""
     named = [job.mesh, job.content, job.mask, *(style.image for style in job.styles)]
     named += [name for tile in job.tiles for name in (tile.content, tile.mask)]
     return {name for name in named if name}

@@ -18,7 +18,7 @@ FLAT_MODES = {"stylize": "style", "dream": "dream", "deepdream": "dream", "textu
 
 
 def task_of(mode: str) -> str:
-    """The task of a job for `mode` (see `Job.task`)."""
+    """Name the task of a job for `mode` (see `Job.task`)."""
     return TASKS.get(mode, "dream")
 
 
@@ -40,7 +40,7 @@ def is_deepdream(settings: properties.PatinaSettings, mode: str, picture: bool =
 
 
 def style_files(settings: properties.PatinaSettings, mode: str) -> list[Style]:
-    """The pictures that the job needs, by their paths. Raises PatinaError for one that is missing."""
+    """List the pictures that the job needs, by their paths. Raises PatinaError for one that is missing."""
     if not uses_styles(settings, mode):
         return []
     others = [settings.style_to] if mode == "animate" else settings.mixed
@@ -53,7 +53,7 @@ def style_files(settings: properties.PatinaSettings, mode: str) -> list[Style]:
 
 
 def crop_of(choice: properties.StyleChoice) -> tuple[float, float, float, float] | None:
-    """The part of the picture that counts, cut off where it would leave the picture; None: all of it.
+    """Read the part of the picture that counts, cut off where it would leave the picture; None: all.
 
     Raises PatinaError where nothing is left of it.
     """
@@ -85,7 +85,7 @@ def copy_styles(files: list[Style], folder: Path) -> tuple[Style, ...]:
 
 
 def style_path(choice: properties.StyleChoice) -> Path:
-    """The file of a chosen style. Raises PatinaError if there is none."""
+    """Find the file of a chosen style. Raises PatinaError if there is none."""
     if choice.style in styles.PAINTINGS:
         return styles.path(choice.style)
     if not choice.style_file:
@@ -100,7 +100,7 @@ def style_path(choice: properties.StyleChoice) -> Path:
 
 
 def targets(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> tuple[Target, ...]:
-    """What to dream of. Raises PatinaError for what the chosen network has not."""
+    """List what to dream of. Raises PatinaError for what the chosen network has not."""
     if uses_styles(settings, mode):
         return ()
     network = network_of(settings, mode, picture)
@@ -111,7 +111,7 @@ def targets(settings: properties.PatinaSettings, mode: str, picture: bool = Fals
 
 
 def network_of(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> str:
-    """The network that does it. Raises PatinaError where the chosen one knows no classes."""
+    """Choose the network that does it. Raises PatinaError where the chosen one knows no classes."""
     ends = (settings.target, settings.target_to) if mode == "animate" else (settings.target,)
     dreams = not uses_styles(settings, mode) and not is_deepdream(settings, mode, picture)
     by_class = dreams and any(end.kind == "class" for end in ends)
@@ -156,14 +156,17 @@ def _target(target: properties.PatinaTarget, network: str) -> Target:
 
 
 def parameterization(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> str:
-    """What is optimised: what is chosen, or else what suits."""
+    """Choose what is optimised: what is set, or else what suits."""
     if settings.parameterization != "auto" and mode != "animate":  # whose frames know but one way
         return str(settings.parameterization)
     return suited.parameterization(task_of(mode), not picture, is_deepdream(settings, mode, picture))
 
 
 def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> dict[str, Any]:
-    """The job's fields that do not depend on the object. `picture`: for a flat image. Raises PatinaError."""
+    """Make the job's fields that do not depend on the object.
+
+    `picture`: for a flat image. Raises PatinaError.
+    """
     network = network_of(settings, mode, picture)
     found: dict[str, Any] = {
         "task": task_of(mode),
@@ -211,14 +214,14 @@ def paints_several(fields: dict[str, Any]) -> bool:
 
 
 def device() -> str:
-    """What to compute on, as the preferences say."""
+    """Name what to compute on, as the preferences say."""
     return str(folders.preferences().device)
 
 
 def kind(
     settings: properties.PatinaSettings, mode: str, quality: str, picture: bool = False
 ) -> dict[str, Any]:
-    """What the time of such a job depends on, as `timings.kind_of` has it. For drawing: raises nothing."""
+    """Tell what such a job's time depends on, as `timings.kind_of` has it. For drawing: raises nothing."""
     chosen = None if uses_styles(settings, mode) else settings.target.kind
     if is_deepdream(settings, mode, picture):
         chosen = "deepdream"

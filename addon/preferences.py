@@ -117,7 +117,7 @@ class PatinaPreferences(bpy.types.AddonPreferences):
             layout.prop(self, "index")
 
     def draw_torch_index(self, layout: bpy.types.UILayout, wanted: variants.Variant, width: float) -> None:
-        """For a build of torch that only PyTorch's own index has: how to get that index's address."""
+        """Draw how to get the address of PyTorch's own index, for a build of torch that only it has."""
         box = layout.box()
         text = (
             f"Torch for {wanted.label} is on PyTorch's own index. At pytorch.org choose Pip and "

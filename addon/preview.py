@@ -100,7 +100,7 @@ def clear() -> None:
 
 
 def read(path: Path) -> np.ndarray | None:
-    """The pixels (H, W, 4) of a picture, bottom row first; None where there is none."""
+    """Read the pixels (H, W, 4) of a picture, bottom row first; None where there is none."""
     try:
         image = bpy.data.images.load(str(path), check_existing=False)
     except RuntimeError:
@@ -123,7 +123,7 @@ def redraw() -> None:
 
 
 def find(name: str, uid: int) -> bpy.types.Object | None:
-    """The object with the session's number `uid`, which most likely is still called `name`."""
+    """Find the object with the session's number `uid`, which most likely is still called `name`."""
     obj = bpy.data.objects.get(name)
     if obj is not None and obj.session_uid == uid:
         return obj
@@ -209,7 +209,7 @@ def _make_batches(preview: Shown) -> list[tuple[Body, int, Any]]:
 
 
 def split(folder: Path, bodies: int) -> list[tuple[int, int, dict[str, np.ndarray]]]:
-    """The attributes (T, 3, N) of the triangles of a job's mesh, by object and texture, both by number."""
+    """Split the attributes (T, 3, N) of a job's triangles by object and texture, both by number."""
     with np.load(folder / "mesh.npz") as mesh:
         faces = mesh["faces"]
         if len(faces) > MAX_TRIANGLES:

@@ -90,7 +90,7 @@ _layer_items: dict[str, list[tuple[str, str, str, int]]] = {}  # Blender needs t
 
 
 def network_for_style(settings: bpy.types.PropertyGroup) -> str:
-    """The network whose layers make the style."""
+    """Choose the network whose layers make the style."""
     return suited.network() if settings.network == "auto" else settings.network
 
 
@@ -409,7 +409,7 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
 
 
 def new_seed() -> int:
-    """A seed that nobody knows beforehand."""
+    """Draw a seed that nobody knows beforehand."""
     return random.SystemRandom().randrange(SEEDS)
 
 

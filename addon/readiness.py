@@ -26,7 +26,7 @@ class Advice:
 
 
 def of_selection(context: bpy.types.Context) -> list[Advice]:
-    """What is to be said about the selected objects: first what stops it."""
+    """List what is to be said about the selected objects: first what stops it."""
     selected = list(context.selected_objects)
     if not selected:
         return [Advice("Select a mesh object to paint.", stops=True)]
@@ -119,7 +119,7 @@ def _of_object(obj: bpy.types.Object, unwrap: bool, closely: bool) -> list[Advic
 
 
 def of_settings(settings: bpy.types.PropertyGroup, mode: str) -> list[Advice]:
-    """What is to be said about the settings."""
+    """List what is to be said about the settings."""
     found = []
     if job_fields.uses_styles(settings, mode):
         others = settings.mixed if job_fields.uses_mixture(mode) else [settings.style_to]

@@ -11,7 +11,7 @@ _IGNORED = ("rna_type", "bl_rna")
 
 
 def dump(group: bpy.types.PropertyGroup) -> dict[str, Any]:
-    """All that `group` and the groups inside it hold; data-blocks are left out."""
+    """Record all that `group` and the groups inside it hold; data-blocks are left out."""
     record: dict[str, Any] = {}
     for prop in group.bl_rna.properties:
         name = prop.identifier

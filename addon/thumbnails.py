@@ -17,7 +17,7 @@ _menus: dict[tuple[str, ...], list[Item]] = {}  # Blender needs these strings to
 
 
 def style_items(own: str = "") -> list[Item]:
-    """The items of a style's enumeration: the paintings, the artist's own image `own`, and recent ones."""
+    """List the items of a style's enumeration: the paintings, the artist's own image `own`, recent ones."""
     key = (own, *recent.files)
     if key not in _menus:
         items: list[Item] = [
@@ -37,7 +37,7 @@ def style_items(own: str = "") -> list[Item]:
 
 
 def recent_file(identifier: str) -> str:
-    """The file that an item among the recent ones stands for; empty for the other items."""
+    """Find the file that an item among the recent ones stands for; empty for the other items."""
     number = identifier.removeprefix(_RECENT)
     return recent.files[int(number)] if number != identifier else ""
 

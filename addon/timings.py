@@ -68,7 +68,7 @@ def _is_sound(record: Record) -> bool:
 
 
 def kind_of(job: dict[str, Any]) -> Record:
-    """What the time depends on: `job` as in job.json."""
+    """Tell what the time depends on: `job` as in job.json."""
     flat = job["mesh"] is None
     targets = job.get("targets") or [{}]
     return {
@@ -83,7 +83,7 @@ def kind_of(job: dict[str, Any]) -> Record:
 
 
 def target_of(kind: str | None) -> str:
-    """What of a target's kind its time depends on."""
+    """Tell what of a target's kind its time depends on."""
     return kind if kind in ("class", "deepdream") else ""
 
 
@@ -109,7 +109,7 @@ def learn(folder: Path) -> None:
 
 
 def expected(kind: Record) -> Expected | None:
-    """How long a job of this kind should take; None until a job of its task was done on its device."""
+    """Expect how long a job of this kind takes; None until a job of its task was done on its device."""
     same = [record for record in _records if kind.items() <= record.items()]
     if same:
         return Expected(median(record["seconds"] for record in same[-RECENT_RECORDS:]), True)

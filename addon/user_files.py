@@ -13,7 +13,7 @@ unreadable: set[str] = set()  # names of files that hold something else
 
 
 def read(path: Path) -> list[Any]:
-    """The list in the file; empty where there is none, or no list that can be read, which is remembered."""
+    """Read the list in the file; empty where there is none. What is no such list is remembered."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(found, list):

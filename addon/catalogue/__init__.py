@@ -26,32 +26,32 @@ class Network:
 
 @cache
 def classes() -> tuple[str, ...]:
-    """The thousand ImageNet classes."""
+    """List the thousand ImageNet classes."""
     return tuple((FOLDER / "classes.txt").read_text(encoding="utf-8").splitlines())
 
 
 @cache
 def networks() -> dict[str, Network]:
-    """The networks by name, those that come with the set-up first."""
+    """List the networks by name, those that come with the set-up first."""
     described = json.loads((FOLDER / "networks.json").read_text(encoding="utf-8"))
     return {name: Network(**values) for name, values in described.items()}
 
 
 def search_classes(text: str) -> list[str]:
-    """The classes that contain `text`; those that begin with it first."""
+    """List the classes that contain `text`; those that begin with it first."""
     text = text.strip().lower()
     found = [name for name in classes() if text in name.lower()]
     return sorted(found, key=lambda name: not name.lower().startswith(text))
 
 
 def search_layers(network: str, text: str) -> list[str]:
-    """The layers of `network` that contain `text`, in the order of the data."""
+    """List the layers of `network` that contain `text`, in the order of the data."""
     return [name for name in networks()[network].layers if text.strip().lower() in name.lower()]
 
 
 @cache
 def style_choices(network: str) -> tuple[str, ...]:
-    """The layers whose statistics make sense as a style: after a nonlinearity, or whole blocks."""
+    """List the layers whose statistics make sense as a style: after a nonlinearity, or whole blocks."""
     layers = networks()[network].layers
     words = ("relu", "fire", "mixed", "conv2d", "block", "layer")
     return tuple(name for name in layers if name.startswith(words))[:MAX_STYLE_LAYERS]

@@ -30,7 +30,7 @@ def is_stylized(obj: bpy.types.Object) -> bool:
 
 
 def stylized_objects(context: bpy.types.Context, scope: str) -> list[bpy.types.Object]:
-    """The stylized objects that are selected, or all in the view layer; the only one in any case.
+    """List the stylized objects that are selected, or all in the view layer; the only one in any case.
 
     Raises PatinaError if there is none.
     """
@@ -60,7 +60,7 @@ def stylized_objects(context: bpy.types.Context, scope: str) -> list[bpy.types.O
 def copies(
     context: bpy.types.Context, objects: list[bpy.types.Object], replace: Replace | None = None
 ) -> Iterator[list[bpy.types.Object]]:
-    """Stand-ins for `objects`, selected together with what carries them; all is as before afterwards."""
+    """Make stand-ins for `objects`, selected together with what carries them; all is as before afterwards."""
     layer = context.view_layer
     selected, active = list(context.selected_objects), layer.objects.active
     stand_ins = _StandIns(context, replace)
@@ -161,7 +161,7 @@ class _StandIns:
         return self.images[image]
 
     def carriers(self, objects: list[bpy.types.Object]) -> list[bpy.types.Object]:
-        """The skeletons that move `objects` and the empties that carry them, made selectable."""
+        """Make the skeletons that move `objects`, and the empties that carry them, selectable; give them."""
         found = {
             modifier.object for obj in objects for modifier in obj.modifiers if modifier.type == "ARMATURE"
         }
@@ -199,12 +199,12 @@ def _worn(obj: bpy.types.Object) -> dict[int, bpy.types.Material]:
 
 
 def uv_maps_of(material: bpy.types.Material) -> set[str | None]:
-    """The UV maps that the image nodes of `material` name; None is the one active for rendering."""
+    """Name the UV maps that the image nodes of `material` read; None is the one active for rendering."""
     return {_uv_map_of(node) for node in image_nodes(material)}
 
 
 def image_nodes(material: bpy.types.Material) -> list[bpy.types.Node]:
-    """The image nodes that the surface of `material` depends on."""
+    """List the image nodes that the surface of `material` depends on."""
     seen = [node for output in outputs(material.node_tree) for node in upstream(output)]
     return [node for node in dict.fromkeys(seen) if materials.is_image(node)]
 

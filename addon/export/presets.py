@@ -90,14 +90,14 @@ _LONGEST = 100  # bytes
 
 
 def file_stem(name: str) -> str:
-    """`name` as a file name that every system takes: no slashes, not too long, never empty."""
+    """Make of `name` a file name that every system takes: no slashes, not too long, never empty."""
     stem = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "_", name)
     stem = os.fsencode(stem)[:_LONGEST].decode("utf-8", "ignore").strip(" .")
     return f"{stem}_" if stem.lower() in _RESERVED or not stem else stem
 
 
 def file_stems(names: list[str]) -> list[str]:
-    """A file name for each of `names`, no two alike, also where case does not count."""
+    """Make a file name for each of `names`, no two alike, also where case does not count."""
     stems: list[str] = []
     taken: set[str] = set()
     for name in names:

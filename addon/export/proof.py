@@ -18,12 +18,12 @@ _ROWS = 256  # at a time: colour conversion needs several times the image's memo
 
 
 def unproofed(node: bpy.types.Node) -> bpy.types.Image:
-    """The image that an image node stands for, proof or not."""
+    """Find the image that an image node stands for, proof or not."""
     return node.get(_ORIGINAL) or node.image
 
 
 def stylized_nodes(objects: list[bpy.types.Object]) -> Iterator[bpy.types.Node]:
-    """The image nodes that colour the stylized materials of `objects`."""
+    """List the image nodes that colour the stylized materials of `objects`."""
     worn = [stylized for obj in objects for stylized in memory.stylized_materials(obj)]
     for stylized in dict.fromkeys(worn):
         node = materials.stylized_node(stylized)

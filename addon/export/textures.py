@@ -38,7 +38,7 @@ def write_texture(
 
 
 def read_pixels(image: bpy.types.Image) -> np.ndarray:
-    """(H, W, 4) as the file would hold them (sRGB for colours), the top row first. Raises PatinaError."""
+    """Read (H, W, 4) as the file would hold them (colours in sRGB), top row first. Raises PatinaError."""
     width, height = image.size
     if image.source == "TILED" or not width * height or not image.has_data:
         raise PatinaError(
@@ -59,7 +59,10 @@ def read_pixels(image: bpy.types.Image) -> np.ndarray:
 
 
 def with_gutters(pixels: np.ndarray, uvs: np.ndarray, most: int) -> tuple[np.ndarray, list[float]]:
-    """`pixels` (H, W, C) with unused texels filled, sides powers of two up to `most`; the bleed of 255."""
+    """Fill the unused texels of `pixels` (H, W, C), sides powers of two up to `most`.
+
+    Gives the bleed of 255, too.
+    """
     height, width = pixels.shape[:2]
     size = gutters.engine_size(width, height, most)
     mask = gutters.coverage(uvs, width, height)
@@ -71,7 +74,7 @@ def with_gutters(pixels: np.ndarray, uvs: np.ndarray, most: int) -> tuple[np.nda
 
 
 def resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-    """`pixels` (H, W, C) at another size: each new texel is the mean of the area that it covers."""
+    """Resize `pixels` (H, W, C): each new texel is the mean of the area that it covers."""
     for axis, new in ((0, height), (1, width)):
         old = pixels.shape[axis]
         # The running sum, read between texels too: the mean over any stretch is a difference.
@@ -106,7 +109,7 @@ def _save(pixels: np.ndarray, path: Path, format: str, opaque: bool, lossless: b
 
 
 def grey16_png(values: np.ndarray) -> bytes:
-    """Values (H, W) in 0..1 as a grey PNG of 16 bits: 8 bits would make terraces of a smooth height."""
+    """Encode values (H, W) in 0..1 as a grey PNG of 16 bits: 8 would make terraces of a smooth height."""
     height, width = values.shape
     rows = np.zeros((height, 1 + 2 * width), np.uint8)  # each row begins with its filter: none
     rows[:, 1:] = np.round(values * 65535).astype(">u2").view(np.uint8)
@@ -121,7 +124,7 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 
 
 def tag_srgb(png: bytes) -> bytes:
-    """A PNG with an sRGB chunk (perceptual intent) after its header, unless it names a colour space."""
+    """Put an sRGB chunk (perceptual intent) after a PNG's header, unless it names a colour space."""
     header = 8 + 12 + 13
     if any(name in png[:4096] for name in (b"sRGB", b"iCCP", b"cICP")):
         return png

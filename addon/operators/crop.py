@@ -21,7 +21,7 @@ Crop = tuple[float, float, float, float]
 
 
 def part_between(first: Point, second: Point) -> Crop:
-    """The rectangle with two opposite corners (u, v), v up, as far as it lies on the picture.
+    """Make the rectangle with two opposite corners (u, v), v up, as far as it lies on the picture.
 
     It is x, y, width and height, y down from the picture's top.
     """
@@ -32,7 +32,7 @@ def part_between(first: Point, second: Point) -> Crop:
 
 
 def editor(context: bpy.types.Context) -> bpy.types.Area:
-    """An Image Editor: this one, one of this window, or one in a new window."""
+    """Find an Image Editor: this one, one of this window, or one in a new window."""
     if context.area and context.area.ui_type == "IMAGE_EDITOR":
         return context.area
     for area in context.window.screen.areas:

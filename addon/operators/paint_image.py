@@ -11,7 +11,7 @@ from .submit import submit
 
 
 def prepare(settings: bpy.types.PropertyGroup, image: bpy.types.Image | None) -> jobs.Run:
-    """A job for `image`, ready to be submitted. Raises PatinaError."""
+    """Write a job for `image`, ready to be submitted. Raises PatinaError."""
     python = folders.backend_python()
     job.remove_old(folders.jobs())
     return jobs.Run(picture.write(image, settings, folders.jobs()), python)

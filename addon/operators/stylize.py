@@ -13,7 +13,7 @@ from .submit import submit
 
 
 def prepare(context: bpy.types.Context) -> list[jobs.Run]:
-    """The jobs of the selected meshes, each in a folder of its own, ready to be submitted.
+    """Write the jobs of the selected meshes, each in a folder of its own, ready to be submitted.
 
     Those that cannot be painted are told of as problems. Raises PatinaError if none can.
     """

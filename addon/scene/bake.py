@@ -28,7 +28,7 @@ def bake(
     cells: Iterable[tuple[int, int]],
     size: int,
 ) -> np.ndarray:
-    """The base colours (size, size, 3), linear, bottom row first, of the faces with one of `slots`.
+    """Bake the base colours of the faces with one of `slots`: (size, size, 3), linear, bottom row first.
 
     `cells` are the whole-number squares of the UV map `uv_map` that are laid over each other: (0, 0) for
     one that keeps within 0..1. Texels beside the islands continue them. Raises PatinaError.

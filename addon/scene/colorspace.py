@@ -36,8 +36,10 @@ def is_linear(image: bpy.types.Image) -> bool:
 
 
 def to_rec709(color: np.ndarray, image: bpy.types.Image | None = None) -> np.ndarray:
-    """Scene-linear colours (..., 3) of this file with the primaries of sRGB, out of 0..1 where it has none
-    such; with an `image`, the linear numbers of its file."""
+    """Convert scene-linear colours (..., 3) of this file to the primaries of sRGB.
+
+    What these cannot show is out of 0..1. With an `image`, the colours are linear numbers of its file.
+    """
     matrix = np.linalg.inv(_read(_srgb_name(), _working())[:3].T)
     if image is not None and not image.is_float and not image.colorspace_settings.is_data:
         matrix = matrix @ _read(image.colorspace_settings.name, _working())[:3].T
@@ -45,7 +47,7 @@ def to_rec709(color: np.ndarray, image: bpy.types.Image | None = None) -> np.nda
 
 
 def from_rec709(color: np.ndarray, image: bpy.types.Image | None = None) -> np.ndarray:
-    """The inverse of `to_rec709`."""
+    """Invert `to_rec709`."""
     matrix = _read(_srgb_name(), _working())[:3].T
     if image is not None and not image.is_float and not image.colorspace_settings.is_data:
         matrix = np.linalg.inv(_read(image.colorspace_settings.name, _working())[:3].T) @ matrix

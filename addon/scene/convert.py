@@ -80,7 +80,7 @@ def _mesh_of(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> bpy.types
 
 
 def convert(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> bpy.types.Object:
-    """A mesh object of all that `obj` shows, in its place and its collections, named after it.
+    """Make a mesh object of all that `obj` shows, in its place and its collections, named after it.
 
     Its parts keep the UV maps that they render with; curves and text have none. `obj` is hidden in the
     viewport and in renders. Raises PatinaError where nothing has a face.

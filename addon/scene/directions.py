@@ -19,8 +19,9 @@ ANISOTROPY = 0.05  # of curvature; what bends alike in all directions has none
 def read(
     arrays: dict[str, np.ndarray], scope: PatinaScope, depsgraph: bpy.types.Depsgraph
 ) -> np.ndarray | None:
-    """(T, 3, 3) float32 for the triangles of `arrays` (see `mesh.read`), zero where there is no direction.
+    """Find the directions of the triangles of `arrays` (see `mesh.read`).
 
+    (T, 3, 3) float32, zero where there is none.
     None where none is asked for. Raises PatinaError for a map or curves that are missing.
     """
     if scope.direction == "NONE":
@@ -39,7 +40,10 @@ def read(
 
 
 def tangents(corners: np.ndarray, uvs: np.ndarray) -> np.ndarray:
-    """(T, 3, 2): d position / d uv of triangles (T, 3, 3) with UVs (T, 3, 2), each column of length 1."""
+    """Compute d position / d uv of triangles (T, 3, 3) with UVs (T, 3, 2).
+
+    (T, 3, 2), each column of length 1.
+    """
     edges = np.stack([corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]], 2)
     steps = np.stack([uvs[:, 1] - uvs[:, 0], uvs[:, 2] - uvs[:, 0]], 2).astype(np.float64)
     area = steps[:, 0, 0] * steps[:, 1, 1] - steps[:, 0, 1] * steps[:, 1, 0]
@@ -49,7 +53,7 @@ def tangents(corners: np.ndarray, uvs: np.ndarray) -> np.ndarray:
 
 
 def painted(uvs: np.ndarray, picture: bpy.types.Image | None) -> np.ndarray:
-    """(T, 3, 2): the direction map's vectors in UV space at `uvs` (T, 3, 2), of the nearest pixels."""
+    """Read the direction map's vectors in UV space at `uvs` (T, 3, 2), of the nearest pixels: (T, 3, 2)."""
     if picture is None:
         raise PatinaError(
             "No direction map is chosen.", "Choose an image, or let strokes run anyhow.", "direction"
@@ -66,7 +70,7 @@ def painted(uvs: np.ndarray, picture: bpy.types.Image | None) -> np.ndarray:
 
 
 def curvature(corners: np.ndarray, normals: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """(T, 3, 3): the principal direction along which the surface bends most, at the corners.
+    """Find the principal direction along which the surface bends most, at the corners: (T, 3, 3).
 
     After Rusinkiewicz 2004, "Estimating Curvatures and Their Derivatives on Triangle Meshes": in each
     triangle the form that turns its edges into its normals' differences, averaged at the vertices.
@@ -102,7 +106,7 @@ def curvature(corners: np.ndarray, normals: np.ndarray, faces: np.ndarray) -> np
 def along_curves(
     vertices: np.ndarray, curves: bpy.types.Object | None, depsgraph: bpy.types.Depsgraph
 ) -> np.ndarray:
-    """(V, 3): the direction of the nearest piece of the guide curves. Raises PatinaError."""
+    """Find the direction of the nearest piece of the guide curves: (V, 3). Raises PatinaError."""
     if curves is None:
         raise PatinaError("No guide curves are chosen.", "Choose a curve object.", "direction")
     points, ends = _wire(curves, np.array(curves.evaluated_get(depsgraph).matrix_world))

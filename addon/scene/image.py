@@ -57,7 +57,7 @@ def read_pixels(image: bpy.types.Image) -> np.ndarray:
 
 
 def find(name: str = "", uid: int = 0) -> bpy.types.Image | None:
-    """The image with the session's number `uid`; else the one called `name`, this file's own first."""
+    """Find the image with the session's number `uid`; else the one called `name`, this file's own first."""
     numbered = (image for image in bpy.data.images if uid and image.session_uid == uid)
     return next(numbered, None) or bpy.data.images.get((name, None)) or bpy.data.images.get(name)
 
@@ -79,7 +79,7 @@ def _tile_path(image: bpy.types.Image, udim: int) -> Path:
 
 @contextmanager
 def tile(image: bpy.types.Image, udim: int, beside: Path) -> Iterator[bpy.types.Image]:
-    """The tile `udim` of `image` as a temporary image of its own; `beside` is a file to make meanwhile."""
+    """Take the tile `udim` of `image` as a temporary image; `beside` is a file to make meanwhile."""
     path, data = _tile_path(image, udim), _packed_tile(image, udim)
     if data is not None:
         path = beside

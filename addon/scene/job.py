@@ -73,7 +73,7 @@ def write(
 
 @contextmanager
 def new_folder(name: str, jobs: Path) -> Iterator[Path]:
-    """A new folder under `jobs` for a job for `name`, which an error removes again. Raises PatinaError."""
+    """Make a new folder under `jobs` for a job for `name`; an error removes it again. Raises PatinaError."""
     try:
         jobs.mkdir(parents=True, exist_ok=True)
         stem = re.sub(r"[^\w-]+", "_", name, flags=re.ASCII)[:32]

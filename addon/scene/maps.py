@@ -21,7 +21,7 @@ RELIEF_DEPTH = 0.1  # of the bump, in Blender units
 
 
 def shown_first(files: Sequence[Path]) -> list[Path]:
-    """The texture files of a job; of the frames of one, which have its name with numbers, the first."""
+    """Name the texture files of a job; of the frames of one, which have its name with numbers, the first."""
     frame = files[0].with_name(numbered(TEXTURE_FILE, 0, 2))
     return [frame] if len(files) == 1 and frame.is_file() else list(files)
 
@@ -74,12 +74,12 @@ def add(obj: bpy.types.Object, loaded: Maps) -> None:
 
 
 def load_data(path: Path, name: str) -> bpy.types.Image:
-    """A packed image whose numbers are taken as they are."""
+    """Load a packed image whose numbers are taken as they are."""
     return result.load_packed(path, f"{name} {path.stem.capitalize()}", colorspace.DATA)
 
 
 def patina_node(stylized: bpy.types.Material) -> bpy.types.Node:
-    """The image node that colours a stylized material. Raises PatinaError if it is gone."""
+    """Find the image node that colours a stylized material. Raises PatinaError if it is gone."""
     node = material.stylized_node(stylized)
     if node is None:
         raise PatinaError(f"{stylized.name} no longer shows its texture.", "Stylize again.", stylized.name)
@@ -87,7 +87,7 @@ def patina_node(stylized: bpy.types.Material) -> bpy.types.Node:
 
 
 def shaders(stylized: bpy.types.Material, having: str) -> list[bpy.types.Node]:
-    """The shaders that the texture colours, in the material itself, with an input of that name."""
+    """List the shaders that the texture colours, in the material itself, with an input of that name."""
     found = [link.to_node for link in patina_node(stylized).outputs["Color"].links]
     return [node for node in dict.fromkeys(found) if having in node.inputs]
 
@@ -95,7 +95,7 @@ def shaders(stylized: bpy.types.Material, having: str) -> list[bpy.types.Node]:
 def another_image(
     stylized: bpy.types.Material, shown: bpy.types.Image, label: str, below: float
 ) -> bpy.types.Node:
-    """A further image node, with the coordinates of the first."""
+    """Add a further image node, with the coordinates of the first."""
     first, tree = patina_node(stylized), stylized.node_tree
     node = tree.nodes.new("ShaderNodeTexImage")
     node.image, node.label, node.select = shown, label, False

@@ -16,7 +16,7 @@ from .mesh import get
 def weights(
     obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, faces: np.ndarray, scope: PatinaScope
 ) -> np.ndarray | None:
-    """(T, 3) float32 in 0..1: how far to paint at the corners of the triangles `faces` (T, 3) of `obj`.
+    """Tell how far to paint at the corners of the triangles `faces` (T, 3) of `obj`: (T, 3) float32 in 0..1.
 
     None where all is painted, or where a picture says how far. Raises PatinaError where nothing is left.
     """
@@ -80,7 +80,7 @@ def write_picture(scope: PatinaScope, path: Path) -> str | None:
 
 
 def read(path: Path) -> np.ndarray:
-    """(H, W) in 0..1, bottom row first: the mask that a job has left. Raises PatinaError."""
+    """Read the mask that a job has left: (H, W) in 0..1, bottom row first. Raises PatinaError."""
     loaded = bpy.data.images.load(str(path), check_existing=False)
     try:
         colorspace.assign(loaded, colorspace.DATA)

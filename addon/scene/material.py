@@ -37,7 +37,7 @@ class BaseColor:
 
 
 def base_color(material: bpy.types.Material | None) -> BaseColor:
-    """The base colour of one material, that of an empty slot too."""
+    """Read the base colour of one material, that of an empty slot too."""
     if material is None:
         return BaseColor()
     if not has_nodes(material):
@@ -140,7 +140,7 @@ def show_images(obj: bpy.types.Object, images: Mapping[int, tuple[bpy.types.Imag
 def stylized_copy(
     original: bpy.types.Material | None, name: str, image: bpy.types.Image, uv_map: str | None
 ) -> bpy.types.Material:
-    """A copy of `original` (or a new material named after `name`) whose base colour is `image`.
+    """Copy `original` (or make a new material named after `name`), with `image` as its base colour.
 
     Mixed shaders all get it, those inside groups too; their other inputs stay as they are.
     """
@@ -178,7 +178,7 @@ def stylized_copy(
 
 
 def stylized_node(material: bpy.types.Material) -> bpy.types.Node | None:
-    """The image node that colours a stylized material, unless the artist has removed it."""
+    """Find the image node that colours a stylized material, unless the artist has removed it."""
     tree = material.node_tree
     return next((node for node in tree.nodes if is_image(node) and node.label == LABEL), None)
 

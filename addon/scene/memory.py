@@ -11,7 +11,7 @@ import bpy
 
 
 def pair_of(obj: bpy.types.Object, slot: int) -> bpy.types.PropertyGroup | None:
-    """What `obj` remembers of the material that a slot shows, or None. Of an empty slot, by its number."""
+    """Find what `obj` remembers of the material that a slot shows, or None; of an empty slot, by its number."""
     if not obj.is_property_set("patina"):  # to ask for it would make one
         return None
     shown = obj.material_slots[slot].material
@@ -22,7 +22,7 @@ def pair_of(obj: bpy.types.Object, slot: int) -> bpy.types.PropertyGroup | None:
 
 
 def original_material(obj: bpy.types.Object, slot: int) -> bpy.types.Material | None:
-    """The artist's own material in a slot, also while its stylized copy is shown."""
+    """Find the artist's own material in a slot, also while its stylized copy is shown."""
     shown, pair = obj.material_slots[slot].material, pair_of(obj, slot)
     if pair is not None:
         return pair.original
@@ -30,7 +30,7 @@ def original_material(obj: bpy.types.Object, slot: int) -> bpy.types.Material | 
 
 
 def stylized_material(obj: bpy.types.Object, slot: int) -> bpy.types.Material | None:
-    """The stylized material of a slot, also while the artist's own is shown; None where there is none."""
+    """Find the stylized material of a slot, also while the artist's own is shown; None: there is none."""
     shown, pair = obj.material_slots[slot].material, pair_of(obj, slot)
     if pair is not None:
         return pair.stylized
@@ -38,7 +38,7 @@ def stylized_material(obj: bpy.types.Object, slot: int) -> bpy.types.Material | 
 
 
 def stylized_materials(obj: bpy.types.Object) -> list[bpy.types.Material]:
-    """All stylized materials that `obj` shows or remembers."""
+    """List all stylized materials that `obj` shows or remembers."""
     known = [stylized_material(obj, slot) for slot in range(len(obj.material_slots))]
     if obj.is_property_set("patina"):
         known += [pair.stylized for pair in obj.patina.slots]

@@ -15,7 +15,7 @@ UNWRAP = "Switch on Unwrap Automatically (Advanced): it gets a UV map of its own
 
 
 def selected_meshes(context: bpy.types.Context) -> list[bpy.types.Object]:
-    """The selected mesh objects, the active one first. Raises PatinaError if there are none."""
+    """List the selected mesh objects, the active one first. Raises PatinaError if there are none."""
     selected = list(context.selected_objects)
     if not selected:
         raise PatinaError("Nothing is selected.", "Select a mesh object.", "selection")
@@ -33,7 +33,7 @@ def selected_meshes(context: bpy.types.Context) -> list[bpy.types.Object]:
 def read(
     obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, uv_maps: Sequence[str | None]
 ) -> dict[str, np.ndarray]:
-    """The arrays of `mesh.npz` for `obj`, with its modifiers and its place in the world, and its slots (T,).
+    """Read the arrays of `mesh.npz` for `obj`, with its modifiers and where it stands, and its slots (T,).
 
     `uv_maps` holds a name for each material slot, or None for the map that is active for rendering.
     The normals are the corner normals that Blender shades with, custom and sharp ones included.
@@ -51,7 +51,7 @@ def read(
 def read_mesh(
     mesh: bpy.types.Mesh, world: np.ndarray, name: str, uv_maps: Sequence[str | None] = (None,)
 ) -> dict[str, np.ndarray]:
-    """The arrays of `mesh.npz` for a mesh of T triangles, moved by `world` (4, 4), and its slots.
+    """Read the arrays of `mesh.npz` for a mesh of T triangles, moved by `world` (4, 4), and its slots.
 
     Gives vertices (V, 3) float32, faces (T, 3) int32, uvs (T, 3, 2) float32 and normals (T, 3, 3)
     float32 of unit length; and slots (T,) int32. A mirroring `world` turns the triangles over, so that
@@ -88,7 +88,7 @@ def read_mesh(
 
 
 def read_slots(mesh: bpy.types.Mesh, name: str, slots: int) -> np.ndarray:
-    """The material slot (T,) of each triangle. Raises PatinaError where a modifier has made others."""
+    """Read the material slot (T,) of each triangle. Raises PatinaError where a modifier has made others."""
     index = get(mesh.loop_triangles, "material_index", np.int32, (len(mesh.loop_triangles),))
     if index.max() >= slots and len(mesh.materials) > slots:
         raise PatinaError(
@@ -102,7 +102,7 @@ def read_slots(mesh: bpy.types.Mesh, name: str, slots: int) -> np.ndarray:
 def read_uvs(
     mesh: bpy.types.Mesh, name: str, corners: np.ndarray, slots: np.ndarray, uv_maps: Sequence[str | None]
 ) -> np.ndarray:
-    """UVs (T, 3, 2) of the corners (T, 3), from the map that `uv_maps` names for their slots (T,)."""
+    """Read UVs (T, 3, 2) of the corners (T, 3), from the map that `uv_maps` names for their slots (T,)."""
     uvs = np.empty((*corners.shape, 2), np.float32)
     used = np.unique(slots)
     for uv_map in {uv_maps[slot] for slot in used}:
@@ -121,14 +121,14 @@ def read_uvs(
 
 
 def get(collection: object, attribute: str, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
-    """An attribute of every element of a Blender collection, as an array of that shape."""
+    """Read an attribute of every element of a Blender collection, as an array of that shape."""
     array = np.empty(shape, dtype)
     collection.foreach_get(attribute, array.ravel())
     return array
 
 
 def find_uv_layer(mesh: bpy.types.Mesh, name: str, uv_map: str | None) -> bpy.types.MeshUVLoopLayer:
-    """The UV map named `uv_map`, or the one active for rendering. Raises PatinaError."""
+    """Find the UV map named `uv_map`, or the one active for rendering. Raises PatinaError."""
     if not mesh.uv_layers:
         raise PatinaError(f"{name} has no UV map.", UNWRAP, name)
     if uv_map and uv_map not in mesh.uv_layers:
@@ -152,6 +152,6 @@ def check_finite(points: np.ndarray, what: str, name: str, cure: str) -> None:
 
 
 def cofactor(matrix: np.ndarray) -> np.ndarray:
-    """The cofactor matrix of a (3, 3) matrix: its rows are cross products of the other two."""
+    """Compute the cofactor matrix of a (3, 3) matrix: its rows are cross products of the other two."""
     a, b, c = matrix
     return np.stack((np.cross(b, c), np.cross(c, a), np.cross(a, b)))

@@ -35,7 +35,10 @@ class Input:
 
 
 def origin(at: Input) -> tuple[Input, bpy.types.NodeSocket | None]:
-    """The input where the way to `at` begins, and the output that feeds it; None if its own value counts."""
+    """Find the input where the way to `at` begins, and the output that feeds it.
+
+    None if its own value counts.
+    """
     while at.socket.is_linked:
         output = at.socket.links[0].from_socket
         before = _before(output, at.scope)
@@ -70,7 +73,7 @@ def _named(sockets: bpy.types.bpy_prop_collection, identifier: str) -> bpy.types
 
 
 def source(socket: bpy.types.NodeSocket) -> bpy.types.Node | None:
-    """The node of the same tree that feeds `socket`, a group node too, past reroutes and muted nodes."""
+    """Find the node of the same tree that feeds `socket`, a group node too, past reroutes and muted nodes."""
     while socket is not None and socket.is_linked:
         output = socket.links[0].from_socket
         if output.node.type not in ("REROUTE",) and not output.node.mute:
@@ -80,7 +83,7 @@ def source(socket: bpy.types.NodeSocket) -> bpy.types.Node | None:
 
 
 def upstream(node: bpy.types.Node) -> Iterator[bpy.types.Node]:
-    """`node` and all of its tree that feeds it, nearest first."""
+    """List `node` and all of its tree that feeds it, nearest first."""
     seen, nodes = {node}, [node]
     while nodes:
         node = nodes.pop(0)
@@ -93,24 +96,24 @@ def upstream(node: bpy.types.Node) -> Iterator[bpy.types.Node]:
 
 
 def outputs(tree: bpy.types.NodeTree) -> list[bpy.types.Node]:
-    """The active outputs of a material, Cycles' own first: one for all renderers, or one for each."""
+    """List the active outputs of a material, Cycles' own first: one for all renderers, or one for each."""
     found = [tree.get_output_node(renderer) for renderer in ("CYCLES", "EEVEE", "ALL")]
     return [output for output in dict.fromkeys(found) if output is not None]
 
 
 def surfaces(tree: bpy.types.NodeTree) -> list[Input]:
-    """The inputs that the outputs of a material show on surfaces."""
+    """List the inputs that the outputs of a material show on surfaces."""
     return [Input(output.inputs["Surface"]) for output in outputs(tree)]
 
 
 def surface(tree: bpy.types.NodeTree) -> Input | None:
-    """The first of those with a colour, or the first; None where there is no output."""
+    """Choose the first of those with a colour, or the first; None where there is no output."""
     found = surfaces(tree)
     return next((place for place in found if color_inputs(place)), next(iter(found), None))
 
 
 def color_inputs(at: Input) -> list[Input]:
-    """The inputs that give the shader at `at` its colours: several where shaders are mixed."""
+    """List the inputs that give the shader at `at` its colours: several where shaders are mixed."""
     return list(dict.fromkeys(_ranked(at)[1]))
 
 
@@ -130,7 +133,7 @@ def _ranked(at: Input) -> tuple[int, list[Input]]:
 
 
 def mixed(node: bpy.types.Node, scope: tuple[bpy.types.Node, ...]) -> list[Input]:
-    """The sides of a Mix or Add Shader; not one that its factor leaves out."""
+    """List the sides of a Mix or Add Shader; not one that its factor leaves out."""
     sides = [Input(socket, scope) for socket in node.inputs if socket.type == "SHADER"]
     factor = node.inputs[0]
     if node.type == "MIX_SHADER" and not factor.is_linked and factor.default_value in (0, 1):
@@ -139,7 +142,7 @@ def mixed(node: bpy.types.Node, scope: tuple[bpy.types.Node, ...]) -> list[Input
 
 
 def color_of(shader: bpy.types.Node) -> bpy.types.NodeSocket | None:
-    """The input for the colour of a shader node; None where it has none."""
+    """Find the input for the colour of a shader node; None where it has none."""
     if shader.type in COLORLESS or not any(out.type == "SHADER" for out in shader.outputs):
         return None
     return shader.inputs.get("Base Color") or shader.inputs.get("Color")
@@ -158,7 +161,7 @@ def unshare(tree: bpy.types.NodeTree, suffix: str) -> list[bpy.types.NodeTree]:
 
 
 def link(output: bpy.types.NodeSocket, at: Input) -> None:
-    """Feed `at` from `output` of the outermost tree, through new inputs of the groups in between."""
+    """Link `at` to `output` of the outermost tree, through new inputs of the groups in between."""
     for group in at.scope:
         tree = group.node_tree
         item = tree.interface.new_socket(output.node.label or output.name, socket_type="NodeSocketColor")

@@ -24,7 +24,7 @@ def needs_image(settings: PatinaSettings) -> bool:
 
 
 def name_of(image: bpy.types.Image | None, settings: PatinaSettings) -> str:
-    """The name of the job, and of the image that it makes."""
+    """Name the job, and the image that it makes."""
     if needs_image(settings) and image is not None:
         return f"{image.name} {NAMES[settings.picture_mode]}"
     return f"{settings.target.class_name.capitalize()} Dream" if settings.target.kind == "class" else "Dream"

@@ -77,7 +77,7 @@ class OfJob:
 
 
 def label(members: Sequence[Member]) -> str:
-    """The members in a few words."""
+    """Name the members in a few words."""
     return members[0].name + (f" and {len(members) - 1} more" if len(members) > 1 else "")
 
 
@@ -103,7 +103,7 @@ def write(job: Prepared, panel: Mapping[str, Any]) -> None:
 
 
 def read(folder: Path, known: Mapping[str, Any]) -> Prepared:
-    """What `known`, the record of the job in `folder`, says of it; its objects go by their names.
+    """Read what `known`, the record of the job in `folder`, says of it; its objects go by their names.
 
     Raises ValueError, TypeError, KeyError or OverflowError for what is no such record.
     """
@@ -112,7 +112,7 @@ def read(folder: Path, known: Mapping[str, Any]) -> Prepared:
 
 
 def member(record: Any) -> Member:
-    """The member that `record` is. Raises ValueError, TypeError or KeyError for what is none."""
+    """Read the member that `record` is. Raises ValueError, TypeError or KeyError for what is none."""
     textures = tuple(texture(one) for one in record["textures"])
     tiles = whole_numbers(record["tiles"])
     if not textures or len(textures) != len(tiles):
@@ -124,14 +124,14 @@ def member(record: Any) -> Member:
 
 
 def of_texture(texture: Texture) -> dict[str, Any]:
-    """What later sessions may know of `texture`: numbers of this one mean others there."""
+    """Record what later sessions may know of `texture`: numbers of this one mean others there."""
     known = asdict(texture)
     del known["image_uid"]
     return known
 
 
 def texture(record: Any) -> Texture:
-    """The texture that `record` is. Raises ValueError for what is none."""
+    """Read the texture that `record` is. Raises ValueError for what is none."""
     known = {"name": str, "uv_map": str | None, "udim": int, "image": str}
     if not isinstance(record, dict) or not set(record) <= {*known, "slots"}:
         raise ValueError("a texture's record is none")
@@ -141,7 +141,7 @@ def texture(record: Any) -> Texture:
 
 
 def whole_numbers(value: Any) -> tuple[int, ...]:
-    """A list of slots or tiles. Raises ValueError for what is none."""
+    """Read a list of slots or tiles. Raises ValueError for what is none."""
     if not isinstance(value, list) or not all(type(n) is int and 0 <= n <= MAX_SLOTS for n in value):
         raise ValueError("a list of numbers is none")
     return tuple(value)

@@ -90,8 +90,9 @@ def _load(
 
 
 def composed(original: bpy.types.Image, painted: Path, mask: np.ndarray | None) -> tuple[Path, str | None]:
-    """A file of `painted` (a PNG in sRGB) over `original`, and its colour space (None: as Blender takes it).
+    """Write a file of `painted` (a PNG in sRGB) over `original`.
 
+    Gives it, and its colour space (None: as Blender takes it).
     With a `mask` (H, W) in 0..1, bottom row first: original · (1 - mask) + painted · mask, at the
     original's size; where it is 0, all texels are the original's. Without one, the painted file
     itself, or, where the original has alpha, one with that alpha at the painted size.
@@ -228,7 +229,7 @@ def _open(path: Path) -> bpy.types.Image:
 
 
 def load_packed(path: Path, name: str, space: str | None = colorspace.SRGB) -> bpy.types.Image:
-    """A new image named `name` from the file `path`, packed, so that it needs the file no more.
+    """Load the file `path` as a new image named `name`, packed, so that it needs the file no more.
 
     Should the artist unpack it, it goes to `textures` beside the .blend. `space` is its colour space
     (None: as Blender takes it). Raises PatinaError.
@@ -244,7 +245,10 @@ def load_packed(path: Path, name: str, space: str | None = colorspace.SRGB) -> b
 
 
 def load_tiles(files: Mapping[int, Path], name: str, space: str | None = colorspace.SRGB) -> bpy.types.Image:
-    """A new image with UDIM tiles, named `name`, of a file for each number; packed, as `load_packed` does."""
+    """Load a new image with UDIM tiles, named `name`, of a file for each number.
+
+    Packed, as `load_packed` does.
+    """
     first = files[min(files)]
     pattern = first.parent / f"{bpy.path.clean_name(name)}.<UDIM>{first.suffix}"
     for udim, file in files.items():

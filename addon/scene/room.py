@@ -56,7 +56,8 @@ def _cramped_in(mesh: bpy.types.Mesh, uv_map: str, count: int) -> set[int]:
 
 
 def cramped(mesh: bpy.types.Mesh, colors: Sequence[material.BaseColor]) -> set[int]:
-    """The material slots of `mesh` whose faces have no room in the UV maps that their `colors` are read by.
+    """List the material slots of `mesh` whose faces have no room in the UV maps that their `colors` are read
+    by.
 
     A map that is not there is another fault.
     """

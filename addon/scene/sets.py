@@ -32,8 +32,11 @@ class Set:
 def groups(
     objects: Sequence[bpy.types.Object], fields: Mapping[str, Any], scope: PatinaScope
 ) -> list[list[bpy.types.Object]]:
-    """`objects` by the jobs that paint them, which have `fields`: all in one where that is asked for and can
-    be, else each alone. Raises PatinaError for a mask or a direction where there can be none."""
+    """Group `objects` by the jobs that paint them, which have `fields`.
+
+    All in one where that is asked for and can be, else each alone. Raises PatinaError for a mask or a
+    direction where there can be none.
+    """
     several = job_fields.paints_several(fields)
     limited = scope.mask != "NONE" or scope.direction != "NONE"
     if fields["task"] == "stylize" and limited and not several:
@@ -131,8 +134,11 @@ def _contents(
 
 
 def one_texture(obj: bpy.types.Object, source: textures.Source, content: bool) -> textures.Source:
-    """`source` painted into one texture, for tasks that know no more. Raises PatinaError if `content`, what
-    it shows now, is asked for and is in several; or if its UVs lie in several tiles."""
+    """Lay `source` into one texture, for tasks that know no more.
+
+    Raises PatinaError if `content`, what it shows now, is asked for and is in several; or if its UVs lie in
+    several tiles.
+    """
     if len(source.textures) > 1 and (content or any(texture.udim for texture in source.textures)):
         raise PatinaError(
             f"{obj.name} shows several textures, or tiles of one; this paints one only.",
@@ -183,7 +189,7 @@ def _write_contents(
 
 
 def joined(arrays: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The arrays of one mesh.npz for several objects, which it tells apart by `objects`."""
+    """Join the arrays of several objects into those of one mesh.npz, which tells them apart by `objects`."""
     if len(arrays) == 1:
         return arrays[0]
     first = np.cumsum([0, *(len(part["vertices"]) for part in arrays)])
@@ -253,7 +259,7 @@ def _masks(member: Member, job: Prepared) -> list[Path]:
 
 
 def find(member: Member, job: Prepared) -> bpy.types.Object:
-    """The object that is `member` of `job`. Raises PatinaError if it is gone."""
+    """Find the object that is `member` of `job`. Raises PatinaError if it is gone."""
     if not member.uid and member.name in bpy.data.objects:
         return bpy.data.objects[member.name]
     for obj in bpy.data.objects:

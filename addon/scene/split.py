@@ -50,7 +50,7 @@ def remove(obj: bpy.types.Object) -> None:
 
 
 def split_copy(original: bpy.types.Material | None, stylized: bpy.types.Material) -> bpy.types.Material:
-    """The material that changes from `original` to `stylized` in the middle of the view."""
+    """Make the material that changes from `original` to `stylized` in the middle of the view."""
     mixed = stylized.copy()
     mixed.name = stylized.name.removesuffix(SUFFIX) + SPLIT
     nodes, links = mixed.node_tree.nodes, mixed.node_tree.links

@@ -13,7 +13,7 @@ import bpy
 
 @contextmanager
 def temporary_scene(objects: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
-    """A temporary scene in the context, in which just `objects` are, selected; the first is active."""
+    """Put a temporary scene in the context, in which just `objects` are, selected; the first is active."""
     scene = bpy.data.scenes.new("Patina")
     scene.frame_current = bpy.context.scene.frame_current
     layer = scene.view_layers[0]
@@ -38,7 +38,7 @@ def temporary_scene(objects: Sequence[bpy.types.Object]) -> Iterator[bpy.types.S
 
 @contextmanager
 def alone(obj: bpy.types.Object) -> Iterator[bpy.types.Scene]:
-    """A temporary scene in the context with nothing but the temporary mesh object `obj`.
+    """Put a temporary scene in the context with nothing but the temporary mesh object `obj`.
 
     It is removed with its data and the scene.
     """
@@ -53,7 +53,7 @@ def alone(obj: bpy.types.Object) -> Iterator[bpy.types.Scene]:
 
 @contextmanager
 def object_mode(context: bpy.types.Context) -> Iterator[None]:
-    """Object Mode for a while, where the artist is in Edit Mode; what was edited, or sculpted, counts."""
+    """Leave Edit Mode for a while, if the artist is in it; what was edited, or sculpted, counts."""
     if context.mode == "SCULPT":  # with dynamic topology, the mesh does not know of it yet
         bpy.ops.ed.flush_edits()
     editing = context.mode.startswith("EDIT")

@@ -48,7 +48,7 @@ class Source:
 
 
 def read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, present: bool = False) -> Source:
-    """The triangles of `obj`, and a plan of its textures: of the artist's own, or those that are `present`.
+    """Read the triangles of `obj`, and plan its textures: of the artist's own, or those that are `present`.
 
     Raises PatinaError where it cannot be painted.
     """
@@ -99,7 +99,7 @@ def read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, present: bool = 
 
 
 def uv_name(obj: bpy.types.Object, uv_map: str | None) -> str:
-    """The name of the UV map that `uv_map` (None: the one active for rendering) stands for."""
+    """Name the UV map that `uv_map` (None: the one active for rendering) stands for."""
     return uv_map or next((layer.name for layer in obj.data.uv_layers if layer.active_render), "UVMap")
 
 

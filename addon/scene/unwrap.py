@@ -53,7 +53,7 @@ def check(obj: bpy.types.Object) -> None:
 
 
 def project(mesh: bpy.types.Mesh, world: np.ndarray) -> np.ndarray:
-    """UVs (L, 2) in 0..1 for the corners of `mesh`, whose place in the world is `world` (4, 4)."""
+    """Project the corners of `mesh`, whose place in the world is `world` (4, 4): UVs (L, 2) in 0..1."""
     copy = mesh.copy()
     temporary = bpy.data.objects.new("Patina", copy)
     with alone(temporary):

@@ -20,18 +20,18 @@ MIN_SHARED_AREA = 0.01  # of the map: less is not worth a word
 
 
 def signed_areas(uvs: Floats) -> Floats:
-    """(F,) float64: areas of triangles (F, 3, 2) in UV space, negative where mirrored."""
+    """Compute the areas of triangles (F, 3, 2) in UV space, negative where mirrored: (F,) float64."""
     a, b = (uvs[:, k].astype(np.float64) - uvs[:, 0] for k in (1, 2))
     return np.asarray((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2)
 
 
 def cells(uvs: Floats) -> NDArray[np.int64]:
-    """(F, 2): the whole-number square in which each triangle (F, 3, 2) has its centre."""
+    """Find the whole-number square in which each triangle (F, 3, 2) has its centre: (F, 2)."""
     return np.floor(uvs.astype(np.float64).mean(axis=1)).astype(np.int64)
 
 
 def touched(uvs: Floats) -> set[tuple[int, int]]:
-    """The whole-number squares that the bounding boxes of triangles (F, 3, 2) reach into."""
+    """List the whole-number squares that the bounding boxes of triangles (F, 3, 2) reach into."""
     low = np.floor(uvs.min(axis=1) + 1e-6).astype(np.int64)
     high = np.maximum(np.ceil(uvs.max(axis=1) - 1e-6).astype(np.int64) - 1, low)
     boxes = np.unique(np.concatenate((low, high), axis=1), axis=0)
@@ -39,14 +39,17 @@ def touched(uvs: Floats) -> set[tuple[int, int]]:
 
 
 def udim(cell: tuple[int, int]) -> int:
-    """The UDIM number of a square: 1001 for (0, 0), ten to a row; 0 for one that has no number."""
+    """Compute the UDIM number of a square: 1001 for (0, 0), ten to a row; 0 for one that has no number."""
     u, v = cell
     number = 1001 + u + 10 * v
     return number if 0 <= u < 10 and v >= 0 and number <= 2000 else 0
 
 
 def layers(uvs: Floats) -> NDArray[np.int64]:
-    """(GRID, GRID): how many of the triangles (F, 3, 2) cover each of evenly spaced points; UVs wrap at 1."""
+    """Count how many of the triangles (F, 3, 2) cover each of evenly spaced points: (GRID, GRID).
+
+    UVs wrap at 1.
+    """
     uvs = uvs.astype(np.float64)[np.abs(signed_areas(uvs)) > MIN_AREA]
     uvs = uvs - np.floor(uvs.min(axis=1, keepdims=True))  # a triangle across a border reaches beyond 1
     size = GRID
@@ -92,7 +95,7 @@ def have_room(uvs: Floats, areas: Floats) -> bool:
 
 
 def notes(uvs: Floats, tiles: NDArray[np.integer], areas: Floats, name: str, uv_map: str) -> list[str]:
-    """What the artist should know of a UV map.
+    """List what the artist should know of a UV map.
 
     uvs (F, 3, 2); tiles (F,): the texture of each face; areas (F,): on the surface.
     """

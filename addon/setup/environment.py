@@ -48,7 +48,7 @@ def lock_of(folder: Path) -> Path:
 
 
 def read(folder: Path) -> Record:
-    """The record in `folder`: absent if there is none of ours, broken if it cannot be read."""
+    """Read the record in `folder`: absent if there is none of ours, broken if it cannot be read."""
     return _load(folder) or Record(
         BROKEN,
         reason=f"The record of the set-up in {folder} cannot be read.",
@@ -101,7 +101,7 @@ def write(folder: Path, record: Record) -> None:
 
 
 def inspect(folder: Path, fingerprints: dict[str, str]) -> Record:
-    """The record, checked against the disk and against `fingerprints` (of the present sets, by variant).
+    """Read the record, checked against the disk and against `fingerprints` (of the present sets, by variant).
 
     Reads one small file: quick enough for a page's refresh.
     """

@@ -47,12 +47,12 @@ def make(plan: Plan, python: system.Python) -> None:
 
 
 def bring_pip(plan: Plan, meter: Meter) -> None:
-    """Python's own copy of pip, the first one of a new environment."""
+    """Install Python's own copy of pip, the first one of a new environment."""
     _run(plan, ["ensurepip", "--default-pip"], system.clean_environment(os.environ), meter)
 
 
 def wanted(plan: Plan, name: str) -> list[Requirement]:
-    """Of the set `name`, what applies here and is not installed."""
+    """List what of the set `name` applies here and is not installed."""
     run = system.run([str(system.python_in(plan.folder)), "-I", str(_WANTED), str(plan.sets / name)])
     if run.returncode:
         raise SetupError("The environment's Python does not work.", "Press Repair.")

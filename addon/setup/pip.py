@@ -69,7 +69,7 @@ _MEANINGS = (
 
 
 def explain(output: str) -> SetupError:
-    """The error that pip's `output` amounts to."""
+    """Find the error that pip's `output` amounts to."""
     for pattern, message, cure in _MEANINGS:
         match = re.search(pattern, output, re.IGNORECASE)
         if match:
@@ -125,7 +125,7 @@ def run_to_end(process: subprocess.Popen[str], tick: Callable[[], None]) -> str:
 
 
 def source(wheelhouse: Path | None, index: str) -> tuple[list[str], dict[str, str]]:
-    """Where pip gets packages from: its options, and the environment variables to run it with."""
+    """Tell where pip gets packages from: its options, and the environment variables to run it with."""
     if wheelhouse is not None:
         return ["--no-index", "--find-links", str(wheelhouse)], system.offline_environment(os.environ)
     return (["--index-url", index] if index else []), system.clean_environment(os.environ)

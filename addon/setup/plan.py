@@ -24,7 +24,7 @@ class Plan:
     check: tuple[str, ...] = ("-m", "backend", "doctor")  # run in the extension's folder; must succeed
 
     def index_of(self, name: str) -> str:
-        """The index address for the set `name`; empty is pip's own."""
+        """Find the index address for the set `name`; empty is pip's own."""
         elsewhere = name == self.variant.torch and self.variant.shelf
         return self.torch_index if elsewhere and self.torch_index else self.index
 
@@ -39,8 +39,9 @@ class Plan:
 
 
 def address_in(text: str) -> str:
-    """The index address in `text`, which may be the whole command that a page says to run; empty for none.
+    """Find the index address in `text`, which may be the whole command that a page says to run.
 
+    Empty for none.
     Raises SetupError where there is text and no address in it.
     """
     if not text.strip():

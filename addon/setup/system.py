@@ -40,12 +40,12 @@ LOCK_SECONDS = 3.0  # seconds that a lock is waited for
 
 
 def python_in(folder: Path, system: str = SYSTEM) -> Path:
-    """The interpreter of the virtual environment in `folder`."""
+    """Find the interpreter of the virtual environment in `folder`."""
     return folder / "Scripts" / "python.exe" if system == WINDOWS else folder / "bin" / "python"
 
 
 def blenders_python(executable: Path, prefix: Path, version: tuple[int, int], system: str = SYSTEM) -> Path:
-    """The interpreter that Blender brings: `executable` (sys.executable) where that is one.
+    """Find the interpreter that Blender brings: `executable` (sys.executable) where that is one.
 
     Where Blender was built with the system's Python it may be Blender itself; then it is looked for in
     `prefix` (sys.base_prefix).
@@ -57,7 +57,7 @@ def blenders_python(executable: Path, prefix: Path, version: tuple[int, int], sy
 
 
 def other_python(system: str = SYSTEM) -> str:
-    """How to get a Python that makes environments, where Blender's own cannot."""
+    """Tell how to get a Python that makes environments, where Blender's own cannot."""
     least, most = (".".join(map(str, version)) for version in (OLDEST_PYTHON, NEWEST_PYTHON))
     name = f"name another 64-bit Python, from {least} to {most}, in the preferences"
     if system == "Linux":
@@ -87,7 +87,7 @@ _REMOVED = ("__PYVENV_LAUNCHER__", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "P
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` without what would steer another Python, and with what pip must not do.
+    """Take out of `environment` what would steer another Python, and add what pip must not do.
 
     A limit of OpenMP's threads goes too: with fewer of them than it counts on, torch computes rubbish.
     Everything else of pip's configuration is left to apply: its files, its index, proxy, certificates.
@@ -134,7 +134,7 @@ _BACKENDS_PREFIXES = (
 
 
 def backend_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of `environment` the backend needs for its work, and nothing else."""
+    """Take what of `environment` the backend needs for its work, and nothing else."""
     return {
         name: value
         for name, value in clean_environment(environment).items()
@@ -143,7 +143,7 @@ def backend_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def offline_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` in which pip has no address to go to: no configuration, no index, no links."""
+    """Leave pip in `environment` no address to go to: no configuration, no index, no links."""
     kept = {name: value for name, value in environment.items() if not name.upper().startswith("PIP_")}
     own = {name: value for name, value in clean_environment({}).items() if name.startswith("PIP_")}
     return kept | own | {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
@@ -232,7 +232,7 @@ def ask_python(path: Path) -> Python:
 
 
 def machine(system: str = SYSTEM) -> str:
-    """The processor's family: x86_64 or arm64."""
+    """Name the processor's family: x86_64 or arm64."""
     name = platform.machine().lower()
     return {"amd64": "x86_64", "aarch64": "arm64"}.get(name, name)
 
@@ -250,7 +250,7 @@ def has_amd(system: str = SYSTEM) -> bool:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files under `folder`; files that vanish meanwhile do not count."""
+    """Count the bytes of all files under `folder`; files that vanish meanwhile do not count."""
     total = 0
     for place, _, names in os.walk(folder):
         for name in names:
@@ -260,7 +260,7 @@ def size_of(folder: Path) -> int:
 
 
 def free_bytes(folder: Path) -> int:
-    """Bytes free where `folder` is or will be."""
+    """Count the bytes that are free where `folder` is or will be."""
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free

@@ -50,12 +50,12 @@ VARIANTS = (
 
 
 def available(on: str = system.SYSTEM) -> tuple[Variant, ...]:
-    """The variants for the system named `on`; Linux's for one like it."""
+    """List the variants for the system named `on`; Linux's for one like it."""
     return tuple(variant for variant in VARIANTS if variant.system == on) or available("Linux")
 
 
 def find(name: str, on: str = system.SYSTEM) -> Variant:
-    """The variant called `name`. Raises SetupError if this system has none."""
+    """Find the variant called `name`. Raises SetupError if this system has none."""
     for variant in available(on):
         if variant.name == name:
             return variant
@@ -64,7 +64,7 @@ def find(name: str, on: str = system.SYSTEM) -> Variant:
 
 
 def choose(on: str = system.SYSTEM, torch_index: str = "") -> Variant:
-    """The variant that suits this machine's hardware, of those that can be had.
+    """Choose the variant that suits this machine's hardware, of those that can be had.
 
     Without the address of one of PyTorch's own indexes that is the default index's build, which runs on
     the processor if on nothing better.
@@ -75,7 +75,7 @@ def choose(on: str = system.SYSTEM, torch_index: str = "") -> Variant:
 
 
 def best_for(on: str = system.SYSTEM) -> Variant:
-    """The variant that makes the most of this machine's hardware, wherever it comes from."""
+    """Choose the variant that makes the most of this machine's hardware, wherever it comes from."""
     if system.has_nvidia(on):
         return find("cuda", on)
     if system.has_amd(on):
@@ -101,7 +101,7 @@ def check_processor(on: str = system.SYSTEM) -> None:
 
 
 def fingerprint(variant: Variant, sets: Path = SETS) -> str:
-    """SHA-256 of all that the requirement sets of `variant` say, comments aside."""
+    """Compute the SHA-256 of all that the requirement sets of `variant` say, comments aside."""
     digest = hashlib.sha256()
     for name in (PIP, COMMON, variant.torch, WEIGHTS):
         for line in (sets / name).read_text(encoding="utf-8").splitlines():
@@ -111,5 +111,5 @@ def fingerprint(variant: Variant, sets: Path = SETS) -> str:
 
 
 def fingerprints(on: str = system.SYSTEM, sets: Path = SETS) -> dict[str, str]:
-    """The fingerprint of every variant for the system named `on`."""
+    """Compute the fingerprint of every variant for the system named `on`."""
     return {variant.name: fingerprint(variant, sets) for variant in available(on)}

@@ -20,5 +20,5 @@ PAINTINGS = {
 
 
 def path(identifier: str) -> Path:
-    """The image file of a painting."""
+    """Find the image file of a painting."""
     return FOLDER / f"{identifier}.jpg"

@@ -18,7 +18,7 @@ CONTEXTS = (bpy.app.translations.contexts.operator_default, "*")
 
 
 def read() -> dict[str, dict[tuple[str, str], str]]:
-    """By locale (the files' names), as `bpy.app.translations.register` takes it."""
+    """Read the translations by locale (the files' names), as `bpy.app.translations.register` takes them."""
     found = {}
     for path in sorted(FOLDER.glob("*.json")):
         texts = json.loads(path.read_text(encoding="utf-8"))

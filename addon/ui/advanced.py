@@ -26,7 +26,7 @@ class PATINA_PT_advanced(bpy.types.Panel):
 
 
 def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
-    """What can be set for `mode` beside the main settings."""
+    """Draw what can be set for `mode` beside the main settings."""
     layout.use_property_split = True
     layout.use_property_decorate = False
     column = layout.column()

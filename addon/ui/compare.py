@@ -8,7 +8,7 @@ from ..scene import memory, split
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """One button each; nothing where no selected object is stylized."""
+    """Draw one button each; nothing where no selected object is stylized."""
     stylized = [obj for obj in context.selected_objects if memory.stylized_materials(obj)]
     if not stylized:
         return

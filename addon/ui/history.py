@@ -55,7 +55,7 @@ def _footer(layout: bpy.types.UILayout) -> None:
 
 
 def draw_entry(layout: bpy.types.UILayout, entry: history.Entry) -> None:
-    """A line; with its buttons below where it is the selected one."""
+    """Draw a line; with its buttons below where it is the selected one."""
     is_open = history.selected == str(entry.folder)
     row = layout.row()
     row.alignment = "LEFT"

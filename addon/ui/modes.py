@@ -22,7 +22,7 @@ QUALITIES = (("draft", "Draft"), ("standard", "Standard"), ("final", "Final"))
 
 
 def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
-    """The settings of `mode`; `picture`: for the image of an Image Editor."""
+    """Draw the settings of `mode`; `picture`: for the image of an Image Editor."""
     if mode == "animate":
         draw_animation(layout, settings)
     elif job_fields.uses_styles(settings, mode):
@@ -75,7 +75,7 @@ def draw_animation(layout: Any, settings: Any) -> None:
 
 
 def draw_target(layout: Any, target: Any, settings: Any) -> None:
-    """What to dream of."""
+    """Draw what to dream of."""
     column = layout.column(align=True)
     column.prop(target, "kind")
     if target.kind == "class":
@@ -89,7 +89,7 @@ def draw_target(layout: Any, target: Any, settings: Any) -> None:
 
 
 def draw_quality(layout: Any, settings: Any, mode: str, picture: bool) -> None:
-    """The qualities, one below the other, each with the time that it takes on this machine."""
+    """Draw the qualities, one below the other, each with the time that it takes on this machine."""
     column = layout.column(align=True)
     column.use_property_split = False
     guessed = False
@@ -106,7 +106,7 @@ def draw_quality(layout: Any, settings: Any, mode: str, picture: bool) -> None:
 
 
 def time_text(expected: timings.Expected | None) -> str:
-    """What follows a quality's name: nothing while nothing is known."""
+    """Write what follows a quality's name: nothing while nothing is known."""
     if expected is None:
         return ""
     return f"   {'' if expected.measured else '≈ '}{clock(expected.seconds)}"

@@ -15,7 +15,7 @@ EXCLUDED = {"rna_type", "name", "seed", "mixed_index", "picture_mode", "colors"}
 
 
 def values(settings: bpy.types.PropertyGroup) -> list[str]:
-    """The names of all settings that a preset keeps; the network before the layers, which depend on it."""
+    """Name all settings that a preset keeps; the network before the layers, which depend on it."""
     return [name for name in settings.bl_rna.properties.keys() if name not in EXCLUDED]  # noqa: SIM118
 
 
@@ -60,7 +60,7 @@ class PATINA_OT_preset_add(AddPresetBase, bpy.types.Operator):
 
 
 def draw_menu(layout: Any) -> None:
-    """The menu's button, with the name of the preset that was loaded last."""
+    """Draw the menu's button, with the name of the preset that was loaded last."""
     PATINA_PT_presets.draw_menu(layout)
 
 

@@ -11,7 +11,7 @@ from .text import wrapped
 
 
 def draw(layout: bpy.types.UILayout, width: float) -> None:
-    """All that is told, the latest first."""
+    """Draw all that is told, the latest first."""
     for problem in reversed(problems.shown):
         box = layout.box()
         row = box.row()
@@ -25,7 +25,7 @@ def draw(layout: bpy.types.UILayout, width: float) -> None:
 
 
 def draw_cure(layout: bpy.types.UILayout, problem: problems.Problem) -> None:
-    """The button that mends it, or that leads to where it can be mended."""
+    """Draw the button that mends it, or that leads to where it can be mended."""
     if problem.field == "backend":
         if may_allow() and "online" in may_begin(SET_UP):
             _draw_online(layout)

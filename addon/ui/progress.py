@@ -12,7 +12,7 @@ STAGES = ("Composing", "Painting", "Refining", "Finishing")  # of the backend, f
 
 
 def state(run: jobs.Run) -> str:
-    """The stage and the time left, in a few words."""
+    """Write the stage and the time left, in a few words."""
     if run.state == jobs.PAINTED:
         return iface("Finished, waiting for you")
     event = run.progress
@@ -23,7 +23,7 @@ def state(run: jobs.Run) -> str:
 
 
 def draw(layout: bpy.types.UILayout) -> None:
-    """The running job with its progress, and those that wait; nothing where there are none."""
+    """Draw the running job with its progress, and those that wait; nothing where there are none."""
     if not jobs.queue:
         return
     run = jobs.queue[0]
@@ -49,7 +49,7 @@ def _move(layout: bpy.types.UILayout, run: jobs.Run, by: int, icon: str) -> None
 
 
 def draw_status_bar(self: bpy.types.Header, context: bpy.types.Context) -> None:
-    """The running job, at the right of Blender's status bar."""
+    """Draw the running job, at the right of Blender's status bar."""
     if not jobs.queue:
         return
     run = jobs.queue[0]

@@ -31,7 +31,7 @@ class PATINA_UL_styles(bpy.types.UIList):
 
 
 def draw_choice(layout: Any, choice: Any, end: bool = False) -> None:
-    """One style: its picture, which opens the menu of pictures, and where it comes from."""
+    """Draw one style: its picture, which opens the menu of pictures, and where it comes from."""
     row = layout.row(align=True)
     row.template_icon_view(choice, "style", show_labels=True, scale=5.0, scale_popup=5.0)
     column = row.column(align=True)
@@ -51,7 +51,7 @@ def draw_choice(layout: Any, choice: Any, end: bool = False) -> None:
 
 
 def draw_crop(layout: Any, choice: Any) -> None:
-    """The part of the picture that counts: drawn on it, or in numbers."""
+    """Draw the part of the picture that counts: drawn on it, or in numbers."""
     row = layout.row()
     row.use_property_split = False
     row.prop(choice, "use_crop")
@@ -63,7 +63,7 @@ def draw_crop(layout: Any, choice: Any) -> None:
 
 
 def draw_mixture(layout: Any, settings: Any) -> None:
-    """The weights, and the list of further styles; one button where there is only one."""
+    """Draw the weights, and the list of further styles; one button where there is only one."""
     if not settings.mixed:
         layout.operator("patina.style_add", icon="ADD")
         return

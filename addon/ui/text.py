@@ -23,7 +23,10 @@ def wrapped(layout: bpy.types.UILayout, text: str, width: float, icon: str = "NO
 
 
 def lines(text: str, letters: float) -> list[str]:
-    """`text` in lines of about so many `letters`; Chinese and Japanese signs count twice and may part."""
+    """Break `text` into lines of about so many `letters`.
+
+    Chinese and Japanese signs count twice and may part.
+    """
     most = max(MIN_LETTERS, letters)
     found, line = [], ""
     for word in re.findall(r"[\u3000-\u9fff\uff00-\uff60]|[^\s\u3000-\u9fff\uff00-\uff60]+|\s+", text):
