@@ -11,7 +11,7 @@ import bpy
 
 
 def pair_of(obj: bpy.types.Object, slot: int) -> bpy.types.PropertyGroup | None:
-    """Find what `obj` remembers of the material that a slot shows, or None; of an empty slot, by its number."""
+    """Find what `obj` remembers of the material in a slot, or None; of an empty slot, by its number."""
     if not obj.is_property_set("patina"):  # to ask for it would make one
         return None
     shown = obj.material_slots[slot].material
