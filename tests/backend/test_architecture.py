@@ -133,30 +133,44 @@ def test_no_function_takes_or_does_too_much():
             assert (node.end_lineno or 0) - first.lineno < 60, where
 
 
-def test_every_room_and_module_at_the_top_is_on_the_page():
-    for name in {name.split(".")[0] for name in modules_of("backend")}:
-        assert f"`{name}/`" in PAGE or f"`{name}.py`" in PAGE, name
+def named_by(table: str, program: str) -> dict[str, int]:
+    """The files and folders that a table names, by their paths within the program, with their rows.
 
-
-def test_every_file_of_the_backend_that_the_page_names_is_there():
-    """In its table a file is of the room whose name, in bold, is above it."""
-    table = PAGE[PAGE.index("## The rooms of the backend") : PAGE.index("Why so:")]
-    room = ""
-    for line in re.findall(r"^\| (.*?) \|", table, re.MULTILINE):
+    Each of them is there. A file is of the room that is named with it, or before it in the row, or in bold
+    above; or at the top.
+    """
+    found: dict[str, int] = {}
+    above = ""
+    for row, line in enumerate(re.findall(r"^\| (.*`.*?) \|", table, re.MULTILINE)):
         if bold := re.match(r"\*\*`(\w+)/`\*\*", line):
-            room = bold[1]
-            assert (ROOT / "backend" / room).is_dir(), room
-        for file in re.findall(r"`(\w+\.py)`", line):
-            assert any((ROOT / "backend" / where / file).is_file() for where in (room, "")), file
-
-
-def test_every_file_of_the_add_on_that_the_page_names_is_there():
-    """In its table a file is of the room that is named with it or before it in the line, or at the top."""
-    table = PAGE[PAGE.index("## The add-on") : PAGE.index("A run knows its object")]
-    lines = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
-    assert lines
-    for line in lines:
-        room = ""
-        for folder, file in re.findall(r"`(?:(\w+)/)?(\w+\.py)?`", line):
+            above = bold[1]
+        room = above
+        for folder, name in re.findall(r"`(?:(\w+)/)?(\w+(?:\.py|/))`", line):
             room = folder or room
-            assert (ROOT / "addon" / room / file).exists(), line
+            places = [place for place in (f"{room}/{name}", name) if (ROOT / program / place).exists()]
+            assert places, line
+            found.setdefault(places[0].strip("/"), row)
+    return found
+
+
+def test_the_page_names_every_file_of_the_backend_in_its_room():
+    table = PAGE[PAGE.index("## The rooms of the backend") : PAGE.index("Why so:")]
+    files = {path.relative_to(ROOT / "backend") for path in modules_of("backend").values()}
+    shown = {path.as_posix() for path in files if path.name != "__init__.py" and len(path.parts) < 3}
+    assert shown <= (named := set(named_by(table, "backend"))), shown - named
+
+
+def test_the_page_names_every_file_of_the_add_on_in_its_room():
+    """But for those of rooms that it describes as a whole."""
+    table = PAGE[PAGE.index("## The add-on") : PAGE.index("A run knows its object")]
+    named = named_by(table, "addon")
+    files = {path.relative_to(ROOT / "addon") for path in modules_of("addon").values()}
+    shown = {path for path in files if path.name != "__init__.py" and path.parts[0] not in named}
+    assert {path.as_posix() for path in shown} <= set(named), shown
+
+
+def test_rooms_import_only_from_rooms_that_stand_below_them_on_the_page():
+    table = PAGE[PAGE.index("## The rooms of the backend") : PAGE.index("Why so:")]
+    rows = {name.removesuffix(".py"): row for name, row in named_by(table, "backend").items()}
+    for room, others in rooms_of("backend").items():
+        assert all(rows[room] <= rows[other] for other in others), room
