@@ -29,6 +29,7 @@ SIZE = 256  # of the renders
 DIRECTION = Vector((1.0, -1.3, 0.7))  # from the object to the camera, z up
 FRAME = 0.9  # the longest side of the bounding box times this fills the picture
 GREY = 0.5  # background, linear
+PALETTE = ((0.9, 0.2, 0.1), (0.9, 0.7, 0.5), (0.1, 0.6, 0.3), (0.2, 0.3, 0.8))
 
 
 def main(out: Path) -> None:
@@ -64,6 +65,65 @@ def main(out: Path) -> None:
         if preset.suffix == ".zip":
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(folder)
+    figure(out / "figure")
+
+
+def figure(folder: Path) -> None:
+    """A figure of the low-poly kind, of parts that move, coloured by points of one palette: painted by one
+    press, and written for Godot."""
+    folder.mkdir()
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    root = bpy.data.objects.new("figure", None)
+    bpy.context.collection.objects.link(root)
+    worn = palette(folder / "palette.png")
+    torso = part("torso", (0, 0, 1.2), (0.7, 0.4, 1.0), worn, root, 0)
+    part("head", (0, 0, 0.8), (0.5, 0.5, 0.5), worn, torso, 1)
+    for side, x in (("left", 0.5), ("right", -0.5)):
+        part(f"arm-{side}", (x, 0, 0), (0.2, 0.2, 0.9), worn, torso, 2)
+        leg = part(f"leg-{side}", (x / 2, 0, 0.3), (0.3, 0.3, 0.7), worn, root, 3)
+        for frame, angle in ((1, 0.5), (12, -0.5), (24, 0.5)):
+            leg.rotation_euler.x = angle * x
+            leg.keyframe_insert("rotation_euler", frame=frame)
+        leg.animation_data.action.name = "walk"
+    settings = bpy.context.scene.patina
+    settings.quality, settings.texture_size, settings.steps = "draft", "256", 12
+    bpy.ops.object.select_all(action="SELECT")
+    bpy.context.view_layer.objects.active = torso
+    assert bpy.ops.patina.stylize() == {"FINISHED"}
+    export = bpy.context.scene.patina_export
+    export.preset, export.scope = "GODOT", "ALL"
+    bpy.ops.patina.export(filepath=str(folder / "figure.glb"))
+
+
+def palette(file: Path) -> bpy.types.Material:
+    """A material that shows four colours, a quarter each, of one picture."""
+    pixels = np.ones((8, 8, 4), np.float32)
+    for color, value in enumerate(PALETTE):
+        pixels[4 * (color // 2) :, 4 * (color % 2) :, :3] = value
+    image = bpy.data.images.new("Palette", 8, 8)
+    image.pixels.foreach_set(pixels.ravel())
+    image.filepath_raw, image.file_format = str(file), "PNG"
+    image.save()
+    made = bpy.data.materials.new("colormap")
+    made.use_nodes = True
+    texture = made.node_tree.nodes.new("ShaderNodeTexImage")
+    texture.image = image
+    shader = made.node_tree.nodes["Principled BSDF"]
+    made.node_tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+    return made
+
+
+def part(name, place, size, worn: bpy.types.Material, parent, color: int) -> bpy.types.Object:
+    """A box whose UVs are all one point of the palette."""
+    bpy.ops.mesh.primitive_cube_add(size=1, calc_uvs=True)
+    obj = bpy.context.object
+    obj.name = obj.data.name = name
+    obj.data.transform(Matrix.Diagonal((*size, 1)))
+    obj.parent, obj.location = parent, place
+    obj.data.materials.append(worn)
+    point = (0.25 + 0.5 * (color % 2), 0.25 + 0.5 * (color // 2))
+    obj.data.uv_layers[0].uv.foreach_set("vector", np.tile(np.float32(point), len(obj.data.loops)))
+    return obj
 
 
 def backend_glbs(folder: Path) -> None:

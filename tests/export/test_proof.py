@@ -226,28 +226,50 @@ def test_openusd_finds_no_error(file):
 # Godot
 
 
-@pytest.mark.skipif(shutil.which("godot3-server") is None, reason="Debian's godot3-server is not installed")
-def test_godot_imports_the_glb(tmp_path):
-    (tmp_path / "project.godot").write_text('config_version=4\n[application]\nconfig/name="proof"\n')
-    shutil.copy(OUT / "godot" / "fox.glb", tmp_path)
-    shutil.copy(Path(__file__).with_name("inspect.gd"), tmp_path)
-    environment = os.environ | {"HOME": str(tmp_path), "LC_ALL": "en_US.UTF-8"}
-    command = ["godot3-server", "--path", str(tmp_path)]
+def in_godot(model: Path, folder: Path) -> dict:
+    """What Godot's editor makes of a GLB, as its engine then finds it."""
+    (folder / "project.godot").write_text('config_version=4\n[application]\nconfig/name="proof"\n')
+    shutil.copy(model, folder / "model.glb")
+    shutil.copy(Path(__file__).with_name("inspect.gd"), folder)
+    environment = os.environ | {"HOME": str(folder), "LC_ALL": "en_US.UTF-8"}
+    command = ["godot3-server", "--path", str(folder)]
     # Godot 3's editor imports, and then does not always quit when it is told to.
     with subprocess.Popen(
         [*command, "--editor"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as editor:
         until = time.monotonic() + 60
-        while not list(tmp_path.glob(".import/*.md5")) and time.monotonic() < until:
+        while not list(folder.glob(".import/*.md5")) and time.monotonic() < until:
             time.sleep(0.2)
         editor.kill()
     ran = subprocess.run(
         [*command, "--script", "inspect.gd"], env=environment, capture_output=True, text=True, timeout=60
     )
-    line = next(line for line in ran.stdout.splitlines() if line.startswith("FOUND "))
-    found = json.loads(line.removeprefix("FOUND "))
+    line = next((line for line in ran.stdout.splitlines() if line.startswith("FOUND ")), None)
+    assert line, ran.stdout + ran.stderr
+    return json.loads(line.removeprefix("FOUND "))
+
+
+needs_godot = pytest.mark.skipif(
+    shutil.which("godot3-server") is None, reason="Debian's godot3-server is not installed"
+)
+
+
+@needs_godot
+def test_godot_imports_the_glb(tmp_path):
+    found = in_godot(OUT / "godot" / "fox.glb", tmp_path)
     assert found["meshes"] == 1
     assert found["skeletons"] == 1
     assert found["bones"] > 20
     assert sorted(found["animations"]) == ["Run", "Survey", "Walk"]
     assert found["textures"] == [[1024, 1024]]
+
+
+@needs_godot
+def test_godot_plays_a_figure_that_had_its_colours_from_a_palette(tmp_path):
+    found = in_godot(OUT / "figure" / "figure.glb", tmp_path)
+    assert found["meshes"] == 6
+    assert found["animations"]
+    assert found["moved"] >= 2  # both legs
+    assert found["textures"] == [[256, 256]] * 6
+    colors = np.array([found["colors"][name] for name in ("torso", "head", "arm-left", "leg-left")])
+    assert np.ptp(colors, axis=0).max() > 0.1  # parts of other colours are painted in other colours
