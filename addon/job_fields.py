@@ -187,9 +187,10 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
         found |= {"texture_size": int(settings.texture_size), "views": settings.views or None}
     if mode == "style":
         found |= {"strength": round(settings.strength, 4), "colors": round(settings.palette, 4)}
+        found["style_loss"] = settings.style_loss
     if mode == "style" and not picture:
         found["follow_shape"] = round(settings.follow_shape, 4) if settings.use_follow_shape else None
-        found |= {"style_size": round(settings.style_size, 6) or None, "style_loss": settings.style_loss}
+        found["style_size"] = round(settings.style_size, 6) or None
     if mode in ("style", "texture") and not picture:
         found["relief"] = settings.relief
     if mode == "texture":

@@ -157,7 +157,7 @@ class Job:
     strength: float = 0.5  # 0 keeps the content, 1 gives all to the style
     colors: float = 0.0  # whose palette the result has: 0 the style's, 1 the object's own
     follow_shape: float | None = None  # stylize on a mesh: how far its form sets the tones; None: as suits
-    style_loss: str = "gram"  # stylize on a mesh: what is compared of the network's features
+    style_loss: str = "gram"  # stylize on a pyramid or in pixels: what is compared of features
     style_size: float | None = None  # scene units that the style's shorter side spans; None: by texel density
     seed: int = 0
     network: str = "vgg16"
@@ -179,7 +179,7 @@ class Job:
     tiles: tuple[
         Tile, ...
     ] = ()  # stylize on a mesh: its several textures; then `content` and `mask` are theirs
-    mask: str | None = None  # stylize on a mesh: a grey picture in texture space, white where to paint
+    mask: str | None = None  # stylize: a grey picture, of a mesh in texture space, white where to paint
     occlusion: bool = (
         False  # stylize: objects hide each other as in the scene, and what is hidden matters less
     )
@@ -203,6 +203,11 @@ class Job:
         """Whether a mesh gets its style on the sparse pyramid, which alone has tiles and checkpoints."""
         on_mesh = self.mesh is not None and self.task == "stylize"
         return on_mesh and self.parameterization == "pyramid" and not self.relief
+
+    @property
+    def on_pixels(self) -> bool:
+        """Whether a flat picture gets its style as a whole, in its own pixels."""
+        return self.mesh is None and self.task == "stylize" and self.parameterization == "pixel"
 
     @property
     def kinds(self) -> set[str]:

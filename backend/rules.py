@@ -258,9 +258,9 @@ RULES = (
         "Leave it out.",
     ),
     Rule(
-        lambda job: job.mask and not job.on_pyramid,
+        lambda job: job.mask and not job.on_pyramid and not job.on_pixels,
         "mask",
-        _FOR_PYRAMIDS,
+        "is for the style of a mesh, painted on a pyramid and without relief, or of a picture in pixels",
         "Leave it out.",
     ),
     Rule(

@@ -44,10 +44,11 @@ def run(options: argparse.Namespace) -> int:
 def _do(job: Job, folder: Path, emit: Emit, cancelled: IsCancelled) -> None:
     """Run the job; what the GPU has no room for is done again on the processor."""
     from .canvas.job import run as run_on_canvas
-    from .painting.job import run as run_painting
+    from .painting.job import run as run_on_mesh
+    from .painting.picture_job import run as run_on_picture
     from .session import JobSession
 
-    run = run_painting if job.on_pyramid else run_on_canvas
+    run = run_on_mesh if job.on_pyramid else run_on_picture if job.on_pixels else run_on_canvas
     session = JobSession(job, folder, emit, cancelled)
     try:
         run(session)

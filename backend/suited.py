@@ -15,8 +15,11 @@ def network(by_class: bool = False) -> str:
 def parameterization(task: str, on_mesh: bool, deepdream: bool = False) -> str:
     """Choose what a job for `task` optimises: see docs/dreaming.md.
 
-    Spectra make the best pictures, and change one least; on a surface, where views see parts, scales do.
+    Spectra make the best pictures from nothing; on a surface, where views see parts, scales do. A picture
+    that takes on a style is its own pixels.
     """
     if task == "interpolate":
         return "shared"
+    if task == "stylize" and not on_mesh:
+        return "pixel"
     return "pyramid" if on_mesh and not deepdream else "fourier"

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .style import Loss, MovingAverage, Samples, gram, mixed, summed_product
+from .style import DECAY, Loss, MovingAverage, Samples, gram, mixed, summed_product
 
 RANK = 64  # axes along which two sets of features are compared one by one
 DIAGONAL_LIFT = 1e-4  # added to the diagonal while eigenvectors are computed, relative to its mean
@@ -19,7 +19,7 @@ MIN_EIGENVALUE = 1e-6  # of S*^½ S S*^½, relative to ‖S*‖²
 DISTANCE_SCALE = 8.0  # brings the distance, small even for features far apart, to the other losses' size
 
 
-def gaussian_loss(layers: list[Samples]) -> Loss:
+def gaussian_loss(layers: list[Samples], decay: float = DECAY) -> Loss:
     """Make the Wasserstein-2 distance of Gaussians with the features' means and covariances.
 
     |m − m*|² + tr(S + S* − 2 (S*^½ S S*^½)^½), the Bures metric, relative to the style's mean square and
@@ -38,7 +38,7 @@ def gaussian_loss(layers: list[Samples]) -> Loss:
     spare = torch.tensor([kept.shape[1] - len(one.kept) for one in statistics], device=kept.device)
     none = spare * least.sqrt()  # what directions that only fill up add to the trace of the root
     axes = [one.axes.to(style[0][0].dtype) for one, style in zip(statistics, layers, strict=True)]
-    average = MovingAverage()
+    average = MovingAverage(decay)
 
     def compare(found: Tensor, shown: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         square, mean, product = average(found, shown[:, None]).tensor_split([1, 1 + means.shape[1]], 1)

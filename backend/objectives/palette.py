@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .style import Loss, MovingAverage, relative_error
+from .style import DECAY, Loss, MovingAverage, relative_error
 
 
 def moments(colors: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -29,13 +29,13 @@ def palette_error(found: Tensor, wanted: Tensor) -> Tensor:
     return relative_error(*covariances) + shift / torch.trace(covariances[1]).clamp_min(1e-4)
 
 
-def palette_loss(styles: list[tuple[Tensor, float]]) -> Loss:
+def palette_loss(styles: list[tuple[Tensor, float]], decay: float = DECAY) -> Loss:
     """Make the `palette_error` of views' colours so far, for images (3, H, W) with their shares.
 
     It takes colors (B, 3, h, w) and weights (B, h, w) as if they were the features of an only layer.
     """
     wanted = torch.stack([moments(image.flatten(1).T) * share for image, share in styles]).sum(0)
-    average = MovingAverage()
+    average = MovingAverage(decay)
 
     def loss(colors: list[Tensor], weights: list[Tensor]) -> Tensor:
         found = moments(colors[0].permute(0, 2, 3, 1).flatten(0, 2), weights[0].flatten())

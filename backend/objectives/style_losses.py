@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .gaussian import gaussian_loss
-from .style import Loss, MovingAverage, Samples, gram, mixed, scaled_error
+from .style import DECAY, Loss, MovingAverage, Samples, gram, mixed, scaled_error
 
 LayerLoss = Callable[[Tensor, Tensor], Tensor]
 
@@ -22,16 +22,19 @@ DIRECTIONS = 64  # of a sliced distance
 SAMPLED_PIXELS = 2048  # of a layer, that stand for all of it
 
 
-def make(kind: str, layers: list[Samples]) -> Loss:
-    """Make the loss called `kind` (one of protocol.STYLE_LOSSES) for `layers` of the styles."""
-    return MAKERS[kind](layers)
+def make(kind: str, layers: list[Samples], decay: float = DECAY) -> Loss:
+    """Make the loss called `kind` (one of protocol.STYLE_LOSSES) for `layers` of the styles.
+
+    decay: of the averages over past views.
+    """
+    return MAKERS[kind](layers, decay)
 
 
-def gram_loss(style: Samples) -> LayerLoss:
+def gram_loss(style: Samples, decay: float = DECAY) -> LayerLoss:
     """Make the error of Gram matrices (Gatys et al. 2015), whose gradient does not fade (`scaled_error`)."""
     target = mixed([(gram(features), share) for features, share in style])
     unit = scaled_error(target).clamp_min(1e-12)
-    average = MovingAverage()
+    average = MovingAverage(decay)
 
     def loss(features: Tensor, weights: Tensor) -> Tensor:
         shown = weights.any().float()
@@ -41,7 +44,7 @@ def gram_loss(style: Samples) -> LayerLoss:
     return loss
 
 
-def sliced_loss(style: Samples) -> LayerLoss:
+def sliced_loss(style: Samples, _: float = DECAY) -> LayerLoss:
     """Make the sliced Wasserstein-2 distance (Heitz et al. 2021), relative to the style's mean square.
 
     SAMPLED_PIXELS of the view, drawn by weight, are compared with as many of the style, along DIRECTIONS
@@ -67,7 +70,7 @@ def sliced_loss(style: Samples) -> LayerLoss:
     return loss
 
 
-def nearest_loss(style: Samples) -> LayerLoss:
+def nearest_loss(style: Samples, _: float = DECAY) -> LayerLoss:
     """Make the mean cosine distance of features to the style's nearest (Kolkin et al. 2022).
 
     Both are centred at the style's mean.
@@ -90,9 +93,9 @@ def nearest_loss(style: Samples) -> LayerLoss:
     return loss
 
 
-def _layer_by_layer(maker: Callable[[Samples], LayerLoss]) -> Callable[[list[Samples]], Loss]:
-    def make(layers: list[Samples]) -> Loss:
-        losses = [maker(style) for style in layers]
+def _layer_by_layer(maker: Callable[[Samples, float], LayerLoss]) -> Callable[[list[Samples], float], Loss]:
+    def make(layers: list[Samples], decay: float) -> Loss:
+        losses = [maker(style, decay) for style in layers]
 
         def loss(features: list[Tensor], weights: list[Tensor]) -> Tensor:
             return torch.stack([one(f, w) for one, f, w in zip(losses, features, weights, strict=True)]).sum()
@@ -102,7 +105,7 @@ def _layer_by_layer(maker: Callable[[Samples], LayerLoss]) -> Callable[[list[Sam
     return make
 
 
-MAKERS: dict[str, Callable[[list[Samples]], Loss]] = {
+MAKERS: dict[str, Callable[[list[Samples], float], Loss]] = {
     "gram": _layer_by_layer(gram_loss),
     "gaussian": gaussian_loss,
     "sliced": _layer_by_layer(sliced_loss),

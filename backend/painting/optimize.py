@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -84,10 +84,15 @@ def stages(quality: str, steps: int | None, objects: int = 1) -> tuple[Stage, ..
     if steps is None:
         least = -(-objects // VIEWS_PER_STEP)
         return tuple(replace(stage, steps=max(stage.steps, least)) for stage in chosen)
-    total = sum(stage.steps for stage in chosen)
-    bounds = np.round(np.cumsum([0, *(stage.steps for stage in chosen)]) * steps / total).astype(int)
+    return shared_out(chosen, steps)
+
+
+def shared_out(planned: tuple[Stage, ...], steps: int) -> tuple[Stage, ...]:
+    """Stages with `steps` in all, in the proportion of those that are `planned`."""
+    total = sum(stage.steps for stage in planned)
+    bounds = np.round(np.cumsum([0, *(stage.steps for stage in planned)]) * steps / total).astype(int)
     shares = np.diff(bounds)
-    return tuple(replace(stage, steps=int(n)) for stage, n in zip(chosen, shares, strict=True) if n)
+    return tuple(replace(stage, steps=int(n)) for stage, n in zip(planned, shares, strict=True) if n)
 
 
 def more(quality: str, steps: int | None) -> tuple[Stage, ...]:
@@ -169,7 +174,7 @@ def paint(
     device = texture.rows.device
     random = np.random.default_rng(plan.seed)
     rows = _content_rows(subject, kept, texture)
-    pace = _Pace(plan)
+    pace = Pace(plan)
     attempt = Attempt(plan.views_per_step)
     side_by_side = plan.views_per_step if device.type == "cpu" else 1
     for stage in plan.stages:
@@ -213,7 +218,7 @@ def _content_rows(subject: Subject, kept: Tensor, texture: Pyramid) -> Tensor:
     return mipmaps(torch.cat(parts).to(texture.rows.device), texture.levels)
 
 
-class _Pace:
+class Pace:
     """How far a plan is, by what its steps cost."""
 
     def __init__(self, plan: Plan) -> None:
@@ -222,7 +227,7 @@ class _Pace:
         self.start, self.step, self.done = time.perf_counter(), 0, 0.0
         self.loss, self.slower, self.astray = 0.0, 1.0, 0
 
-    def is_sound(self, loss: float, gradients: list[Tensor]) -> bool:
+    def is_sound(self, loss: float, gradients: Sequence[Tensor]) -> bool:
         """Whether a step can be taken: nothing in it is infinite, or so large that its square would be."""
         sound = math.isfinite(loss) and all(
             bool((gradient.abs() < MAX_GRADIENT).all()) for gradient in gradients

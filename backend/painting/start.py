@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..networks import feedforward
+from ..pictures.images import enlarged, within
 from ..pictures.palette import commonness, moments, recolor, sliced_transport, transport
 from ..pictures.styles import Styles
 from ..protocol import Job
 from ..rendering.sampling import enlarge
-from ..rendering.texels import Texels, fill_gutters, locate
+from ..rendering.texels import fill_gutters, locate
 from ..rendering.views import Viewing
 from ..result.finish import fill_unseen
 from .collage import collage
-from .one_pass import paint_in_one_pass, plain_objects
+from .one_pass import VIEW_SIZE, paint_in_one_pass, plain_objects
 from .subject import Subject
 
 MAX_SIDE = 1024  # texels along a side of what is painted in one pass: its views show no more
@@ -50,7 +51,9 @@ def initial_texture(subject: Subject, styles: Styles, viewing: Viewing, job: Job
         palette = styles.palette(PALETTE_COLORS, torch.Generator().manual_seed(job.seed))
         moved = transport(moments(subject.colors_of(kept)), moments(palette))
         start = recolor(kept, moved)
-        change = (1 - own) * broken_colors(recolor(coarse, moved), coarse, texels, palette.T, job.seed)
+        used = torch.from_numpy(texels.used)
+        colors = recolor(coarse, moved)[:, used], coarse[:, used]
+        change[:, used] = (1 - own) * broken_colors(*colors, texels.points, palette.T, job.seed)
     base = F.adaptive_avg_pool2d(start, (coarse.shape[1], side))
     plain = plain_objects(subject, coarse, viewing)
     if feedforward.available():
@@ -80,22 +83,51 @@ def _inside(side: int) -> Tensor:
     return torch.minimum(away[:, None], away)
 
 
-def broken_colors(moved: Tensor, content: Tensor, texels: Texels, palette: Tensor, seed: int) -> Tensor:
-    """Make what to add to `moved`, the recoloured `content`, so that plain areas break up: (3, tiles · S, S).
+def initial_picture(content: Tensor, styles: Styles, job: Job, device: torch.device) -> Tensor:
+    """Make what the painting of a flat picture, `content` (3, H, W), begins with and is held to: (3, H, W).
 
-    Smooth waves over the surface, as strong as a colour is common in the content, are added before all
+    As `initial_texture` does it: recoloured, broken up, and painted in one pass.
+    """
+    if job.strength == 0:
+        return content
+    start, change = content, torch.zeros_like(content)
+    if job.colors < 1:
+        palette = styles.palette(PALETTE_COLORS, torch.Generator().manual_seed(job.seed))
+        moved = transport(moments(content.flatten(1).T), moments(palette))
+        start = recolor(content, moved)
+        small = within(content, MAX_SIDE)
+        colors = recolor(small, moved).flatten(1), small.flatten(1)
+        broken = broken_colors(*colors, _plane(*small.shape[1:]), palette.T, job.seed).view_as(small)
+        change = (1 - job.colors) * enlarged(broken, content)
+    if feedforward.available():
+        network = feedforward.load(device)
+        vectors = [feedforward.style_vector(network, image.to(device)) for image in styles.images]
+        vector = feedforward.blend(vectors, styles.shares)
+        painted = feedforward.paint(network, within(content, VIEW_SIZE)[None].to(device), vector)[0].cpu()
+        change = change + (1 - BROKEN_SHARE) * (enlarged(painted, content) - start - change)
+    return content.lerp((start + change).clamp(0, 1), min(1.0, 2 * job.strength))
+
+
+def _plane(height: int, width: int) -> NDArray[np.float32]:
+    """Place the pixels of a picture whose diagonal is 2: (height · width, 3)."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    unit = np.hypot(height, width) / 2
+    return np.stack([x.ravel() / unit, y.ravel() / unit, np.zeros(height * width, np.float32)], 1)
+
+
+def broken_colors(
+    moved: Tensor, content: Tensor, points: NDArray[np.float32], palette: Tensor, seed: int
+) -> Tensor:
+    """Make what to add to `moved` (3, N), recoloured `content` (3, N), so that plain areas break up: (3, N).
+
+    Smooth waves over `points` (N, 3), as strong as a colour is common in the content, are added before all
     colours are moved onto the `palette` (3, K). What is rare, an eye or a mouth, keeps one colour.
     """
     random = np.random.default_rng(seed)
-    used = torch.from_numpy(texels.used)
-    colors = moved[:, used]
-    waves = torch.from_numpy(_waves(texels.points, random))
-    spread = palette.std(1, keepdim=True) * VARIATION * commonness(content[:, used])
-    varied = sliced_transport(colors + waves * spread, palette, random)
-    varied = varied + LIGHTNESS_SHARE * (colors - varied).mean(0, keepdim=True)
-    change = torch.zeros_like(moved)
-    change[:, used] = varied - colors
-    return change
+    waves = torch.from_numpy(_waves(points, random))
+    spread = palette.std(1, keepdim=True) * VARIATION * commonness(content)
+    varied = sliced_transport(moved + waves * spread, palette, random)
+    return varied + LIGHTNESS_SHARE * (moved - varied).mean(0, keepdim=True) - moved
 
 
 def _waves(points: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:

@@ -144,6 +144,19 @@ def resize(image: Tensor, height: int, width: int) -> Tensor:
     return resized[0].clamp(0, 1)
 
 
+def within(image: Tensor, longer: int) -> Tensor:
+    """Scale `image` (C, H, W) down so that its longer side is at most `longer` pixels."""
+    factor = min(1.0, longer / max(image.shape[1:]))
+    return resize(image, *(max(1, round(side * factor)) for side in image.shape[1:]))
+
+
+def enlarged(image: Tensor, like: Tensor) -> Tensor:
+    """Resize `image` (C, h, w), which may be a difference of pictures, to the size of `like` (C, H, W)."""
+    if image.shape == like.shape:
+        return image
+    return F.interpolate(image[None], like.shape[1:], mode="bicubic", antialias=True)[0]
+
+
 def resize_shorter(image: Tensor, shorter: float) -> Tensor:
     """Scale `image` (C, H, W) so that its shorter side is `shorter` pixels (at least 8)."""
     height, width = image.shape[1:]

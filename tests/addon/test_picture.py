@@ -45,12 +45,12 @@ def shown(image: bpy.types.Image | None = None) -> tuple[set[str], recorder.Reco
 
 
 SHOWN = {
-    "stylize": {"style", "strength", "palette", "layers", "use_crop"},
+    "stylize": {"style", "strength", "palette", "layers", "use_crop", "style_loss"},
     "dream": {"class_name", "kind"},
     "deepdream": set(),
     "texture": {"scales", "tileable", "layers"},
 }
-NEVER = {"style_loss", "style_size", "relief", "follow_shape", "texture_size", "views", "unwrap", "present"}
+NEVER = {"style_size", "relief", "follow_shape", "texture_size", "views", "unwrap", "present"}
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -74,7 +74,7 @@ def test_the_jobs(settings, photo):
         "stylize",
         "content.png",
         None,
-        "fourier",
+        "pixel",
     )
     settings.picture_mode = "dream"
     job = written(None)

@@ -361,7 +361,7 @@ def test_a_photo_has_the_quality_that_is_asked_for_and_no_other_content(style, t
 
 SUITED = {
     "a mesh's style": (["stylize", "{ball}", "--style", "{style}"], "vgg16", "pyramid"),
-    "a photo's style": (["stylize", "{style}", "--style", "{style}"], "vgg16", "fourier"),
+    "a photo's style": (["stylize", "{style}", "--style", "{style}"], "vgg16", "pixel"),
     "a class": (["dream", "--class", "daisy"], "efficientnet_lite0", "fourier"),
     "a class on a mesh": (["dream", "{ball}", "--class", "daisy"], "efficientnet_lite0", "pyramid"),
     "a mesh's deepdream": (["dream", "{ball}", "--deepdream"], "vgg16", "fourier"),
