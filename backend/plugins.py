@@ -10,11 +10,14 @@ import importlib.util
 import shlex
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .machine.memory import ran_out
 from .protocol import OWN, PatinaError
+
+CURE = "Mend it, or leave it out."
 
 Thing = TypeVar("Thing", bound=Callable[..., Any])
 
@@ -63,32 +66,45 @@ def preset(name: str, options: str) -> None:
 
 def load(path: Path) -> None:
     """Run the plugin in the file `path`. Raises PatinaError if it cannot be read, or stumbles."""
-    cure = "Mend it, or leave it out."
     spec = importlib.util.spec_from_file_location(f"patina_plugin_{path.stem}", path)
     if not path.is_file() or spec is None or spec.loader is None:
-        raise PatinaError(f"There is no plugin {path}.", "Name a Python file (.py).", "plugin")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        traceback.print_exc()
-        raise PatinaError(
-            f"The plugin {path.name} stumbled: {type(error).__name__}: {error}.", cure, "plugin"
-        ) from None
+        is_other = f"The plugin {path} is no Python file." if path.exists() else f"There is no plugin {path}."
+        raise PatinaError(is_other, "Name a Python file (.py).", "plugin")
+    blamed(f"plugin {path.name}", spec.loader.exec_module)(importlib.util.module_from_spec(spec))
+
+
+def blamed(what: str, do: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `do` so that what goes wrong in it is said of the plugin's `what`, as a PatinaError.
+
+    The traceback is printed. A want of memory is not its fault, and passes.
+    """
+
+    def guarded(*arguments: Any, **options: Any) -> Any:
+        try:
+            return do(*arguments, **options)
+        except PatinaError:
+            raise
+        except Exception as error:
+            if ran_out(error):
+                raise
+            traceback.print_exc()
+            raise PatinaError(
+                f"The {what} stumbled: {type(error).__name__}: {error}.", CURE, "plugin"
+            ) from None
+
+    return guarded
 
 
 def objective_called(name: str) -> Callable[..., Any]:
     """Find the maker of the objective `name`. Raises PatinaError where no plugin has it."""
-    made: Callable[..., Any] = _found(OBJECTIVES, name, "objective", "targets")
-    return made
+    return blamed(f"objective {name!r}", _found(OBJECTIVES, name, "objective", "targets"))
 
 
 def parameterization_called(name: str) -> Parameterization:
     """Find what a job means by the parameterization `own:…`. Raises PatinaError where no plugin has it."""
-    found: Parameterization = _found(
-        PARAMETERIZATIONS, name.removeprefix(OWN), "parameterization", "parameterization"
-    )
-    return found
+    name = name.removeprefix(OWN)
+    found: Parameterization = _found(PARAMETERIZATIONS, name, "parameterization", "parameterization")
+    return replace(found, make=blamed(f"parameterization {name!r}", found.make))
 
 
 def preset_words(name: str) -> list[str]:
@@ -100,6 +116,6 @@ def _found(known: dict[str, Any], name: str, what: str, field: str) -> Any:
     if name not in known:
         there = f"These are there: {', '.join(sorted(known))}." if known else "None of those named has any."
         raise PatinaError(
-            f"No plugin offers the {what} {name!r}.", f"Name its file with --plugin. {there}", field
+            f"No plugin offers the {what} {name!r}.", f"{there} Name its file with --plugin.", field
         )
     return known[name]

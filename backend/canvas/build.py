@@ -18,8 +18,8 @@ from ..parameterizations.laplacian import FALLOFF, Laplacian
 from ..parameterizations.pixel import Pixel
 from ..parameterizations.shared import Aligned, AlignedOnSurface
 from ..parameterizations.surface_pyramid import SurfacePyramid
-from ..plugins import parameterization_called
-from ..protocol import OWN, Job
+from ..plugins import blamed, parameterization_called
+from ..protocol import OWN, Job, PatinaError
 from ..rendering.mesh import Mesh
 from ..rendering.sampling import Levels, taps
 from ..rendering.texels import Texels, fill_gutters
@@ -104,7 +104,23 @@ class CanvasSetup:
 
 def maker_of(name: str) -> Callable[..., nn.Module]:
     """Find what makes the job's parameterization: (batch, channels, height, width, start) → module."""
-    return parameterization_called(name).make if name.startswith(OWN) else _PLAIN[name]
+    return partial(_own, name) if name.startswith(OWN) else _PLAIN[name]
+
+
+def _own(
+    name: str, batch: int, channels: int, height: int, width: int, start: Tensor | None = None
+) -> nn.Module:
+    """Make a plugin's parameterization. Raises PatinaError where that stumbles, or is none."""
+    module = parameterization_called(name).make(batch, channels, height, width, start)
+    size = (batch, channels, height, width)
+    shown = blamed(f"parameterization {name!r}", module)()
+    if not isinstance(module, nn.Module) or getattr(shown, "shape", None) != size:
+        raise PatinaError(
+            f"The parameterization {name!r} of a plugin gives no pictures of the size {size}.",
+            "Give a module whose forward gives them, in 0..1.",
+            "plugin",
+        )
+    return module
 
 
 def pictures_of(job: Job, height: int, width: int, start: Tensor | None) -> nn.Module:

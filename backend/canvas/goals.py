@@ -11,8 +11,8 @@ from ..objectives.deepdream import deepdream
 from ..objectives.feature_visualization import channel, class_, direction, neuron
 from ..objectives.objective import Objective
 from ..objectives.texture import likeness, octaves, statistics, texture
-from ..plugins import objective_called
-from ..protocol import Job, Target
+from ..plugins import blamed, objective_called
+from ..protocol import Job, PatinaError, Target
 
 # Of a likeness at strength 0.5; the content loss of a picture that was painted over is about 1.
 LIKENESS = 0.3
@@ -46,9 +46,18 @@ def target_of(network: Network, target: Target) -> Objective:
     if target.kind == "direction":
         return direction(network, target.layer, dict(target.direction))
     if target.kind == "own":
-        made: Objective = objective_called(target.name)(network, target)
-        return made
+        return _own(network, target)
     return deepdream(network, target.layer or network.dream_layer)
+
+
+def _own(network: Network, target: Target) -> Objective:
+    """Make a plugin's objective. Raises PatinaError where it is none; its loss, too, where that stumbles."""
+    made = objective_called(target.name)(network, target)
+    if not isinstance(made, Objective):
+        raise PatinaError(
+            f"The objective {target.name!r} of a plugin gave {made!r:.80}.", "Give an Objective.", "plugin"
+        )
+    return Objective(made.layers, blamed(f"objective {target.name!r}", made.loss))
 
 
 def sum_of(objectives: list[Objective]) -> Objective:

@@ -20,6 +20,29 @@ EXAMPLE = str(DOCS / "plugin_example.py")
 TINY = ["--network", "alexnet", "--layer", "relu3", "--size", "64", "--steps", "6"]
 
 
+# What an artist-programmer may get wrong.
+HALF = """
+import torch
+from backend.objectives.objective import Objective
+from backend.plugins import objective, parameterization
+
+objective("half")(lambda network, target: 3)
+objective("no key")(lambda network, target: {}["key"])
+objective("no loss")(lambda network, target: Objective((network.content_layer,), lambda seen: 1 / 0))
+parameterization("few")(lambda batch: torch.nn.Identity())
+
+
+@parameterization("small")
+class Small(torch.nn.Module):
+    def __init__(self, *size):
+        super().__init__()
+        self.texels = torch.nn.Parameter(torch.zeros(1, 3, 4, 4))
+
+    def forward(self):
+        return self.texels.sigmoid()
+"""
+
+
 @pytest.fixture(autouse=True)
 def nothing_loaded(monkeypatch):
     for kind in ("OBJECTIVES", "PARAMETERIZATIONS", "PRESETS"):
@@ -84,6 +107,15 @@ def test_a_job_on_a_mesh_takes_them_too(tmp_path):
         ("", ["--objective", "mirror"], "No plugin offers the objective 'mirror'"),
         ("", ["--channel", "1", "--parameterization", "own:mosaic"], "No plugin offers the parameterization"),
         ("", ["--preset", "mine"], "No plugin offers the preset 'mine'"),
+        (HALF, ["--objective", "half"], "The objective 'half' of a plugin gave 3"),
+        (HALF, ["--objective", "no key"], "The objective 'no key' stumbled: KeyError"),
+        (HALF, ["--objective", "no loss"], "The objective 'no loss' stumbled: ZeroDivisionError"),
+        (HALF, ["--channel", "1", "--parameterization", "own:few"], "'few' stumbled: TypeError"),
+        (
+            HALF,
+            ["--channel", "1", "--parameterization", "own:small"],
+            "pictures of the size (1, 3, 64, 64)",
+        ),
     ],
 )
 def test_what_is_not_there_is_refused_by_name(source, words, said, tmp_path, capsys):
