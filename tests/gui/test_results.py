@@ -31,6 +31,7 @@ settings.quality, settings.texture_size, settings.steps = "draft", "256", 6
 """
 UV_MAPS = "[layer.name for layer in bpy.data.objects['Figure'].data.uv_layers]"
 WORN = "bpy.data.objects['Figure'].material_slots[0].material.name"
+PRINTS = "__import__('sys').modules['bl_ext.user_default.patina.addon.export.printing']"
 SHOWS = (
     "[a.spaces.active.image and a.spaces.active.image.name for a in bpy.context.screen.areas"
     " if a.ui_type == 'IMAGE_EDITOR']"
@@ -80,6 +81,15 @@ def test_palette_split_history_export(tab: Story):
     window.screen.press("key", "Return", "sleep", 2)
     window.wait("__import__('pathlib').Path.home().joinpath('Figure.glb').is_file()", 60)
     step("exported")
+
+    window.do("bpy.context.scene.patina_export.preset = 'PRINT_STL'")
+    window.click("Check", window.below("Format"))
+    window.wait(f"len({PRINTS}.queue) == 1")
+    assert window.find("Cancel", window.below("Format"))
+    step("print-check")
+    window.wait(f"len({PRINTS}.queue) == 0", 120)
+    assert window.ask(f"{PRINTS}.last_check['size_mm']") == [80.0, 80.0, 80.0]
+    step("print-checked")
 
 
 def test_presets(tab: Story):
