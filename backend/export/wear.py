@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..models import gltf
+from ..models import compressed, gltf
 from ..models.arrays import Floats, Ints
 from ..models.looks import base_slots
 from ..models.textures import Key, Texture
@@ -138,7 +138,7 @@ def _add_uvs(model: gltf.Gltf, primitive: dict[str, Any], uvs: Floats) -> int:
     primitive["indices"] = gltf.add_accessor(model, index.reshape(-1, 1).astype(np.uint32), "SCALAR")
     primitive.pop("mode", None)
     if extensions := primitive.get("extensions"):
-        for name in gltf.PACKED:
+        for name in compressed.EXTENSIONS:
             extensions.pop(name, None)
         if not extensions:
             del primitive["extensions"]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..protocol import PatinaError
 from ..reading import MAX_BYTES, read_bytes, read_within
+from . import compressed
 from .arrays import Floats, Ints
 
 _GLB, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
@@ -61,11 +62,18 @@ def parse(data: bytes, folder: Path, name: str = "The model") -> Gltf:
     if data[:4] == b"glTF":
         data, binary = _chunks(data)
     tree = json.loads(data.decode("utf-8-sig"))
-    _check_extensions(tree, name)
+    needed = [
+        extension for extension in compressed.EXTENSIONS if extension in tree.get("extensionsRequired", ())
+    ]
+    for extension in needed:
+        compressed.decoder(extension, name)
     gltf = Gltf(tree, [], folder, name)
     buffers: list[bytes] = []
     for buffer in tree.get("buffers", []):
-        buffers.append(_bytes(gltf, buffer["uri"]) if "uri" in buffer else binary)
+        if needed and compressed.is_fallback(buffer):
+            buffers.append(b"")
+        else:
+            buffers.append(_bytes(gltf, buffer["uri"]) if "uri" in buffer else binary)
         _limit(sum(map(len, buffers)))
     views = tree.get("bufferViews", [])
     _limit(sum(view["byteLength"] for view in views))  # they may overlap
@@ -73,29 +81,41 @@ def parse(data: bytes, folder: Path, name: str = "The model") -> Gltf:
         start, size = view.get("byteOffset", 0), view["byteLength"]
         if start < 0 or size < 0:
             raise ValueError("a part of it has a negative size")
+        if needed and compressed.packed_view(view):
+            gltf.views.append(compressed.unpack_view(view, buffers, name))
+            continue
         gltf.views.append(buffers[view["buffer"]][start : start + size])
         if len(gltf.views[-1]) < size:
             raise ValueError("it is cut short")
+    if needed:
+        _unpack(gltf)
     return gltf
 
 
-_AGAIN = "Export it again without compression."
-PACKED = {
-    "KHR_draco_mesh_compression": (
-        "Draco",
-        f"{_AGAIN} Blender reads it, too, and the add-on paints it there.",
-    ),
-    "EXT_meshopt_compression": ("meshopt", _AGAIN),
-    "KHR_meshopt_compression": ("meshopt", _AGAIN),
-}
+def _unpack(gltf: Gltf) -> None:
+    """Put plain accessors in place of primitives' Draco data, and forget that anything was compressed."""
+    primitives = [primitive for mesh in gltf.tree.get("meshes", ()) for primitive in mesh["primitives"]]
+    for primitive in primitives:
+        if compressed.DRACO in primitive.get("extensions", {}):
+            view = primitive["extensions"][compressed.DRACO]["bufferView"]
+            index, values = compressed.unpack_primitive(primitive, gltf.views[view], gltf.name)
+            _fill(gltf, primitive["indices"], index[:, None])
+            for name, numbers in values.items():
+                _fill(gltf, primitive["attributes"][name], numbers)
+            _limit(sum(map(len, gltf.views)))
+    compressed.forget(gltf.tree)
 
 
-def _check_extensions(tree: dict[str, Any], named: str) -> None:
-    """Raise PatinaError for a file whose geometry is packed, with nothing beside it that can be read."""
-    for name in tree.get("extensionsRequired", ()):
-        if name in PACKED:
-            by, cure = PACKED[name]
-            raise PatinaError(f"{named} has compressed geometry ({by}).", cure, "model")
+def _fill(gltf: Gltf, index: int, values: NDArray[Any]) -> None:
+    """Have accessor `index`, which had no bytes, hold `values` (N, width) of its own component type."""
+    about = gltf.tree["accessors"][index]
+    plain = {key: about[key] for key in ("componentType", "normalized", "min") if key in about}
+    filled = gltf.tree["accessors"][add_accessor(gltf, values, about["type"], plain)]
+    del gltf.tree["accessors"][-1]
+    if filled["count"] != about["count"] or values.shape[1] != _WIDTHS[about["type"]]:
+        raise ValueError("its Draco data has another number of values than it says")
+    about |= {key: filled[key] for key in ("bufferView", "min", "max") if key in filled}
+    about.pop("byteOffset", None)
 
 
 def _limit(size: int) -> None:

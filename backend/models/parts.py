@@ -109,6 +109,13 @@ def _part(
         for name, index in found.items()
         if name in ("POSITION", "NORMAL", "COLOR_0", f"TEXCOORD_{look.uv_map}")
     }
+    count = len(read["POSITION"])
+    if faces.max() >= count or any(len(values) != count for values in read.values()):
+        raise PatinaError(
+            f"{model.name} has faces that name vertices it has not.",
+            "Export it again from where it came from.",
+            "model",
+        )
     places = read["POSITION"] @ world[:3, :3].T + world[:3, 3] + 0.0  # +0.0: -0 and 0 are one place
     if not np.isfinite(places[faces]).all():
         raise PatinaError(

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,7 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_what_is_wrong_is_named_before_anything_is_written(what, ball, style, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "DracoPy", None)  # which does not come with the set-up
     naked(tmp_path / "naked.glb")
     flat(tmp_path / "flat.obj")
     (tmp_path / "nan.obj").write_text(obj("nan", "1"))
