@@ -32,10 +32,10 @@ def _uniform(low: float, high: float, random: torch.Generator) -> float:
     return low + (high - low) * float(torch.rand((), generator=random))
 
 
-def jitter(images: Tensor, reach: int, random: torch.Generator) -> Tensor:
-    """Cut `reach` pixels off both sizes, at a random place."""
-    top, left = _whole(0, reach, random), _whole(0, reach, random)
-    return images[..., top : images.shape[-2] - reach + top, left : images.shape[-1] - reach + left]
+def jitter(images: Tensor, count: int, random: torch.Generator) -> Tensor:
+    """Cut `count` pixels off both sizes, at a random place."""
+    top, left = _whole(0, count, random), _whole(0, count, random)
+    return images[..., top : images.shape[-2] - count + top, left : images.shape[-1] - count + left]
 
 
 def piece(images: Tensor, side: int, random: torch.Generator) -> Tensor:
@@ -68,8 +68,8 @@ def zoomed(images: Tensor, progress: float, random: torch.Generator) -> Tensor:
     faint patterns that it alone sees: it paints shapes that another network, and a person, knows too.
     """
     share, angle = _uniform(0.35, 1.1, random), math.radians(_uniform(-15, 15, random))
-    reach = max(1 - share, 0.05)
-    x, y = _uniform(-reach, reach, random), _uniform(-reach, reach, random)
+    margin = max(1 - share, 0.05)
+    x, y = _uniform(-margin, margin, random), _uniform(-margin, margin, random)
     height, width = images.shape[-2:]
     cosine, sine, aspect = share * math.cos(angle), share * math.sin(angle), width / height
     window = torch.tensor([[cosine, -sine / aspect, x], [sine * aspect, cosine, y]], device=images.device)

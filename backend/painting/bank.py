@@ -20,7 +20,7 @@ from .pyramid import Pyramid
 from .unseen import Unseen
 
 BANK_SIZE = 40  # views that a stage keeps, each is memory
-RENEWAL_STEPS = 8  # of so many steps with a full bank, one looks at new views, which take the oldest's place
+RENEWAL_STEPS = 8  # every so many-th step with a full bank looks at new views, which replace the oldest
 AIMED_VIEWS = 10  # of those that first fill the last stage's bank, at what no view has seen
 VIEWS_PER_OBJECT = 3  # of a stage, at least
 

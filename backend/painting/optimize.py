@@ -29,15 +29,16 @@ from .unseen import Unseen
 
 VIEWS_PER_STEP = 2
 MAX_SKIPPED_STEPS = 3  # steps in a row that may be left out
-MAX_GRADIENT = 1e15
+MAX_GRADIENT = 1e15  # its square is a number, too
 STYLE_WIDTH = 0.75  # a painting's shorter side, in square roots of the surface's area
 
 
 @dataclass(frozen=True)
 class Stage:
-    """`steps` steps on views of `size` pixels, each pixel `scale` times as wide as at the finest.
+    """A part of the plan: `steps` steps at the learning rate `rate`, on views of `size` pixels a side.
 
-    Of the steps so many are `done`, by an earlier job.
+    scale: how many times as wide on the surface a pixel is as one of the finest views. done: how many of the
+    steps an earlier job took.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Stage:
 
     @property
     def pixels(self) -> float:
-        """What the network looks at of each view."""
+        """How many pixels of each view the network looks at."""
         return float(self.size**2)
 
 
@@ -78,7 +79,7 @@ STAGES: dict[str, tuple[Stage, ...]] = {
 def stages(quality: str, steps: int | None, objects: int = 1) -> tuple[Stage, ...]:
     """Choose the quality's stages; with `steps` in all, shared out in the same proportion.
 
-    Without, each has at least so many steps that it looks at each of so many objects once.
+    Without `steps`, every stage gets enough steps to see each of the `objects` at least once.
     """
     chosen = STAGES[quality]
     if steps is None:
@@ -88,7 +89,7 @@ def stages(quality: str, steps: int | None, objects: int = 1) -> tuple[Stage, ..
 
 
 def shared_out(planned: tuple[Stage, ...], steps: int) -> tuple[Stage, ...]:
-    """Stages with `steps` in all, in the proportion of those that are `planned`."""
+    """Share `steps` out among stages, in the proportion of the steps that are `planned`."""
     total = sum(stage.steps for stage in planned)
     bounds = np.round(np.cumsum([0, *(stage.steps for stage in planned)]) * steps / total).astype(int)
     shares = np.diff(bounds)
@@ -122,7 +123,7 @@ def after(plan: Plan, quality: str, before: Kept, step: int) -> Kept:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the loop does: its stages one after the other, each step on so many views.
+    """What the loop does: its stages one after the other, each step on `views_per_step` views.
 
     style_loss: one of protocol.STYLE_LOSSES; content_weight: of the content error, relative to the style's.
     """
@@ -135,7 +136,7 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """Those that are to be taken."""
+        """How many steps are to be taken."""
         return sum(stage.steps - stage.done for stage in self.stages)
 
 
@@ -196,14 +197,14 @@ def paint(
                 (batch, loss, gradients), attempt = fitted(judge, attempt, stage.size, session.message)
                 session.clock.lap("score")
                 if not pace.is_sound(loss, gradients):
-                    session.message(pace.stumble())
-                    if pace.astray == MAX_SKIPPED_STEPS:
+                    session.message(pace.skip())
+                    if pace.skipped == MAX_SKIPPED_STEPS:
                         return
                     yield pace.after(stage, pace.loss)
                     continue
                 for view, gradient in zip(batch, gradients, strict=True):  # in order, for the same sums
                     texture.accumulate(view.patch, gradient)
-                rate = stage.rate * pace.slower * _cooling(k / stage.steps)
+                rate = stage.rate * pace.damping * _cooling(k / stage.steps)
                 texture.step([view.patch for view in batch], rate, level, each)
                 session.clock.lap("texture")
                 yield pace.after(stage, loss)
@@ -211,7 +212,10 @@ def paint(
 
 
 def _content_rows(subject: Subject, kept: Tensor, texture: Pyramid) -> Tensor:
-    """(rows, 6 or 10): `kept` and the original; with a mask, also what shows outside it, and the mask."""
+    """Stack `kept` and the original, as rows of mip-maps: (rows, 6).
+
+    With a mask, also what shows outside it, and the mask: (rows, 10).
+    """
     parts = [kept, subject.original]
     if subject.mask is not None:
         parts += [subject.content * (1 - subject.mask), subject.mask]
@@ -225,7 +229,7 @@ class Pace:
         self.steps = plan.steps
         self.work = sum((stage.steps - stage.done) * stage.pixels for stage in plan.stages)
         self.start, self.step, self.done = time.perf_counter(), 0, 0.0
-        self.loss, self.slower, self.astray = 0.0, 1.0, 0
+        self.loss, self.damping, self.skipped = 0.0, 1.0, 0
 
     def is_sound(self, loss: float, gradients: Sequence[Tensor]) -> bool:
         """Whether a step can be taken: nothing in it is infinite, or so large that its square would be."""
@@ -233,14 +237,14 @@ class Pace:
             bool((gradient.abs() < MAX_GRADIENT).all()) for gradient in gradients
         )
         if sound:
-            self.loss, self.astray = loss, 0
+            self.loss, self.skipped = loss, 0
         return sound
 
-    def stumble(self) -> str:
-        """Count a step that cannot be taken, halve the others; what a person should know of it."""
-        self.astray += 1
-        self.slower /= 2
-        if self.astray == MAX_SKIPPED_STEPS:
+    def skip(self) -> str:
+        """Count a step that cannot be taken, and halve those that follow; gives what a person should know."""
+        self.skipped += 1
+        self.damping /= 2
+        if self.skipped == MAX_SKIPPED_STEPS:
             count = MAX_SKIPPED_STEPS
             return f"{count} steps in a row gave no numbers: the texture is what it was before them."
         return f"Step {self.step + 1} gave no numbers and is left out; from now on steps are half as large."

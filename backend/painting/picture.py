@@ -128,15 +128,15 @@ def paint(
             session.clock.lap("score")
             if pace.is_sound(loss, [gradient]):
                 painting.grad = gradient
-                adam.param_groups[0]["lr"] = stage.rate * pace.slower
+                adam.param_groups[0]["lr"] = stage.rate * pace.damping
                 adam.step()
                 with torch.no_grad():
                     painting.clamp_(0, 1)
                     average.mul_(AVERAGED).add_(painting, alpha=1 - AVERAGED)
                 weight = AVERAGED * weight + 1 - AVERAGED
             else:
-                session.message(pace.stumble())
-                if pace.astray == MAX_SKIPPED_STEPS:
+                session.message(pace.skip())
+                if pace.skipped == MAX_SKIPPED_STEPS:
                     return
             session.clock.lap("texture")
             shown = average / weight if weight else painting.detach()

@@ -19,17 +19,17 @@ from ..pictures.color_space import DECORRELATED
 from ..rendering.gbuffer import GBuffer
 from ..rendering.sampling import Patch, enlarge, levels_of, patch, read, spread, taps
 
-BETAS = (0.9, 0.99)
-FALLOFF = 0.5
-FLOOR = 0.1
+BETAS = (0.9, 0.99)  # of Adam
+FALLOFF = 0.5  # of the rate, from the level that views resolve to the next coarser or finer one
+FLOOR = 0.1  # the share of a level's typical gradient that is added to each row's own
 SAMPLE_STRIDE = 64  # every so many-th row is sampled to find where to split
 
 
 @dataclass(frozen=True)
 class _Due:
-    """Of D rows: where they are, what they hold, Adam's moments and counts with the newest gradient.
+    """D rows that are to step: their indices, values, levels, and Adam's moments and counts for the step.
 
-    And of each of L levels, how many of them it has, and the sum of their gradients' mean squares.
+    numbers, total (L,): how many of them each level has, and the sum of their gradients' mean squares.
     """
 
     rows: Tensor  # (D,)
@@ -114,7 +114,7 @@ class Pyramid:
         return distinct
 
     def _due(self, rows: Tensor) -> _Due:
-        """What the gradient at `rows` (D,) leads to."""
+        """Compute what the gradient at `rows` (D,) makes of their moments; nothing is written yet."""
         gradient = self.gradient.index_select(0, rows)
         squared = gradient.square()
         moments = self.moments.index_select(0, rows)
@@ -128,7 +128,10 @@ class Pyramid:
         return _Due(rows, self.rows.index_select(0, rows), moments, count, levels, numbers, total)
 
     def _move(self, due: _Due, rates: Tensor, least: Tensor) -> None:
-        """Step by `rates` (L,) of the rows' levels; `least` (L,) is added to the root below."""
+        """Write moments, and step by the `rates` (L,) of the rows' levels.
+
+        `least` (L,) is added to the root of the squared gradients that a step is divided by.
+        """
         rows, (mean, square) = due.rows, due.moments.unbind(1)
         self.moments.index_copy_(0, rows, due.moments)
         self.touched.index_copy_(0, rows, due.count)

@@ -21,7 +21,7 @@ from ..rendering.gbuffer import GBuffer
 from .bank import BankedView
 from .pyramid import Pyramid
 
-GRID = 32  # samples along a view that are enough for the statistics of its features
+GRID = 32  # units along a layer's longer side that are enough for the statistics of its features
 PALETTE_STRIDE = 3  # of the pixels whose colours are counted
 RANGE_WEIGHT = 10.0  # keeps colours that a screen cannot show from growing
 
@@ -38,12 +38,12 @@ class _Term:
 
 @dataclass(frozen=True)
 class _ForwardPass:
-    """What the network makes of some of a step's views."""
+    """What the network sees in some of a step's views."""
 
     colors: list[Tensor]  # of each view: (P, 3), the leaf that was shown
     samples: dict[str, Tensor]  # (B, C, h, w): what is compared with the style's
     weights: dict[str, Tensor]  # (B, h, w)
-    own: Tensor  # the loss of these views that has to do with no others
+    own: Tensor  # (): the loss of each view by itself: its landmarks, its colours' range
 
 
 class Score:
@@ -92,7 +92,7 @@ class Score:
     def gradients(
         self, texture: Pyramid, batch: list[BankedView], share: float, random: np.random.Generator, each: Map
     ) -> tuple[Tensor, list[Tensor]]:
-        """Judge `batch`, which is such a `share` of a step: the loss (), and its gradients, view by view.
+        """Judge `batch`, the `share` of a step's views: gives the loss (), and its gradients, view by view.
 
         A gradient (D, 3) is that on the rows of the view's patch; `texture` is only read. A processor
         looks at the views side by side, and then compares the layers side by side; nothing depends on
@@ -155,7 +155,7 @@ class Score:
         return _ForwardPass(colors, samples, weights, own)
 
     def _background(self, size: int, random: np.random.Generator) -> Tensor:
-        """(3, size, size): a random piece of a style, so that the network sees no outline to fight."""
+        """Cut a random piece (3, size, size) out of a style, so that the network sees no outline to fight."""
         image = self.styles.images[random.choice(len(self.styles.images), p=self.styles.shares)]
         height, width = image.shape[1:]
         if min(height, width) < size:
@@ -167,7 +167,7 @@ class Score:
 
 
 def _landmark_error(features: Tensor, images: Tensor, views: list[tuple[BankedView, Tensor]]) -> Tensor:
-    """The sum over views."""
+    """Add up the errors of the views' landmarks: ()."""
     errors = [
         landmark_error(features[i : i + 1], images[i : i + 1], view.mask[None], view.landmarks)
         for i, (view, _) in enumerate(views)

@@ -78,7 +78,7 @@ def read_subject(job: Job, folder: Path, styles: Styles, tell: Callable[[str], N
     """
     assert job.mesh is not None
     names = tuple(tile.name for tile in job.textures)
-    mesh = read_mesh(folder / job.mesh, job.name, len(names), apart=not job.occlusion)
+    mesh = read_mesh(folder / job.mesh, job.name, len(names), isolated=not job.occlusion)
     contents, masks = tiles.read_contents(job, folder), tiles.read_masks(job, folder)
     texels = locate(mesh, job.texture_size, len(names))
     check_texels(texels, names, job.texture_size, tell)

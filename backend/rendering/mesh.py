@@ -41,7 +41,7 @@ class Mesh:
 
     vertices (V, 3); faces (F, 3) int32; uvs (F, 3, 2), v up; normals (F, 3, 3), one per corner.
     `unit`: scene units in one of ours. tiles, objects (F,) int32: which texture a face shows, of which
-    object it is. `apart`: each object is looked at alone, and is centred by itself; the largest one's
+    object it is. `isolated`: each object is looked at alone, and is centred by itself; the largest one's
     diagonal is 2. weights (F, 3): how far to paint; directions (F, 3, 3): along what; None: all, anyhow.
     """
 
@@ -52,7 +52,7 @@ class Mesh:
     unit: float
     tiles: NDArray[np.int32]
     objects: NDArray[np.int32]
-    apart: bool = True
+    isolated: bool = True
     weights: Array | None = None
     directions: Array | None = None
     _on: dict[str, Faces] = field(default_factory=dict, repr=False, compare=False)
@@ -173,7 +173,7 @@ def build_mesh(
     normals: NDArray[np.floating] | None = None,
     name: str = "mesh",
     attributes: Attributes | None = None,
-    apart: bool = True,
+    isolated: bool = True,
 ) -> Mesh:
     """Check and normalise raw arrays (shapes as in `Mesh`); missing normals become the faces' own.
 
@@ -199,7 +199,7 @@ def build_mesh(
     own = attributes or Attributes()
     none = np.zeros(len(faces), np.int32)
     objects = none if own.objects is None else own.objects
-    moved, unit = _normalised(vertices, faces, objects if apart else none, name)
+    moved, unit = _normalised(vertices, faces, objects if isolated else none, name)
     mesh = Mesh(
         vertices=moved,
         faces=np.ascontiguousarray(faces, np.int32),
@@ -208,7 +208,7 @@ def build_mesh(
         unit=unit,
         tiles=none if own.tiles is None else own.tiles.astype(np.int32),
         objects=objects.astype(np.int32),
-        apart=apart,
+        isolated=isolated,
         weights=None if own.weights is None else np.nan_to_num(own.weights).clip(0, 1).astype(np.float32),
         directions=None if own.directions is None else np.nan_to_num(own.directions).astype(np.float32),
     )
@@ -250,7 +250,7 @@ _NEEDED = {"uvs": ("f", (3, 2)), "normals": ("f", (3, 3))}
 _OPTIONAL = {"tiles": ("iu", ()), "objects": ("iu", ()), "weights": ("f", (3,)), "directions": ("f", (3, 3))}
 
 
-def read_mesh(path: Path, name: str = "", tiles: int = 1, apart: bool = True) -> Mesh:
+def read_mesh(path: Path, name: str = "", tiles: int = 1, isolated: bool = True) -> Mesh:
     """Read a job's mesh.npz (see protocol), whose faces name one of `tiles` textures.
 
     Raises PatinaError for a file that is not one.
@@ -278,4 +278,4 @@ def read_mesh(path: Path, name: str = "", tiles: int = 1, apart: bool = True) ->
     if "objects" in arrays and arrays["objects"].min(initial=0) < 0:
         raise PatinaError(f"{path.name} has faces of an object below 0.", "Export it again.", "mesh")
     attributes = Attributes(**{key: arrays.pop(key) for key in _OPTIONAL if key in arrays})
-    return build_mesh(**arrays, name=name, attributes=attributes, apart=apart)
+    return build_mesh(**arrays, name=name, attributes=attributes, isolated=isolated)

@@ -34,7 +34,7 @@ def shading(mesh: Mesh, texels: Texels) -> Tensor:
     """Compute how light each texel is, 0..1: (tiles · S, S); 0 where the texture shows no surface.
 
     A function of where a point lies and how it is turned: both sides of a seam agree, and nothing is drawn
-    at random. Each object is by itself where the mesh keeps them `apart`.
+    at random. Each object is by itself where the mesh keeps them `isolated`.
     """
     height, size = texels.used.shape
     tiles, side = height // size, min(size, MAX_SIDE)
@@ -83,28 +83,28 @@ def smooth_normals(mesh: Mesh) -> Floats:
 
 
 def occlusion(
-    mesh: Mesh, faces: NDArray[np.integer], points: Floats, normals: Floats, reach: float = OCCLUSION_RADIUS
+    mesh: Mesh, faces: NDArray[np.integer], points: Floats, normals: Floats, radius: float = OCCLUSION_RADIUS
 ) -> Floats:
     """Measure how much of the light from all round is kept from `points` (N, 3) of `faces` (N,), 0..1.
 
-    Rays about `normals` (N, 3, unit), by the cosine, each weighted by 1 - (distance / reach)² where it hits
+    Rays about `normals` (N, 3, unit), by the cosine, each weighted by 1 - (distance / radius)² where it hits
     ("An Ambient Light Illumination Model", Zhukov, Iones and Kronin 1998).
     """
     found = np.zeros(len(faces), np.float32)
-    owners = mesh.objects[faces] if mesh.apart else np.zeros(len(faces), np.int32)
+    owners = mesh.objects[faces] if mesh.isolated else np.zeros(len(faces), np.int32)
     for owner in np.unique(owners):
-        part = mesh.only(np.flatnonzero(mesh.objects == owner)) if mesh.apart else mesh
+        part = mesh.only(np.flatnonzero(mesh.objects == owner)) if mesh.isolated else mesh
         scene = EmbreeScene()
         keep_alive = TriangleMesh(scene, part.vertices, part.faces)
         mine = np.flatnonzero(owners == owner)
         for start in range(0, len(mine), _POINTS):
             some = mine[start : start + _POINTS]
-            found[some] = _hidden(scene, points[some], normals[some], mesh.face_normals[faces[some]], reach)
+            found[some] = _hidden(scene, points[some], normals[some], mesh.face_normals[faces[some]], radius)
         del keep_alive
     return found
 
 
-def _hidden(scene: EmbreeScene, points: Floats, normals: Floats, flat: Floats, reach: float) -> Floats:
+def _hidden(scene: EmbreeScene, points: Floats, normals: Floats, flat: Floats, radius: float) -> Floats:
     """(N,): `occlusion` of some points. A ray that would start into its own face, `flat`, is left out."""
     origins = points + RAY_OFFSET * flat
     hidden, asked = np.zeros((2, len(points)), np.float32)
@@ -113,7 +113,7 @@ def _hidden(scene: EmbreeScene, points: Floats, normals: Floats, flat: Floats, r
         rays /= np.maximum(np.linalg.norm(rays, axis=1, keepdims=True), 1e-6)
         leaves = np.einsum("nk,nk->n", rays, flat) > 0
         distance = scene.run(origins, rays, query="DISTANCE")
-        hidden += leaves * (1 - np.minimum(distance / reach, 1) ** 2)
+        hidden += leaves * (1 - np.minimum(distance / radius, 1) ** 2)
         asked += leaves
     return np.asarray(hidden / np.maximum(asked, 1), np.float32)
 

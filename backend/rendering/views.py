@@ -44,7 +44,7 @@ class ViewMaker:
 
     `window` is what a view's side spans on the surface, in the mesh's units. Framed on the surface, a
     view aims at a point drawn from what earlier views saw least, but at every object once at first;
-    whatever hides that point is cut away. Where objects are not apart, a view is made from where the point
+    whatever hides that point is cut away. Where objects are not isolated, a view is made from where the point
     can be seen, if there is such a place. `stroke_angle`: that at
     which a view shows the mesh's directions.
     """
@@ -93,10 +93,10 @@ class ViewMaker:
         self._seen += pixels * pixel**2 / np.maximum(self._area, 1e-12)
 
     def rasterizer_of(self, part: int) -> Rasterizer:
-        """Find what sees the object `part`: it alone where objects are apart, else all of them."""
-        part = part if self.mesh.apart else 0
+        """Find what sees the object `part`: it alone where objects are isolated, else all of them."""
+        part = part if self.mesh.isolated else 0
         if part not in self._rasterizers:
-            faces = np.flatnonzero(self.mesh.objects == part) if self.mesh.apart else np.arange(0)
+            faces = np.flatnonzero(self.mesh.objects == part) if self.mesh.isolated else np.arange(0)
             if 0 < len(faces) < len(self.mesh.faces):
                 self._rasterizers[part] = rasterizer.Part(self._name, self.mesh, faces)
             else:
@@ -114,7 +114,7 @@ class ViewMaker:
         target = barycentric @ self.mesh.corners[face].astype(np.float64)
         part, normal = int(self.mesh.objects[face]), self.mesh.face_normals[face].astype(np.float64)
         rasterize = self.rasterizer_of(part)
-        for _ in range(1 if self.mesh.apart else DIRECTIONS_TRIED):
+        for _ in range(1 if self.mesh.isolated else DIRECTIONS_TRIED):
             backward = camera.tilted(normal, self.random)
             free = rasterize.free_distance(target + 1e-4 * backward, backward)
             if free == np.inf:
@@ -126,7 +126,7 @@ class ViewMaker:
         distance = float(np.linalg.norm(view.position - target))
         if free >= distance:
             return part, view
-        if not self.mesh.apart:
+        if not self.mesh.isolated:
             self._seen[face] += 1  # nobody sees it well; others come first
             return part, view
         return part, Camera(view.position, view.axes, size, max(distance - 0.95 * free, 0.0))

@@ -58,7 +58,7 @@ def test_the_inside_of_a_closed_box_sees_no_light() -> None:
     box = trimesh.creation.box()
     inside = build_mesh(box.vertices, box.faces[:, ::-1], np.tile([[0, 0], [1, 0], [0, 1]], (12, 1, 1)) * 1.0)
     centres = inside.corners.mean(1)
-    found = occlusion(inside, np.arange(12), centres, inside.face_normals, reach=100.0)
+    found = occlusion(inside, np.arange(12), centres, inside.face_normals, radius=100.0)
     assert found.min() > 0.999
 
 
@@ -74,7 +74,7 @@ def test_objects_hide_each_other_only_where_they_stand_together() -> None:
             faces,
             np.concatenate([floor.uvs, lid.uvs]),
             attributes=Attributes(objects=owner),
-            apart=apart,
+            isolated=apart,
         )
         centre = mesh.corners[0].mean(0, keepdims=True)
         found[apart] = float(occlusion(mesh, np.array([0]), centre, mesh.face_normals[:1])[0])

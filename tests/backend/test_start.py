@@ -43,7 +43,7 @@ def two_balls() -> Mesh:
     faces = np.concatenate([ball.faces, ball.faces + len(ball.vertices)])
     uvs = np.concatenate([ball.uvs * (0.5, 1), ball.uvs * (0.5, 1) + (0.5, 0)])
     objects = np.repeat(np.array([0, 1], np.int32), len(ball.faces))
-    return build_mesh(vertices, faces, uvs, attributes=Attributes(objects=objects), apart=True)
+    return build_mesh(vertices, faces, uvs, attributes=Attributes(objects=objects), isolated=True)
 
 
 def subject_of(mesh: Mesh, colors) -> Subject:

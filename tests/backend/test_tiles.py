@@ -126,7 +126,7 @@ def test_objects_apart_have_one_scale_and_each_its_own_middle():
     both = joined([quad(), quad()], np.array([[0, 0, 0], [1e4, 0, 0]]))
     assert both.unit == pytest.approx(1, rel=1e-3)
     assert np.allclose(both.corners[:2], both.corners[2:], atol=1e-3)
-    together = joined([quad(), quad()], np.array([[0, 0, 0], [1e4, 0, 0]]), apart=False)
+    together = joined([quad(), quad()], np.array([[0, 0, 0], [1e4, 0, 0]]), isolated=False)
     assert together.unit == pytest.approx(5e3, rel=1e-3)
 
 
@@ -176,7 +176,7 @@ def test_neighbours_hide_each_other_when_asked():
     up = build_mesh(down.vertices, down.faces[:, ::-1], down.uvs[:, ::-1])
     moves = np.array([[0, 0, -1e-3], [0, 0, 1e-3]])
     for apart, sides in ((True, {0, 1}), (False, set())):
-        squares = joined([down, up], moves, apart=apart)
+        squares = joined([down, up], moves, isolated=apart)
         views = ViewMaker(squares, "embree", np.random.default_rng(0))
         shown = [views(0.3, 24) for _ in range(10)]
         middle = [view.faces.numpy()[(view.points.norm(dim=1) < 0.3).numpy()] for view in shown]
