@@ -10,11 +10,13 @@ from ..scene import job, picture
 from .submit import submit
 
 
-def prepare(settings: bpy.types.PropertyGroup, image: bpy.types.Image | None) -> jobs.Run:
-    """Write a job for `image`, ready to be submitted. Raises PatinaError."""
+def prepare(
+    settings: bpy.types.PropertyGroup, image: bpy.types.Image | None, user: bpy.types.ImageUser | None = None
+) -> jobs.Run:
+    """Write a job for `image`, ready to be submitted; `user` says which frame shows. Raises PatinaError."""
     python = folders.backend_python()
     job.remove_old(folders.jobs())
-    return jobs.Run(picture.write(image, settings, folders.jobs()), python)
+    return jobs.Run(picture.write(image, settings, folders.jobs(), user), python)
 
 
 class PATINA_OT_paint_image(bpy.types.Operator):
@@ -30,8 +32,10 @@ class PATINA_OT_paint_image(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         problems.clear("image")
         image = bpy.data.images.get(self.image) or getattr(context.space_data, "image", None)
+        is_open = image == getattr(context.space_data, "image", None)
+        user = getattr(context.space_data, "image_user", None) if is_open else None
         try:
-            run = prepare(context.scene.patina, image)
+            run = prepare(context.scene.patina, image, user)
         except PatinaError as error:
             problems.tell(error, "image")
             self.report({"ERROR"}, str(error))

@@ -94,6 +94,30 @@ def tile(image: bpy.types.Image, udim: int, beside: Path) -> Iterator[bpy.types.
         beside.unlink(missing_ok=True)
 
 
+@contextmanager
+def shown_frame(image: bpy.types.Image, user: bpy.types.ImageUser | None) -> Iterator[bpy.types.Image]:
+    """Take the frame of a sequence that its `user` shows as a temporary image; other images as they are.
+
+    The pixels of a sequence itself are those of whatever frame was loaded last.
+    """
+    if image.source != "SEQUENCE" or user is None:
+        yield image
+        return
+    path = image.filepath_from_user(image_user=user)
+    if not Path(path).is_file():
+        raise PatinaError(
+            f"Frame {user.frame_current} of {image.name} is not there ({path}).",
+            "Go to a frame that the sequence has.",
+            image.name,
+        )
+    alone = bpy.data.images.load(path, check_existing=False)
+    try:
+        alone.colorspace_settings.name = image.colorspace_settings.name
+        yield alone
+    finally:
+        bpy.data.images.remove(alone)
+
+
 def save_color(color: Sequence[float], path: Path, size: int = SWATCH) -> None:
     """Write a plain colour (scene-linear r, g, b) to `path`, as `save_srgb` would."""
     swatch = np.tile(np.asarray(color[:3], np.float32), (size, size, 1))

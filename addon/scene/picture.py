@@ -30,8 +30,16 @@ def name_of(image: bpy.types.Image | None, settings: PatinaSettings) -> str:
     return f"{settings.target.class_name.capitalize()} Dream" if settings.target.kind == "class" else "Dream"
 
 
-def write(image: bpy.types.Image | None, settings: PatinaSettings, jobs: Path) -> Prepared:
-    """Write a job for `image` into a new folder under `jobs`. Raises PatinaError, and then leaves none."""
+def write(
+    image: bpy.types.Image | None,
+    settings: PatinaSettings,
+    jobs: Path,
+    user: bpy.types.ImageUser | None = None,
+) -> Prepared:
+    """Write a job for `image` into a new folder under `jobs`. Raises PatinaError, and then leaves none.
+
+    user: the editor's, which says what frame of a sequence it shows.
+    """
     mode = job_fields.FLAT_MODES[settings.picture_mode]
     fields = job_fields.of(settings, mode, picture=True)
     files = job_fields.style_files(settings, "style") if settings.picture_mode == "stylize" else []
@@ -42,10 +50,12 @@ def write(image: bpy.types.Image | None, settings: PatinaSettings, jobs: Path) -
         content, styles = None, job_fields.copy_styles(files, folder)
         if mode == "texture":
             styles = (Style("style.png"),)
-            images.save_srgb(image, folder / "style.png")
+            with images.shown_frame(image, user) as still:
+                images.save_srgb(still, folder / "style.png")
         elif needs_image(settings):
             content = "content.png"
-            images.save_srgb(image, folder / content)
+            with images.shown_frame(image, user) as still:
+                images.save_srgb(still, folder / content)
         prepared = Prepared(folder, name, picture=image.session_uid if image is not None else 0)
         records.write(prepared, dump(settings))
         write_job(folder, Job(name=name, content=content, styles=styles, **fields))

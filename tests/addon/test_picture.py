@@ -35,6 +35,30 @@ def written(image: bpy.types.Image | None) -> Job:
     return read_job(paint_image.prepare(bpy.context.scene.patina, image).folder)
 
 
+@pytest.mark.parametrize("mode", ["stylize", "texture"])
+def test_of_a_sequence_the_frame_that_the_editor_shows_is_painted(settings, mode, tmp_path):
+    settings.picture_mode = mode
+    for number in (1, 2, 3):
+        pixels = np.zeros((16, 16, 3))
+        pixels[..., number - 1] = 0.8
+        images.write_png(pixels, tmp_path / f"own_{number:03}.png")
+    own = bpy.data.images.load(str(tmp_path / "own_001.png"))
+    own.source = "SEQUENCE"
+    areas = (area for screen in bpy.data.screens for area in screen.areas if area.ui_type == "IMAGE_EDITOR")
+    editor = next(areas).spaces.active
+    editor.image, user = own, editor.image_user
+    user.frame_duration = 3
+    for frame in (2, 3, 1):
+        user.frame_current = frame  # as an editor in a window has it
+        folder = paint_image.prepare(settings, own, user).folder
+        file = folder / ("style.png" if mode == "texture" else "content.png")
+        color = images.read_pixels(bpy.data.images.load(str(file)))[8, 8, :3]
+        assert np.abs(color - 0.8 * np.eye(3)[frame - 1]).max() < 0.01
+    user.frame_current = 9
+    with pytest.raises(PatinaError, match=r"Frame 9 of own_001\.png is not there"):
+        paint_image.prepare(settings, own, user)
+
+
 def shown(image: bpy.types.Image | None = None) -> tuple[set[str], recorder.Recorder]:
     space = SimpleNamespace(image=image)
     drawn = [
