@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -16,19 +17,19 @@ PREVIEW_SIDE = 512
 
 def write_textures(texture: Tensor, size: int, folder: Path) -> list[str]:
     """Write each of (3, N · size, size) as a PNG, and give the files' names."""
-    tiles = torch.split(texture, size, 1)
-    names = [numbered(TEXTURE_FILE, k, len(tiles)) for k in range(len(tiles))]
-    for tile, name in zip(tiles, names, strict=True):
-        write_image(tile, folder / name)
-    return names
+    return _write_each(texture, size, folder / TEXTURE_FILE, write_image)
 
 
 def write_previews(texture: Tensor, size: int, folder: Path) -> list[str]:
     """Write pictures of (3, N · size, size), already small, and give their names."""
+    return _write_each(texture, size, folder / PREVIEW_FILE, write_preview)
+
+
+def _write_each(texture: Tensor, size: int, path: Path, write: Callable[[Tensor, Path], None]) -> list[str]:
     tiles = torch.split(texture, size, 1)
-    names = [numbered(PREVIEW_FILE, k, len(tiles)) for k in range(len(tiles))]
+    names = [numbered(path.name, k, len(tiles)) for k in range(len(tiles))]
     for tile, name in zip(tiles, names, strict=True):
-        write_preview(tile, folder / name)
+        write(tile, path.with_name(name))
     return names
 
 
