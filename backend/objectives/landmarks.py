@@ -20,13 +20,12 @@ COLOR_WEIGHT = 400.0  # weight of mean colours beside that of features
 
 @dataclass(frozen=True)
 class Landmarks:
-    """What is to be kept of a view: of a layer's units (1, C, h, w), and of the mean colours (1, 3, a, b)
-    of areas; each with weights (1, 1, …)."""
+    """What is to be kept of a view."""
 
-    features: Tensor
-    weights: Tensor
-    colors: Tensor
-    color_weights: Tensor
+    features: Tensor  # (1, C, h, w) of a layer
+    weights: Tensor  # (1, 1, h, w)
+    colors: Tensor  # (1, 3, AREAS, AREAS): means of areas
+    color_weights: Tensor  # (1, 1, AREAS, AREAS)
 
 
 def landmarks_of(features: Tensor, image: Tensor, contrast: Tensor, mask: Tensor) -> Landmarks:
@@ -73,9 +72,9 @@ def contrast_of(image: Tensor, mask: Tensor, style_width: float) -> Tensor:
 
 
 def _box_mean(image: Tensor, side: int) -> Tensor:
-    """Of `image` (B, C, H, W), 0 outside, the mean of the square of `side` pixels, odd, around each pixel.
+    """Average `image` (B, C, H, W), 0 outside, over a square of `side` pixels, odd, around each pixel.
 
-    Along one axis after the other: what a square costs would grow with the square of its side.
+    Along one axis after the other: all at once, the cost would grow with the square of the side.
     """
     rows = F.avg_pool2d(image, (side, 1), 1, (side // 2, 0))
     return F.avg_pool2d(rows, (1, side), 1, (0, side // 2))

@@ -28,10 +28,10 @@ CURE = "Stylize the object from the start."
 
 @dataclass(frozen=True)
 class Kept:
-    """How far a job was: its steps in all; of each of its quality's stages, those planned and done."""
+    """How far a job was."""
 
-    steps: int
-    stages: tuple[tuple[int, int], ...] = ()
+    steps: int  # in all, with those of the jobs before it
+    stages: tuple[tuple[int, int], ...] = ()  # of each of its quality's stages: steps planned, and done
 
 
 def write(path: Path, texture: Pyramid, mesh: Mesh, kept: Kept) -> None:

@@ -129,7 +129,7 @@ def _colors(gbuffer: GBuffer, rows: Tensor, levels: Levels) -> Tensor:
 def _seen_by(
     eye: Camera, gbuffer: GBuffer, image: Tensor, points: Tensor, normals: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """What `image` (3, H, W) from `eye` shows at `points` (N, 3): colours (N, 3) and their weights (N,)."""
+    """Read what `image` (3, H, W) from `eye` shows at `points` (N, 3): colours (N, 3), weights (N,)."""
     position, axes = (torch.from_numpy(array).float() for array in (eye.position, eye.axes))
     rays = points - position
     along = rays @ axes.T

@@ -223,7 +223,7 @@ def _content_rows(subject: Subject, kept: Tensor, texture: Pyramid) -> Tensor:
 
 
 class Pace:
-    """How far a plan is, by what its steps cost."""
+    """How far the loop is, by what its steps cost, and which steps it had to skip."""
 
     def __init__(self, plan: Plan) -> None:
         self.steps = plan.steps

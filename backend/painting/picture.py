@@ -152,7 +152,7 @@ def finished(picture: Picture, painting: Tensor) -> Tensor:
 
 
 class _Score:
-    """What is wrong with a picture at one size: style, the painting's colours, landmarks, unrest."""
+    """The loss of a picture at one size: its style, palette, landmarks and smoothness."""
 
     def __init__(self, picture: Picture, styles: Styles, network: Network, plan: Plan) -> None:
         """picture: at that size, on the network's device."""

@@ -1,4 +1,4 @@
-"""What is wrong with a stage's views, and its gradient: style over all so far, content one by one."""
+"""The loss of a stage's views, and its gradient: style over all so far, landmarks view by view."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _ForwardPass:
 
 
 class Score:
-    """What is wrong with views: style, the painting's colours, landmarks, colours' range."""
+    """The loss of views: their style, palette and landmarks, and colours that a screen cannot show."""
 
     def __init__(self, network: Network, styles: Styles, style_loss: str, content_weight: float) -> None:
         """styles: at the scale of the views; style_loss: one of protocol.STYLE_LOSSES.
