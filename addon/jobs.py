@@ -12,6 +12,7 @@ import contextlib
 import os
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from .setup.system import backend_environment
 
 LOG_FILE = "backend.log"
 TICK_SECONDS = 0.1
+MOST_ENDED = 20
 
 WAITING, RUNNING, FINISHED, FAILED, CANCELLED = "waiting", "running", "finished", "failed", "cancelled"
 PAINTED = "painted"  # done, and not applied before the artist's hands are free
@@ -78,7 +80,7 @@ class Run:
 
 
 queue: list[Run] = []  # the first one runs
-ended: list[Run] = []  # the latest last
+ended: deque[Run] = deque(maxlen=MOST_ENDED)  # the latest last; older results are in History
 file_number = 0  # counts the files that were loaded: a session_uid may come again in another
 
 

@@ -435,6 +435,7 @@ class PatinaMaterial(bpy.types.PropertyGroup):
     stylized: BoolProperty()
     original: PointerProperty(type=bpy.types.Material)  # the artist's own that it is a copy of, if it is
     unsplit: PointerProperty(type=bpy.types.Material)  # the stylized one that it is a split of
+    made: StringProperty()  # how its nodes were made, as `scene.earlier` tells it
 
 
 classes = (PatinaStyle, PatinaTarget, PatinaSettings, PatinaSlot, PatinaObject, PatinaMaterial)

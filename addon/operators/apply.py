@@ -8,7 +8,7 @@ import bpy
 
 from ...backend.protocol import PatinaError
 from .. import history, jobs, problems
-from ..scene import picture, sets
+from ..scene import earlier, picture, sets
 from ..scene.image import find as find_image
 from ..scene.records import Member, Prepared
 from ..scene.stage import keep_step
@@ -18,16 +18,21 @@ def apply(job: Prepared, members: Sequence[Member]) -> list[bpy.types.Image]:
     """Show the result of `job` on `members`, in copies of their materials; or its picture, in the editors of
     the one that it was made from. Gives the images, signed. Raises PatinaError.
 
-    Of several objects, those that cannot show theirs are told of as problems, unless none can.
+    Of several objects, those that cannot show theirs are told of as problems, unless none can. Results that
+    they wore before are removed where nothing else uses them.
     """
+    before: list[bpy.types.Material] = []
     if members:
+        before = earlier.worn(sets.present(members))
         images, failed = sets.show(job, members)
+        earlier.remember(new for new in earlier.worn(sets.present(members)) if new not in before)
         for name, error in failed:
             problems.tell(error, name, str(job.folder))
     else:
         images = [picture.show(job.files[0], job.name, find_image(uid=job.picture))]
     for image in images:
         history.sign(image, job.folder)
+    earlier.remove(before, history.FOLDER_KEY)
     return images
 
 

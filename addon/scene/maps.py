@@ -34,9 +34,13 @@ class Maps:
     relief: tuple[bpy.types.Image, ...] = ()
     is_transparent: bool = False
 
+    @property
+    def images(self) -> list[bpy.types.Image]:
+        return [*self.frames, *self.relief]
+
     def discard(self) -> None:
         """Remove the images again."""
-        for image in (*self.frames, *self.relief):
+        for image in self.images:
             bpy.data.images.remove(image)
 
 

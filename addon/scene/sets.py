@@ -249,7 +249,7 @@ def _put_on(obj: bpy.types.Object, member: Member, job: Prepared) -> list[bpy.ty
         beside.discard()
         raise
     maps.add(obj, beside)
-    return images
+    return images + beside.images
 
 
 def _masks(member: Member, job: Prepared) -> list[Path]:
@@ -258,13 +258,17 @@ def _masks(member: Member, job: Prepared) -> list[Path]:
     return files if all(path.is_file() for path in files) else []
 
 
+def present(members: Sequence[Member]) -> list[bpy.types.Object]:
+    """Find the objects that are `members`, without those that are gone."""
+    by_number = {obj.session_uid: obj for obj in bpy.data.objects}
+    found = (by_number.get(m.uid) if m.uid else bpy.data.objects.get(m.name) for m in members)
+    return [obj for obj in found if obj is not None]
+
+
 def find(member: Member, job: Prepared) -> bpy.types.Object:
     """Find the object that is `member` of `job`. Raises PatinaError if it is gone."""
-    if not member.uid and member.name in bpy.data.objects:
-        return bpy.data.objects[member.name]
-    for obj in bpy.data.objects:
-        if obj.session_uid == member.uid:
-            return obj
+    for obj in present([member]):
+        return obj
     raise PatinaError(
         f"{member.name} is no longer in this file.",
         f"Its texture is kept in History: {job.files[member.tiles[0]]}.",

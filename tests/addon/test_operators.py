@@ -106,6 +106,42 @@ def test_stylize_undo_redo_compare(fox, settings):
     assert shown() == stylized
 
 
+def test_a_newer_result_takes_the_earlier_ones_place_and_an_undo_brings_it_back(cube, settings):
+    """What the artist has changed since stays in the file; nothing else does."""
+    settings.steps = 1
+
+    def paint(seed: int) -> None:
+        settings.seed = seed
+        assert bpy.ops.patina.stylize("EXEC_DEFAULT", True) == {"FINISHED"}
+
+    def there() -> tuple[list[str], list[str]]:
+        stylized = [mat for mat in bpy.data.materials if mat.name != "Paint"]
+        return [mat.name for mat in stylized], [image.name for image in bpy.data.images if image.packed_file]
+
+    bpy.ops.ed.undo_push(message="Before")
+    paint(1)
+    once = there()
+    assert once == (["Paint Stylized"], ["Cube Stylized"])
+    paint(2)
+    assert len(there()[0]) == len(there()[1]) == 1
+    second = bpy.data.objects["Cube"].material_slots[0].material.name
+    bpy.ops.ed.undo()
+    assert there() == once
+    first = bpy.data.objects["Cube"].material_slots[0].material
+    assert material.stylized_node(first).image.packed_file
+    bpy.ops.ed.redo()
+    worn = bpy.data.objects["Cube"].material_slots[0].material
+    assert worn.name == second
+    shader = next(node for node in worn.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    shader.inputs["Roughness"].default_value = 0.9
+    bpy.data.objects["Cube"].select_set(True)
+    bpy.context.view_layer.objects.active = bpy.data.objects["Cube"]
+    settings = bpy.context.scene.patina
+    paint(3)
+    assert second in there()[0]
+    assert len(there()[0]) == len(there()[1]) == 2
+
+
 def test_every_selected_mesh_gets_its_own(cube):
     bpy.context.scene.patina_scope.together = False
     bpy.ops.mesh.primitive_monkey_add(calc_uvs=True)
