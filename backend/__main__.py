@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _do(words: list[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):  # a file's name is told as it is, where it is no text, too
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=sys.getfilesystemencodeerrors())
     from .cli.plugins import with_plugins
     from .cli.verbs import add as add_verbs
 

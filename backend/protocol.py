@@ -324,7 +324,8 @@ def numbered(name: str, index: int, count: int) -> str:
 def write_job(folder: Path, job: Job) -> Path:
     """Write `job.json` in `folder`, whole or not at all, and give its path. Raises OSError."""
     path = Path(folder) / JOB_FILE
-    write_bytes(path, (json.dumps(asdict(job), indent=2, ensure_ascii=False) + "\n").encode())
+    text = json.dumps(asdict(job), indent=2, ensure_ascii=False) + "\n"
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))  # names that are no text: JSON's own escape
     return path
 
 

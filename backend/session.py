@@ -171,6 +171,6 @@ def write_report(measured: dict[str, Any], path: Path) -> None:
     """Write `measured`, whole or not at all. Raises PatinaError if that cannot be done."""
     text = json.dumps(measured, indent=2, ensure_ascii=False) + "\n"
     try:
-        write_bytes(path, text.encode())
+        write_bytes(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise cannot_write(path, error) from None

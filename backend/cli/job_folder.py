@@ -39,6 +39,7 @@ from ..protocol import (
     PatinaError,
     Style,
     numbered,
+    readable,
     write_job,
 )
 from ..reading import read_bytes
@@ -91,7 +92,7 @@ def make_and_do(out: Path, inputs: Inputs, fields: dict[str, Any], do_job: DoJob
     source = inputs.source
     on_mesh = source is not None and is_model(source)
     job = Job(
-        name=source.stem if source is not None else fields["task"],
+        name=readable(source.stem) if source is not None else fields["task"],
         mesh=MESH_FILE if on_mesh else None,
         content=None if source is None else f"content{'.png' if on_mesh else source.suffix.lower()}",
         styles=tuple(inputs.styles),

@@ -163,7 +163,8 @@ def write(gltf: Gltf) -> bytes:
         binary += data
     binary += bytes(-len(binary) % 4)
     tree |= {"bufferViews": views, "buffers": [{"byteLength": len(binary)}]}
-    text = json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
+    named = json.dumps(tree, ensure_ascii=False, separators=(",", ":"))
+    text = named.encode("utf-8", "backslashreplace")  # names that are no text: JSON's own escape
     text += b" " * (-len(text) % 4)
     head = struct.pack("<III", _GLB, 2, 12 + 8 + len(text) + 8 + len(binary))
     return b"".join(

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import math
+import os
 import re
 import sys
 from pathlib import Path
@@ -232,6 +233,49 @@ def test_results_beside_what_they_are_made_from_are_welcome(ball, style, tmp_pat
     monkeypatch.setattr(report, "VIEWS", 2)
     for _ in range(2):  # the second time over the first time's results
         assert main(["stylize", str(ball), "--style", str(style), "--out", str(tmp_path), *SMALL]) == FINISHED
+
+
+ODD = os.fsdecode("grüße é".encode("latin-1"))  # no UTF-8, as names on old disks are
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux alone")
+def test_names_that_are_no_text_are_read_written_and_told(ball, style, tmp_path, monkeypatch, capsysbinary):
+    monkeypatch.setattr(report, "VIEWS", 2)
+    model, picture, out = (tmp_path / f"{ODD}{end}" for end in (".glb", ".pn\udcfc", ""))
+    data = gltf.read(ball)
+    data.tree["nodes"][0]["name"] = "gr\udcfcn"  # JSON can say it
+    model.write_bytes(gltf.write(data))
+    style.rename(picture)
+    words = ["stylize", str(model), "--style", str(picture), "--out", str(out), *SMALL]
+    assert main([*words, "--network", "alexnet"]) == FINISHED
+    assert capsysbinary.readouterr().out.splitlines()[-1] == os.fsencode(out / "model.glb")
+    assert json.loads((out / "job.json").read_text())["name"] == "gr??e ?"
+    assert gltf.read(out / "model.glb").tree["nodes"][0]["name"] == "gr\udcfcn"
+    export = ["export", str(model), "--texture", str(out / "texture.png"), "--preset", "game-glb"]
+    assert main([*export, "--out", str(tmp_path / f"{ODD}2.glb")]) == FINISHED
+    assert main([*export, "--out", str(tmp_path / f"{ODD}2.glb")]) == FAILED
+    assert "gr??e ?2.glb exists already" in capsysbinary.readouterr().err.decode()
+
+
+def test_names_longer_than_a_disk_takes_are_refused(ball, style, tmp_path, capsys):
+    long, out = tmp_path / ("x" * 300), str(tmp_path / "out")
+    for words in (
+        ["stylize", f"{long}.glb", "--style", str(style), "--out", out],
+        ["stylize", str(ball), "--style", f"{long}.png", "--out", out],
+        ["stylize", str(ball), "--style", str(style), "--out", str(long)],
+        ["stylize", f"{long}.png", "--style", str(style), "--out", out],
+        ["stylize", str(ball), "--style", str(style), "--out", out, "--plugin", f"{long}.py"],
+        ["morph", f"{long}.cppn", f"{long}.cppn", "--out", out],
+        ["weights", "--from", f"{long}.pth"],
+        ["export", f"{long}.glb", "--preset", "game-glb", "--out", f"{out}.glb"],
+        ["export", str(ball), "--preset", "game-glb", "--texture", f"{long}.png", "--out", f"{out}.glb"],
+        ["export", str(ball), "--preset", "game-glb", "--out", f"{long}.glb"],
+        ["run", str(long)],
+    ):
+        assert main(words) == FAILED, words
+        told = capsys.readouterr()
+        assert "too long" in (told.err + told.out).lower(), words
+        assert "Traceback" not in told.err
 
 
 @pytest.mark.parametrize("size", ["1e-9", "0.001", "0.3", "100", "1e9"])

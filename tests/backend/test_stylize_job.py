@@ -295,17 +295,25 @@ def test_losses_that_are_no_numbers_leave_the_texture_as_it_was(tmp_path):
 LONG = replace(JOB, steps=5000)
 
 
-def test_a_cancel_ends_it_within_two_seconds(start, tmp_path):
+@pytest.mark.parametrize("way", ["cancel", "end of stdin"])
+def test_asked_to_end_it_does_so_within_two_seconds_and_keeps_its_last_step(way, start, tmp_path):
     backend = start(folder_of(tmp_path, LONG))
-    backend.wait_for("progress")
+    last = 0
+    while last < 3:
+        last = backend.wait_for("progress").step
     asked = time.monotonic()
-    backend.process.stdin.write("cancel\n")
-    backend.process.stdin.flush()
+    if way == "cancel":
+        backend.process.stdin.write("cancel\n")
+        backend.process.stdin.flush()
+    else:
+        backend.process.stdin.close()
     events = backend.events()
     assert backend.process.wait(10) == CANCELLED
     assert time.monotonic() - asked < GONE_SECONDS
     assert events[-1] == Event("cancelled")
     assert {path.name for path in tmp_path.iterdir()} - {"preview.png"} == INPUTS | {"checkpoint.npz"}
+    with np.load(tmp_path / "checkpoint.npz") as file:
+        assert int(file["steps"]) >= max([last, *(event.step for event in events)])
 
 
 def test_a_cancel_is_heard_while_torch_is_imported(start, tmp_path):
@@ -319,7 +327,7 @@ def test_a_cancel_is_heard_while_torch_is_imported(start, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == INPUTS
 
 
-def test_the_end_of_stdin_ends_it(start, tmp_path):
+def test_the_end_of_stdin_ends_it_before_its_first_step(start, tmp_path):
     """So does the end of the program that started it."""
     backend = start(folder_of(tmp_path, LONG))
     backend.wait_for("started")
@@ -348,9 +356,12 @@ def test_killed_it_leaves_nothing_half_written(start, tmp_path):
     backend.process.kill()
     assert backend.process.wait(10) < 0
     left = {path.name for path in tmp_path.iterdir() if path.suffix != ".part"} - INPUTS
-    assert left <= {"preview.png", "texture.png"}
-    for name in left:
+    assert left <= {"preview.png", "checkpoint.npz", "texture.png"}
+    for name in left - {"checkpoint.npz"}:
         Image.open(tmp_path / name).load()
+    if "checkpoint.npz" in left:  # on a busy machine it takes so long
+        with np.load(tmp_path / "checkpoint.npz") as file:
+            assert all(file[name].size for name in file)
 
 
 # What it refuses

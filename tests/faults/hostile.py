@@ -1,9 +1,9 @@
-"""Hostile input, many times over: `python tests/faults/hostile.py KIND SEED COUNT`.
+"""Hostile input, many times over: `python tests/faults/hostile.py KIND SEED COUNT [KIND SEED COUNT …]`.
 
 Each case is a good file (or line, or record) with something wrong with it: bytes flipped, cut, doubled, or a
 value replaced by one of a kind that its reader may not think of. It must be read, or refused by a PatinaError
 with a cure; never crash, hang, swell, run anything, or touch a file outside its folder, which an audit hook
-sees. Prints a line of JSON: how many were read, how many refused, and what went wrong with the others.
+sees. Prints a line of JSON a kind: how many were read, how many refused, what went wrong with the others.
 """
 
 from __future__ import annotations
@@ -450,4 +450,5 @@ class Watch:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))
+    for kind, seed, count in zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3], strict=True):
+        print(json.dumps(main(kind, int(seed), int(count))), flush=True)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,14 +18,27 @@ QUICK |= {"weights": 150}
 SHARE = int(os.environ.get("PATINA_FAULTS", "1"))  # times as many, from another seed
 
 
+@pytest.fixture(scope="module")
+def told() -> dict[str, Any]:
+    """What came of each kind, all in one process, and what it said on the way."""
+    words = [str(word) for kind in QUICK for word in (kind, SEED + SHARE - 1, QUICK[kind] * SHARE)]
+    done = subprocess.run(
+        [sys.executable, "-B", "-W", "ignore", str(HOSTILE), *words], capture_output=True, text=True
+    )
+    found = {line["kind"]: line for line in map(json.loads, done.stdout.splitlines())}
+    print(*found.values(), sep="\n")
+    return found | {"code": done.returncode, "errors": done.stderr[-2000:]}
+
+
 @pytest.mark.parametrize("kind", QUICK)
-def test_hostile_input_is_read_or_refused_and_does_nothing_else(kind):
-    count = QUICK[kind] * SHARE
-    command = [sys.executable, "-B", "-W", "ignore", str(HOSTILE), kind, str(SEED + SHARE - 1), str(count)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+def test_hostile_input_is_read_or_refused_and_does_nothing_else(kind, told):
+    assert kind in told, told["errors"]
+    found, count = told[kind], QUICK[kind] * SHARE
     assert found["wrong"] == []
     assert found["read"] + found["refused"] == count
     assert found["refused"] > count / 4  # they do have something wrong with them
     assert found["read"] > 0
+
+
+def test_whoever_read_all_of_it_ends_as_any_program_does(told):
+    assert told["code"] == 0, told["errors"]

@@ -17,7 +17,7 @@ from test_stylize_job import JOB, ROOT, folder_of
 from backend.machine import memory
 from backend.protocol import FINISHED, read_event
 
-LIMITS = (300, 2500, 3600, 4000, 4400, 4900, 5300)  # megabytes of addresses: from the imports to the report
+LIMITS = (300, 2500, 3600, 4400)  # megabytes of addresses: from the imports to the report
 if int(os.environ.get("PATINA_FAULTS", "1")) > 1:
     LIMITS = (*range(300, 3400, 300), *range(3400, 6000, 100))
 WRONG = ("Set up the backend again", "Remove the file", "UnboundLocalError", "stumbled", "report it")
