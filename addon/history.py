@@ -15,7 +15,6 @@ from typing import Any
 
 import bpy
 
-from ..backend.locking import holding
 from ..backend.protocol import (
     CHECKPOINT_FILE,
     JOB_FILE,
@@ -30,7 +29,7 @@ from ..backend.reading import within
 from ..backend.terminal import clock
 from . import folders, settings, styles
 from .scene import maps, memory, records
-from .scene.job import new_folder
+from .scene.job import is_over, new_folder
 from .scene.records import RECORD_FILE, Member, OfJob, Prepared
 
 RESUME_FILE = "resume.npz"
@@ -97,7 +96,7 @@ def _read(folder: Path) -> Entry | None:
     files = maps.shown_first(prepared.files)
     is_whole = all(file.is_file() for file in files)
     goes_on = (folder / CHECKPOINT_FILE).is_file()
-    if not job or not (is_whole or (goes_on and _is_over(folder))):
+    if not job or not (is_whole or (goes_on and is_over(folder))):
         return None
     panel = known.get("settings") or {}
     if not isinstance(panel, dict):
@@ -117,12 +116,6 @@ def _read(folder: Path) -> Entry | None:
         is_whole,
         panel,
     )
-
-
-def _is_over(folder: Path) -> bool:
-    """Whether no job, of this Blender or another, is at work in `folder`."""
-    with holding(folder) as alone:
-        return alone
 
 
 def _subject(panel: dict[str, Any], is_surface: bool) -> str:

@@ -28,7 +28,7 @@ from .setup.system import backend_environment
 
 LOG_FILE = "backend.log"
 TICK_SECONDS = 0.1
-MOST_ENDED = 20
+MAX_ENDED = 20
 
 WAITING, RUNNING, FINISHED, FAILED, CANCELLED = "waiting", "running", "finished", "failed", "cancelled"
 PAINTED = "painted"  # done, and not applied before the artist's hands are free
@@ -80,7 +80,7 @@ class Run:
 
 
 queue: list[Run] = []  # the first one runs
-ended: deque[Run] = deque(maxlen=MOST_ENDED)  # the latest last; older results are in History
+ended: deque[Run] = deque(maxlen=MAX_ENDED)  # the latest last; older results are in History
 file_number = 0  # counts the files that were loaded: a session_uid may come again in another
 
 

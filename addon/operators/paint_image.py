@@ -15,7 +15,7 @@ def prepare(
 ) -> jobs.Run:
     """Write a job for `image`, ready to be submitted; `user` says which frame shows. Raises PatinaError."""
     python = folders.backend_python()
-    job.remove_old(folders.jobs())
+    job.remove_old(folders.jobs(), [run.folder for run in jobs.queue])
     return jobs.Run(picture.write(image, settings, folders.jobs(), user), python)
 
 

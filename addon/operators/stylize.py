@@ -19,7 +19,7 @@ def prepare(context: bpy.types.Context) -> list[jobs.Run]:
     """
     objects = mesh.selected_meshes(context)
     python = folders.backend_python()
-    job.remove_old(folders.jobs())
+    job.remove_old(folders.jobs(), [run.folder for run in jobs.queue])
     depsgraph = context.evaluated_depsgraph_get()
     runs: list[jobs.Run] = []
     errors: list[tuple[str, PatinaError]] = []

@@ -17,7 +17,7 @@ from .material import SUFFIX
 
 
 def worn(objects: Iterable[bpy.types.Object]) -> list[bpy.types.Material]:
-    """The stylized materials that `objects` show or remember."""
+    """Find the stylized materials that `objects` show or remember."""
     return list(dict.fromkeys(found for obj in objects for found in memory.stylized_materials(obj)))
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import bpy
 import numpy as np
 
+from ...backend.locking import holding
 from ...backend.protocol import (
     CHECKPOINT_FILE,
     MESH_FILE,
@@ -31,6 +33,8 @@ from .records import Prepared, label
 
 KEEP_DAYS = 7
 KEEP_RESULTS = 50
+KEEP_WHOLE = 5
+FIRST = 1767225600  # 2026: no job is older
 
 
 def write(
@@ -95,10 +99,11 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_old(jobs: Path) -> None:
+def remove_old(jobs: Path, waiting: Collection[Path] = ()) -> None:
     """Remove job folders of which nothing has changed for KEEP_DAYS.
 
-    Of results, the newest KEEP_RESULTS stay for longer, without the checkpoints, which are large.
+    Of results, the newest KEEP_RESULTS stay for longer, without the checkpoints, which are large. As a clock
+    may be wrong, the newest KEEP_WHOLE stay as they are, those `waiting` to be done, and those at work.
     """
     oldest = time.time() - KEEP_DAYS * 86400
     there = jobs.iterdir() if jobs.is_dir() else ()
@@ -106,15 +111,35 @@ def remove_old(jobs: Path) -> None:
     ages: dict[Path, float] = {}
     for folder in found:
         with suppress(OSError):  # another Blender may be removing it
-            ages[folder] = folder.stat().st_mtime
+            ages[folder] = _changed(folder)
     newest = sorted(ages, key=lambda folder: -ages[folder])
     results = [folder for folder in newest if _has_result(folder)][:KEEP_RESULTS]
-    for folder in newest:
-        if ages[folder] < oldest and folder in results:
+    for folder in newest[KEEP_WHOLE:]:
+        if ages[folder] >= oldest or folder in waiting or not is_over(folder):
+            continue
+        if folder in results:
             with suppress(OSError):
                 (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
-        elif ages[folder] < oldest:
+        else:
             remove(folder)
+
+
+def _changed(folder: Path) -> float:
+    """When something in `folder` was last changed; now, if the clock was wrong then. Raises OSError."""
+    now, then = time.time(), folder.stat().st_mtime
+    if FIRST < then < now + 86400:
+        return then
+    os.utime(folder)
+    return now
+
+
+def is_over(folder: Path) -> bool:
+    """Tell whether no job, of this Blender or another, is at work in `folder`."""
+    try:
+        with holding(folder) as alone:
+            return alone
+    except OSError:
+        return False
 
 
 def _has_result(folder: Path) -> bool:

@@ -7,7 +7,6 @@ holds no user name and no path: it is made to be pasted into a bug report.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib.metadata
 import importlib.util
 import os
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import protocol
+from ..machine import memory
 from ..protocol import PatinaError
 
 if TYPE_CHECKING:
@@ -112,14 +112,7 @@ def _processor() -> str:
 
 def _memory() -> str:
     """`, N GB of memory`, or nothing where the system does not tell."""
-    total = 0
-    if sys.platform == "win32":
-        kilobytes = ctypes.c_ulonglong()
-        if ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes)):
-            total = kilobytes.value * 1024
-    else:
-        with contextlib.suppress(OSError, ValueError):
-            total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    total = memory.installed()
     return f", {total / GB:.0f} GB of memory" if total else ""
 
 

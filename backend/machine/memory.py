@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
 import sys
 
 NO_MEMORY = "There is not enough memory."
@@ -26,6 +27,20 @@ _WORDS = (
     *("could not create a primitive", "failed to map segment", "cannot map", "unable to mmap", "mmap failed"),
     *("thread-local", "can't start new thread", "resource temporarily unavailable"),
 )
+
+
+def installed() -> int:
+    """Measure the bytes of memory that this machine has; 0 where the system does not tell."""
+    if sys.platform == "win32":
+        import ctypes
+
+        kilobytes = ctypes.c_ulonglong()
+        told = ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes))
+        return kilobytes.value * 1024 if told else 0
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError):
+        return 0
 
 
 def ran_out(error: BaseException) -> bool:

@@ -8,17 +8,21 @@ door has, so whoever imports one of those imports this first.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from ..machine import memory
 from ..protocol import PatinaError
 from ..reading import regular
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "AVIF", "JPEG2000", "BMP", "DIB", "GIF", "TGA", "PPM")
 MAX_SIDE = 16384
+BYTES_PER_PIXEL = 8  # held while a picture is decoded and made smaller
+MAX_SHARE = 0.5  # of the machine's memory, for one picture
 
 CURE = "Choose a whole JPEG, PNG or TIFF file."
 
@@ -69,5 +73,13 @@ def check_size(image: Image.Image, named: str, field: str) -> None:
         raise PatinaError(
             f"{named} is {image.width} × {image.height} pixels.",
             f"Scale it down to {MAX_SIDE} a side or less; 2000 is plenty.",
+            field,
+        )
+    needed, room = BYTES_PER_PIXEL * image.width * image.height, MAX_SHARE * memory.installed()
+    if room and needed > room:
+        raise PatinaError(
+            f"{named} is {image.width} × {image.height} pixels, which takes {needed / 1e9:.1f} GB of memory, "
+            f"of this machine's {memory.installed() / 1e9:.1f}.",
+            f"Scale it down by {math.sqrt(needed / room):.1f} or more; 2000 a side is plenty.",
             field,
         )

@@ -331,17 +331,89 @@ def test_a_rerun_without_its_checkpoint_is_refused(result):
     assert problems.shown[-1].source == "history"
 
 
+def left_by(name: str, changed: float, *files: str) -> Path:
+    """A job's folder with such files in it, last changed then."""
+    folder = folders.jobs() / name
+    folder.mkdir(parents=True)
+    for file in files:
+        (folder / file).touch()
+    os.utime(folder, (changed, changed))
+    return folder
+
+
+def there() -> list[str]:
+    return sorted(path.relative_to(folders.jobs()).as_posix() for path in folders.jobs().rglob("*"))
+
+
 def test_old_results_stay_without_their_checkpoints_and_old_failures_go(cube):
     week_ago = time.time() - 8 * 86400
-    for name, files in (("result", ("report.json", "checkpoint.npz")), ("failure", ("checkpoint.npz",))):
-        folder = folders.jobs() / name
-        folder.mkdir(parents=True)
-        for file in files:
-            (folder / file).touch()
-        os.utime(folder, (week_ago, week_ago))
+    left_by("result", week_ago, "report.json", "checkpoint.npz")
+    waits = left_by("waits", week_ago, "job.json")
+    works = left_by("works", week_ago, "job.json")
+    left_by("failure", week_ago, "checkpoint.npz")
+    recent = [left_by(f"recent {k}", week_ago + 60).name for k in range(job.KEEP_WHOLE)]
+    with holding(works):  # by a backend, of this Blender or another
+        job.remove_old(folders.jobs(), [waits])
+    kept = ["result", "result/report.json", "waits", "waits/job.json", "works", "works/job.json"]
+    assert there() == [*recent, *kept]
+
+
+@pytest.mark.parametrize("jump", [-26 * 365 * 86400, -3600, 3600, 3 * 365 * 86400])
+def test_a_clock_that_jumps_loses_no_job_of_the_last_hour(jump, cube):
+    """They were left before the jump; to the clock they are that much older, or not made yet."""
+    left_by("interrupted", time.time() - jump - 600, "checkpoint.npz")
+    left_by("result", time.time() - jump - 60, "report.json", "checkpoint.npz")
+    before = there()
+    for _ in range(2):
+        job.remove_old(folders.jobs())
+        assert there() == before
+
+
+def test_what_was_left_while_the_clock_was_wrong_is_as_old_as_when_that_was_seen(cube):
+    for name, date in (("1970", 5.0), ("2099", 4070908800.0)):
+        left_by(name, date, "checkpoint.npz")
+    now = time.time()
+    for number in range(job.KEEP_WHOLE):
+        left_by(f"later {number}", now)
     job.remove_old(folders.jobs())
-    left = sorted(path.relative_to(folders.jobs()).as_posix() for path in folders.jobs().rglob("*"))
-    assert left == ["result", "result/report.json"]
+    for name in ("1970", "2099"):
+        assert abs((folders.jobs() / name).stat().st_mtime - now) < 60
+        assert (folders.jobs() / name / "checkpoint.npz").is_file()
+
+
+def test_a_newer_result_takes_the_earlier_ones_place_and_an_undo_brings_it_back(cube, result):
+    """What the artist has changed since stays in the file; nothing else does."""
+
+    def put_on() -> bpy.types.Material:
+        bpy.context.view_layer.objects.active = bpy.data.objects["Cube"]
+        folder = str(result.folder)
+        assert bpy.ops.patina.history_apply("EXEC_DEFAULT", True, folder=folder) == {"FINISHED"}
+        return bpy.data.objects["Cube"].material_slots[0].material
+
+    def there() -> tuple[list[str], list[str]]:
+        stylized = [mat.name for mat in bpy.data.materials if mat.name != "Paint"]
+        return stylized, [image.name for image in bpy.data.images if image.packed_file]
+
+    cube.data.materials[0].name = "Paint"
+    bpy.ops.ed.undo_push(message="Before")
+    put_on()["mine"] = "the first"
+    bpy.ops.ed.undo_push(message="Named")
+    once = there()
+    assert [len(names) for names in once] == [1, 1]
+    assert "mine" not in put_on()
+    assert [len(names) for names in there()] == [1, 1]
+    bpy.ops.ed.undo()
+    first = bpy.data.objects["Cube"].material_slots[0].material
+    assert there() == once
+    assert first["mine"] == "the first"
+    assert material.stylized_node(first).image.packed_file
+    bpy.ops.ed.redo()
+    worn = bpy.data.objects["Cube"].material_slots[0].material
+    shader = next(node for node in worn.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    shader.inputs["Roughness"].default_value = 0.9
+    put_on()
+    assert [len(names) for names in there()] == [2, 2]
+    assert worn.name in there()[0]
 
 
 def test_a_result_is_removed(result):

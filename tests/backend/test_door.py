@@ -19,6 +19,7 @@ from PIL import Image
 
 from backend.export.model import read_image as read_picture
 from backend.export.model import read_model
+from backend.machine import memory
 from backend.models import gltf
 from backend.pictures import door
 from backend.pictures.images import read_image, resize
@@ -122,7 +123,7 @@ def test_a_picture_that_is_a_program_is_never_run(verb, tmp_path):
         env=os.environ | {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert len(json.loads(done.stdout.splitlines()[-1])) == len(lines), done.stderr
     assert not (tmp_path / "called").exists()
@@ -168,6 +169,23 @@ def test_a_header_that_claims_a_huge_picture_is_refused_before_memory_is_taken(t
         with pytest.raises(PatinaError, match="60000 × 60000 pixels"):
             read(tmp_path / "huge.glb")
     assert peak() - before < 500e6
+
+
+def test_a_picture_is_no_larger_than_memory_allows(tmp_path, monkeypatch):
+    """Of a machine with 1 GB one picture may have half."""
+    monkeypatch.setattr(memory, "installed", lambda: 10**9)
+    for side, fits in ((7800, True), (8000, False)):
+        Image.new("1", (side, side)).save(tmp_path / "large.png")
+        if fits:
+            with door.opened(tmp_path / "large.png", "It", "styles") as image:
+                assert image.size == (side, side)
+            continue
+        with pytest.raises(PatinaError, match=r"8000 × 8000 pixels, which takes 0\.5 GB .* 1\.0"):
+            read_image(tmp_path / "large.png", "style image", "styles")
+
+
+def test_a_machine_knows_its_memory():
+    assert memory.installed() > 2**30
 
 
 def peak() -> float:

@@ -371,54 +371,53 @@ class TooLong(BaseException):
     """A case took longer than a case may."""
 
 
+def attempt(read: Callable[[Path], object], path: Path, watch: Watch) -> tuple[str, str]:
+    """Whether what lies at `path` was read or refused, and what is wrong about that, if anything."""
+    before, ending, wrong = _peak(), "", ""
+    watch.touched.clear()
+    signal.signal(signal.SIGALRM, _ring)
+    signal.setitimer(signal.ITIMER_REAL, MAX_SECONDS)
+    watch.on = True
+    try:
+        read(path)
+        ending = "read"
+    except PatinaError as error:
+        ending = "refused"
+        wrong = "" if error.message and error.cure else f"no cure: {error.message}"
+    except TooLong:
+        wrong = "hang"
+    except BaseException:
+        wrong = "".join(traceback.format_exc().splitlines(keepends=True)[-8:])
+    finally:
+        watch.on = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    if _peak() - before > MAX_GROWTH:
+        wrong = wrong or f"grew by {(_peak() - before) / 1e6:.0f} MB"
+    if watch.touched:
+        wrong = wrong or f"touched {watch.touched[:3]}"
+    return ending, wrong
+
+
 def main(kind: str, seed: int, count: int) -> dict[str, Any]:
     """Try `count` cases; what came of them."""
     make, read = KINDS[kind]
+    found: dict[str, Any] = {"kind": kind, "seed": seed, "cases": count, "read": 0, "refused": 0, "wrong": []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         watch = Watch(folder)
-        signal.signal(signal.SIGALRM, _ring)
-        found: dict[str, Any] = {
-            "kind": kind,
-            "seed": seed,
-            "cases": count,
-            "read": 0,
-            "refused": 0,
-            "wrong": [],
-        }
         for case in range(count):
             random = np.random.default_rng((seed, case))
             for left in folder.iterdir():
                 left.unlink()
             path = make(folder, random)
-            before = _peak()
             began = time.monotonic()
-            watch.touched.clear()
-            signal.setitimer(signal.ITIMER_REAL, MAX_SECONDS)
-            watch.on = True
-            wrong = ""
-            try:
-                read(path)
-                found["read"] += 1
-            except PatinaError as error:
-                found["refused"] += 1
-                wrong = "" if error.message and error.cure else f"no cure: {error.message}"
-            except TooLong:
-                wrong = "hang"
-            except BaseException:
-                wrong = "".join(traceback.format_exc().splitlines(keepends=True)[-8:])
-            finally:
-                watch.on = False
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            if _peak() - before > MAX_GROWTH:
-                wrong = wrong or f"grew by {(_peak() - before) / 1e6:.0f} MB"
-            if watch.touched:
-                wrong = wrong or f"touched {watch.touched[:3]}"
+            ending, wrong = attempt(read, path, watch)
+            if ending:
+                found[ending] += 1
             if wrong and len(found["wrong"]) < 20:
-                found["wrong"].append(
-                    {"case": case, "seconds": round(time.monotonic() - began, 2), "what": wrong}
-                )
-        return found
+                seconds = round(time.monotonic() - began, 2)
+                found["wrong"].append({"case": case, "seconds": seconds, "what": wrong})
+    return found
 
 
 def _ring(*_: object) -> None:
