@@ -168,14 +168,14 @@ def remove(entry: Entry) -> None:
     refresh()
 
 
-def sign(image: bpy.types.Image, folder: Path) -> None:
+def stamp(image: bpy.types.Image, folder: Path) -> None:
     """Have `image` remember the job that it comes from."""
     image[FOLDER_KEY] = folder.name
     image[JOB_KEY] = json.dumps(_json(folder / JOB_FILE))
     image[SETTINGS_KEY] = json.dumps(_json(folder / RECORD_FILE).get("settings") or {})
 
 
-def signature(obj: bpy.types.Object | None) -> bpy.types.Image | None:
+def signed_image(obj: bpy.types.Object | None) -> bpy.types.Image | None:
     """Find the signed image that the stylized material of `obj` shows, or None."""
     for stylized in memory.stylized_materials(obj) if obj else ():
         for node in stylized.node_tree.nodes if stylized.node_tree else ():
@@ -201,7 +201,7 @@ def signed_with(image: bpy.types.Image) -> tuple[dict[str, Any], Path | None]:
 def wearer(folder: Path) -> bpy.types.Object | None:
     """Find the object of this file that wears the result in `folder`."""
     for obj in bpy.data.objects:
-        image = signature(obj)
+        image = signed_image(obj)
         if image is not None and image[FOLDER_KEY] == folder.name:
             return obj
     return None

@@ -31,7 +31,7 @@ def apply(job: Prepared, members: Sequence[Member]) -> list[bpy.types.Image]:
     else:
         images = [picture.show(job.files[0], job.name, find_image(uid=job.picture))]
     for image in images:
-        history.sign(image, job.folder)
+        history.stamp(image, job.folder)
     earlier.remove(before, history.FOLDER_KEY)
     return images
 

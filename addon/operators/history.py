@@ -66,10 +66,10 @@ class PATINA_OT_image_settings_use(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("The active object wears no result")
-        return history.signature(context.active_object) is not None
+        return history.signed_image(context.active_object) is not None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        image = history.signature(context.active_object)
+        image = history.signed_image(context.active_object)
         try:
             lost = history.use_settings(context.scene.patina, *history.signed_with(image))
         except PatinaError as error:

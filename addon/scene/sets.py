@@ -19,7 +19,7 @@ from .records import Member, Prepared
 
 
 @dataclass(frozen=True)
-class Set:
+class JobObjects:
     """What a job holds of its objects: the arrays of mesh.npz, the tiles, and whose they are."""
 
     arrays: dict[str, np.ndarray]
@@ -54,7 +54,7 @@ def gather(
     scope: PatinaScope,
     depsgraph: bpy.types.Depsgraph,
     folder: Path,
-) -> Set:
+) -> JobObjects:
     """Read `objects` for a job with `fields`, and write what they show now into `folder`.
 
     Those that cannot be painted are left out. Raises PatinaError if all are, OSError if files cannot be
@@ -89,7 +89,7 @@ def gather(
         notes += source.notes
     if not members:
         raise failed[0][1]
-    return Set(joined(arrays), tuple(tiles), tuple(members), notes, failed)
+    return JobObjects(joined(arrays), tuple(tiles), tuple(members), notes, failed)
 
 
 def _read(

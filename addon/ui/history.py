@@ -24,7 +24,7 @@ class PATINA_PT_history(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        if history.signature(context.view_layer.objects.active) is not None:
+        if history.signed_image(context.view_layer.objects.active) is not None:
             layout.operator("patina.image_settings_use", icon="OBJECT_DATA")
         if not history.entries:
             layout.label(text="No results yet", icon="INFO")

@@ -260,7 +260,7 @@ def test_a_result_and_its_image_remember_the_settings(cube, result, panel):
     assert result.subject == "The Starry Night"
     assert result.goes_on
     assert bpy.ops.patina.history_apply(folder=str(result.folder)) == {"FINISHED"}
-    image = history.signature(cube)
+    image = history.signed_image(cube)
     assert json.loads(image[history.JOB_KEY])["seed"] == 7
     assert history.wearer(result.folder) == cube
     for use in (
@@ -304,14 +304,14 @@ def test_apply_is_one_undo_step_and_stays_packed(cube, result):
     assert (shown(), names()["images"]) == (original, [])
     bpy.ops.ed.redo()
     assert shown() == stylized
-    image = history.signature(bpy.data.objects["Cube"])
+    image = history.signed_image(bpy.data.objects["Cube"])
     assert image.packed_file
     assert history.JOB_KEY in image
 
 
 def test_a_rerun_goes_on_from_the_checkpoint(cube, result):
     bpy.ops.patina.history_apply(folder=str(result.folder))
-    first = history.signature(cube)
+    first = history.signed_image(cube)
     assert bpy.ops.patina.history_go_on(folder=str(result.folder), steps=2) == {"FINISHED"}
     run = jobs.ended[-1]
     job = read_job(run.folder)
@@ -319,7 +319,7 @@ def test_a_rerun_goes_on_from_the_checkpoint(cube, result):
     report = json.loads((run.folder / "report.json").read_text())
     assert report["steps"] == 6
     assert run.job.members[0].uid == cube.session_uid
-    assert history.signature(cube) != first
+    assert history.signed_image(cube) != first
     assert history.entries[0].settings == result.settings
 
 

@@ -46,7 +46,7 @@ def test_what_an_image_claims_to_be_never_raises_and_leads_nowhere(worn, cube, k
         worn[history.FOLDER_KEY] = "20260101-000000-Cube-x"
         worn[history.SETTINGS_KEY] = json.dumps({"seed": 3})
         worn[key] = value
-        found = history.signature(cube)
+        found = history.signed_image(cube)
         if found is not None:
             known, folder = history.signed_with(found)
             assert isinstance(known, dict)
