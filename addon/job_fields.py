@@ -190,6 +190,8 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
         found["style_loss"] = settings.style_loss
     if mode == "style" and not picture:
         found["follow_shape"] = round(settings.follow_shape, 4) if settings.use_follow_shape else None
+        if not found["strength"] and not settings.use_follow_shape:
+            found["follow_shape"] = 0.0  # nothing is to change, and the light of the form would
         found["style_size"] = round(settings.style_size, 6) or None
     if mode in ("style", "texture") and not picture:
         found["relief"] = settings.relief

@@ -122,7 +122,9 @@ def _contents(
     if not job_fields.begins_with_texture(fields):
         return [None] * len(source.textures)
     with tempfile.TemporaryDirectory(dir=folder) as apart:
-        names = _write_contents(obj, source, limits, depsgraph, Path(apart), fields["texture_size"])
+        names = textures.write_contents(obj, source, depsgraph, Path(apart), fields["texture_size"])
+        if fields.get("strength") == 0 or (limits is not None and limits.mask != "NONE"):
+            _write_plain(source, names, Path(apart), fields["texture_size"])
         contents = [None if name is None else _moved(Path(apart) / name, folder) for name in names]
     if fields["task"] == "dream" and contents == [None]:
         raise PatinaError(
@@ -169,23 +171,12 @@ def _key(obj: bpy.types.Object, texture: textures.Texture) -> object:
     return worn, texture.image_uid, texture.uv_map, texture.udim
 
 
-def _write_contents(
-    obj: bpy.types.Object,
-    source: textures.Source,
-    limits: PatinaScope | None,
-    depsgraph: bpy.types.Depsgraph,
-    folder: Path,
-    size: int,
-) -> list[str | None]:
-    """As `textures.write_contents`; where a mask leaves a part, always a picture, of the result's size."""
-    names = textures.write_contents(obj, source, depsgraph, folder, size)
-    if limits is None or limits.mask == "NONE":
-        return names
+def _write_plain(source: textures.Source, names: list[str | None], folder: Path, size: int) -> None:
+    """Write pictures, of the result's size, of plain colours too, also of those that nobody has chosen."""
     for index, color in enumerate(source.colors):
         if not color.image and not color.baked:
-            names[index] = numbered(CONTENT_FILE, index, len(names))
-            image.save_color(color.color, folder / names[index], size)
-    return names
+            name = names[index] = numbered(CONTENT_FILE, index, len(names))
+            image.save_color(color.color, folder / name, size)
 
 
 def joined(arrays: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from bl_ext.user_default.patina.addon import folders, jobs, problems
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
-from bl_ext.user_default.patina.addon.scene import job, material, memory
+from bl_ext.user_default.patina.addon.scene import image, job, material, memory
 from bl_ext.user_default.patina.addon.setup import environment
 from PIL import Image
 
@@ -104,6 +104,24 @@ def test_stylize_undo_redo_compare(fox, settings):
     assert shown() == original
     assert bpy.ops.patina.compare() == {"FINISHED"}
     assert shown() == stylized
+
+
+def test_without_strength_plain_colours_stay_as_they_are(cube, settings):
+    """One that nobody has chosen, and one that somebody has: neither gets the light of its form."""
+    bpy.context.scene.patina_scope.together = False
+    settings.strength = 0.0
+    red = cube.copy()
+    red.data = cube.data.copy()
+    red.data.materials[0] = cube.data.materials[0].copy()
+    shader = red.data.materials[0].node_tree.nodes["Principled BSDF"]
+    shader.inputs["Base Color"].default_value = (0.8, 0.02, 0.02, 1)
+    bpy.context.collection.objects.link(red)
+    red.select_set(True)
+    assert bpy.ops.patina.stylize() == {"FINISHED"}
+    for obj, color in ((cube, (0.8, 0.8, 0.8)), (red, (0.8, 0.02, 0.02))):
+        made = material.stylized_node(obj.material_slots[0].material).image
+        pixels = image.read_pixels(made)[..., :3]
+        assert np.abs(pixels - image.linear_to_srgb(np.array(color))).max() < 0.01, obj.name
 
 
 def test_every_selected_mesh_gets_its_own(cube):
