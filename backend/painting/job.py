@@ -32,7 +32,7 @@ from .start import initial_texture
 from .subject import Subject, read_subject
 
 CHECKPOINT_SECONDS = 8.0
-CONTENT_WEIGHT = 0.2  # at strength 0.5
+CONTENT_WEIGHT = 0.1  # at strength 0.5
 JUDGED_PIXEL = 1.5  # of a held-out view, in those of the finest stage
 MIN_STYLE_PIXELS = 32  # pixels of the styles' shorter side, of which a network can tell anything
 MAX_PIXEL = 1 / 64  # of the finest stage, in the mesh's units: the coarsest still sees the object well

@@ -54,24 +54,24 @@ class Stage:
         return float(self.size**2)
 
 
-# No finer than strokes are told apart: finer views see their insides alone, and smooth them away. Only where
-# there is time for both does a last stage go on to that.
+# So fine that strokes have edges, and so wide that most of an object is in a view. What is finer yet shows
+# strokes' insides alone, and smooths them away: only where there is time for both is that a last stage.
 STAGES: dict[str, tuple[Stage, ...]] = {
     "draft": (
-        Stage("composing", 3.8, 160, 20, 0.05),
-        Stage("painting", 2.7, 208, 12, 0.04),
-        Stage("refining", 1.9, 240, 8, 0.03),
+        Stage("composing", 3.2, 176, 20, 0.05),
+        Stage("painting", 2.2, 224, 12, 0.04),
+        Stage("refining", 1.5, 272, 8, 0.03),
     ),
     "standard": (
-        Stage("composing", 3.8, 192, 36, 0.045),
-        Stage("painting", 2.7, 256, 26, 0.035),
-        Stage("refining", 1.9, 288, 20, 0.025),
+        Stage("composing", 2.8, 240, 40, 0.045),
+        Stage("painting", 2.0, 288, 30, 0.035),
+        Stage("refining", 1.3, 336, 20, 0.025),
     ),
     "final": (
-        Stage("composing", 3.8, 192, 70, 0.045),
-        Stage("painting", 2.7, 256, 54, 0.035),
-        Stage("refining", 1.9, 288, 40, 0.025),
-        Stage("finishing", 1.3, 288, 24, 0.015),
+        Stage("composing", 2.8, 240, 80, 0.045),
+        Stage("painting", 2.0, 288, 60, 0.035),
+        Stage("refining", 1.3, 336, 48, 0.025),
+        Stage("finishing", 1.0, 336, 16, 0.015),
     ),
 }
 
