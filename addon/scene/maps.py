@@ -1,6 +1,6 @@
 """What a result has beside its colour → nodes in the stylized materials: alpha, relief, frames.
 
-Everything goes into the copies that `material.show_image` made; all images are packed. Files are read by
+Everything goes into the copies that `material.show_images` made; all images are packed. Files are read by
 `load` before anything is shown, so that one that cannot be read leaves the object as it was.
 """
 
