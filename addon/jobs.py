@@ -68,11 +68,6 @@ class Run:
         return self.folder / REPORT_FILE
 
     @property
-    def bodies(self) -> list[preview.Body]:
-        """What its preview is shown on."""
-        return [preview.Body(member.name, member.uid, member.world) for member in self.job.members]
-
-    @property
     def is_at_home(self) -> bool:
         """Whether what the job is for, objects or a picture, is in the file that is open."""
         known = not self.job.members or any(member.uid for member in self.job.members)
@@ -193,7 +188,7 @@ def _take(run: Run, event: Event) -> None:
     if event.kind == "progress":
         run.progress = event
     elif event.kind == "preview" and run.job.members and run.is_at_home:
-        preview.show(run.folder, run.job.count, run.bodies)
+        preview.show(run.folder, run.job.count, run.job.members)
     elif event.kind == "message":
         if event.message not in run.notes and len(run.notes) < problems.MAX_SHOWN:
             run.notes.append(event.message)

@@ -16,6 +16,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ..backend.protocol import PREVIEW_FILE, numbered
+from .scene.records import Member
 
 MAX_TRIANGLES = 2_000_000  # triangles; reading more would hold Blender up
 DEPTH_OFFSET = 2e-5  # in clip space, so that it wins against the object's own surface
@@ -37,25 +38,16 @@ void main() {  // viewports take linear light
 """
 
 
-@dataclass(frozen=True, eq=False)
-class Body:
-    """An object of the job: its name, its number in the session, and where it was when the job was made."""
-
-    name: str
-    uid: int
-    world: Matrix
-
-
 @dataclass
 class Shown:
     """A job's preview: what is drawn, and on which objects."""
 
     folder: Path
-    bodies: Sequence[Body]
+    members: Sequence[Member]
     pictures: list[np.ndarray | None]  # of each texture: (H, W, 4) float32 in sRGB, bottom row first
     textures: list[Any]  # on the GPU, made when drawn
     waiting: list[int] = field(default_factory=list)  # pictures that have changed on the disk, in their order
-    batches: list[tuple[Body, int, Any]] = field(default_factory=list)  # triangles of a body with a texture
+    batches: list[tuple[int, int, Any]] = field(default_factory=list)  # triangles by member and texture
 
 
 shown: Shown | None = None
@@ -63,12 +55,12 @@ _handler: Any = None
 _shader: Any = None
 
 
-def show(folder: Path, count: int, bodies: Sequence[Body]) -> None:
+def show(folder: Path, count: int, members: Sequence[Member]) -> None:
     """Show the new previews of a job's `count` textures: the first from the next redraw on, the others as
     `advance` reads them."""
     global shown, _handler
     if shown is None or shown.folder != folder:
-        shown = Shown(folder, bodies, [None] * count, [None] * count)
+        shown = Shown(folder, members, [None] * count, [None] * count)
     first = not shown.waiting
     shown.waiting += [index for index in range(count) if index not in shown.waiting]
     if first:
@@ -135,10 +127,10 @@ def _draw() -> None:
     if shown is None:
         return
     try:
-        found = {body: find(body.name, body.uid) for body in shown.bodies}
+        found = [find(member.name, member.uid) for member in shown.members]
         places = {
-            body: obj.matrix_world
-            for body, obj in found.items()
+            number: obj.matrix_world
+            for number, obj in enumerate(found)
             if obj is not None and obj.visible_get(viewport=bpy.context.space_data)
         }
         if places:
@@ -148,8 +140,8 @@ def _draw() -> None:
         clear()
 
 
-def _paint(preview: Shown, places: dict[Body, Matrix], view: bpy.types.RegionView3D) -> None:
-    """Draw the bodies that have a place in the world."""
+def _paint(preview: Shown, places: dict[int, Matrix], view: bpy.types.RegionView3D) -> None:
+    """Draw the members, by number, that have a place in the world."""
     import gpu
 
     global _shader
@@ -158,12 +150,12 @@ def _paint(preview: Shown, places: dict[Body, Matrix], view: bpy.types.RegionVie
     gpu.state.depth_test_set("LESS_EQUAL")
     _shader.bind()
     viewer = view.view_matrix.inverted().col[2].xyz
-    for body, index, batch in preview.batches:
-        if body not in places or preview.pictures[index] is None:
+    for number, index, batch in preview.batches:
+        if number not in places or preview.pictures[index] is None:
             continue
         if preview.textures[index] is None:
             preview.textures[index] = _make_texture(preview.pictures[index])
-        moved = places[body] @ body.world.inverted_safe()
+        moved = places[number] @ preview.members[number].world.inverted_safe()
         _shader.uniform_float("matrix", view.perspective_matrix @ moved)
         _shader.uniform_float("toward", (moved.to_3x3().inverted_safe() @ viewer).normalized())
         _shader.uniform_float("closer", DEPTH_OFFSET)
@@ -200,15 +192,15 @@ def _make_texture(picture: np.ndarray) -> Any:
     return gpu.types.GPUTexture((width, height), format="RGBA8", data=data)
 
 
-def _make_batches(preview: Shown) -> list[tuple[Body, int, Any]]:
+def _make_batches(preview: Shown) -> list[tuple[int, int, Any]]:
     """The triangles of the job's mesh, by the object and the texture that they show."""
     return [
-        (preview.bodies[body], texture, _make_batch(corners))
-        for body, texture, corners in split(preview.folder, len(preview.bodies))
+        (member, texture, _make_batch(corners))
+        for member, texture, corners in split(preview.folder, len(preview.members))
     ]
 
 
-def split(folder: Path, bodies: int) -> list[tuple[int, int, dict[str, np.ndarray]]]:
+def split(folder: Path, members: int) -> list[tuple[int, int, dict[str, np.ndarray]]]:
     """Split the attributes (T, 3, N) of a job's triangles by object and texture, both by number."""
     with np.load(folder / "mesh.npz") as mesh:
         faces = mesh["faces"]
@@ -216,12 +208,16 @@ def split(folder: Path, bodies: int) -> list[tuple[int, int, dict[str, np.ndarra
             raise ValueError(f"{len(faces)} triangles")
         none = np.zeros(len(faces), np.int32)
         tiles = mesh.get("tiles", none)
-        objects = np.minimum(mesh["objects"], bodies - 1) if "objects" in mesh else none
+        objects = np.minimum(mesh["objects"], members - 1) if "objects" in mesh else none
         corners = {"position": mesh["vertices"][faces], "normal": mesh["normals"], "uv": mesh["uvs"]}
     pairs = np.unique(np.stack((objects, tiles), axis=1), axis=0).tolist()
     return [
-        (body, tile, {name: values[(objects == body) & (tiles == tile)] for name, values in corners.items()})
-        for body, tile in pairs
+        (
+            member,
+            tile,
+            {name: values[(objects == member) & (tiles == tile)] for name, values in corners.items()},
+        )
+        for member, tile in pairs
     ]
 
 

@@ -240,13 +240,13 @@ def test_each_of_a_set_shows_its_own_preview(cube):
     plane = bpy.context.object
     cube.select_set(True)
     (run,) = stylizing.prepare(bpy.context)
-    assert [(body.name, body.uid) for body in run.bodies] == [
+    assert [(member.name, member.uid) for member in run.job.members] == [
         (obj.name, obj.session_uid) for obj in (plane, cube)
     ]
     parts = preview.split(run.folder, 2)
-    assert [(body, tile) for body, tile, _ in parts] == [(0, 0), (1, 1)]
-    for (body, _, corners), obj in zip(parts, (plane, cube), strict=True):
-        middle = np.array(run.bodies[body].world.translation)
+    assert [(member, tile) for member, tile, _ in parts] == [(0, 0), (1, 1)]
+    for (member, _, corners), obj in zip(parts, (plane, cube), strict=True):
+        middle = np.array(run.job.members[member].world.translation)
         assert np.allclose(corners["position"].mean(axis=(0, 1)), middle, atol=1e-5)
         assert len(corners["uv"]) == sum(len(face.vertices) - 2 for face in obj.data.polygons)
 
