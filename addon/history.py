@@ -223,8 +223,10 @@ def use_settings(panel: bpy.types.PropertyGroup, known: dict[str, Any], folder: 
 
 
 def member_for(obj: bpy.types.Object, entry: Entry) -> Member:
-    """How the result for one object is worn by `obj`; if it was made for another, without that one's images
-    and UV maps."""
+    """Make the member by which `obj` wears the result for one object.
+
+    If that was made for another, it is without that one's images and UV maps.
+    """
     (member,) = entry.job.members
     worn = replace(member, name=obj.name, uid=obj.session_uid)
     if wearer(entry.folder) == obj or obj.name == member.name:

@@ -57,7 +57,7 @@ def prepare(
     settings: bpy.types.PropertyGroup,
     overwrite: bool,
 ) -> Print:
-    """A print of `objects` to `path` by the backend's `preset`, ready to begin. Raises PatinaError."""
+    """Prepare a print of `objects` to `path` by the backend's `preset`, to begin. Raises PatinaError."""
     check_target(path, overwrite)
     prepared = _prepare(context, objects, preset, settings)
     prepared.target = path
@@ -72,7 +72,7 @@ def prepare(
 def prepare_check(
     context: bpy.types.Context, objects: list[bpy.types.Object], settings: bpy.types.PropertyGroup
 ) -> Print:
-    """A print check of `objects` at the size that is set, ready to begin. Raises PatinaError."""
+    """Prepare a print check of `objects` at the size that is set, to begin. Raises PatinaError."""
     prepared = _prepare(context, objects, "print-check", settings)
     prepared.arguments += ["--out", str(Path(prepared.folder.name, _CHECK))]
     return prepared
@@ -181,7 +181,7 @@ def _end(ended: Print) -> None:
 
 
 def wrong() -> list[dict[str, Any]]:
-    """The findings of the latest report that stand in the way of printing."""
+    """List the findings of the latest report that stand in the way of printing."""
     return [finding for finding in (last_check or {}).get("findings", ()) if finding["level"] != "ok"]
 
 

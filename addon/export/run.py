@@ -28,7 +28,7 @@ def export(context: bpy.types.Context, path: Path, overwrite: bool) -> list[Path
 
 
 def prints(context: bpy.types.Context, path: Path, overwrite: bool) -> list[printing.Print]:
-    """The prints that the scene's export settings ask for, ready to begin; `path` as for `export`.
+    """Prepare the prints that the scene's export settings ask for; `path` as for `export`.
 
     Raises PatinaError.
     """
@@ -59,6 +59,6 @@ def _groups(
 
 
 def check(context: bpy.types.Context) -> printing.Print:
-    """A print check of the stylized objects, ready to begin. Raises PatinaError."""
+    """Prepare a print check of the stylized objects. Raises PatinaError."""
     settings = context.scene.patina_export
     return printing.prepare_check(context, stylized_objects(context, settings.scope), settings)

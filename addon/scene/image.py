@@ -36,8 +36,11 @@ def save_srgb(image: bpy.types.Image, path: Path, udim: int = 0) -> None:
 
 
 def read_pixels(image: bpy.types.Image) -> np.ndarray:
-    """The values (H, W, channels) of `image` as Blender holds them, bottom row first: bytes as the file has
-    them, divided by 255; floats linear, colours times alpha. Raises PatinaError if it cannot be read."""
+    """Read the values (H, W, channels) of `image` as Blender holds them, bottom row first.
+
+    Bytes are as the file has them, divided by 255; floats are linear, colours times alpha. Raises
+    PatinaError if it cannot be read.
+    """
     width, height = image.size
     pixels = np.empty(width * height * image.channels, np.float32)
     if image.type == "RENDER_RESULT":

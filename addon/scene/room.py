@@ -29,8 +29,9 @@ def lacks(obj: bpy.types.Object, mesh: bpy.types.Mesh) -> bool:
 def with_room(
     obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, colors: Sequence[material.BaseColor]
 ) -> list[material.BaseColor]:
-    """`colors`, of the material slots of `obj`; those whose faces have no room in their UV map are for the
-    map that Patina made, if there is one: images are baked into it."""
+    """Move `colors`, of the material slots of `obj`, to the UV map that Patina made, if there is one, where
+    their faces have no room in their own: images are baked into it.
+    """
     evaluated, found = obj.evaluated_get(depsgraph), list(colors)
     try:
         mesh = evaluated.to_mesh()

@@ -70,7 +70,7 @@ class Meter:
         self._report(Progress(self._state, message, self._done, total, left))
 
     def tick(self) -> None:
-        """To be called often. Raises Cancelled."""
+        """Tell the progress, now and then: to be called often. Raises Cancelled."""
         if self._stop():
             raise Cancelled
         if time.monotonic() >= self._next:
