@@ -22,6 +22,7 @@ from .model import Model, read_image, read_model
 
 FORMATS = ("png", "jpeg", "webp")
 MAX_TEXELS = 2048  # along a side
+STRIP = 1 << 20  # texels at a time
 _COLOR_SLOTS = ("baseColorTexture", "emissiveTexture", "diffuseTexture")
 
 
@@ -85,16 +86,39 @@ def prepare(image: Image.Image, uvs: Floats, most: int) -> tuple[Image.Image, li
     Gives its bleed, too: gutters.bleed in steps of 255, mip level by mip level.
     """
     size = gutters.engine_size(*image.size, most)
-    mask = gutters.coverage(uvs, *image.size)
+    image, mask = _coarser(image, gutters.coverage(uvs, *image.size), size)
     image = _filled(image, mask)
     if size != image.size:
         mask = gutters.coverage(uvs, *size)
         image = _filled(image.resize(size, Image.Resampling.LANCZOS), mask)
-    return image, [round(b, 2) for b in gutters.bleed(np.asarray(image, float), mask)]
+    return image, [round(b, 2) for b in gutters.bleed(np.asarray(image, np.float32), mask)]
+
+
+def _coarser(image: Image.Image, mask: Mask, size: tuple[int, int]) -> tuple[Image.Image, Mask]:
+    """Average used texels of an image that has more than twice the sides of `size`, which takes memory else.
+
+    Whole blocks of texels become one; what is left has at least twice the sides, for a better filter.
+    """
+    width, height = image.size
+    most = min(width // (2 * size[0]), height // (2 * size[1]))
+    times = next((t for t in range(most, 1, -1) if width % t == height % t == 0), 1)
+    if times == 1:
+        return image, mask
+    found = np.empty((height // times, width // times, len(image.getbands())), np.uint8)
+    rows = times * max(1, STRIP // (times * width))
+    for top in range(0, height, rows):
+        below = min(height, top + rows)
+        texels = np.asarray(image.crop((0, top, width, below)), np.float32)
+        weights = mask[top:below, :, None].astype(np.float32)
+        shape = (-1, times, width // times, times)
+        share = weights.reshape(*shape, 1).mean((1, 3))
+        used = (texels * weights).reshape(*shape, texels.shape[2]).mean((1, 3))
+        found[top // times : below // times] = np.round(used / np.maximum(share, 1e-6))
+    return Image.fromarray(found, image.mode), mask.reshape(-1, times, width // times, times).any((1, 3))
 
 
 def _filled(image: Image.Image, mask: Mask) -> Image.Image:
-    pixels = gutters.fill(np.asarray(image, float), mask)
+    pixels = gutters.fill(np.asarray(image, np.float32), mask)
     return Image.fromarray(np.round(pixels).astype(np.uint8), image.mode)
 
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from export_models import slab, sphere, torus, write
+from PIL import Image
 
-from backend.export import color, gutters, relief, subdivide
+from backend.export import color, game, gutters, relief, subdivide
 from backend.export.model import Model, read_model, sample_model, to_size
 from backend.export.print_check import check
 from backend.export.repair import repair
@@ -175,6 +176,26 @@ def test_texels_beside_an_island_continue_it():
     filled = gutters.fill(pixels, mask)[..., 0]
     assert filled[5:8, 4].tolist() == [5, 6, 7]
     assert filled[3, 6:10].tolist() == [4, 4, 4, 4]
+
+
+def test_a_large_texture_is_made_smaller_without_much_memory_and_without_what_is_unused():
+    """4096² are 400 MB in floats of 64 bits. What is unused, right beside what is used, does not come in."""
+    pixels = np.zeros((4096, 4096, 3), np.uint8)
+    pixels[:, :, 1] = 255
+    pixels[1000:3000, 401:1999] = (200, 40, 90)
+    square = np.array([(402.5, 1002.5), (1997.5, 1002.5), (1997.5, 2997.5), (402.5, 2997.5)]) / 4096
+    uvs = (square * (1, -1) + (0, 1))[np.array([[0, 1, 2], [0, 2, 3]])]
+    picture = Image.fromarray(pixels)
+    tracemalloc.start()
+    try:
+        image, bleed = game.prepare(picture, uvs, 512)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 300e6
+    assert image.size == (512, 512)
+    assert max(bleed) < 1
+    assert np.abs(np.asarray(image, int) - (200, 40, 90)).max() <= 1
 
 
 @pytest.mark.parametrize(
