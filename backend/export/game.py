@@ -114,7 +114,8 @@ def _coarser(image: Image.Image, mask: Mask, size: tuple[int, int]) -> tuple[Ima
         share = weights.reshape(*shape, 1).mean((1, 3))
         used = (texels * weights).reshape(*shape, texels.shape[2]).mean((1, 3))
         found[top // times : below // times] = np.round(used / np.maximum(share, 1e-6))
-    return Image.fromarray(found, image.mode), mask.reshape(-1, times, width // times, times).any((1, 3))
+    blocks = mask.reshape(-1, times, width // times, times)
+    return Image.fromarray(found, image.mode), np.asarray(blocks.any((1, 3)))
 
 
 def _filled(image: Image.Image, mask: Mask) -> Image.Image:
