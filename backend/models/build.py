@@ -18,13 +18,34 @@ _ARRAYS = ("corners", "uvs", "normals", "colors")
 
 
 @dataclass(frozen=True)
+class Others:
+    """What a material has beside its colours, as glTF has it: pictures, PNG or JPEG or None, and numbers.
+
+    surface: roughness in green and metal in blue, each times its number.
+    """
+
+    normal: bytes | None = None
+    normal_scale: float = 1.0
+    emission_picture: bytes | None = None
+    emission: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    surface: bytes | None = None
+    roughness: float = 1.0
+    metallic: float = 0.0
+
+
+@dataclass(frozen=True)
 class Material:
-    """color: linear, with opacity, or None; picture: a file's bytes; clamps: whether it ends."""
+    """color: linear, with opacity, or None; picture: a file's bytes; clamps: whether it ends.
+
+    is_see_through: whether the picture's opacity counts.
+    """
 
     name: str = ""
     color: tuple[float, float, float, float] | None = None
     picture: bytes | None = None
     clamps: bool = False
+    is_see_through: bool = False
+    others: Others = Others()
 
 
 @dataclass(frozen=True)
@@ -117,20 +138,37 @@ def _primitive(model: gltf.Gltf, piece: Piece, middle: Floats, materials: dict[i
 
 
 def _add_material(model: gltf.Gltf, material: Material) -> int:
-    base: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": 1.0}
+    others = material.others
+    base: dict[str, Any] = {"metallicFactor": others.metallic, "roughnessFactor": others.roughness}
     record: dict[str, Any] = {"name": material.name, "pbrMetallicRoughness": base}
     if material.color is not None:
         base["baseColorFactor"] = list(material.color)
-        if material.color[3] < 1:
-            record["alphaMode"] = "BLEND"
+    if material.is_see_through or (material.color is not None and material.color[3] < 1):
+        record["alphaMode"] = "BLEND"
     if material.picture is not None:
-        texture: dict[str, Any] = {"source": gltf.add_image(model, material.picture)}
-        if material.clamps:
-            texture["sampler"] = len(model.tree.setdefault("samplers", []))
-            model.tree["samplers"].append({"wrapS": 33071, "wrapT": 33071})
-        textures = model.tree.setdefault("textures", [])
-        textures.append(texture)
-        base["baseColorTexture"] = {"index": len(textures) - 1}
+        base["baseColorTexture"] = _add_texture(model, material.picture, material.clamps)
+    if others.surface is not None:
+        base["metallicRoughnessTexture"] = _add_texture(model, others.surface, material.clamps)
+    if others.normal is not None:
+        record["normalTexture"] = _add_texture(model, others.normal, material.clamps)
+        if others.normal_scale != 1:
+            record["normalTexture"]["scale"] = others.normal_scale
+    if any(others.emission):
+        record["emissiveFactor"] = list(others.emission)
+    if others.emission_picture is not None:
+        record["emissiveTexture"] = _add_texture(model, others.emission_picture, material.clamps)
     materials = model.tree.setdefault("materials", [])
     materials.append(record)
     return len(materials) - 1
+
+
+def _add_texture(model: gltf.Gltf, picture: bytes, clamps: bool) -> dict[str, Any]:
+    """Add a texture, and make the record of its use by a material."""
+    mime = "image/jpeg" if picture.startswith(b"\xff\xd8") else "image/png"
+    texture: dict[str, Any] = {"source": gltf.add_image(model, picture, mime)}
+    if clamps:
+        texture["sampler"] = len(model.tree.setdefault("samplers", []))
+        model.tree["samplers"].append({"wrapS": 33071, "wrapT": 33071})
+    textures = model.tree.setdefault("textures", [])
+    textures.append(texture)
+    return {"index": len(textures) - 1}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +12,9 @@ import numpy as np
 from ..reading import read_bytes
 from . import gltf
 from .arrays import Floats, Ints
-from .beside import beside, named_file
 from .build import Material, Piece, assembled
+from .mtl import UDIM, Written, library, text
 from .srgb import to_linear
-
-# How many words may follow an option of a map.
-_OPTIONS = {"-mm": 2, "-o": 3, "-s": 3, "-t": 3}
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
-UDIM = "<UDIM>"
 
 
 def read(path: Path) -> gltf.Gltf:
@@ -33,23 +27,15 @@ def read(path: Path) -> gltf.Gltf:
     lines = _Lines()
     for words in _lines(read_bytes(path)):
         lines.take(words)
-    maps, notes = _library(path, lines.libraries)
+    maps, notes = library(path, lines.libraries)
     pieces: list[Piece] = []
     arrays = _Arrays.of(lines)
     for (name, mapped, upright, smooth), polygons in lines.faces.items():
         corners = _triangles(arrays.vertices, polygons)
         pieces += _pieces(
-            path, arrays, corners, maps.get(name, _Map(name) if name else None), (mapped, upright, smooth)
+            path, arrays, corners, maps.get(name, Written(name) if name else None), (mapped, upright, smooth)
         )
     return assembled(path, pieces, notes)
-
-
-def text(data: bytes) -> str:
-    """Decode text as UTF-8, or as the Latin-1 of older programs."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
 
 
 def _lines(data: bytes) -> Iterator[list[str]]:
@@ -186,7 +172,7 @@ def _ears(places: Floats) -> Ints:
 
 
 def _pieces(
-    path: Path, arrays: _Arrays, corners: Ints, look: _Map | None, has: tuple[bool, bool, bool]
+    path: Path, arrays: _Arrays, corners: Ints, look: Written | None, has: tuple[bool, bool, bool]
 ) -> Iterator[Piece]:
     """Triangles (F, 3, 3) of one material, in one piece or one for each UDIM tile.
 
@@ -208,7 +194,7 @@ def _pieces(
     elif smooth:
         normals = _smooth(arrays.vertices, corners[..., 0])[corners[..., 0]]
     colors = None
-    if arrays.colors is not None and (look is None or look.file is None):
+    if arrays.colors is not None and (look is None or not look.base.file):
         colors = arrays.colors[corners[..., 0]]
     if look is None:
         yield Piece(places, uvs, normals, colors)
@@ -217,8 +203,8 @@ def _pieces(
         yield Piece(places, uvs, normals, colors, Material(look.name))
         return
     if uvs is not None:
-        uvs = uvs * look.scale + look.offset
-    if uvs is None or look.file is None or UDIM not in look.file:
+        uvs = uvs * look.base.scale + look.base.offset
+    if uvs is None or UDIM not in look.base.file:
         yield Piece(places, uvs, normals, None, look.material(path))
         return
     cells = np.floor(uvs.mean(1)).astype(int)
@@ -240,92 +226,3 @@ def _smooth(vertices: Floats, faces: Ints) -> Floats:
     total = np.zeros_like(vertices)
     np.add.at(total, faces, across[:, None])
     return np.asarray(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30))
-
-
-@dataclass
-class _Map:
-    """A material of an MTL: its colour, linear, and its picture with what is done to the UVs."""
-
-    name: str
-    color: tuple[float, float, float] | None = None
-    opacity: float = 1.0
-    file: str | None = None
-    scale: tuple[float, float] = (1.0, 1.0)
-    offset: tuple[float, float] = (0.0, 0.0)
-    clamps: bool = False
-    _made: dict[int, Material] = field(default_factory=dict)
-
-    def material(self, path: Path, tile: int = 0) -> Material:
-        """It, for the model at `path`; of a UDIM picture, that of the `tile`. Raises PatinaError."""
-        if tile not in self._made:
-            color = None if self.color is None else (*self.color, self.opacity)
-            picture = None
-            if self.file is not None:
-                color = (1.0, 1.0, 1.0, self.opacity)  # a picture takes the colour's place
-                picture = beside(path, self.file.replace(UDIM, str(tile)))
-            name = f"{self.name} {tile}" if tile else self.name
-            self._made[tile] = Material(name, color, picture, self.clamps)
-        return self._made[tile]
-
-    def take(self, words: list[str], rest: str) -> None:
-        """A line of the MTL: its words, and what follows the first."""
-        match words[0].lower():
-            case "kd" if len(words) >= 4 and words[1] not in ("spectral", "xyz"):
-                red, green, blue = (min(max(float(word), 0.0), 1.0) for word in words[1:4])
-                self.color = red, green, blue
-            case "d" if words[1] != "-halo":
-                self.opacity = min(max(float(words[1]), 0.0), 1.0)
-            case "tr":
-                self.opacity = 1 - min(max(float(words[1]), 0.0), 1.0)
-            case "map_kd":
-                self._take_map(rest)
-
-    def _take_map(self, rest: str) -> None:
-        while rest.startswith("-"):
-            option, _, after = rest.partition(" ")
-            values: list[str] = []
-            most = _OPTIONS.get(option.lower(), 1)
-            while len(values) < most and after:
-                word, _, left = after.lstrip().partition(" ")
-                if most > 1 and not _NUMBER.match(word):
-                    break
-                values.append(word)
-                after = left
-            if not after.strip():
-                break  # no option then, but a name that begins so
-            rest = after.strip()
-            self._obey(option.lower(), values)
-        self.file = rest.strip().strip("\"'") or None
-
-    def _obey(self, option: str, values: list[str]) -> None:
-        numbers = [float(value) for value in values if _NUMBER.match(value)]
-        if option == "-s" and numbers:
-            self.scale = numbers[0], numbers[1] if len(numbers) > 1 else 1.0
-        elif option == "-o" and numbers:
-            self.offset = numbers[0], numbers[1] if len(numbers) > 1 else 0.0
-        elif option == "-clamp":
-            self.clamps = values == ["on"]
-
-
-def _library(path: Path, names: Sequence[str]) -> tuple[dict[str, _Map], list[str]]:
-    """The materials of the MTLs that the OBJ at `path` names, and notes on those that are not there."""
-    found: dict[str, _Map] = {}
-    notes = []
-    for name in names:
-        whole = [name] if named_file(path, name) else name.split()  # a name with spaces, or several
-        for each in whole:
-            place = named_file(path, each)
-            if place is None:
-                notes.append(f"{path.name} names {each}, which is not there: its materials have no colours.")
-                continue
-            current = None
-            for line in text(read_bytes(place)).splitlines():
-                words = line.split()
-                if not words or words[0].startswith("#"):
-                    continue
-                rest = line.strip()[len(words[0]) :].strip()
-                if words[0] == "newmtl":
-                    current = found.setdefault(rest, _Map(rest))
-                elif current is not None and len(words) > 1:
-                    current.take(words, rest)
-    return found, notes
