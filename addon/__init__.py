@@ -18,6 +18,7 @@ MODULES = (
     "export.properties",
     "export.printing",
     "history",
+    "studio",
     "jobs",
     "lasting",
     "operators.install",

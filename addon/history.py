@@ -49,6 +49,7 @@ class Entry(OfJob):
     about: str  # quality, size, how long it took
     goes_on: bool  # there is a checkpoint
     is_whole: bool  # the texture is there
+    lacks_steps: bool  # it was ended before its plan was done, be it with a texture
     settings: dict[str, Any] = field(repr=False)
 
 
@@ -114,6 +115,7 @@ def _read(folder: Path) -> Entry | None:
         ", ".join(part for part in about if part)[:MAX_TEXT],
         goes_on,
         is_whole,
+        goes_on and (not is_whole or report.get("ended_early") is True),
         panel,
     )
 
@@ -263,7 +265,8 @@ def go_on(entry: Entry, steps: int | None) -> Prepared:
             "resume",
         )
     earlier = read_job(entry.folder)
-    job = replace(earlier, resume=RESUME_FILE, steps=steps)
+    quality = "draft" if earlier.quality == "sketch" else earlier.quality
+    job = replace(earlier, resume=RESUME_FILE, steps=steps, quality=quality)
     with new_folder(entry.object_name, folders.jobs()) as folder:
         for name in inputs(earlier):
             source = within(entry.folder, name)

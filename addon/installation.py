@@ -15,9 +15,9 @@ from pathlib import Path
 
 import bpy
 
-from ..backend.protocol import Event, PatinaError
+from ..backend.protocol import ENDINGS, Event, PatinaError
 from ..backend.terminal import ProgressBar
-from . import folders
+from . import folders, studio
 from .process import Process, python_command
 from .setup import environment, system, variants
 from .setup.errors import SetupError
@@ -115,6 +115,8 @@ def may_begin(verb: str) -> str:
 
 def begin(verb: str) -> None:
     """Start `verb`, one of the set-up's; with a window it goes on by itself. Raises PatinaError."""
+    if verb != VERIFY:  # what is in use cannot be replaced, on Windows
+        studio.stop()
     settings = folders.preferences()
     arguments = ["-m", "addon.setup", verb, "--events", "--folder", str(folders.backend())]
     if verb in (SET_UP, REPAIR):
@@ -165,7 +167,7 @@ def pump() -> bool:
             progress = event
         elif event.kind == "message":
             known.doctor = tuple(event.message.splitlines())
-        elif event.kind in ("finished", "failed", "cancelled"):
+        elif event.kind in ENDINGS:
             _end(event)
             process = None
             return False

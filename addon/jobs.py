@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import os
 import time
 import traceback
 from collections import deque
@@ -20,11 +19,10 @@ from pathlib import Path
 import bpy
 
 from ..backend.protocol import REPORT_FILE, Event, PatinaError
-from . import hands, history, preview, problems, timings
-from .folders import EXTENSION, user_file
-from .process import Process, python_command
+from . import hands, history, preview, problems, studio, timings
+from .folders import user_file
+from .painter import Sitting
 from .scene.records import Prepared
-from .setup.system import backend_environment
 
 LOG_FILE = "backend.log"
 TICK_SECONDS = 0.1
@@ -44,7 +42,7 @@ class Run:
     progress: Event = field(default_factory=lambda: Event("progress"))
     notes: list[str] = field(default_factory=list)
     error: PatinaError | None = None
-    process: Process | None = None
+    process: Sitting | None = None  # from when it runs
     file: int = field(default_factory=lambda: file_number)  # the one that its objects are in
 
     def __post_init__(self) -> None:
@@ -100,6 +98,18 @@ def cancel() -> None:
         queue[0].process.cancel()
     elif queue:
         _end(queue[0], CANCELLED)
+
+
+def has_enough() -> bool:
+    """Whether the first job can be ended with what there is by now: once there is something."""
+    run = queue[0] if queue else None
+    return run is not None and run.state == RUNNING and run.progress.step > 0
+
+
+def enough() -> None:
+    """Take the first job's texture as it is now."""
+    if has_enough() and queue[0].process:
+        queue[0].process.enough()
 
 
 def cancel_all() -> None:
@@ -169,18 +179,7 @@ def run_to_end(watch: Callable[[Run], None]) -> None:
 
 
 def _start(run: Run) -> None:
-    command = python_command(run.python, "-m", "backend", "run", str(run.folder))
-    if bpy.app.online_access:  # else weights that are not here are an error, with its cure
-        command.append("--online")
-    try:
-        log, environment = run.folder / LOG_FILE, backend_environment(os.environ)
-        run.process = Process(command, EXTENSION, log, environment)
-    except OSError as error:
-        raise PatinaError(
-            f"The backend's Python, {run.python}, cannot be started: {error.strerror}.",
-            "Set up the backend in Preferences > Add-ons > Patina.",
-            "backend",
-        ) from None
+    run.process = studio.begin(run.python, run.folder, run.folder / LOG_FILE)
     run.state = RUNNING
 
 

@@ -1,9 +1,9 @@
 """The preferences page: where the backend lies, which torch it has, its set-up, and the doctor."""
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
-from . import folders, installation
+from . import folders, installation, studio
 from .installation import known
 from .setup import environment, variants
 from .setup.variants import GB
@@ -46,6 +46,23 @@ class PatinaPreferences(bpy.types.AddonPreferences):
             ("mps", "Apple GPU", "The graphics part of Apple's processors"),
         ),
         default="auto",
+    )
+    keep_painter: BoolProperty(
+        name="Keep the Painter",
+        description="The program that paints starts when the panel is first shown, and stays after a job, so "
+        "that the next begins at once",
+        default=True,
+    )
+    idle_minutes: IntProperty(
+        name="Idle Minutes",
+        description="How long it stays without a job",
+        default=10,
+        min=1,
+        max=1440,
+    )
+    leave_for_renders: BoolProperty(
+        name="Not While Rendering",
+        description="It goes when a render begins, to leave it the memory",
     )
     python: StringProperty(
         name="Python",
@@ -101,6 +118,7 @@ class PatinaPreferences(bpy.types.AddonPreferences):
         if wanted.shelf and not self.wheelhouse:
             self.draw_torch_index(layout, wanted, width)
         layout.prop(self, "device")
+        self.draw_painter(layout)
         layout.prop(self, "folder")
         row = layout.row()
         row.alignment = "RIGHT"
@@ -115,6 +133,18 @@ class PatinaPreferences(bpy.types.AddonPreferences):
             layout.prop(self, "python")
             layout.prop(self, "wheelhouse")
             layout.prop(self, "index")
+
+    def draw_painter(self, layout: bpy.types.UILayout) -> None:
+        layout.prop(self, "keep_painter")
+        if self.keep_painter:
+            layout.prop(self, "idle_minutes")
+            layout.prop(self, "leave_for_renders")
+        held = studio.memory()
+        if held:
+            row = layout.row()
+            row.alignment = "RIGHT"
+            row.label(text=f"It waits, and holds {held / GB:.1f} GB")
+            row.operator("patina.let_painter_go", text="", icon="X")
 
     def draw_torch_index(self, layout: bpy.types.UILayout, wanted: variants.Variant, width: float) -> None:
         """Draw how to get the address of PyTorch's own index, for a build of torch that only it has."""

@@ -1,8 +1,9 @@
-"""A child process that speaks in events. No bpy: this runs in any Python.
+"""Child processes that speak in events. No bpy: this runs in any Python.
 
-The child writes JSON lines to stdout (`backend.protocol.Event`) and anything it likes to stderr; it
-reads `cancel` from stdin. Whatever becomes of it, the stream read here ends with exactly one event
-that says so: `finished`, `failed` or `cancelled`, and by then the process is gone.
+A child writes JSON lines to stdout (`backend.protocol.Event`) and anything it likes to stderr. `Process` is
+one that does one thing: it reads `cancel` from stdin. Whatever becomes of it, its events end with exactly one
+that says so: `finished`, `failed` or `cancelled`, and by then the process is gone. For one that stays see
+`painter.py`.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ import re
 import signal
 import subprocess
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from ..backend.protocol import MOST_TEXT, Event, read_event
+from ..backend.protocol import ENDINGS, MOST_TEXT, Event, read_event
 from .setup.system import NO_WINDOW, clean_environment
 
-ENDINGS = ("finished", "failed", "cancelled")
 LATEST = ("progress", "preview")  # of which each makes the ones before it old
 MOST_EVENTS = 1000  # between two calls of `poll`
 MOST_LINE = 1 << 16  # characters
@@ -44,27 +45,67 @@ def python_command(python: Path, *arguments: str) -> list[str]:
     return [str(python), *PYTHON_FLAGS, *arguments]
 
 
-class Process:
-    """A running child. `poll` gives what it said since the last call; the last event is one of ENDINGS."""
+class Inbox:
+    """Events between the threads that read them and whoever polls; the last one is one of ENDINGS."""
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        folder: Path,
-        log: Path | None = None,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
-        """Start `command` in `folder`; its stderr is also kept in the file `log`. Raises OSError.
-
-        environment: the child's; None: this process's own, cleaned.
-        """
+    def __init__(self) -> None:
         self._events: list[Event] = []
         self._places: dict[str, int] = {}  # among them, of the one of each kind in LATEST
         self._telling = threading.Lock()
+        self.ended = False  # for who polls
+
+    def poll(self) -> list[Event]:
+        """The events since the last call, oldest first. Never blocks; after the ending there are none."""
+        with self._telling:
+            events, self._events, self._places = self._events, [], {}
+        self.ended = self.ended or any(event.kind in ENDINGS for event in events)
+        return events
+
+    def put(self, event: Event) -> None:
+        """Have `poll` give the event: of LATEST the last of its kind alone, and no flood of others."""
+        with self._telling:
+            place = self._places.get(event.kind)
+            if place is not None:
+                self._events[place] = event
+            elif len(self._events) < MOST_EVENTS or event.kind in (*LATEST, *ENDINGS):
+                if event.kind in LATEST:
+                    self._places[event.kind] = len(self._events)
+                self._events.append(event)
+
+
+class Log:
+    """A file that takes lines, up to MOST_LOG characters. That it cannot be written ends nothing."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._stream: IO[str] | None = None
+        self._room = MOST_LOG
+        if path:
+            with contextlib.suppress(OSError):  # a log is a help, not a condition
+                path.unlink(missing_ok=True)  # a link that lies in wait is not followed
+                self._stream = path.open("x", encoding="utf-8")
+
+    def write(self, line: str) -> None:
+        if self._stream and self._room > 0:
+            self._room -= len(line)
+            with contextlib.suppress(OSError):
+                self._stream.write(line)
+                self._stream.flush()
+
+    def close(self) -> None:
+        if self._stream:
+            with contextlib.suppress(OSError):
+                self._stream.close()
+        self._stream = None
+
+
+class Child(ABC):
+    """A running program whose lines are read by threads; what they say is for the classes below it."""
+
+    def __init__(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start `command` in `folder`. Raises OSError. environment: None: this process's own, cleaned."""
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
-        self._cancelled = threading.Event()
-        self._log = log
-        self.ended = False
         self._child = subprocess.Popen(
             command,
             cwd=folder,
@@ -78,45 +119,40 @@ class Process:
             start_new_session=True,
             creationflags=NO_WINDOW,
         )
-        self._ending: Event | None = None
-        self._readers = [self._start(self._read_stdout), self._start(self._read_stderr)]
-        self._start(self._watch)
+        self._readers = [start_thread(self._read_stdout), start_thread(self._read_stderr)]
+        start_thread(self._watch)
 
-    @staticmethod
-    def _start(target: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=target, daemon=True)
-        thread.start()
-        return thread
+    @abstractmethod
+    def _take(self, event: Event) -> None:
+        """Take in an event."""
+
+    @abstractmethod
+    def _take_words(self, line: str) -> None:
+        """Take in a line of stderr."""
+
+    @abstractmethod
+    def _take_end(self, code: int) -> None:
+        """Take in that the process is gone."""
 
     @property
     def pid(self) -> int:
         return self._child.pid
 
-    def poll(self) -> list[Event]:
-        """The events since the last call, oldest first. Never blocks; after the ending there are none."""
-        with self._telling:
-            events, self._events, self._places = self._events, [], {}
-        self.ended = self.ended or any(event.kind in ENDINGS for event in events)
-        return events
-
-    def cancel(self) -> None:
-        """Ask the child to end; it is gone within two seconds, by force if need be. Does not block."""
-        if not self._cancelled.is_set():
-            self._cancelled.set()
-            self._start(self._ask_it_to_leave)
+    @property
+    def is_running(self) -> bool:
+        return self._child.poll() is None
 
     def kill(self) -> None:
         """End the child now, and wait until it is gone."""
-        self._cancelled.set()
         self._child.kill()
         self._child.wait()
 
-    def _ask_it_to_leave(self) -> None:
-        with contextlib.suppress(OSError, ValueError):  # it may be gone already
+    def _say(self, line: str) -> None:
+        """Write a line to the child, which may be gone already."""
+        with contextlib.suppress(OSError, ValueError):
             assert self._child.stdin is not None
-            self._child.stdin.write("cancel\n")
+            self._child.stdin.write(line + "\n")
             self._child.stdin.flush()
-        self._see_it_leave(CANCEL_SECONDS)
 
     def _see_it_leave(self, patience: float) -> None:
         for seconds, force in ((patience, self._child.terminate), (TERMINATE_SECONDS, self._child.kill)):
@@ -133,40 +169,15 @@ class Process:
                 event = read_event(line)
                 if event is None:
                     self._keep(line)
-                elif event.kind in ENDINGS:
-                    self._ending = event
-                    break
                 else:
-                    self._tell(event)
-            self._see_it_leave(FAREWELL_SECONDS)
-
-    def _tell(self, event: Event) -> None:
-        """Have `poll` give the event: of LATEST the last of its kind alone, and no flood of others."""
-        with self._telling:
-            place = self._places.get(event.kind)
-            if place is not None:
-                self._events[place] = event
-            elif len(self._events) < MOST_EVENTS or event.kind in (*LATEST, *ENDINGS):
-                if event.kind in LATEST:
-                    self._places[event.kind] = len(self._events)
-                self._events.append(event)
+                    self._take(event)
 
     def _read_stderr(self) -> None:
         assert self._child.stderr is not None
-        with contextlib.ExitStack() as stack:
-            stream = stack.enter_context(self._child.stderr)
-            log, room = None, MOST_LOG
-            if self._log:
-                with contextlib.suppress(OSError):  # a log is a help, not a condition
-                    self._log.unlink(missing_ok=True)  # a link that lies in wait is not followed
-                    log = stack.enter_context(self._log.open("x", encoding="utf-8"))
+        with self._child.stderr as stream:
             for line in _lines(stream):
                 self._keep(line)
-                if log and room > 0:
-                    room -= len(line)
-                    with contextlib.suppress(OSError):
-                        log.write(line)
-                        log.flush()
+                self._take_words(line)
 
     def _keep(self, line: str) -> None:
         if line.strip():
@@ -180,10 +191,75 @@ class Process:
         with contextlib.suppress(OSError):
             assert self._child.stdin is not None
             self._child.stdin.close()
-        if self._cancelled.is_set():
-            self._tell(Event("cancelled"))
+        self._take_end(code)
+
+
+class Process(Child):
+    """A child that does one thing. `poll` gives what it said since the last call."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        log: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start `command` in `folder`; its stderr is also kept in the file `log`. Raises OSError.
+
+        environment: the child's; None: this process's own, cleaned.
+        """
+        self._inbox, self._log = Inbox(), Log(log)
+        self._cancelled = threading.Event()
+        self._ending: Event | None = None
+        super().__init__(command, folder, environment)
+
+    @property
+    def ended(self) -> bool:
+        return self._inbox.ended
+
+    def poll(self) -> list[Event]:
+        """The events since the last call, oldest first. Never blocks; after the ending there are none."""
+        return self._inbox.poll()
+
+    def cancel(self) -> None:
+        """Ask the child to end; it is gone within two seconds, by force if need be. Does not block."""
+        if not self._cancelled.is_set():
+            self._cancelled.set()
+            start_thread(self._ask_it_to_leave)
+
+    def kill(self) -> None:
+        self._cancelled.set()
+        super().kill()
+
+    def _ask_it_to_leave(self) -> None:
+        self._say("cancel")
+        self._see_it_leave(CANCEL_SECONDS)
+
+    def _take(self, event: Event) -> None:
+        if self._ending is not None:
+            return
+        if event.kind in ENDINGS:
+            self._ending = event
+            start_thread(lambda: self._see_it_leave(FAREWELL_SECONDS))
         else:
-            self._tell(self._ending or death(code, list(self._last_lines)))
+            self._inbox.put(event)
+
+    def _take_words(self, line: str) -> None:
+        self._log.write(line)
+
+    def _take_end(self, code: int) -> None:
+        self._log.close()
+        if self._cancelled.is_set():
+            self._inbox.put(Event("cancelled"))
+        else:
+            self._inbox.put(self._ending or death(code, list(self._last_lines)))
+
+
+def start_thread(target: Callable[[], None]) -> threading.Thread:
+    """Run `target` beside, in a thread that keeps no program from ending."""
+    thread = threading.Thread(target=target, daemon=True)
+    thread.start()
+    return thread
 
 
 def _lines(stream: IO[str]) -> Iterator[str]:

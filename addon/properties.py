@@ -272,6 +272,7 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
         name="Quality",
         description="How long to work on it",
         items=(
+            ("sketch", "Sketch", "In seconds: every view painted once, and no more"),
             ("draft", "Draft", "A quick look: coarse strokes"),
             ("standard", "Standard", "A good result"),
             ("final", "Final", "Finer strokes, several times slower than Standard"),

@@ -21,8 +21,8 @@ RECENT_RECORDS = 3  # of one kind that count: machines and versions change
 # For a guess where a quality was never tried. Of a style on a mesh: the steps (backend/painting/optimize.py,,
 # STAGES), and the seconds relative to Draft's (docs/benchmarks.md). Of all else: the steps
 # (backend/canvas/job.py).
-ON_MESH = {"draft": (40, 1.0), "standard": (90, 2.4), "final": (204, 5.2)}
-OTHER = {"draft": 80, "standard": 200, "final": 500}
+ON_MESH = {"sketch": (0, 0.4), "draft": (40, 1.0), "standard": (90, 2.4), "final": (204, 5.2)}
+OTHER = {"sketch": 20, "draft": 80, "standard": 200, "final": 500}
 DEEPDREAM = 0.12  # of those steps
 CLASS_ON_MESH = 3.0
 
@@ -124,7 +124,7 @@ def _work(kind: Record) -> float:
     """How much there is to do, in a unit of its own: steps of one quality, pixels of a flat picture."""
     if kind["task"] == "stylize" and not kind["flat"]:
         usual, work = ON_MESH[kind["quality"]]
-        return work * (kind["steps"] or usual) / usual
+        return work * (kind["steps"] or usual) / usual if usual else work
     steps = kind["steps"] or OTHER[kind["quality"]] * _share(kind)
     return float(steps * kind["size"] ** 2 if kind["flat"] else steps)
 

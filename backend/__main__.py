@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import run
+from . import run, serve
 from .protocol import FAILED, FINISHED, PatinaError
 from .run import do_job
 
@@ -20,6 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser = argparse.ArgumentParser(prog="python -m backend run")
         run.add_arguments(parser)
         return run.run(parser.parse_args(words[1:]))
+    if words == ["serve"]:
+        return serve.serve()
     try:
         return _do(words)
     except PatinaError as error:
@@ -43,6 +45,7 @@ def _do(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m backend", description="Paint a surface in a style.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     run.add_arguments(verbs.add_parser("run", help="do the job in a folder, telling events on stdout"))
+    verbs.add_parser("serve", help="do jobs as a program asks for them on stdin, telling events on stdout")
     add_verbs(verbs, do_job)
     _weights_arguments(verbs.add_parser("weights", help="fetch a network's weights, or take a file"))
     _export_arguments(verbs.add_parser("export", help="write a model for a game engine or a printer"))

@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from .protocol import CANCELLED, Event, write_event
+from .protocol import CANCELLED, ENDINGS, Event, write_event
 
 Emit = Callable[[Event], None]
 IsCancelled = Callable[[], bool]
@@ -21,6 +22,16 @@ GRACE = 1.5  # seconds that a job has to end by itself when it is asked to
 
 class Cancelled(Exception):
     """The job was asked to end."""
+
+
+@dataclass
+class Wishes:
+    """What is asked of a job under way, besides its end; set by another thread.
+
+    enough: to take what there is by now as the result.
+    """
+
+    enough: bool = False
 
 
 def speaking(do: Callable[[Emit, IsCancelled], int]) -> int:
@@ -47,7 +58,7 @@ def speaking(do: Callable[[Emit, IsCancelled], int]) -> int:
     def emit(event: Event) -> None:
         with telling:
             begun.set()
-            if event.kind in ("finished", "failed", "cancelled"):
+            if event.kind in ENDINGS:
                 ended.set()
             try:
                 print(write_event(event), flush=True)

@@ -33,6 +33,10 @@ each written beside and renamed, so a reader never sees half a file. Several fra
 a CPPN is also kept as `picture.cppn`; relief gives `height.png` (16 bits) and `normal.png` (tangent
 space, green up) too. It writes one event a line to stdout; everything else goes to
 stderr. It reads stdin: a line `cancel` ends the job within two seconds, and so does the end of the stream.
+
+A painter (`python -m backend serve`) stays after a job. It reads one `Request` a line from stdin and does the
+jobs one after the other; each event names its job's folder. `enough` has a job take what there is by now as
+its result. The end of stdin ends the painter.
 """
 
 from __future__ import annotations
@@ -66,7 +70,7 @@ REPORT_FILE = "report.json"
 # Exit codes of `python -m backend run`.
 FINISHED, FAILED, USAGE, CANCELLED = 0, 1, 2, 3
 
-QUALITIES = ("draft", "standard", "final")
+QUALITIES = ("sketch", "draft", "standard", "final")
 COLORS = {"style": 0.0, "object": 1.0}  # words for the ends, as older files have them
 STYLE_LOSSES = ("gram", "gaussian", "sliced", "nearest")  # see backend/objectives/style_losses.py
 FRAMINGS = ("surface", "bounding_box")
@@ -75,6 +79,7 @@ RASTERIZERS = ("embree", "nvdiffrast")
 TASKS = ("stylize", "dream", "synthesize", "interpolate", "morph")
 TARGETS = ("class", "channel", "neuron", "direction", "deepdream", "own")
 OWN = "own:"  # a parameterization that begins so is a plugin's: see backend/plugins.py
+REQUESTS = ("paint", "cancel", "enough")
 PARAMETERIZATIONS = ("pyramid", "fourier", "pixel", "cppn", "shared")
 TEXTURE_SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
@@ -188,6 +193,8 @@ class Job:
     )
     layers: tuple[str, ...] = ()  # of the network, whose statistics make the style; empty: its own choice
     views: int | None = None  # views a step; None: the loop's own
+    # Stylize on a mesh: which way who looks at it is, in scene axes; what is seen from there is shown first.
+    looked_from: tuple[float, float, float] | None = None
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -353,6 +360,8 @@ def read_job(folder: Path) -> Job:
         if not isinstance(value, list | tuple):
             raise PatinaError(f"job.json: {name} is {value!r}.", "Write it as a list of texts.", name)
         raw[name] = tuple(value)
+    if isinstance(raw.get("looked_from"), list):
+        raw["looked_from"] = tuple(raw["looked_from"])
     if isinstance(raw.get("colors"), str):
         raw["colors"] = COLORS.get(raw["colors"], raw["colors"])
     return Job(styles=styles, targets=targets, tiles=tiles, **raw)
@@ -392,6 +401,11 @@ class Event:
     finished   path: the texture; report: the report's path
     failed     message, cure, field
     cancelled
+
+    A painter sets `job`, the folder of the job that an event is of, and has two more, of no job:
+
+    ready      memory: bytes that it holds while it waits
+    spent      it had better be let go: the system's memory is short, or something happened to it
     """
 
     kind: str
@@ -406,10 +420,13 @@ class Event:
     loss: float | None = None
     path: str = ""
     report: str = ""
+    job: str = ""
+    memory: int = 0
 
 
 MOST_TEXT = 2000  # characters of an event's text: what a panel can show
-EVENT_KINDS = ("started", "progress", "preview", "message", "finished", "failed", "cancelled")
+ENDINGS = ("finished", "failed", "cancelled")
+EVENT_KINDS = ("started", "progress", "preview", "message", *ENDINGS, "ready", "spent")
 
 
 def write_event(event: Event) -> str:
@@ -444,3 +461,35 @@ def read_event(line: str) -> Event | None:
         else:
             return None
     return Event(**known)
+
+
+END_OF_LOG = (
+    "patina: the end of this job's log"  # a painter's line on stderr, after which the next one's begins
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a painter is asked: `do` is one of REQUESTS, `folder` the job's.
+
+    online: whether weights that are not here may be downloaded.
+    """
+
+    do: str
+    folder: str
+    online: bool = False
+
+
+def write_request(request: Request) -> str:
+    """One JSON line."""
+    return json.dumps(asdict(request))
+
+
+def read_request(line: str) -> Request | None:
+    """The request on a line; None where it is none."""
+    try:
+        request = Request(**json.loads(line))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    sound = request.do in REQUESTS and isinstance(request.folder, str) and isinstance(request.online, bool)
+    return request if sound else None

@@ -20,6 +20,11 @@ def is_share(x: Any) -> bool:
     return is_number(x) and bool(0 <= x <= 1)
 
 
+def is_direction(x: object) -> bool:
+    """Tell whether it is three numbers that are not all 0."""
+    return isinstance(x, tuple) and len(x) == 3 and all(map(is_number, x)) and any(x)
+
+
 def is_part(crop: object) -> bool:
     """Whether `crop` is x, y, width and height of something within a unit square."""
     if not isinstance(crop, tuple) or len(crop) != 4 or not all(map(is_share, crop)):
@@ -91,6 +96,12 @@ RANGES = (
         "views",
         "is {job.views!r}",
         "Use a whole number from 1 to 16, or null.",
+    ),
+    Rule(
+        lambda job: job.looked_from is not None and not is_direction(job.looked_from),
+        "looked_from",
+        "is {job.looked_from!r}",
+        "Use three numbers that are not all 0, or null.",
     ),
     Rule(
         lambda job: not all(isinstance(layer, str) and layer for layer in job.layers),

@@ -9,14 +9,15 @@ import argparse
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import plugins
-from .conversation import Cancelled, Emit, IsCancelled, speaking
+from .conversation import Cancelled, Emit, IsCancelled, Wishes, speaking
 from .locking import holding
 from .machine import memory
-from .protocol import CANCELLED, FAILED, FINISHED, Event, Job, PatinaError, read_job
+from .machine.shelf import Shelf
+from .protocol import CANCELLED, ENDINGS, FAILED, FINISHED, Event, Job, PatinaError, read_job
 from .writing import remove_parts
 
 
@@ -41,7 +42,9 @@ def run(options: argparse.Namespace) -> int:
     )
 
 
-def _do(job: Job, folder: Path, emit: Emit, cancelled: IsCancelled) -> None:
+def _do(
+    job: Job, folder: Path, emit: Emit, cancelled: IsCancelled, shelf: Shelf, wishes: Wishes | None
+) -> None:
     """Run the job; what the GPU has no room for is done again on the processor."""
     from .canvas.job import run as run_on_canvas
     from .painting.job import run as run_on_mesh
@@ -49,16 +52,18 @@ def _do(job: Job, folder: Path, emit: Emit, cancelled: IsCancelled) -> None:
     from .session import JobSession
 
     run = run_on_mesh if job.on_pyramid else run_on_picture if job.on_pixels else run_on_canvas
-    session = JobSession(job, folder, emit, cancelled)
+    session = JobSession(job, folder, emit, cancelled, shelf, wishes)
     try:
         run(session)
         return
     except (RuntimeError, MemoryError) as error:
         if not memory.ran_out(error) or session.device.type == "cpu":
             raise
+    shelf.clear()
     memory.release()  # here the failed attempt's tensors are gone with its error
     session.message("The graphics card has too little memory; going on on the processor.")
-    run(JobSession(replace(job, device="cpu", rasterizer="embree"), folder, emit, cancelled))
+    job = replace(job, device="cpu", rasterizer="embree")
+    run(JobSession(job, folder, emit, cancelled, shelf, wishes))
 
 
 @contextmanager
@@ -75,6 +80,15 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: its last event, and its exit code; foreseen: nothing happened that nobody foresaw."""
+
+    ending: Event
+    code: int
+    foreseen: bool = True
+
+
 def do_job(
     folder: Path, emit: Emit, cancelled: IsCancelled, online: bool = False, plugin_files: Sequence[Path] = ()
 ) -> int:
@@ -82,6 +96,29 @@ def do_job(
 
     online: whether weights that are not here may be downloaded. plugin_files: to load before.
     """
+    outcome = outcome_of(folder, emit, cancelled, online, plugin_files)
+    emit(outcome.ending)
+    return outcome.code
+
+
+def outcome_of(
+    folder: Path,
+    emit: Emit,
+    cancelled: IsCancelled,
+    online: bool = False,
+    plugin_files: Sequence[Path] = (),
+    shelf: Shelf | None = None,
+    wishes: Wishes | None = None,
+) -> Outcome:
+    """Do the job as `do_job` does, but tell `emit` all except how it ended: the folder is free by then.
+
+    shelf: what earlier jobs left to be used again; wishes: what is asked of it meanwhile.
+    """
+    endings: list[Event] = []
+
+    def tell(event: Event) -> None:
+        (endings.append if event.kind in ENDINGS else emit)(event)
+
     try:
         job = read_job(folder)
         for file in plugin_files:
@@ -89,20 +126,16 @@ def do_job(
         with _alone_in(folder):
             from .networks import fetching
 
-            try:
-                fetching.ensure(job.network, online, emit, cancelled)
-                _do(job, folder, emit, cancelled)
-            except Cancelled:
-                emit(Event("cancelled"))
-                return CANCELLED
+            fetching.ensure(job.network, online, emit, cancelled)
+            _do(job, folder, tell, cancelled, shelf or Shelf(), wishes)
+    except Cancelled:
+        return Outcome(Event("cancelled"), CANCELLED)
     except PatinaError as error:
-        emit(Event("failed", message=error.message, cure=error.cure, field=error.field))
-        return FAILED
+        return Outcome(Event("failed", message=error.message, cure=error.cure, field=error.field), FAILED)
     except Exception as error:
         traceback.print_exc()
-        emit(_failure(error))
-        return FAILED
-    return FINISHED
+        return Outcome(_failure(error), FAILED, foreseen=False)
+    return Outcome(endings[-1], FINISHED)
 
 
 def _failure(error: Exception) -> Event:

@@ -14,17 +14,21 @@ from typing import Any, TypeVar
 
 import torch
 
-from .conversation import Cancelled, Emit, IsCancelled
+from . import networks
+from .conversation import Cancelled, Emit, IsCancelled, Wishes
 from .machine.devices import device_name, pick_device, versions
 from .machine.memory import NO_MEMORY, peak_memory, ran_out
+from .machine.shelf import Shelf
 from .pictures.images import cannot_write
 from .protocol import REPORT_FILE, Event, Job, PatinaError
 from .writing import write_bytes
 
 Result = TypeVar("Result")
 
-PREVIEW_SECONDS = 4.0
-PREVIEW_PAUSE = 15.0  # wait so many times as long as the last preview took to write; many textures are slow
+PREVIEW_SECONDS = 4.0  # between two previews, in the end
+FIRST_PREVIEWS = 0.5  # seconds between them at first
+PREVIEW_GROWTH = 0.12  # of the time since the first, so that they come less often
+PREVIEW_PAUSE = 6.0  # wait so many times as long as the last preview took to write; many textures are slow
 
 
 @dataclass(frozen=True)
@@ -56,14 +60,24 @@ class Clock:
 class JobSession:
     """A job, its folder, its device and its clock, and the way to who asked for it."""
 
-    def __init__(self, job: Job, folder: Path, emit: Emit, cancelled: IsCancelled) -> None:
-        """Raises PatinaError if this machine lacks the job's device."""
+    def __init__(
+        self,
+        job: Job,
+        folder: Path,
+        emit: Emit,
+        cancelled: IsCancelled,
+        shelf: Shelf | None = None,
+        wishes: Wishes | None = None,
+    ) -> None:
+        """shelf: what earlier jobs left to be used again. Raises PatinaError without the job's device."""
+        self.wishes = wishes or Wishes()
         self.job, self.folder = job, folder
+        self._shelf = shelf or Shelf()
         self._emit, self._cancelled = emit, cancelled
         self.device = pick_device(job.device)
         self.clock = Clock()
         self._began = time.perf_counter()
-        self._previewed: float | None = None
+        self._previewed = self._began
         self._pause = PREVIEW_SECONDS
         self._told: set[str] = set()
 
@@ -71,6 +85,10 @@ class JobSession:
         """Tell that the job begins, on which device and `with_what`; what is random depends on its seed."""
         self._emit(Event("started", message=f"{device_name(self.device)}, {with_what}"))
         torch.manual_seed(self.job.seed)
+
+    def network(self, average_pooling: bool = False) -> networks.Network:
+        """Load the job's network (see `networks.load`), or take the one that the job before had."""
+        return load_network(self.job.network, self.device, average_pooling, self.job.layers, self._shelf)
 
     def check(self) -> None:
         """Raise Cancelled once the job is asked to end."""
@@ -98,18 +116,17 @@ class JobSession:
         values = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
         self._emit(Event("progress", **values))
 
-    def preview(self, write: Callable[[], str]) -> None:
-        """Have a preview written, now and then; `write` gives its file's name."""
+    def preview(self, write: Callable[[], str], now: bool = False) -> None:
+        """Have a preview written, `now` or now and then; `write` gives its file's name."""
         began = time.perf_counter()
-        if self._previewed is None:
-            self._previewed = began
-        if began - self._previewed <= self._pause:
+        if not now and began - self._previewed <= self._pause:
             return
         path = self.without_fail("A preview could not be written", write)
         if path:
             self._emit(Event("preview", path=path))
         self._previewed = time.perf_counter()
-        self._pause = max(PREVIEW_SECONDS, PREVIEW_PAUSE * (self._previewed - began))
+        usual = min(PREVIEW_SECONDS, FIRST_PREVIEWS + PREVIEW_GROWTH * (began - self._began))
+        self._pause = max(usual, PREVIEW_PAUSE * (self._previewed - began))
 
     def without_fail(self, failure: str, do: Callable[[], Result]) -> Result | None:
         """Do what the result does not depend on. If it fails, `failure` is told, once, and None is given."""
@@ -165,6 +182,16 @@ class JobSession:
 
         written = self.without_fail("The report could not be written", write)
         self._emit(Event("finished", path=path, report=written or ""))
+
+
+def load_network(
+    name: str, device: torch.device, average_pooling: bool, layers: tuple[str, ...], shelf: Shelf
+) -> networks.Network:
+    """Take a network from the `shelf`, where it is put if it is not there. Raises PatinaError."""
+    return shelf.get(
+        ("network", name, device, average_pooling, layers),
+        lambda: networks.load(name, device, average_pooling, layers),
+    )
 
 
 def write_report(measured: dict[str, Any], path: Path) -> None:

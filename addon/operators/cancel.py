@@ -1,4 +1,4 @@
-"""Stop the running job."""
+"""Stop the running job, with or without its texture."""
 
 from __future__ import annotations
 
@@ -22,4 +22,19 @@ class PATINA_OT_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
-classes = (PATINA_OT_cancel,)
+class PATINA_OT_enough(bpy.types.Operator):
+    """Take the texture as it is now. Go On, in History, continues it"""
+
+    bl_idname = "patina.enough"
+    bl_label = "Enough"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return jobs.has_enough()
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        jobs.enough()
+        return {"FINISHED"}
+
+
+classes = (PATINA_OT_cancel, PATINA_OT_enough)

@@ -92,7 +92,7 @@ class PATINA_OT_history_go_on(_OfResult, bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         try:
-            if not history.find(self.folder).is_whole:
+            if history.find(self.folder).lacks_steps:
                 return self.execute(context)  # what it lacks is known
         except PatinaError:
             return self.execute(context)  # which tells it
@@ -103,7 +103,7 @@ class PATINA_OT_history_go_on(_OfResult, bpy.types.Operator):
 
     def do(self, context: bpy.types.Context, entry: history.Entry) -> set[str]:
         python = folders.backend_python()
-        prepared = history.go_on(entry, self.steps if entry.is_whole else None)
+        prepared = history.go_on(entry, None if entry.lacks_steps else self.steps)
         return submit(self, [jobs.Run(prepared, python)])
 
 

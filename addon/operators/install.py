@@ -8,7 +8,7 @@ import bpy
 from bpy.props import StringProperty
 
 from ...backend.protocol import PatinaError
-from .. import folders, installation, jobs
+from .. import folders, installation, jobs, studio
 from ..installation import FETCH_WEIGHTS, REMOVE, REPAIR, SET_UP, TAKE_WEIGHTS, VERIFY, known
 
 
@@ -172,6 +172,17 @@ class PATINA_OT_use_other_backend(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class PATINA_OT_let_painter_go(bpy.types.Operator):
+    """Let the painter go, and have its memory back. The next job starts another"""
+
+    bl_idname = "patina.let_painter_go"
+    bl_label = "Let the Painter Go"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        studio.leave()
+        return {"FINISHED"}
+
+
 classes = (
     PATINA_OT_set_up,
     PATINA_OT_update,
@@ -183,4 +194,5 @@ classes = (
     PATINA_OT_cancel_set_up,
     PATINA_OT_copy_report,
     PATINA_OT_use_other_backend,
+    PATINA_OT_let_painter_go,
 )

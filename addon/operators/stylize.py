@@ -6,7 +6,7 @@ import bpy
 
 from ...backend.protocol import PatinaError
 from .. import folders, job_fields, jobs, problems
-from ..scene import job, mesh, sets
+from ..scene import job, mesh, sets, viewpoint
 from ..scene.stage import object_mode
 from . import make_paintable
 from .submit import submit
@@ -26,7 +26,8 @@ def prepare(context: bpy.types.Context) -> list[jobs.Run]:
     settings, scope = context.scene.patina, context.scene.patina_scope
     for group in sets.groups(objects, job_fields.of(settings, settings.mode), scope):
         try:
-            prepared = job.write(group, settings, scope, depsgraph, folders.jobs())
+            seen = viewpoint.looked_from(context, group)
+            prepared = job.write(group, settings, scope, depsgraph, folders.jobs(), seen)
         except PatinaError as error:
             errors.append((group[0].name, error))
             continue

@@ -30,6 +30,7 @@ from ..scope import PatinaScope
 from ..settings import dump
 from . import records, sets
 from .records import Prepared, label
+from .viewpoint import Direction
 
 KEEP_DAYS = 7
 KEEP_RESULTS = 50
@@ -43,8 +44,11 @@ def write(
     scope: PatinaScope,
     depsgraph: bpy.types.Depsgraph,
     jobs: Path,
+    looked_from: Direction | None = None,
 ) -> Prepared:
     """Write a job for all of `objects`, be it one, into a new folder under `jobs`.
+
+    looked_from: which way the artist is (see `viewpoint`).
 
     Those that cannot be painted are left out. Raises PatinaError if all are, and then leaves no folder.
     """
@@ -66,6 +70,7 @@ def write(
             tiles=found.tiles if several else (),
             occlusion=scope.occlusion and len(found.members) > 1,
             styles=job_fields.copy_styles(files, folder),
+            looked_from=looked_from if job_fields.paints_several(fields) else None,
             **fields,
         )
         notes, failed = tuple(found.notes), tuple(found.failed)

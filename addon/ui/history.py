@@ -73,11 +73,12 @@ def draw_entry(layout: bpy.types.UILayout, entry: history.Entry) -> None:
     box.label(text=entry.about, translate=False)
     if not entry.is_whole:
         box.label(text="Interrupted", icon="INFO")
+    if entry.lacks_steps:
         box.operator("patina.history_go_on", text="Go On", icon="FORWARD").folder = str(entry.folder)
-    else:
+    if entry.is_whole:
         _button(box, "patina.history_apply", entry, "BRUSH_DATA")
     _button(box, "patina.history_use", entry, "SETTINGS")
-    if entry.is_whole:
+    if not entry.lacks_steps:
         row = box.row(align=True)
         row.enabled = entry.goes_on
         _button(row, "patina.history_go_on", entry, "FORWARD")

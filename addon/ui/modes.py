@@ -18,7 +18,7 @@ BUTTONS = {
     "transparent": "Dream",
     "animate": "Make Textures",
 }
-QUALITIES = (("draft", "Draft"), ("standard", "Standard"), ("final", "Final"))
+QUALITIES = (("sketch", "Sketch"), ("draft", "Draft"), ("standard", "Standard"), ("final", "Final"))
 
 
 def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.app.translations import pgettext_iface as iface
 
-from .. import readiness
+from .. import installation, readiness, studio
+from ..setup import environment
 from . import compare, modes, presets, problems, progress
 from .advice import button_row
 
@@ -18,6 +19,8 @@ class PATINA_PT_stylize(bpy.types.Panel):
     bl_region_type = "UI"
 
     def draw(self, context: bpy.types.Context) -> None:
+        if installation.known.record.state == environment.READY:
+            studio.expect()
         layout, settings = self.layout, context.scene.patina
         layout.use_property_split = True
         layout.use_property_decorate = False

@@ -30,7 +30,9 @@ def draw(layout: bpy.types.UILayout) -> None:
     column = layout.column(align=True)
     column.label(text=run.object_name)
     column.progress(factor=run.progress.fraction, text=state(run))
-    column.operator("patina.cancel", icon="CANCEL")
+    row = column.row(align=True)
+    row.operator("patina.enough", icon="CHECKMARK")
+    row.operator("patina.cancel", icon="CANCEL")
     for place, waiting in enumerate(jobs.queue[1:], 1):
         row = layout.row(align=True)
         row.label(text=waiting.object_name, icon="TIME")
@@ -57,6 +59,7 @@ def draw_status_bar(self: bpy.types.Header, context: bpy.types.Context) -> None:
     row.ui_units_x = 14
     more = f" (+{len(jobs.queue) - 1})" if len(jobs.queue) > 1 else ""
     row.progress(factor=run.progress.fraction, text=f"{run.object_name}: {state(run)}{more}")
+    row.operator("patina.enough", text="", icon="CHECKMARK")
     row.operator("patina.cancel", text="", icon="CANCEL")
 
 

@@ -46,7 +46,7 @@ from .relief import DEPTH, normal_map
 STEPS = {"stylize": 200, "dream": 200, "synthesize": 200, "interpolate": 150}
 DEEPDREAM_STEPS = 24
 CLASS_STEPS = 600  # on a mesh, where there is much to see
-QUALITY_STEPS = {"draft": 0.4, "standard": 1.0, "final": 2.5}
+QUALITY_STEPS = {"sketch": 0.1, "draft": 0.4, "standard": 1.0, "final": 2.5}
 
 
 def run(session: JobSession) -> None:
@@ -58,12 +58,12 @@ def run(session: JobSession) -> None:
     if job.task == "morph":
         frames = morph(job, folder)
         names = write_pictures(frames, folder, IMAGE_FILE)
-        session.finish(names[0], frame_distance(networks.load(job.network, session.device), frames))
+        session.finish(names[0], frame_distance(session.network(), frames))
         return
     session.start(job.network)
     # Averages give style finer gradients than maxima (Gatys et al. 2016), on every canvas as on the pyramid;
     # a dream wants the network as it was trained, and a synthesis with averages kept specks.
-    network = networks.load(job.network, session.device, job.task == "stylize", job.layers)
+    network = session.network(average_pooling=job.task == "stylize")
     content = read_content(job, folder)
     subject = read_subject(job, folder, session.message)
     texels = subject[1] if subject is not None else None
@@ -82,7 +82,7 @@ def run(session: JobSession) -> None:
     rate = build.rate_of(job)
     losses = imagine(painted.canvas, network, goal, steps, rate, random, follow, session.message)
     result = painted.pictures(texels, job.texture_size)
-    measured: dict[str, Any] = {"loss": {"first": losses[0], "last": losses[-1]}, "steps": steps}
+    measured: dict[str, Any] = {"loss": {"first": losses[0], "last": losses[-1]}, "steps": len(losses)}
     if subject is not None:
         seen = painted.seen(job.texture_size)
         before = start[0] if start is not None else torch.zeros_like(result[0])
@@ -95,8 +95,9 @@ def run(session: JobSession) -> None:
     names = write_pictures(result, folder, TEXTURE_FILE if job.mesh else IMAGE_FILE)
     if painted.cppn is not None:
         cppn.write(folder / CPPN_FILE, painted.cppn)
-    judge = partial(measure, job, subject and subject[0], styles, result[:, :3], session.device)
-    measured |= session.without_fail("The result could not be measured", judge) or {}
+    if not session.wishes.enough:  # who asks for it now does not wait for measures
+        judge = partial(measure, job, subject and subject[0], styles, result[:, :3], session.device)
+        measured |= session.without_fail("The result could not be measured", judge) or {}
     if job.task == "interpolate":
         measured |= frame_distance(network, result)
     if job.transparent:
@@ -106,8 +107,8 @@ def run(session: JobSession) -> None:
 
 def _follower(
     session: JobSession, painted: build.CanvasSetup, texels: Texels | None, steps: int
-) -> Callable[[int, float], None]:
-    """Make what is done after each step: tell the progress, write a preview now and then."""
+) -> Callable[[int, float], bool]:
+    """Make what is done after each step: tell the progress, write a preview now and then; is it enough?"""
     job, began = session.job, time.perf_counter()
 
     def preview() -> str:
@@ -115,10 +116,11 @@ def _follower(
         write_preview(shown, session.folder / PREVIEW_FILE)
         return PREVIEW_FILE
 
-    def follow(step: int, loss: float) -> None:
+    def follow(step: int, loss: float) -> bool:
         left = (time.perf_counter() - began) * (steps / step - 1)
         session.progress(Progress(job.task, step, steps, step / steps, left, loss))
         session.preview(preview)
+        return session.wishes.enough
 
     return follow
 

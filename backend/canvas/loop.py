@@ -32,10 +32,12 @@ def imagine(
     steps: int,
     rate: float,
     random: torch.Generator,
-    report: Callable[[int, float], None] = lambda step, loss: None,
+    report: Callable[[int, float], bool] = lambda step, loss: False,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[float]:
     """Optimise what is on the canvas. Gives the loss of every step; `report` may raise to end it.
+
+    It ends too when `report` says that it is enough.
 
     The rate falls linearly to a fifth, so that the picture comes to rest. A step whose loss or gradient is no
     number is left out, and those after it are half as large; MAX_SKIPPED_STEPS in a row are the end. One that
@@ -56,7 +58,8 @@ def imagine(
             tell(_ASTRAY.format(step=step + 1) if astray < MAX_SKIPPED_STEPS else _ENDED)
             if astray == MAX_SKIPPED_STEPS:
                 break
-        report(step + 1, losses[-1] if losses else 0.0)
+        if report(step + 1, losses[-1] if losses else 0.0):
+            break
     if not losses:
         raise PatinaError(
             "The optimisation went astray: not one step gave numbers.",

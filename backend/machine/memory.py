@@ -1,16 +1,20 @@
-"""When memory does not suffice: how that shows, and what to do about it; how much was held at most.
+"""When memory does not suffice: how that shows, and what to do about it; how much is and was held.
 
 Torch is imported only inside, so that an error can be looked at where torch is what is broken.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import gc
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 NO_MEMORY = "There is not enough memory."
+SHORT = 0.06  # of the system's memory: with less to be had, who only waits had better go
 CURE = "Close other programs, or choose a smaller texture."
 
 # What the system, Python, NumPy, torch and its libraries (oneDNN, CUDA) say when they get none. One that
@@ -58,14 +62,57 @@ def ran_out(error: BaseException) -> bool:
 
 
 def release() -> None:
-    """Give back what a failed attempt held, so that a smaller one finds room."""
-    import torch
-
+    """Give back what is no longer used, so that another attempt, or another program, finds room."""
     gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     elif torch.backends.mps.is_available():
         torch.mps.empty_cache()
+    with suppress(
+        OSError, AttributeError, TypeError
+    ):  # elsewhere than in the GNU C library freed memory goes by itself
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def held() -> int:
+    """Measure the bytes that this process holds now: of the processor's memory, not of a card's."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):  # there is no such file elsewhere
+        return peak_memory()
+
+
+def is_short() -> bool:
+    """Tell whether hardly any of the system's memory is to be had; False where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return _is_short_on_windows() if sys.platform == "win32" else False
+    kilobytes = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)}
+    return kilobytes.get("MemAvailable", kilobytes["MemTotal"]) < SHORT * kilobytes["MemTotal"]
+
+
+def _is_short_on_windows() -> bool:
+    """As the system tells by `GlobalMemoryStatusEx`."""
+    status = (
+        ctypes.c_uint64 * 8
+    )()  # MEMORYSTATUSEX: its length and the share in use, then 7 counts of bytes
+    status[0] = ctypes.sizeof(status)
+    told = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))  # type: ignore[attr-defined,unused-ignore]
+    return bool(told) and status[2] < SHORT * status[1]
+
+
+def forget_peak() -> None:
+    """Have `peak_memory` count from now on, where the system can."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # Linux: the peak of what is resident
 
 
 def peak_memory() -> int:

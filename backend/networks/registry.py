@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision import models
 
 from ..protocol import PatinaError
 from . import weights
@@ -59,7 +60,7 @@ class Downloaded:
 
     @property
     def _entry(self) -> Any:
-        return models.get_model_weights(self.model)[WEIGHTS]
+        return _models().get_model_weights(self.model)[WEIGHTS]
 
     @property
     def address(self) -> str:
@@ -84,6 +85,11 @@ class Downloaded:
     @property
     def origin(self) -> str:
         return f"torchvision {self.file} ({self.megabytes:.0f} MB)"
+
+
+def _models() -> ModuleType:
+    """Torchvision's models, imported when a network is made: that takes longer than torch itself."""
+    return import_module("torchvision.models")
 
 
 WEIGHTS = "IMAGENET1K_V1"  # the first recipe, which the literature shows features of
@@ -191,7 +197,7 @@ def _builder(name: str) -> Callable[[], nn.Module]:
     options = inception if name in ("googlenet", "inception_v3") else {}
 
     def build() -> nn.Module:
-        model: nn.Module = models.get_model(name, weights=None, **options)
+        model: nn.Module = _models().get_model(name, weights=None, **options)
         return model
 
     return build
@@ -209,8 +215,8 @@ def _torchvision(name: str, *packaged: Packaged, **likes: Any) -> Entry:
 
 
 @cache
-def entries() -> dict[str, Entry]:
-    """List every registered network by name, those that need no download first."""
+def _preferred() -> dict[str, Entry]:
+    """The networks that need no download, or are used the most, by name."""
     lucid = ("conv2d2", "mixed3a", "mixed4a", "mixed4b", "mixed4c")
     known = [
         _torchvision("vgg16", _VGG16),
@@ -230,7 +236,13 @@ def entries() -> dict[str, Entry]:
         _torchvision("googlenet", style_layers=lucid, content_layer="mixed3b"),
         _torchvision("resnet50"),
     ]
-    named = {entry.name: entry for entry in known}
+    return {entry.name: entry for entry in known}
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    """Every registered network by name, those that need no download first."""
+    named, models = dict(_preferred()), _models()
     for name in models.list_models(module=models):
         known_weights = models.get_model_weights(name).__members__
         if name not in named and not name.startswith(_NOT_CONVOLUTIONAL) and WEIGHTS in known_weights:
@@ -241,7 +253,7 @@ def entries() -> dict[str, Entry]:
 def entry(name: str) -> Entry:
     """Look up a network by name. Raises PatinaError with near names for an unknown one."""
     try:
-        return entries()[name]
+        return _preferred().get(name) or entries()[name]
     except KeyError:
         raise PatinaError(f"There is no network {name!r}.", suggest(name, entries()), "network") from None
 

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .. import networks
 from ..pictures.styles import Styles, read_styles
 from ..protocol import CHECKPOINT_FILE, Job, PatinaError
 from ..rendering.mesh import Mesh
@@ -26,6 +25,7 @@ from ..result.textures import PREVIEW_SIDE, write_previews, write_textures
 from ..session import JobSession, Progress
 from . import checkpoint, optimize
 from .checkpoint import Kept
+from .first_look import Onlooker
 from .optimize import Plan
 from .pyramid import Pyramid
 from .start import initial_texture
@@ -47,31 +47,34 @@ def run(session: JobSession) -> None:
     job, folder = session.job, session.folder
     session.start(job.rasterizer)
     styles = read_styles(job, folder)
+    onlooker = Onlooker(session, styles)
+    onlooker.look()
     subject = read_subject(job, folder, styles, session.message)
     session.check()
-    network = networks.load(job.network, session.device, True, job.layers)
-    session.check()
+    is_sketch = job.quality == "sketch"
+    if not is_sketch:  # now, so that what is wrong with it is told at once
+        session.network(average_pooling=True)
+        session.check()
     if job.colors > 0 and subject.colored:
         styles = styles.recolored(subject.colors, job.colors)
     viewing = viewing_of(job, subject.mesh, styles, session.device)
-    start = initial_texture(subject, styles, viewing, job)
+    start = initial_texture(subject, styles, viewing, job, partial(onlooker.watch, subject))
     session.check()
     texture = Pyramid(start, session.device)
     kept = checkpoint.read(folder / job.resume, texture, subject.mesh) if job.resume else Kept(0)
     session.clock.lap("set-up")
     plan = plan_of(job, subject, kept)
     follow = _Follower(session, subject, texture, plan, kept)
+    follow.show()
+    as_it_is = is_sketch or job.strength == 0
     if job.strength > 0:
-        try:
-            # What is kept is the start's landmarks, in the colours it was moved to: they are not pulled back.
-            for progress in optimize.paint(subject, texture, start, styles, network, viewing, plan, session):
-                follow(progress)
-        finally:  # however it ends, another job can go on from here
-            follow.keep()
+        _optimise(session, subject, texture, start, styles, viewing, plan, follow)
+        as_it_is = as_it_is or session.wishes.enough
     session.finishing()
     result, seen = texture.texture().cpu(), np.ones_like(subject.texels.used)
-    if job.strength > 0:
+    if not as_it_is:  # what no view saw is as the start, which painted it, too
         seen = seen_texels(texture, optimize.finest_level(plan, viewing, subject), subject)
+    if job.strength > 0:
         done = partial(finish, result, start, seen, subject.mesh, subject.texels)
         finished = session.without_fail("Gaps and seams could not be finished", done)
         result = result if finished is None else finished
@@ -79,19 +82,45 @@ def run(session: JobSession) -> None:
     files = follow.write_result(partial(write_textures, result, job.texture_size, folder))
     session.clock.lap("finish")
     judge = partial(measure, subject, styles, viewing, start, subject.composed(result))
-    measured = session.without_fail("The result could not be measured", judge) or {}
+    measured: dict[str, Any] = {}
+    if not as_it_is or job.strength == 0:  # who asks for the texture now does not wait for measures
+        measured = session.without_fail("The result could not be measured", judge) or {}
     session.check()
     session.clock.lap("report")
     measured |= {
         "coverage": round(float(seen[subject.to_paint].mean()), 5),
         "texel_size": mean_texel(subject.mesh, job.texture_size),
-        "steps": kept.steps + plan.steps,
+        "steps": follow.steps,
         "rasterizer": job.rasterizer,
+        "ended_early": is_sketch or session.wishes.enough,
     }
     if job.tiles:
         of_each = by_tile(subject, files, seen)
         measured["tiles"] = [a | b for a, b in zip(of_each, measured.get("tiles", of_each), strict=True)]
     session.finish(files[0], measured)
+
+
+def _optimise(
+    session: JobSession,
+    subject: Subject,
+    texture: Pyramid,
+    start: Tensor,
+    styles: Styles,
+    viewing: Viewing,
+    plan: Plan,
+    follow: _Follower,
+) -> None:
+    """Take the plan's steps, or as many as are enough; however it ends, another job can go on from there."""
+    try:
+        if plan.stages:
+            network = session.network(average_pooling=True)
+            # What is kept is the start's landmarks, in the colours it was moved to: they are not pulled back.
+            for progress in optimize.paint(subject, texture, start, styles, network, viewing, plan, session):
+                follow(progress)
+                if session.wishes.enough:
+                    return
+    finally:
+        follow.keep()
 
 
 def viewing_of(job: Job, mesh: Mesh, styles: Styles, device: torch.device) -> Viewing:
@@ -132,7 +161,7 @@ def plan_of(job: Job, subject: Subject, kept: Kept) -> Plan:
     """
     if job.resume and job.steps is None:
         stages = optimize.remaining(job.quality, kept)
-    elif job.resume:
+    elif job.resume and kept.steps:
         stages = optimize.more(job.quality, job.steps)
     else:
         stages = optimize.stages(job.quality, job.steps, len(np.unique(subject.mesh.objects)))
@@ -152,7 +181,8 @@ class _Follower:
         """before: how far `texture` was at first."""
         self.session, self.subject, self.texture, self.plan = session, subject, texture, plan
         self.side = min(PREVIEW_SIDE, subject.size)
-        self._before = self._now = self._kept = before
+        self._before = self._now = before
+        self._kept: Kept | None = before if before.steps else None
         self._kept_at = -math.inf
 
     def __call__(self, progress: Progress) -> None:
@@ -161,6 +191,16 @@ class _Follower:
         self.session.preview(self._preview)
         if time.perf_counter() - self._kept_at > CHECKPOINT_SECONDS:
             self.keep()
+
+    @property
+    def steps(self) -> int:
+        """Those taken, with an earlier job's."""
+        return self._now.steps
+
+    def show(self) -> None:
+        """Write a preview now, for who looks on."""
+        if self.session.job.looked_from:
+            self.session.preview(self._preview, now=True)
 
     def keep(self) -> None:
         """Write a checkpoint, unless there is one of this step."""

@@ -6,6 +6,8 @@ made of it, each weighted by how squarely and how far from the silhouette it saw
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -18,6 +20,7 @@ from ..pictures.styles import Styles
 from ..rendering import camera
 from ..rendering.camera import Camera
 from ..rendering.gbuffer import GBuffer
+from ..rendering.mesh import Mesh
 from ..rendering.sampling import Levels, gather, levels_of, mipmaps, taps
 from ..rendering.shape import smooth_normals
 from ..rendering.texels import Texels, interpolate
@@ -36,13 +39,16 @@ FACING_POWER = 4  # power of the cosine that a texel is seen at: the view that s
 RIM_WIDTH = 6  # pixels from a silhouette, or from what hides a texel, at which a view counts fully
 DEPTH_TOLERANCE = 2.5  # pixels that a point may lie behind what its pixel shows
 
+# Is given how to make the textures (3, tiles · S, S) so far, and the texels that some view saw.
+Watch = Callable[[Callable[[], tuple[Tensor, NDArray[np.bool_]]]], None]
+
 
 def plain_objects(subject: Subject, content: Tensor, viewing: Viewing) -> NDArray[np.integer]:
     """Find the objects of `subject` whose views in `content` (3, tiles · S, S) show next to no landmarks.
 
     (P,).
     """
-    mesh, device, size = subject.mesh, viewing.device, _view_size(content)
+    mesh, device, size = subject.mesh, viewing.device, view_size(content)
     maker = ViewMaker(mesh, viewing.rasterizer, np.random.default_rng(0), device=device)
     levels = levels_of(content)
     rows = mipmaps(content.to(device), levels)
@@ -50,7 +56,7 @@ def plain_objects(subject: Subject, content: Tensor, viewing: Viewing) -> NDArra
     found = []
     for part in np.unique(mesh.objects[mesh.mapped]):
         contrast = covered = 0.0
-        eyes, window = _around(mesh.corners[mesh.mapped & (mesh.objects == part)], GLANCE_COUNT, size)
+        eyes, window = _around(corners_of(mesh, part), GLANCE_COUNT, size)
         for eye in eyes:
             gbuffer = maker.render((maker.rasterizer_of(int(part)), eye))
             mask = gbuffer.mask.float()[None]
@@ -70,14 +76,34 @@ def paint_in_one_pass(
     styles: Styles,
     viewing: Viewing,
     left_out: NDArray[np.integer],
+    watch: Watch | None = None,
 ) -> tuple[Tensor, NDArray[np.bool_]]:
     """Paint views of `subject` wearing `content` (3, tiles · S, S) and lay them on the texels.
 
-    left_out (P,): objects that are not painted. Gives the textures (3, tiles · S, S), the content where
+    left_out (P,): objects that are not painted. watch: is given after each view how to make what this gives,
+    as far as it is; may raise to end it. Gives the textures (3, tiles · S, S), the content where
     nothing was seen, and the texels that some view saw (tiles · S, S). Raises PatinaError where the network
     is not there (`feedforward.available`).
     """
-    device, mesh, size = viewing.device, subject.mesh, _view_size(content)
+    mesh = subject.mesh
+    parts = np.setdiff1d(mesh.objects[mesh.mapped], left_out)
+    count = min(VIEWS, max(MIN_VIEWS, MAX_VIEWS // max(1, len(parts))))
+    size = view_size(content)
+    looks = [(int(part), eye) for part in parts for eye in _around(corners_of(mesh, part), count, size)[0]]
+    return paint_views(mesh, content, texels, styles, viewing, looks, watch)
+
+
+def paint_views(
+    mesh: Mesh,
+    content: Tensor,
+    texels: Texels,
+    styles: Styles,
+    viewing: Viewing,
+    looks: Sequence[tuple[int, Camera]],
+    watch: Watch | None = None,
+) -> tuple[Tensor, NDArray[np.bool_]]:
+    """Paint views of objects of `mesh`, given as (object, from where), as `paint_in_one_pass` does."""
+    device, size = viewing.device, view_size(content)
     network = feedforward.load(device)
     vectors = [feedforward.style_vector(network, image.to(device)) for image in styles.images]
     vector = feedforward.blend(vectors, styles.shares)
@@ -87,39 +113,56 @@ def paint_in_one_pass(
     background = styles.mean_color.to(device)[:, None, None].expand(3, size, size)
     points = torch.from_numpy(texels.points)
     normals = torch.from_numpy(interpolate(smooth_normals(mesh)[texels.faces], texels.barycentric))
-    objects = mesh.objects[texels.faces]
     total, weight = torch.zeros(len(points), 3), torch.zeros(len(points))
-    parts = np.setdiff1d(mesh.objects[mesh.mapped], left_out)
-    count = min(VIEWS, max(MIN_VIEWS, MAX_VIEWS // max(1, len(parts))))
-    for part in parts:
-        here = torch.from_numpy(np.flatnonzero(objects == part))
-        for eye in _around(mesh.corners[mesh.mapped & (mesh.objects == part)], count, size)[0]:
-            gbuffer = maker.render((maker.rasterizer_of(int(part)), eye))
-            image = gbuffer.image(_colors(gbuffer, rows, levels), background)
-            painted = feedforward.paint(network, image[None], vector)[0].cpu()
-            found, share = _seen_by(eye, gbuffer, painted, points[here], normals[here])
-            total.index_add_(0, here, found * share[:, None])
-            weight.index_add_(0, here, share)
-    seen = weight > 1e-6
-    texture, covered = content.clone(), np.zeros_like(texels.used)
-    covered[texels.used] = seen.numpy()
-    texture[:, torch.from_numpy(covered)] = (total[seen] / weight[seen, None]).T
-    return texture, covered
+    of_part = {part: _texels_of(part, mesh, texels) for part in {part for part, _ in looks}}
+
+    def so_far() -> tuple[Tensor, NDArray[np.bool_]]:
+        seen = weight > 1e-6
+        texture, covered = content.clone(), np.zeros_like(texels.used)
+        covered[texels.used] = seen.numpy()
+        texture[:, torch.from_numpy(covered)] = (total[seen] / weight[seen, None]).T
+        return texture, covered
+
+    for part, eye in looks:
+        here = of_part[part]
+        gbuffer = maker.render((maker.rasterizer_of(part), eye))
+        image = gbuffer.image(_colors(gbuffer, rows, levels), background)
+        painted = feedforward.paint(network, image[None], vector)[0].cpu()
+        found, share = _seen_by(eye, gbuffer, painted, points[here], normals[here])
+        total.index_add_(0, here, found * share[:, None])
+        weight.index_add_(0, here, share)
+        if watch is not None:
+            watch(so_far)
+    return so_far()
 
 
-def _view_size(content: Tensor) -> int:
+def _texels_of(part: int, mesh: Mesh, texels: Texels) -> Tensor:
+    return torch.from_numpy(np.flatnonzero(mesh.objects[texels.faces] == part))
+
+
+def corners_of(mesh: Mesh, part: int) -> NDArray[np.floating]:
+    """(F, 3, 3): the corners of those triangles of an object that can be painted."""
+    return np.asarray(mesh.corners[mesh.mapped & (mesh.objects == part)])
+
+
+def view_size(content: Tensor) -> int:
+    """The pixels a side of a view of `content` (3, tiles · S, S)."""
     return min(VIEW_SIZE, max(MIN_VIEW_SIZE, 2 * content.shape[2]))
 
 
 def _around(corners: NDArray[np.floating], count: int, size: int) -> tuple[list[Camera], float]:
     """Cameras evenly all around the triangles `corners` (F, 3, 3), each seeing them whole, and how wide
-    that is; with `size` pixels a side."""
+    that is."""
+    middle, window = framed(corners)
+    return [camera.look_at(middle, toward, window, size) for toward in camera.all_around(count)], window
+
+
+def framed(corners: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
+    """The middle (3,) of the triangles `corners` (F, 3, 3), and how wide a view of it sees them whole."""
     points = corners.reshape(-1, 3).astype(np.float64)
     middle = (points.min(0) + points.max(0)) / 2
     radius = float(np.linalg.norm(points - middle, axis=1).max())
-    window = 2 * MARGIN * max(radius, 1e-6)
-    eyes = [camera.look_at(middle, backward, window, size) for backward in camera.all_around(count)]
-    return eyes, window
+    return middle, 2 * MARGIN * max(radius, 1e-6)
 
 
 def _colors(gbuffer: GBuffer, rows: Tensor, levels: Levels) -> Tensor:

@@ -57,6 +57,7 @@ class Stage:
 # So fine that strokes have edges, and so wide that most of an object is in a view. What is finer yet shows
 # strokes' insides alone, and smooths them away: only where there is time for both is that a last stage.
 STAGES: dict[str, tuple[Stage, ...]] = {
+    "sketch": (),  # the start is the result
     "draft": (
         Stage("composing", 3.2, 176, 20, 0.05),
         Stage("painting", 2.2, 224, 12, 0.04),
@@ -90,7 +91,7 @@ def stages(quality: str, steps: int | None, objects: int = 1) -> tuple[Stage, ..
 
 def shared_out(planned: tuple[Stage, ...], steps: int) -> tuple[Stage, ...]:
     """Share `steps` out among stages, in the proportion of the steps that are `planned`."""
-    total = sum(stage.steps for stage in planned)
+    total = sum(stage.steps for stage in planned) or 1
     bounds = np.round(np.cumsum([0, *(stage.steps for stage in planned)]) * steps / total).astype(int)
     shares = np.diff(bounds)
     return tuple(replace(stage, steps=int(n)) for stage, n in zip(planned, shares, strict=True) if n)
@@ -98,12 +99,14 @@ def shared_out(planned: tuple[Stage, ...], steps: int) -> tuple[Stage, ...]:
 
 def more(quality: str, steps: int | None) -> tuple[Stage, ...]:
     """Plan a job that goes on from a checkpoint: the quality's last stage, with `steps` steps."""
-    last = STAGES[quality][-1]
+    last = (STAGES[quality] or STAGES["draft"])[-1]
     return (replace(last, steps=steps or last.steps),)
 
 
 def remaining(quality: str, kept: Kept) -> tuple[Stage, ...]:
     """Plan what an interrupted job lacks; the last stage alone, all done, if it lacks nothing."""
+    if not kept.steps:
+        return STAGES[quality]
     pairs = zip(STAGES[quality], kept.stages, strict=False)
     planned = [replace(stage, steps=steps, done=min(done, steps)) for stage, (steps, done) in pairs if steps]
     lacking = tuple(stage for stage in planned if stage.done < stage.steps)

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import networks
 from ..pictures.images import read_image, resize, within, write_image
 from ..pictures.styles import Styles, read_styles
 from ..protocol import IMAGE_FILE, PREVIEW_FILE, Job
@@ -32,7 +31,7 @@ def run(session: JobSession) -> None:
     session.start(job.network)
     content = read_picture(job, folder)
     styles = read_styles(job, folder)
-    network = networks.load(job.network, session.device, True, job.layers)
+    network = session.network(average_pooling=True)
     session.check()
     if job.colors > 0:
         styles = styles.recolored(content.flatten(1).T, job.colors)
@@ -44,16 +43,21 @@ def run(session: JobSession) -> None:
     result = picture.composed(start)
     if job.strength > 0:
         painting = start
+        session.preview(partial(_preview, picture, start, folder), now=True)
         for progress, painting in paint(picture, styles, network, plan, session):
             session.progress(progress)
             session.preview(partial(_preview, picture, painting, folder))
+            if session.wishes.enough:
+                break
         session.finishing()
         result = finished(picture, painting)
     session.check()
     session.write_result(partial(write_image, result, folder / IMAGE_FILE))
     session.clock.lap("finish")
-    judge = partial(measure, content, result, styles, session.device)
-    measured = session.without_fail("The result could not be measured", judge) or {}
+    measured: dict[str, Any] = {}
+    if not session.wishes.enough:  # who asks for it now does not wait for measures
+        judge = partial(measure, content, result, styles, session.device)
+        measured = session.without_fail("The result could not be measured", judge) or {}
     session.clock.lap("report")
     session.finish(IMAGE_FILE, measured | {"steps": plan.steps if job.strength else 0})
 
@@ -61,7 +65,8 @@ def run(session: JobSession) -> None:
 def plan_of(job: Job, picture: Picture, styles: Styles) -> Plan:
     """What the loop does for the job."""
     content_weight = CONTENT_WEIGHT * (1 / job.strength - 1) if job.strength > 0 else 0.0
-    planned = stages(picture, styles, job.quality, job.steps)
+    is_sketch = job.quality == "sketch"  # the start is the result
+    planned = () if is_sketch else stages(picture, styles, job.quality, job.steps)
     return Plan(planned, content_weight, job.style_loss, 1, job.seed)
 
 

@@ -18,7 +18,7 @@ from ..rendering.texels import fill_gutters, locate
 from ..rendering.views import Viewing
 from ..result.finish import fill_unseen
 from .collage import collage
-from .one_pass import VIEW_SIZE, paint_in_one_pass, plain_objects
+from .one_pass import VIEW_SIZE, Watch, paint_in_one_pass, plain_objects
 from .subject import Subject
 
 MAX_SIDE = 1024  # texels along a side of what is painted in one pass: its views show no more
@@ -31,13 +31,16 @@ FREQUENCY = 6.0  # radians of the waves that break colours, a unit of a mesh who
 WAVE_COUNT = 6
 
 
-def initial_texture(subject: Subject, styles: Styles, viewing: Viewing, job: Job) -> Tensor:
+def initial_texture(
+    subject: Subject, styles: Styles, viewing: Viewing, job: Job, watch: Watch | None = None
+) -> Tensor:
     """Make what the optimisation begins with and is held to: (3, tiles · S, S).
 
     The object's colours are moved to the palette of `styles`, which may be the object's own already, and
     plain areas broken up into several of them; more than half of that gives way to what one pass makes of
     views all around. Where its network is not there, the colours must do. An object without landmarks is
     covered with pieces of the styles instead. Below strength 0.5 only part of the way.
+    watch: sees how far the views are (see `paint_in_one_pass`).
     """
     kept, size = subject.original, subject.size
     side = min(size, MAX_SIDE)
@@ -57,7 +60,7 @@ def initial_texture(subject: Subject, styles: Styles, viewing: Viewing, job: Job
     base = F.adaptive_avg_pool2d(start, (coarse.shape[1], side))
     plain = plain_objects(subject, coarse, viewing)
     if feedforward.available():
-        painted, seen = paint_in_one_pass(subject, coarse, texels, styles, viewing, plain)
+        painted, seen = paint_in_one_pass(subject, coarse, texels, styles, viewing, plain, watch)
         painted = fill_unseen(painted, seen, texels, subject.mesh.objects[texels.faces])
         change = change + (1 - BROKEN_SHARE) * (painted - base - change)
     if len(plain):

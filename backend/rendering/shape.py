@@ -59,8 +59,13 @@ def lightness(mesh: Mesh, texels: Texels, corners: Floats) -> Floats:
     """Compute how light the surface is at each of the texels, (U,); corners (F, 3, 3): `smooth_normals`."""
     normals = interpolate(corners[texels.faces], texels.barycentric)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
-    light = SHADOW + (1 - SHADOW) * (1 + normals @ UP.astype(np.float32)) / 2
-    return np.asarray(light * (1 - occlusion(mesh, texels.faces, texels.points, normals)), np.float32)
+    occluded = occlusion(mesh, texels.faces, texels.points, normals)
+    return np.asarray(from_above(normals) * (1 - occluded), np.float32)
+
+
+def from_above(normals: Floats) -> Floats:
+    """Compute the light, (N,), on surfaces with `normals` (N, 3) that nothing hides from a soft one above."""
+    return np.asarray(SHADOW + (1 - SHADOW) * (1 + normals @ UP.astype(np.float32)) / 2, np.float32)
 
 
 def smooth_normals(mesh: Mesh) -> Floats:

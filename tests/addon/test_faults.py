@@ -108,10 +108,11 @@ def test_a_backend_killed_at_any_time_leaves_the_scene_as_it_was(number, cube, p
     before = scene()
     run = submitted()
     pump(moment.uniform(0, 6))
-    if run in jobs.queue:
+    killed = run in jobs.queue
+    if killed:
         os.kill(run.process.pid, signal.SIGKILL)
     pump()
-    assert not is_running(run.process.pid)
+    assert is_running(run.process.pid) != killed
     assert half_written(run.folder) == []
     if run.state == jobs.FINISHED:  # before it was killed
         return
@@ -185,7 +186,7 @@ def test_a_backend_that_is_stopped_goes_on_or_is_cancelled(cube, panel):
         assert bpy.ops.patina.cancel() == {"FINISHED"}
         pump(3)
         assert run.state == jobs.CANCELLED
-    assert not is_running(run.process.pid)
+        assert not is_running(run.process.pid)
 
 
 @on_linux
@@ -197,14 +198,14 @@ def test_a_long_queue_with_cancels_at_any_time_ends_empty(cube):
     while jobs.queue:
         run = jobs.queue[0]
         pump(moment.uniform(0, 1.5), until=lambda run=run: run not in jobs.queue)
-        pids |= {each.process.pid for each in runs if each.process}
+        pids |= {each.process.pid for each in runs if each.process and is_running(each.process.pid)}
         if moment.random() < 0.3 and len(jobs.queue) > 1:
             assert bpy.ops.patina.queue_remove(folder=str(jobs.queue[-1].folder)) == {"FINISHED"}
         else:
             bpy.ops.patina.cancel()
             pump(3, until=lambda run=run: run not in jobs.queue)
     assert {run.state for run in runs} <= {jobs.CANCELLED, jobs.FINISHED}
-    assert not any(is_running(pid) for pid in pids)
+    assert sum(is_running(pid) for pid in pids) <= 1  # the painter waits for more
     if jobs.FINISHED not in {run.state for run in runs}:
         assert scene() == before
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.patina.addon.scene import mesh
+from bl_ext.user_default.patina.addon.scene import mesh, viewpoint
 from bl_ext.user_default.patina.backend.protocol import PatinaError
+from mathutils import Matrix, Vector
 
 
 def export(obj: bpy.types.Object, uv_map: str | None = None) -> dict[str, np.ndarray]:
@@ -182,3 +184,14 @@ def test_selection(cube):
     light.select_set(True)
     cube.select_set(True)
     assert mesh.selected_meshes(bpy.context) == [cube]
+
+
+def test_where_the_artist_looks_from_is_told_in_both_kinds_of_view():
+    """A viewer at (0, -10, 0) that looks along y; and one without perspective, anywhere, that looks down."""
+    upright = Matrix.Rotation(math.radians(90), 4, "X")
+    view = (Matrix.Translation((0, -10, 0)) @ upright).inverted()
+    assert viewpoint.toward(view, True, Vector((0, 0, 0))) == (0, -1, 0)
+    assert viewpoint.toward(view, True, Vector((10, -10, 0))) == (-1, 0, 0)
+    assert viewpoint.toward(Matrix.Translation((3, 4, 5)), False, Vector((7, 7, 7))) == (0, 0, 1)
+    assert viewpoint.toward(view, True, Vector((0, -10, 0))) is None
+    assert viewpoint.looked_from(bpy.context, []) is None  # without a window there is no viewport

@@ -26,6 +26,7 @@ OPERATORS = (
     "preset_add",
     "paint_image",
     "cancel",
+    "enough",
     "compare",
     "crop",
     "dismiss",

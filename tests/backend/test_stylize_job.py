@@ -191,6 +191,22 @@ def test_strength_nought_gives_the_content_back(tmp_path):
     assert np.abs(change[used]).max() <= 1
 
 
+def test_a_sketch_is_the_start_and_can_be_gone_on_from(tmp_path):
+    folder = folder_of(tmp_path / "sketch", replace(JOB, quality="sketch", steps=None))
+    events = do(folder, replace(JOB, quality="sketch", steps=None))
+    assert not [event for event in events if event.kind == "progress" and event.step]
+    assert (events[-1].kind, json.loads((folder / "report.json").read_text())["steps"]) == ("finished", 0)
+    used = locate(sphere(2), 64).used
+    content, style = (pixels(folder / name)[used].mean(0) for name in ("content.png", "texture.png"))
+    assert (content.argmax(), style.argmax()) == (1, 2)  # a green ball in blue
+    rest = replace(JOB, resume="sketch.npz", steps=3)
+    folder_of(tmp_path / "rest", rest)
+    (folder / "checkpoint.npz").rename(tmp_path / "rest" / "sketch.npz")
+    stages = [event.stage for event in do(tmp_path / "rest", rest) if event.kind == "progress" and event.step]
+    assert stages[0] == "composing"
+    assert len(stages) == 3
+
+
 def test_more_strength_takes_it_further_from_the_content(tmp_path):
     folder_of(tmp_path)
     used = locate(sphere(2), 64).used

@@ -239,7 +239,7 @@ def test_numbers_that_are_none_never_reach_the_texture(steps_of_poison, tmp_path
         loaded.append(real(*arguments, **options))
         return loaded[-1]
 
-    monkeypatch.setattr(painting_job.networks, "load", load)
+    monkeypatch.setattr(networks, "load", load)
     events: list[Event] = []
     healthy: list[torch.Tensor] = []
 

@@ -1,0 +1,103 @@
+"""How soon after the button an object shows paint, cold and warm, for objects of three sizes.
+
+    python benchmarks/first_paint.py OUT.json [TRIANGLES …]
+
+Runs in a Python with bpy and the extension in the user folder that BLENDER_USER_RESOURCES names, without a
+window: what is measured ends where a window would draw, after the preview is read. From the press count the
+export, the backend's start, and within the job the mesh and its texels, the view that is painted, and the
+preview. In the second preview other views have a part.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import platform
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+PACKAGE = "bl_ext.user_default.patina"
+LOOKED_FROM = (0.8, -0.5, 0.3)
+WAIT_SECONDS = 300.0
+
+
+def make_ball(triangles: int) -> bpy.types.Object:
+    """A sphere of about so many triangles, with UVs, alone selected, that wears a picture."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    rings = max(4, round((triangles / 4) ** 0.5))
+    bpy.ops.mesh.primitive_uv_sphere_add(segments=2 * rings, ring_count=rings, calc_uvs=True)
+    obj = bpy.context.object
+    image = bpy.data.images.new("Colours", 1024, 1024)
+    image.generated_type = "COLOR_GRID"
+    material = bpy.data.materials.new("Colours")
+    material.use_nodes = True
+    node = material.node_tree.nodes.new("ShaderNodeTexImage")
+    node.image = image
+    material.node_tree.links.new(node.outputs[0], material.node_tree.nodes["Principled BSDF"].inputs[0])
+    obj.data.materials.append(material)
+    return obj
+
+
+def press(modules: Any) -> dict[str, float]:
+    """Stylize what is selected until its second preview; the seconds from the press to each event."""
+    jobs, preview, stylize, protocol = modules
+    began = time.perf_counter()
+    (run,) = stylize.prepare(bpy.context)
+    job = protocol.read_job(run.folder)  # no window says where the artist looks from
+    protocol.write_job(run.folder, replace(job, looked_from=LOOKED_FROM))
+    found = {"exported": time.perf_counter() - began}
+    jobs.submit(run)
+    previews = 0
+    while previews < 2 and time.perf_counter() - began < WAIT_SECONDS and jobs.queue:
+        if run.process is None:
+            jobs._start(run)
+        for event in run.process.poll():
+            now = time.perf_counter() - began
+            if event.kind == "started":
+                found["begun"] = now
+            elif event.kind == "preview":
+                previews += 1
+                picture = preview.read(run.folder / event.path)
+                assert picture is not None
+                name = "first preview" if previews == 1 else "second preview"
+                found[name] = time.perf_counter() - began
+            elif event.kind == "failed":
+                raise SystemExit(event.message)
+        time.sleep(0.002)
+    jobs.cancel()
+    while jobs.queue:
+        jobs.pump()
+        time.sleep(0.01)
+    return {name: round(seconds, 3) for name, seconds in found.items()}
+
+
+def main(out: Path, sizes: list[int]) -> None:
+    """Measure each size cold, then warm, and write `out`."""
+    importlib.import_module("addon_utils").enable(PACKAGE, default_set=True)
+    names = ("addon.jobs", "addon.preview", "addon.operators.stylize", "backend.protocol")
+    modules = [importlib.import_module(f"{PACKAGE}.{name}") for name in names]
+    studio = importlib.import_module(f"{PACKAGE}.addon.studio")
+    found: dict[str, Any] = {}
+    for triangles in sizes:
+        obj = make_ball(triangles)
+        settings = bpy.context.scene.patina
+        settings.texture_size, settings.quality = "1024", "draft"
+        studio.stop()
+        cold, warm, again = (press(modules) for _ in range(3))
+        obj.data.calc_loop_triangles()
+        found[str(len(obj.data.loop_triangles))] = {"cold": cold, "warm": warm, "again": again}
+        print(triangles, json.dumps(found[str(len(obj.data.loop_triangles))]), flush=True)
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    record = {"machine": machine, "load": os.getloadavg()[0], "blender": bpy.app.version_string}
+    out.write_text(json.dumps(record | {"seconds": found}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), [int(text) for text in sys.argv[2:]] or [600, 100_000, 2_000_000])
+    os._exit(0)  # bpy as a module may crash in its own exit

@@ -1,0 +1,217 @@
+"""The painter that stays, and what the queue makes of it: with the real backend, at a step or two."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import bpy
+import pytest
+from bl_ext.user_default.patina.addon import folders, history, installation, jobs, problems, studio
+from bl_ext.user_default.patina.addon.operators import stylize as stylizing
+from bl_ext.user_default.patina.addon.painter import Painter
+from bl_ext.user_default.patina.addon.scene import material
+from bl_ext.user_default.patina.backend.protocol import read_job
+
+MOST_SECONDS = 60  # of a job on a busy machine
+
+
+@pytest.fixture(autouse=True)
+def panel(_clean_file) -> bpy.types.PropertyGroup:
+    """The panel's properties, for the quickest of jobs: nothing changes."""
+    panel = bpy.context.scene.patina
+    panel.quality, panel.texture_size, panel.strength = "draft", "256", 0.0
+    return panel
+
+
+@pytest.fixture(autouse=True)
+def _settings() -> None:
+    yield
+    settings = folders.preferences()
+    settings.keep_painter, settings.idle_minutes, settings.leave_for_renders = True, 10, False
+
+
+def submitted() -> jobs.Run:
+    (run,) = stylizing.prepare(bpy.context)
+    jobs.submit(run)
+    jobs.pump()
+    return run
+
+
+def pump(until=lambda: not jobs.queue, seconds: float = MOST_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline
+        jobs.pump()
+        time.sleep(0.01)
+
+
+def painted() -> jobs.Run:
+    run = submitted()
+    pump()
+    assert run.state == jobs.FINISHED, run.error
+    return run
+
+
+def gone_seconds() -> float:
+    """Tell what two and a half seconds of a free core are where so many processes wait for each."""
+    busy = os.getloadavg()[0] / (os.cpu_count() or 1) if hasattr(os, "getloadavg") else 1.0
+    return 2.5 * max(1.0, busy)
+
+
+def waits_for_the_end_of(painter: Painter) -> bool:
+    deadline = time.monotonic() + gone_seconds()
+    while painter.is_running and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not painter.is_running
+
+
+def test_the_next_job_has_the_same_painter_which_says_what_it_holds(cube):
+    first = painted()
+    painter = studio.painter
+    assert painted().process.pid == first.process.pid == painter.pid
+    deadline = time.monotonic() + 5
+    while studio.memory() < 1e8 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert 1e8 < studio.memory() < 1e11
+    assert bpy.ops.patina.let_painter_go() == {"FINISHED"}
+    assert waits_for_the_end_of(painter)
+    assert studio.memory() == 0
+    assert painted().process.pid != painter.pid
+
+
+def test_a_job_that_fails_and_one_that_is_cancelled_leave_the_painter(cube, panel, tmp_path):
+    painted()
+    painter = studio.painter
+    panel.style, panel.style_file = "FILE", str(tmp_path / "style.png")
+    (tmp_path / "style.png").write_text("no image")
+    run = submitted()
+    pump()
+    assert run.state == jobs.FAILED
+    panel.style, panel.strength, panel.steps = "starry_night", 0.5, 100_000
+    run = submitted()
+    pump(until=lambda: run.progress.step > 0)
+    assert bpy.ops.patina.cancel() == {"FINISHED"}
+    pump(seconds=gone_seconds())
+    assert run.state == jobs.CANCELLED
+    panel.strength, panel.steps = 0.0, 0
+    stays = painter.is_running  # on a busy machine a step may take longer than a cancel waits for
+    assert (painted().process.pid == painter.pid) == stays
+    assert not list(run.folder.glob("*.part"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("state", ["starting", "waiting", "painting", "deaf"])
+def test_a_painter_that_dies_costs_its_job_alone(cube, panel, state):
+    if state == "starting":
+        studio.stop()
+    else:
+        painted()
+    if state != "waiting":
+        panel.strength, panel.steps = 0.5, 100_000
+        run = submitted()
+        if state != "starting":
+            pump(until=lambda: run.progress.step > 0)
+    painter = studio.painter
+    os.kill(painter.pid, signal.SIGSTOP if state == "deaf" else signal.SIGKILL)
+    if state == "waiting":
+        assert waits_for_the_end_of(painter)
+    elif state == "deaf":
+        bpy.ops.patina.cancel()
+        pump(seconds=gone_seconds())
+        assert run.state == jobs.CANCELLED
+        assert not painter.is_running
+    else:
+        pump()
+        assert run.state == jobs.FAILED
+        assert "SIGKILL" in problems.shown[-1].message
+    panel.strength, panel.steps = 0.0, 0
+    assert painted().process.pid != painter.pid
+
+
+def test_it_goes_when_nobody_asks_for_anything_and_at_once_where_it_is_not_to_stay(cube):
+    folders.preferences().keep_painter = False
+    studio.stop()
+    run = painted()
+    assert waits_for_the_end_of(studio.painter)
+    folders.preferences().keep_painter = True
+    assert painted().process.pid != run.process.pid
+    assert studio.painter.is_running
+    studio.painter.idle_seconds = 0.2  # minutes are too long for a test
+    painted()
+    assert waits_for_the_end_of(studio.painter)
+
+
+def test_what_it_was_started_with_has_changed(cube, monkeypatch):
+    """A variable that the backend reads; its set-up, which an update replaces."""
+    first = painted()
+    monkeypatch.setenv("PATINA_CHANGED", "1")
+    second = painted()
+    assert second.process.pid != first.process.pid
+    assert not first.process._painter.is_running
+    monkeypatch.setattr(installation, "_start", lambda verb, python, arguments: None)
+    installation.begin(installation.VERIFY)
+    assert studio.painter.is_running
+    installation.begin(installation.REPAIR)
+    assert studio.painter is None
+    assert not second.process._painter.is_running
+
+
+def test_it_goes_for_a_render_if_asked_and_never_with_a_job(cube, panel):
+    painted()
+    painter = studio.painter
+    for handler in bpy.app.handlers.render_init:
+        handler(None)
+    assert painter.is_running
+    folders.preferences().leave_for_renders = True
+    panel.strength, panel.steps = 0.5, 100_000
+    run = submitted()
+    pump(until=lambda: run.progress.step > 0)
+    studio._on_render()
+    step = run.progress.step
+    pump(until=lambda: run.progress.step > step)
+    bpy.ops.patina.cancel()
+    pump(seconds=gone_seconds())
+    studio._on_render()
+    assert waits_for_the_end_of(painter)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files in /proc")
+def test_each_job_has_its_own_log_and_no_file_stays_open(cube):
+    painted()
+    before = open_files()
+    assert (painted().folder / jobs.LOG_FILE).is_file()
+    deadline = time.monotonic() + 5
+    while open_files() > before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert open_files() <= before
+
+
+def test_enough_takes_what_there_is_and_history_goes_on(cube, panel):
+    panel.strength, panel.steps = 0.5, 100_000
+    run = submitted()
+    assert not bpy.ops.patina.enough.poll()
+    pump(until=lambda: run.progress.step > 0)
+    assert bpy.ops.patina.enough() == {"FINISHED"}
+    pump()
+    assert run.state == jobs.FINISHED
+    assert material.stylized_node(cube.material_slots[0].material).image.name == "Cube Stylized"
+    (entry,) = (entry for entry in history.entries if entry.folder == run.folder)
+    assert (entry.is_whole, entry.lacks_steps) == (True, True)
+    prepared = history.go_on(entry, None)
+    assert read_job(prepared.folder).resume == history.RESUME_FILE
+
+
+def test_a_sketch_goes_on_as_a_draft(cube, panel):
+    panel.quality, panel.strength = "sketch", 0.5
+    run = painted()
+    (entry,) = (entry for entry in history.entries if entry.folder == run.folder)
+    assert (entry.is_whole, entry.lacks_steps) == (True, True)
+    assert read_job(history.go_on(entry, None).folder).quality == "draft"
