@@ -60,11 +60,22 @@ def opened(source: Path | bytes, named: str, field: str) -> Iterator[Image.Image
     except FileNotFoundError:
         raise PatinaError(f"{named} does not exist.", "Choose another file.", field) from None
     except UnidentifiedImageError:
+        if _begins_as_tiff(source):
+            raise PatinaError(
+                f"{named} is a TIFF of a kind that cannot be read, such as colours in floats or in 32 bits.",
+                "Save it as a TIFF or PNG of 16 bits; Blender's Image Editor reads it, too.",
+                field,
+            ) from None
         reason = f"it is none of {', '.join(FORMATS)}"
         raise PatinaError(f"{named} cannot be read as a picture ({reason}).", CURE, field) from None
     except Exception as error:  # damaged files fail decoders in many ways
         reason = str((isinstance(error, OSError) and error.strerror) or error)
         raise PatinaError(f"{named} cannot be read as a picture ({reason}).", CURE, field) from None
+
+
+def _begins_as_tiff(source: Path | bytes) -> bool:
+    head = source[:4] if isinstance(source, bytes) else source.open("rb").read(4)
+    return head in (b"II*\0", b"MM\0*")
 
 
 def check_size(image: Image.Image, named: str, field: str) -> None:

@@ -349,3 +349,32 @@ print(image.shape[1], round(float(image[0].mean()) * 255), peak() - before)
     side, red, grown = map(int, done.stdout.split())
     assert (side, red) == (4000, 227)  # over white
     assert grown < 4 * 8_000**2 + 3 * 4 * side**2 * 1.5 + 200e6
+
+
+@pytest.mark.parametrize("kind", ["float", "whole"])
+def test_a_tiff_of_colours_in_32_bits_is_named_with_the_way_out(kind, tmp_path):
+    values = np.ones((8, 8, 3), np.float32 if kind == "float" else np.uint32)
+    tags = {
+        256: (4, 1, 8),  # width, height
+        257: (4, 1, 8),
+        258: (3, 3, 150),  # bits a channel: where they stand
+        259: (3, 1, 1),  # uncompressed
+        262: (3, 1, 2),  # RGB
+        273: (4, 1, 200),  # where the pixels stand
+        277: (3, 1, 3),
+        278: (4, 1, 8),
+        279: (4, 1, values.nbytes),
+        339: (3, 3, 156),  # floats, or whole numbers
+    }
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(tags))
+    head += b"".join(struct.pack("<HHII", tag, *entry) for tag, entry in tags.items()) + bytes(4)
+    sample = 3 if kind == "float" else 1
+    head = head.ljust(150, b"\0") + struct.pack("<6H", 32, 32, 32, sample, sample, sample)
+    path = tmp_path / "light.tif"
+    path.write_bytes(head.ljust(200, b"\0") + values.tobytes())
+    for source in (path, path.read_bytes()):
+        with (
+            pytest.raises(PatinaError, match=r"The style light\.tif is a TIFF of a kind.*16 bits"),
+            door.opened(source, "The style light.tif", "style") as image,
+        ):
+            image.load()
