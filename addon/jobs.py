@@ -22,7 +22,7 @@ from ..backend.protocol import REPORT_FILE, Event, PatinaError
 from . import hands, history, preview, problems, studio, timings
 from .folders import user_file
 from .painter import Sitting
-from .scene.records import Prepared
+from .scene.records import OfJob, Prepared
 
 LOG_FILE = "backend.log"
 TICK_SECONDS = 0.1
@@ -33,7 +33,7 @@ PAINTED = "painted"  # done, and not applied before the artist's hands are free
 
 
 @dataclass(eq=False)
-class Run:
+class Run(OfJob):
     """One job on its way from the queue to the object."""
 
     job: Prepared
@@ -47,15 +47,6 @@ class Run:
 
     def __post_init__(self) -> None:
         self.notes += self.job.notes
-
-    @property
-    def folder(self) -> Path:
-        return self.job.folder
-
-    @property
-    def object_name(self) -> str:
-        """Whom it is for, in messages."""
-        return self.job.name
 
     @property
     def texture(self) -> Path:

@@ -6,6 +6,7 @@ reader may. No job can name one. See docs/plugins.md.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import shlex
 import traceback
@@ -62,6 +63,18 @@ def parameterization(name: str, rate: float = 0.05) -> Callable[[Thing], Thing]:
 def preset(name: str, options: str) -> None:
     """Offer command-line options as `--preset name`; what is written after them counts more."""
     PRESETS[name] = options
+
+
+def add_argument(parser: argparse.ArgumentParser) -> None:
+    """Add --plugin, by which files are named."""
+    parser.add_argument(
+        "--plugin",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="load objectives, parameterizations and presets from a Python file, which runs as a program",
+    )
 
 
 def load(path: Path) -> None:

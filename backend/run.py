@@ -24,14 +24,7 @@ from .writing import remove_parts
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="a job folder: job.json and the files it names")
     parser.add_argument("--online", action="store_true", help="weights that are not here may be downloaded")
-    parser.add_argument(
-        "--plugin",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="load objectives and the like",
-    )
+    plugins.add_argument(parser)
     parser.set_defaults(do=run)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from .. import plugins
 
@@ -12,14 +11,7 @@ VERBS = ("stylize", "dream", "synthesize", "interpolate")  # that take them
 
 def add_plugins(parser: argparse.ArgumentParser) -> None:
     """Add --plugin and --preset."""
-    parser.add_argument(
-        "--plugin",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="load objectives, parameterizations and presets from a Python file, which runs as a program",
-    )
+    plugins.add_argument(parser)
     parser.add_argument(
         "--preset", metavar="NAME", help="a plugin's preset; what is written besides goes first"
     )
