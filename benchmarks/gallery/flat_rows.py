@@ -32,7 +32,20 @@ from backend.parameterizations.shared import Aligned
 from backend.pictures.color_space import over
 from backend.result.report import frame_distances
 
-from .workshop import SEED, board, dreamt, generator, network, paint, painting, sheet, top5, value
+from .workshop import (
+    SEED,
+    board,
+    dreamt,
+    generator,
+    network,
+    on_picture,
+    paint,
+    painting,
+    painting_file,
+    sheet,
+    top5,
+    value,
+)
 
 Numbers = dict[str, object]
 
@@ -126,17 +139,12 @@ def style_goal(name: str, styles: list[tuple[Tensor, float]], weight: float) -> 
 
 def style_transfer() -> Numbers:
     """One painting in another's style, through each network that is here, and in two styles."""
-    content, size = painting("summertime", 192), 192
-    starry, wave = painting("starry_night", size), painting("great_wave", size)
-    tiles = [("content", content[0]), ("style", starry[0])]
-    runs = [(name, [(starry, 1.0)]) for name in ("vgg16", "alexnet", "squeezenet", CLASSIFIER)]
-    for name, styles in [*runs, ("vgg16", [(starry, 1.0), (wave, 1.0)])]:
-        torch.manual_seed(SEED)
-        canvas = Flat(Fourier(1, 3, *content.shape[2:], content), transforms.robust, content)
-        paint(canvas, name, style_goal(name, styles, 0.1), 90, 0.05)
-        label = name if len(styles) == 1 else "vgg16, with The Great Wave"
-        tiles.append((label, canvas.picture()[0]))
-    sheet("style_transfer", tiles, 4, 192)
+    starry, wave = painting_file("starry_night"), painting_file("great_wave")
+    tiles = [("content", painting("summertime", 256)[0]), ("style", painting("starry_night", 256)[0])]
+    for name in ("vgg16", "alexnet", "squeezenet", CLASSIFIER):
+        tiles.append((name, on_picture("summertime", styles=(starry,), network=name)))
+    tiles.append(("vgg16, with The Great Wave", on_picture("summertime", styles=(starry, wave))))
+    sheet("style_transfer", tiles, 4, 256)
     return {}
 
 

@@ -28,11 +28,12 @@ from backend.export.model import read_model
 from backend.networks import LOGITS, Network
 from backend.objectives.objective import Features, Objective
 from backend.painting.job import run as run_painting
+from backend.painting.picture_job import run as run_on_picture
 from backend.parameterizations.fourier import Fourier
 from backend.parameterizations.pixel import Pixel
 from backend.pictures.color_space import over
 from backend.pictures.images import read_image, resize, resize_shorter, to_pillow
-from backend.protocol import HEIGHT_FILE, REPORT_FILE, Job, Style
+from backend.protocol import HEIGHT_FILE, IMAGE_FILE, REPORT_FILE, Job, Style
 from backend.rendering import camera, rasterizer
 from backend.rendering.gbuffer import GBuffer, render
 from backend.rendering.mesh import Mesh, build_mesh
@@ -46,6 +47,7 @@ FIGURES = ROOT / "docs" / "gallery"
 CPU = torch.device("cpu")
 SEED = 0
 SIDE = 512  # texels of a mesh's texture
+PICTURE = 384  # pixels along the longer side of a picture that is painted over
 
 
 @cache
@@ -105,6 +107,16 @@ def on_fox(**fields: Any) -> tuple[Tensor, dict[str, Any]]:
         if job.relief:
             pictures[0] = torch.cat([pictures[0], read(folder / HEIGHT_FILE)])
         return torch.stack(pictures), measured
+
+
+def on_picture(name: str, **fields: Any) -> Tensor:
+    """(3, H, W): a shipped painting, in the style that a job with these fields gives it."""
+    content = str(ROOT / "addon" / "styles" / f"{name}.jpg")
+    size = {"parameterization": "pixel", "image_size": PICTURE}
+    job = Job(content=content, device="cpu", seed=SEED, **size, **fields)
+    with tempfile.TemporaryDirectory() as folder:
+        run_on_picture(JobSession(job, Path(folder), lambda event: None, lambda: False))
+        return read(Path(folder) / IMAGE_FILE)
 
 
 def read(path: Path) -> Tensor:
