@@ -77,7 +77,7 @@ def refresh() -> None:
 
 
 def chosen() -> variants.Variant:
-    """The torch that a set-up would bring: the artist's choice, or what suits the machine."""
+    """Choose the torch that a set-up would bring: the artist's choice, or what suits the machine."""
     name = folders.preferences().variant
     return next((variant for variant in variants.available() if variant.name == name), known.suited)
 

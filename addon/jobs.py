@@ -79,7 +79,7 @@ def submit(run: Run) -> None:
 
 
 def find(folder: str) -> Run | None:
-    """The run whose job is in `folder`."""
+    """Find the run whose job is in `folder`."""
     return next((run for run in (*queue, *reversed(ended)) if str(run.folder) == folder), None)
 
 
@@ -111,7 +111,7 @@ def cancel_all() -> None:
 
 
 def waiting() -> list[Run]:
-    """The jobs that may still be moved and removed."""
+    """List the jobs that may still be moved and removed."""
     return [run for run in queue if run.state == WAITING]
 
 

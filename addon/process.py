@@ -41,7 +41,9 @@ PYTHON_FLAGS = ("-E", "-s", "-B", "-u", "-X", "utf8")
 
 
 def python_command(python: Path, *arguments: str) -> list[str]:
-    """The command line that runs `python` by itself, undisturbed by the settings of the Python around it."""
+    """Make the command line that runs `python` by itself, undisturbed by the settings of the Python around
+    it.
+    """
     return [str(python), *PYTHON_FLAGS, *arguments]
 
 
@@ -55,7 +57,7 @@ class Inbox:
         self.ended = False  # for who polls
 
     def poll(self) -> list[Event]:
-        """The events since the last call, oldest first. Never blocks; after the ending there are none."""
+        """Take the events since the last call, oldest first. Never blocks; after the ending there are none."""
         with self._telling:
             events, self._events, self._places = self._events, [], {}
         self.ended = self.ended or any(event.kind in ENDINGS for event in events)
@@ -218,7 +220,7 @@ class Process(Child):
         return self._inbox.ended
 
     def poll(self) -> list[Event]:
-        """The events since the last call, oldest first. Never blocks; after the ending there are none."""
+        """Take the events since the last call, oldest first. Never blocks; after the ending there are none."""
         return self._inbox.poll()
 
     def cancel(self) -> None:
@@ -277,7 +279,7 @@ _NO_MEMORY = (
 
 
 def death(code: int, last_lines: Sequence[str]) -> Event:
-    """The `failed` event of a process that ended without saying how: its exit code and its last words."""
+    """Make the `failed` event of a process that ended without saying how: its exit code and its last words."""
     text, field = "\n".join(last_lines), ""
     if re.search(_NO_MEMORY, text, re.IGNORECASE):
         cure = "It ran out of memory: close other programs, or choose a smaller texture."

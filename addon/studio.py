@@ -62,7 +62,7 @@ def _start(python: Path) -> Painter:
 
 
 def expect() -> None:
-    """The panel is drawn for the first time: a job may come. For drawing: it only takes note."""
+    """Note that the panel is drawn for the first time: a job may come. For drawing: it does nothing else."""
     global _expected
     if not _expected and not bpy.app.background:
         _expected = True
@@ -79,7 +79,7 @@ def _warm_up() -> None:
 
 
 def memory() -> int:
-    """Bytes that the painter holds while it waits; 0 where there is none."""
+    """Count the bytes that the painter holds while it waits; 0 where there is none."""
     return painter.memory if painter is not None and painter.is_running else 0
 
 

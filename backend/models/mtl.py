@@ -178,7 +178,7 @@ def _obeying(found: Map, option: str, values: list[str]) -> Map:
 
 
 def library(path: Path, names: Sequence[str]) -> tuple[dict[str, Written], list[str]]:
-    """The materials of the MTLs that the OBJ at `path` names, and notes on those that are not there."""
+    """Read the materials of the MTLs that the OBJ at `path` names, and notes on those that are not there."""
     found: dict[str, Written] = {}
     notes: list[str] = []
     for name in names:

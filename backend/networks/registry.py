@@ -241,7 +241,7 @@ def _preferred() -> dict[str, Entry]:
 
 @cache
 def entries() -> dict[str, Entry]:
-    """Every registered network by name, those that need no download first."""
+    """List every registered network by name, those that need no download first."""
     named, models = dict(_preferred()), _models()
     for name in models.list_models(module=models):
         known_weights = models.get_model_weights(name).__members__

@@ -61,7 +61,7 @@ class Picture:
         return paint if self.mask is None else self.content.lerp(paint, self.mask)
 
     def at(self, longer: int) -> Picture:
-        """The same so that its longer side is so many pixels."""
+        """Scale it so that its longer side is so many pixels."""
         size = [max(1, round(side * longer / self.longer)) for side in self.content.shape[1:]]
         mask = None if self.mask is None else resize(self.mask, *size)
         return Picture(resize(self.content, *size), resize(self.start, *size), mask)
@@ -72,7 +72,7 @@ class Picture:
         return Picture(self.content.to(device), self.start.to(device), mask)
 
     def part(self, window: Window) -> Picture:
-        """What `window` shows of it."""
+        """Cut out what `window` shows of it."""
         mask = None if self.mask is None else self.mask[window]
         return Picture(self.content[window], self.start[window], mask)
 
@@ -81,12 +81,12 @@ Window = tuple[slice, slice, slice]
 
 
 def style_side(height: int, width: int) -> float:
-    """The shorter side, in pixels, that style images have beside a picture of `height` and `width`."""
+    """Compute the shorter side, in pixels, of style images beside a picture of `height` and `width`."""
     return STYLE_WIDTH * math.sqrt(height * width)
 
 
 def stages(picture: Picture, styles: Styles, quality: str, steps: int | None) -> tuple[Stage, ...]:
-    """The quality's stages for a picture; with `steps` in all, shared out in the same proportion.
+    """Choose the quality's stages for a picture; with `steps` in all, shared out in the same proportion.
 
     The last is as large as the picture, but no larger than the styles have detail for.
     """
@@ -145,7 +145,7 @@ def paint(
 
 
 def finished(picture: Picture, painting: Tensor) -> Tensor:
-    """(3, H, W): `painting` (3, h, w) at the picture's size; what is finer is the start's."""
+    """Bring `painting` (3, h, w) to the picture's size: (3, H, W); what is finer is the start's."""
     painting = painting.detach().cpu()
     coarse = resize(picture.start, *painting.shape[1:])
     return picture.composed((picture.start + enlarged(painting - coarse, picture.start)).clamp(0, 1))

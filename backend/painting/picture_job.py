@@ -63,7 +63,7 @@ def run(session: JobSession) -> None:
 
 
 def plan_of(job: Job, picture: Picture, styles: Styles) -> Plan:
-    """What the loop does for the job."""
+    """Plan what the loop does for the job."""
     content_weight = CONTENT_WEIGHT * (1 / job.strength - 1) if job.strength > 0 else 0.0
     is_sketch = job.quality == "sketch"  # the start is the result
     planned = () if is_sketch else stages(picture, styles, job.quality, job.steps)
@@ -71,13 +71,13 @@ def plan_of(job: Job, picture: Picture, styles: Styles) -> Plan:
 
 
 def read_picture(job: Job, folder: Path) -> Tensor:
-    """(3, H, W): the picture that the job starts from, its longer side at most as long as the job says."""
+    """Read the picture that the job starts from, its longer side at most as long as the job says: (3, H, W)."""
     assert job.content is not None
     return within(read_image(folder / job.content, "content picture", "content"), job.image_size)
 
 
 def read_mask(job: Job, folder: Path, content: Tensor) -> Tensor | None:
-    """(1, H, W): how far each pixel of `content` (3, H, W) is painted, if the job says."""
+    """Read how far each pixel of `content` (3, H, W) is painted, if the job says: (1, H, W)."""
     if job.mask is None:
         return None
     return resize(read_image(folder / job.mask, "mask", "mask"), *content.shape[1:]).mean(0, keepdim=True)
