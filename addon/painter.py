@@ -36,7 +36,7 @@ class Sitting:
         return self._inbox.ended
 
     def poll(self) -> list[Event]:
-        """Take the events since the last call, oldest first. Never blocks; after the ending there are none."""
+        """Take the events since the last call, oldest first, none after the ending. Never blocks."""
         return self._inbox.poll()
 
     def cancel(self) -> None:

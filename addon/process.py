@@ -20,13 +20,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from ..backend.protocol import ENDINGS, MOST_TEXT, Event, read_event
+from ..backend.protocol import ENDINGS, MAX_TEXT, Event, read_event
 from .setup.system import NO_WINDOW, clean_environment
 
 LATEST = ("progress", "preview")  # of which each makes the ones before it old
-MOST_EVENTS = 1000  # between two calls of `poll`
-MOST_LINE = 1 << 16  # characters
-MOST_LOG = 10_000_000
+MAX_EVENTS = 1000  # between two calls of `poll`
+MAX_LINE = 1 << 16  # characters
+MAX_LOG = 10_000_000
 
 # A cancel is over within two seconds: so long to end by itself, so long after SIGTERM, then SIGKILL.
 CANCEL_SECONDS = 1.2
@@ -57,7 +57,7 @@ class Inbox:
         self.ended = False  # for who polls
 
     def poll(self) -> list[Event]:
-        """Take the events since the last call, oldest first. Never blocks; after the ending there are none."""
+        """Take the events since the last call, oldest first, none after the ending. Never blocks."""
         with self._telling:
             events, self._events, self._places = self._events, [], {}
         self.ended = self.ended or any(event.kind in ENDINGS for event in events)
@@ -69,18 +69,18 @@ class Inbox:
             place = self._places.get(event.kind)
             if place is not None:
                 self._events[place] = event
-            elif len(self._events) < MOST_EVENTS or event.kind in (*LATEST, *ENDINGS):
+            elif len(self._events) < MAX_EVENTS or event.kind in (*LATEST, *ENDINGS):
                 if event.kind in LATEST:
                     self._places[event.kind] = len(self._events)
                 self._events.append(event)
 
 
 class Log:
-    """A file that takes lines, up to MOST_LOG characters. That it cannot be written ends nothing."""
+    """A file that takes lines, up to MAX_LOG characters. That it cannot be written ends nothing."""
 
     def __init__(self, path: Path | None) -> None:
         self._stream: IO[str] | None = None
-        self._room = MOST_LOG
+        self._room = MAX_LOG
         if path:
             with contextlib.suppress(OSError):  # a log is a help, not a condition
                 path.unlink(missing_ok=True)  # a link that lies in wait is not followed
@@ -183,7 +183,7 @@ class Child(ABC):
 
     def _keep(self, line: str) -> None:
         if line.strip():
-            self._last_lines.append(line.rstrip()[:MOST_TEXT])
+            self._last_lines.append(line.rstrip()[:MAX_TEXT])
 
     def _watch(self) -> None:
         """Tell the ending once the child is gone (not once its pipes close: a grandchild may hold those)."""
@@ -220,7 +220,7 @@ class Process(Child):
         return self._inbox.ended
 
     def poll(self) -> list[Event]:
-        """Take the events since the last call, oldest first. Never blocks; after the ending there are none."""
+        """Take the events since the last call, oldest first, none after the ending. Never blocks."""
         return self._inbox.poll()
 
     def cancel(self) -> None:
@@ -265,11 +265,11 @@ def start_thread(target: Callable[[], None]) -> threading.Thread:
 
 
 def _lines(stream: IO[str]) -> Iterator[str]:
-    """The lines of `stream`; of one that is longer than MOST_LINE characters, only its beginning."""
-    while line := stream.readline(MOST_LINE):
+    """The lines of `stream`; of one that is longer than MAX_LINE characters, only its beginning."""
+    while line := stream.readline(MAX_LINE):
         yield line
-        while len(line) == MOST_LINE and not line.endswith("\n"):
-            line = stream.readline(MOST_LINE)
+        while len(line) == MAX_LINE and not line.endswith("\n"):
+            line = stream.readline(MAX_LINE)
 
 
 # As backend/machine/memory.py knows it; here it is what a process said before it was gone.
@@ -279,7 +279,7 @@ _NO_MEMORY = (
 
 
 def death(code: int, last_lines: Sequence[str]) -> Event:
-    """Make the `failed` event of a process that ended without saying how: its exit code and its last words."""
+    """Make the `failed` event of a process that ended without saying how: its exit code, its last words."""
     text, field = "\n".join(last_lines), ""
     if re.search(_NO_MEMORY, text, re.IGNORECASE):
         cure = "It ran out of memory: close other programs, or choose a smaller texture."

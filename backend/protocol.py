@@ -424,7 +424,7 @@ class Event:
     memory: int = 0
 
 
-MOST_TEXT = 2000  # characters of an event's text: what a panel can show
+MAX_TEXT = 2000  # characters of an event's text: what a panel can show
 ENDINGS = ("finished", "failed", "cancelled")
 EVENT_KINDS = ("started", "progress", "preview", "message", *ENDINGS, "ready", "spent")
 
@@ -439,7 +439,7 @@ def write_event(event: Event) -> str:
 def read_event(line: str) -> Event | None:
     """Read the event on a line; None where it is something else (a library's chatter), or of other types.
 
-    Texts are cut to MOST_TEXT characters, what is no finite number is none.
+    Texts are cut to MAX_TEXT characters, what is no finite number is none.
     """
     try:
         record = json.loads(line)
@@ -451,7 +451,7 @@ def read_event(line: str) -> Event | None:
     for field in fields(Event):
         value = record.get(field.name, field.default)
         if isinstance(value, str) and field.type == "str":
-            known[field.name] = value if len(value) <= MOST_TEXT else value[:MOST_TEXT] + "…"
+            known[field.name] = value if len(value) <= MAX_TEXT else value[:MAX_TEXT] + "…"
         elif (
             (field.type == "int" and is_whole(value) and is_number(value))
             or (field.type != "str" and field.type != "int" and is_number(value))

@@ -71,7 +71,7 @@ def plan_of(job: Job, picture: Picture, styles: Styles) -> Plan:
 
 
 def read_picture(job: Job, folder: Path) -> Tensor:
-    """Read the picture that the job starts from, its longer side at most as long as the job says: (3, H, W)."""
+    """Read the picture that the job starts from, no longer than the job says: (3, H, W)."""
     assert job.content is not None
     return within(read_image(folder / job.content, "content picture", "content"), job.image_size)
 

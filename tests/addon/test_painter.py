@@ -16,7 +16,7 @@ from bl_ext.user_default.patina.addon.painter import Painter
 from bl_ext.user_default.patina.addon.scene import material
 from bl_ext.user_default.patina.backend.protocol import read_job
 
-MOST_SECONDS = 60  # of a job on a busy machine
+MAX_SECONDS = 60  # of a job on a busy machine
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def submitted() -> jobs.Run:
     return run
 
 
-def pump(until=lambda: not jobs.queue, seconds: float = MOST_SECONDS) -> None:
+def pump(until=lambda: not jobs.queue, seconds: float = MAX_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not until():
         assert time.monotonic() < deadline
