@@ -41,9 +41,7 @@ PYTHON_FLAGS = ("-E", "-s", "-B", "-u", "-X", "utf8")
 
 
 def python_command(python: Path, *arguments: str) -> list[str]:
-    """Make the command line that runs `python` by itself, undisturbed by the settings of the Python around
-    it.
-    """
+    """Make the command line that runs `python` by itself: no setting of the Python around it counts."""
     return [str(python), *PYTHON_FLAGS, *arguments]
 
 
