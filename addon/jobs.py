@@ -13,13 +13,13 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import bpy
 
 from ..backend.protocol import REPORT_FILE, Event, PatinaError
-from . import hands, history, preview, problems, studio, timings
+from . import hands, history, preview, problems, steering, studio, timings
 from .folders import user_file
 from .painter import Sitting
 from .scene.records import OfJob, Prepared
@@ -43,6 +43,7 @@ class Run(OfJob):
     notes: list[str] = field(default_factory=list)
     error: PatinaError | None = None
     process: Sitting | None = None  # from when it runs
+    asked: steering.Asked | None = None  # what of it may change under way, as the panel had it
     file: int = field(default_factory=lambda: file_number)  # the one that its objects are in
 
     def __post_init__(self) -> None:
@@ -147,6 +148,8 @@ def pump() -> bool:
             _finish(run)
         for event in run.process.poll():
             _take(run, event)
+        if run.state == RUNNING:
+            _steer(run)
     except PatinaError as error:
         fail(run, error)
     except Exception as error:  # a fault of ours must not leave the queue stuck
@@ -172,6 +175,19 @@ def run_to_end(watch: Callable[[Run], None]) -> None:
 def _start(run: Run) -> None:
     run.process = studio.begin(run.python, run.folder, run.folder / LOG_FILE)
     run.state = RUNNING
+
+
+def _steer(run: Run) -> None:
+    """Hand on what has changed in the panel. What hinders that ends nothing."""
+    if run.asked is None or run.process is None or not run.is_at_home:
+        return
+    try:
+        taken = steering.watch(run.job, run.process, run.asked)
+    except (OSError, PatinaError) as error:
+        problems.note(f"The change could not be handed to the job: {error}", run.object_name)
+        return
+    if taken is not None:
+        run.asked, run.progress = taken, replace(run.progress, stage="adapting")
 
 
 def _take(run: Run, event: Event) -> None:

@@ -49,6 +49,10 @@ class Sitting:
         """Ask for what there is by now as the result."""
         self._painter.ask("enough", self)
 
+    def steer(self) -> None:
+        """Ask to go on by what the job's file says now."""
+        self._painter.ask("steer", self)
+
     def kill(self) -> None:
         """End it now, and the painter with it."""
         self._cancelled.set()

@@ -28,10 +28,11 @@ class Cancelled(Exception):
 class Wishes:
     """What is asked of a job under way, besides its end; set by another thread.
 
-    enough: to take what there is by now as the result.
+    enough: to take what there is by now as the result. steered: to go on by what the job's file says now.
     """
 
     enough: bool = False
+    steered: bool = False
 
 
 def speaking(do: Callable[[Emit, IsCancelled], int]) -> int:

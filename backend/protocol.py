@@ -36,7 +36,8 @@ stderr. It reads stdin: a line `cancel` ends the job within two seconds, and so 
 
 A painter (`python -m backend serve`) stays after a job. It reads one `Request` a line from stdin and does the
 jobs one after the other; each event names its job's folder. `enough` has a job take what there is by now as
-its result. The end of stdin ends the painter.
+its result. `steer` has one that paints a mesh on a pyramid go on, from its texture as it is, by what its
+job.json says now, of which only the fields in STEERED may have changed. The end of stdin ends the painter.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ RASTERIZERS = ("embree", "nvdiffrast")
 TASKS = ("stylize", "dream", "synthesize", "interpolate", "morph")
 TARGETS = ("class", "channel", "neuron", "direction", "deepdream", "own")
 OWN = "own:"  # a parameterization that begins so is a plugin's: see backend/plugins.py
-REQUESTS = ("paint", "cancel", "enough")
+REQUESTS = ("paint", "cancel", "enough", "steer")
+# Fields of a job that may change under way: see `steer` above.
+STEERED = ("strength", "colors", "style_size", "follow_shape", "styles", "style_loss", "quality", "steps")
 PARAMETERIZATIONS = ("pyramid", "fourier", "pixel", "cppn", "shared")
 TEXTURE_SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 

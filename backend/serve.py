@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 import traceback
 from collections import deque
 from dataclasses import replace
@@ -41,7 +42,7 @@ class Desk:
         self._telling = threading.Lock()
 
     def listen(self) -> None:
-        """Take requests from stdin until it ends; then the process does, too."""
+        """Take requests from stdin until it ends; then the process does, too, within GRACE seconds."""
         while line := sys.stdin.readline(MAX_LINE):
             request = read_request(line)
             if request is None:
@@ -55,12 +56,13 @@ class Desk:
             else:
                 with self._changed:
                     if self._current is not None and self._current.folder == request.folder:
-                        self.wishes.enough = True
+                        setattr(self.wishes, "enough" if request.do == "enough" else "steered", True)
         with self._changed:
             if self._current is None:  # nothing is lost
                 os._exit(FINISHED)
-            self._is_over = True
-            self._end_current()
+            self._is_over = self._asked_to_end = True
+        time.sleep(GRACE)
+        os._exit(CANCELLED)
 
     def next(self) -> Request:
         """Wait for the next job. Asks to be let go if the system's memory is short meanwhile."""
@@ -95,23 +97,10 @@ class Desk:
     def _cancel(self, folder: str) -> None:
         with self._changed:
             if self._current is not None and self._current.folder == folder:
-                self._end_current()
+                self._asked_to_end = True  # who asks sees to it that it ends in time
             for request in [each for each in self._waiting if each.folder == folder]:
                 self._waiting.remove(request)
                 self.tell(Event("cancelled"), folder)
-
-    def _end_current(self) -> None:
-        """Ask the current job to end; if it does not, in GRACE seconds the process does."""
-        self._asked_to_end = True
-        job = self._current
-
-        def insist() -> None:
-            if self._current is job:
-                os._exit(CANCELLED)
-
-        timer = threading.Timer(GRACE, insist)
-        timer.daemon = True
-        timer.start()
 
 
 def serve() -> NoReturn:

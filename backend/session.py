@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from .machine.devices import device_name, pick_device, versions
 from .machine.memory import NO_MEMORY, peak_memory, ran_out
 from .machine.shelf import Shelf
 from .pictures.images import cannot_write
-from .protocol import REPORT_FILE, Event, Job, PatinaError
+from .protocol import REPORT_FILE, STEERED, Event, Job, PatinaError, read_job
 from .writing import write_bytes
 
 Result = TypeVar("Result")
@@ -90,6 +90,19 @@ class JobSession:
         """Load the job's network (see `networks.load`), or take the one that the job before had."""
         return load_network(self.job.network, self.device, average_pooling, self.job.layers, self._shelf)
 
+    def take_settings(self) -> None:
+        """Take up what the job's file says now. Raises PatinaError for what cannot change under way."""
+        asked = read_job(self.folder)
+        changed = {name: getattr(asked, name) for name in STEERED}
+        taken = replace(self.job, **changed)
+        # A card may have had too little memory since.
+        as_before = replace(taken, device=asked.device, rasterizer=asked.rasterizer)
+        if as_before != asked or not taken.strength:
+            raise PatinaError(
+                "What was changed cannot change while the job runs.", "Cancel it, and press the button again."
+            )
+        self.job = taken
+
     def check(self) -> None:
         """Raise Cancelled once the job is asked to end."""
         if self._cancelled():
@@ -98,6 +111,10 @@ class JobSession:
     def message(self, text: str) -> None:
         """Tell a person something that they should know."""
         self._emit(Event("message", message=text))
+
+    def adapting(self) -> None:
+        """Tell that new settings are taken up."""
+        self._emit(Event("progress", stage="adapting"))
 
     def finishing(self) -> None:
         """Tell that all steps are done."""

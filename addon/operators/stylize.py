@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ...backend.protocol import PatinaError
-from .. import folders, job_fields, jobs, problems
+from .. import folders, job_fields, jobs, problems, steering
 from ..scene import job, mesh, sets, viewpoint
 from ..scene.stage import object_mode
 from . import make_paintable
@@ -32,7 +32,7 @@ def prepare(context: bpy.types.Context) -> list[jobs.Run]:
             errors.append((group[0].name, error))
             continue
         errors += prepared.failed
-        runs.append(jobs.Run(prepared, python))
+        runs.append(jobs.Run(prepared, python, asked=steering.asked(settings)))
     if not runs:
         raise errors[0][1]
     for name, error in errors:

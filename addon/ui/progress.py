@@ -8,7 +8,13 @@ from bpy.app.translations import pgettext_iface as iface
 from ...backend.terminal import clock
 from .. import jobs
 
-STAGES = ("Composing", "Painting", "Refining", "Finishing")  # of the backend, for the translations
+STAGES = (
+    "Adapting",
+    "Composing",
+    "Painting",
+    "Refining",
+    "Finishing",
+)  # of the backend, for the translations
 
 
 def state(run: jobs.Run) -> str:

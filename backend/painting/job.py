@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from ..session import JobSession, Progress
 from . import checkpoint, optimize
 from .checkpoint import Kept
 from .first_look import Onlooker
+from .one_pass import Watch
 from .optimize import Plan
 from .pyramid import Pyramid
 from .start import initial_texture
@@ -55,33 +56,37 @@ def run(session: JobSession) -> None:
     if not is_sketch:  # now, so that what is wrong with it is told at once
         session.network(average_pooling=True)
         session.check()
-    if job.colors > 0 and subject.colored:
-        styles = styles.recolored(subject.colors, job.colors)
-    viewing = viewing_of(job, subject.mesh, styles, session.device)
-    start = initial_texture(subject, styles, viewing, job, partial(onlooker.watch, subject))
-    session.check()
-    texture = Pyramid(start, session.device)
+    aim = _aim_of(session, subject, styles, partial(onlooker.watch, subject))
+    texture = Pyramid(aim.start, session.device)
     kept = checkpoint.read(folder / job.resume, texture, subject.mesh) if job.resume else Kept(0)
     session.clock.lap("set-up")
     plan = plan_of(job, subject, kept)
     follow = _Follower(session, subject, texture, plan, kept)
     follow.show()
-    as_it_is = is_sketch or job.strength == 0
-    if job.strength > 0:
-        _optimise(session, subject, texture, start, styles, viewing, plan, follow)
-        as_it_is = as_it_is or session.wishes.enough
+    while job.strength > 0:
+        _optimise(session, subject, texture, aim, plan, follow)
+        if not session.wishes.steered:
+            break
+        old, (subject, aim) = aim, _steered(session, subject, aim)
+        # What was painted so far stays on top of what the new settings begin with.
+        texture.rows += Pyramid(aim.start, session.device).rows - Pyramid(old.start, session.device).rows
+        job, taken = session.job, follow.steps
+        plan = plan_of(replace(job, resume=None), subject, Kept(taken))
+        follow = _Follower(session, subject, texture, plan, Kept(taken))
+    is_sketch = job.quality == "sketch"
+    as_it_is = is_sketch or job.strength == 0 or session.wishes.enough
     session.finishing()
     result, seen = texture.texture().cpu(), np.ones_like(subject.texels.used)
     if not as_it_is:  # what no view saw is as the start, which painted it, too
-        seen = seen_texels(texture, optimize.finest_level(plan, viewing, subject), subject)
+        seen = seen_texels(texture, optimize.finest_level(plan, aim.viewing, subject), subject)
     if job.strength > 0:
-        done = partial(finish, result, start, seen, subject.mesh, subject.texels)
+        done = partial(finish, result, aim.start, seen, subject.mesh, subject.texels)
         finished = session.without_fail("Gaps and seams could not be finished", done)
         result = result if finished is None else finished
     session.check()
     files = follow.write_result(partial(write_textures, result, job.texture_size, folder))
     session.clock.lap("finish")
-    judge = partial(measure, subject, styles, viewing, start, subject.composed(result))
+    judge = partial(measure, subject, aim.styles, aim.viewing, aim.start, subject.composed(result))
     measured: dict[str, Any] = {}
     if not as_it_is or job.strength == 0:  # who asks for the texture now does not wait for measures
         measured = session.without_fail("The result could not be measured", judge) or {}
@@ -100,24 +105,79 @@ def run(session: JobSession) -> None:
     session.finish(files[0], measured)
 
 
+@dataclass(frozen=True)
+class _Aim:
+    """What a job's settings make of its subject.
+
+    styles: in the colours that are wanted; start (3, tiles · S, S): what is begun with, and kept; whole: the
+    same at full strength.
+    """
+
+    job: Job
+    styles: Styles
+    viewing: Viewing
+    start: Tensor
+    whole: Tensor
+
+
+def _aim_of(
+    session: JobSession, subject: Subject, styles: Styles, watch: Watch, before: _Aim | None = None
+) -> _Aim:
+    """Make what the session's job asks for, of what was made `before` where that is the same."""
+    job, original = session.job, subject.original
+    if job.colors > 0 and subject.colored:
+        styles = styles.recolored(subject.colors, job.colors)
+    viewing = viewing_of(job, subject.mesh, styles, session.device)
+    if job.strength == 0:
+        whole = original
+    elif before is not None and _start_fields(before.job) == _start_fields(job):
+        whole = before.whole
+    else:
+        whole = initial_texture(subject, styles, viewing, replace(job, strength=1.0), watch)
+    session.check()
+    return _Aim(job, styles, viewing, original.lerp(whole, min(1.0, 2 * job.strength)), whole)
+
+
+def _start_fields(job: Job) -> Job:
+    """The job but for what the start at full strength does not depend on."""
+    return replace(job, strength=1.0, style_loss="gram", quality="draft", steps=None)
+
+
+def _steered(session: JobSession, subject: Subject, aim: _Aim) -> tuple[Subject, _Aim]:
+    """Take up what the job's file says now; what cannot be is told, and all stays as it was."""
+    session.wishes.steered = False
+    session.adapting()
+    before = session.job
+
+    def take() -> tuple[Subject, _Aim]:
+        session.take_settings()
+        job, folder = session.job, session.folder
+        styles = read_styles(job, folder)
+        is_same = job.follow_shape == before.follow_shape
+        now = subject if is_same else read_subject(job, folder, styles, session.message)
+        return now, _aim_of(session, now, styles, lambda make: session.check(), aim)
+
+    taken = session.without_fail("The new settings could not be taken up", take)
+    if taken is None:
+        session.job = before
+        return subject, aim
+    return taken
+
+
 def _optimise(
-    session: JobSession,
-    subject: Subject,
-    texture: Pyramid,
-    start: Tensor,
-    styles: Styles,
-    viewing: Viewing,
-    plan: Plan,
-    follow: _Follower,
+    session: JobSession, subject: Subject, texture: Pyramid, aim: _Aim, plan: Plan, follow: _Follower
 ) -> None:
     """Take the plan's steps, or as many as are enough; however it ends, another job can go on from there."""
+    styles, viewing, wishes = aim.styles, aim.viewing, session.wishes
     try:
         if plan.stages:
             network = session.network(average_pooling=True)
             # What is kept is the start's landmarks, in the colours it was moved to: they are not pulled back.
-            for progress in optimize.paint(subject, texture, start, styles, network, viewing, plan, session):
+            for progress in optimize.paint(
+                subject, texture, aim.start, styles, network, viewing, plan, session
+            ):
                 follow(progress)
-                if session.wishes.enough:
+                if wishes.enough or wishes.steered:
                     return
     finally:
         follow.keep()

@@ -40,11 +40,12 @@ def run(session: JobSession) -> None:
     picture = Picture(content, start, read_mask(job, folder, content))
     plan = plan_of(job, picture, styles)
     session.clock.lap("set-up")
-    result = picture.composed(start)
+    result, taken = picture.composed(start), 0
     if job.strength > 0:
         painting = start
         session.preview(partial(_preview, picture, start, folder), now=True)
         for progress, painting in paint(picture, styles, network, plan, session):
+            taken = progress.step
             session.progress(progress)
             session.preview(partial(_preview, picture, painting, folder))
             if session.wishes.enough:
@@ -59,7 +60,7 @@ def run(session: JobSession) -> None:
         judge = partial(measure, content, result, styles, session.device)
         measured = session.without_fail("The result could not be measured", judge) or {}
     session.clock.lap("report")
-    session.finish(IMAGE_FILE, measured | {"steps": plan.steps if job.strength else 0})
+    session.finish(IMAGE_FILE, measured | {"steps": taken})
 
 
 def plan_of(job: Job, picture: Picture, styles: Styles) -> Plan:

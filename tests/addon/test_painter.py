@@ -209,6 +209,31 @@ def test_enough_takes_what_there_is_and_history_goes_on(cube, panel):
     assert read_job(prepared.folder).resume == history.RESUME_FILE
 
 
+def test_what_changes_in_the_panel_is_taken_up_while_it_paints_if_its_object_is_selected(cube, panel):
+    panel.strength, panel.steps = 0.3, 100_000
+    run = submitted()
+    pump(until=lambda: run.progress.step > 1)
+    cube.select_set(False)
+    panel.strength = 0.5
+    pump(until=lambda: run.progress.step > 3)
+    assert read_job(run.folder).strength == pytest.approx(0.3)
+    cube.select_set(True)
+    step = run.progress.step
+    pump(until=lambda: run.progress.step > step)
+    panel.strength = 0.6
+    panel.strength, panel.palette = 0.8, 0.5
+    pump(until=lambda: run.progress.stage == "adapting")
+    job = read_job(run.folder)
+    assert (job.strength, job.colors, job.seed) == (pytest.approx(0.8), 0.5, 0)
+    pump(until=lambda: run.progress.step > 0 and run.progress.stage != "adapting")
+    assert bpy.ops.patina.enough() == {"FINISHED"}
+    pump()
+    assert run.state == jobs.FINISHED, run.error
+    assert not run.notes
+    (entry,) = (entry for entry in history.entries if entry.folder == run.folder)
+    assert entry.settings["strength"] == pytest.approx(0.8)
+
+
 def test_a_sketch_goes_on_as_a_draft(cube, panel):
     panel.quality, panel.strength = "sketch", 0.5
     run = painted()

@@ -16,7 +16,7 @@ from meshes import quad, sphere, write_npz
 from PIL import Image
 
 from backend.__main__ import main
-from backend.conversation import GRACE
+from backend.conversation import GRACE, Wishes
 from backend.painting import job as painting_job
 from backend.painting import optimize
 from backend.protocol import (
@@ -189,6 +189,45 @@ def test_strength_nought_gives_the_content_back(tmp_path):
     used = locate(sphere(2), 64).used
     change = pixels(tmp_path / "texture.png") - pixels(tmp_path / "content.png")
     assert np.abs(change[used]).max() <= 1
+
+
+def steered(folder: Path, before: Job, after: Job, at: int) -> tuple[list[Event], dict]:
+    """Do `before`, whose file says `after` from step `at` on; its events and its report."""
+    events, wishes = [], Wishes()
+
+    def listen(event: Event) -> None:
+        events.append(event)
+        if event.kind == "progress" and event.step == at and not wishes.steered and event.stage != "adapting":
+            write_job(folder, after)
+            wishes.steered = len([e for e in events if e.stage == "adapting"]) == 0
+
+    folder_of(folder, before)
+    painting_job.run(JobSession(before, folder, listen, lambda: False, wishes=wishes))
+    return events, json.loads((folder / "report.json").read_text())
+
+
+def test_changed_settings_are_taken_up_from_the_texture_as_it_is(tmp_path):
+    """Afterwards it is where a job with those settings from the start would be."""
+    before = replace(JOB, steps=16, strength=0.3)
+    after = replace(before, strength=0.5, colors=0.3)
+    events, found = steered(tmp_path / "steered", before, after, 6)
+    steps = [(e.stage, e.step) for e in events if e.kind == "progress" and e.step]
+    assert [step for _, step in steps] == [*range(1, 7), *range(1, 17)]
+    assert any(event.stage == "adapting" for event in events)
+    assert (found["steps"], found["job"]["strength"]) == (22, 0.5)
+    folder_of(tmp_path / "undisturbed", after)
+    do(tmp_path / "undisturbed", after)
+    wanted = json.loads((tmp_path / "undisturbed" / "report.json").read_text())
+    for term in ("style_distance", "content_distance"):
+        assert found[term] == pytest.approx(wanted[term], rel=0.1), term
+
+
+def test_what_cannot_change_under_way_is_told_and_the_job_goes_on(tmp_path):
+    events, found = steered(tmp_path, JOB, replace(JOB, seed=JOB.seed + 1, strength=0.9), 2)
+    said = [event.message for event in events if event.kind == "message"]
+    assert len(said) == 1
+    assert "cannot change while the job runs" in said[0]
+    assert (events[-1].kind, found["seed"], found["job"]["strength"]) == ("finished", JOB.seed, JOB.strength)
 
 
 def test_a_sketch_is_the_start_and_can_be_gone_on_from(tmp_path):
