@@ -74,7 +74,8 @@ def watch(job: Prepared, sitting: Sitting, before: Asked) -> Asked | None:
 
 def _is_selected(job: Prepared) -> bool:
     uids = {member.uid for member in job.members}
-    return any(obj.session_uid in uids for obj in bpy.context.view_layer.objects.selected)
+    selected = bpy.context.view_layer.objects.selected  # which may hold what was just removed, as None
+    return any(obj is not None and obj.session_uid in uids for obj in selected)
 
 
 def _hand_over(job: Prepared, before: Asked, wanted: Asked, panel: dict[str, Any]) -> None:
