@@ -54,9 +54,7 @@ demo: backend blender extension
 still-life: backend blender extension
 	$(IN_BLENDER) tests/scenes/still_life.py
 
-# Both halves side by side, for each keeps little more than one core busy; threads that wait take none.
-test: lint
-	OMP_WAIT_POLICY=passive $(MAKE) $(SIDE_BY_SIDE) test-backend test-addon
+test: lint test-backend test-addon
 
 lint: backend blender
 	$(BLENDER)/bin/ruff check .
