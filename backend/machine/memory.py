@@ -30,6 +30,7 @@ _WORDS = (
     ),
     *("could not create a primitive", "failed to map segment", "cannot map", "unable to mmap", "mmap failed"),
     *("thread-local", "can't start new thread", "resource temporarily unavailable"),
+    "operator torchvision::nms does not exist",  # torchvision goes on without its library, but not far
 )
 
 

@@ -383,4 +383,4 @@ def test_vertex_colors_follow_the_picture(model):
     corners = sample_model(fine, fine.texture_of, fine.uvs)
     blend = np.einsum("nk,nkd->nd", weights, corners[faces])
     assert color.delta_e(shown, blend).mean() < 2.5
-    assert ply(model, 1.0, most_faces=3000)[2] > 1.0  # says so where it may not go on
+    assert ply(model, 1.0, max_faces=3000)[2] > 1.0  # says so where it may not go on
