@@ -120,7 +120,7 @@ if bpy.app.version >= (5, 0):
 @pytest.mark.parametrize(("environment", "working", "matrix"), SPACES)
 def test_colours_are_read_and_results_shown(tmp_path, environment, working, matrix):
     found = told(tmp_path, environment, working, matrix)
-    assert found["shown"] == [False]
+    assert found["shown"] == [False, True, True]  # the colours, then height and normals
     assert found["data"] == [True, True]
     assert found["mask"] == 0.9
     for color in found["read"]:
