@@ -124,7 +124,8 @@ def _work(kind: Record) -> float:
     """How much there is to do, in a unit of its own: steps of one quality, pixels of a flat picture."""
     if kind["task"] == "stylize" and not kind["flat"]:
         usual, work = ON_MESH[kind["quality"]]
-        return work * (kind["steps"] or usual) / usual if usual else work
+        start = ON_MESH["sketch"][1]
+        return start + (work - start) * (kind["steps"] or usual) / max(1, usual)
     steps = kind["steps"] or OTHER[kind["quality"]] * _share(kind)
     return float(steps * kind["size"] ** 2 if kind["flat"] else steps)
 
