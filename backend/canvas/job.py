@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .. import networks
 from ..parameterizations import cppn
-from ..pictures.images import read_image, resize, save, to_pillow
+from ..pictures.images import read_image, resize, save, to_pillow, within
 from ..pictures.palette import moments, recolor, transport
 from ..pictures.styles import Styles, read_styles
 from ..protocol import (
@@ -246,8 +246,7 @@ def read_content(job: Job, folder: Path) -> Tensor | None:
     image = read_image(folder / job.content, "content picture", "content")
     if job.mesh is not None:
         return resize(image, job.texture_size, job.texture_size)[None]
-    scale = min(1.0, job.image_size / max(image.shape[1:]))
-    return resize(image, round(image.shape[1] * scale), round(image.shape[2] * scale))[None]
+    return within(image, job.image_size)[None]
 
 
 def frame_distance(network: networks.Network, frames: Tensor) -> dict[str, list[float]]:

@@ -54,8 +54,8 @@ class Stage:
         return float(self.size**2)
 
 
-# So fine that strokes have edges, and so wide that most of an object is in a view. What is finer yet shows
-# strokes' insides alone, and smooths them away: only where there is time for both is that a last stage.
+# So fine that strokes have edges, and so wide that most of an object is in a view: coarser ones were softer.
+# How that was judged: docs/pictures.md.
 STAGES: dict[str, tuple[Stage, ...]] = {
     "sketch": (),  # the start is the result
     "draft": (
