@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from ..export.inputs import files_of, keep
-from ..models import files
+from ..models import files, through_blender
 from ..models.textures import Painted
 from ..pictures.decode import opacity
 from ..pictures.door import opened
@@ -48,7 +48,7 @@ from ..writing import write_bytes
 from .mesh import contents, fields_of, painted_model, write_mesh, write_model
 
 DoJob = Callable[[Path, Callable[[Event], None], Callable[[], bool]], int]
-MODELS = (*files.SUFFIXES[:-1], *files.OTHERS)  # the latter to be told what becomes of them
+MODELS = (*files.SUFFIXES[:-1], *through_blender.SUFFIXES)
 MODEL_FILE = "model.glb"
 # What a job may write into its folder; of several, each with its number (see `protocol.numbered`).
 WRITTEN = (

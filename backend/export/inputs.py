@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
+from ..models import through_blender
 from ..models.beside import named_file
 from ..protocol import PatinaError
 
@@ -21,7 +22,8 @@ _NAMING = re.compile(
 def files_of(model: Path) -> list[Path]:
     """List `model` and the files that it names, those that are there: buffers, pictures, material libraries.
 
-    What cannot be understood names none: to say what is wrong with it is for who reads it.
+    What cannot be understood names none: to say what is wrong with it is for who reads it. A format that only
+    Blender reads may name any file beside it.
     """
     found = [model]
     with suppress(OSError, ValueError, TypeError, AttributeError, struct.error):
@@ -29,6 +31,8 @@ def files_of(model: Path) -> list[Path]:
             found += _of_gltf(model)
         elif model.suffix.lower() in (".obj", ".ply"):
             found += [file for name in _named(model) for file in (name, *_named(name))]
+        elif model.suffix.lower() in through_blender.SUFFIXES:
+            found += model.parent.iterdir()
     return [file for file in found if file.is_file()]
 
 

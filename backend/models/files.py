@@ -13,7 +13,7 @@ import trimesh
 from .. import npz
 from ..protocol import PatinaError
 from ..reading import read_bytes
-from . import gltf, obj
+from . import gltf, obj, through_blender
 from .arrays import Floats
 from .beside import beside
 from .build import Material, Piece, assembled
@@ -21,10 +21,6 @@ from .parts import y_up
 from .srgb import to_linear
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".npz")  # the last: a job's mesh
-# What others have, and how it comes here.
-_ELSEWHERE = "Import it in Blender, and paint it there with the add-on, or export it as .glb."
-OTHERS = dict.fromkeys((".fbx", ".usd", ".usda", ".usdc", ".usdz", ".stl", ".abc", ".dae"), _ELSEWHERE)
-
 
 _TEXTURE = re.compile(r"^comment\s+TextureFile\s+(.+?)\s*$", re.M | re.I)
 logging.getLogger("trimesh").addHandler(logging.NullHandler())  # what goes wrong is told by us
@@ -36,14 +32,16 @@ def read(path: Path) -> gltf.Gltf:
     Raises PatinaError naming the file.
     """
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    if suffix not in (*SUFFIXES, *through_blender.SUFFIXES):
         known = f"Use one of: {', '.join(SUFFIXES[:-1])}."
-        raise PatinaError(f"{path.name} is not a model that can be read.", OTHERS.get(suffix, known), "model")
+        raise PatinaError(f"{path.name} is not a model that can be read.", known, "model")
     if not path.is_file():
         raise PatinaError(f"There is no file {path}.", "Check the path.", "model")
     try:
         if suffix in (".glb", ".gltf"):
             return gltf.read(path)
+        if suffix in through_blender.SUFFIXES:
+            return gltf.parse(through_blender.glb(path), path.parent, path.name)
         return {".obj": obj.read, ".ply": _ply, ".npz": _npz}[suffix](path)
     except (PatinaError, MemoryError):
         raise

@@ -52,11 +52,16 @@ _KINDS = {
     "map_pr": "roughness",
     "map_pm": "metallic",
 }
+# Those that do not begin with map_, and have none.
+_WITHOUT_A_PLACE = ("disp", "decal", "refl")
 
 
 @dataclass
 class Written:
-    """A material as an MTL has it: its colour, linear; its pictures by their kind; notes for a person."""
+    """A material as an MTL has it: its colour, linear; its pictures by their kind; notes for a person.
+
+    left_out: the pictures that glTF has no place for, by their statements.
+    """
 
     name: str
     notes: list[str] = field(default_factory=list)
@@ -66,6 +71,7 @@ class Written:
     roughness: float = 1.0
     metallic: float = 0.0
     maps: dict[str, Map] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     _made: dict[int, Material] = field(default_factory=dict)
 
     @property
@@ -85,6 +91,11 @@ class Written:
             kept = {kind: self._kept(path, kind, tile) for kind in self.maps if kind != "color"}
             made = Material(name, color, picture, self.base.clamps, others=self._others(kept))
             self._made[tile] = mtl_maps.with_opacity(made, kept.get("opacity"))
+            self.notes += [
+                f"The picture {file} of {self.name} ({statement}) has no place in glTF, and is left out."
+                for statement, file in self.left_out.items()
+                if len(self._made) == 1 and file != self.base.file
+            ]
         return self._made[tile]
 
     def _others(self, kept: dict[str, bytes | None]) -> Others:
@@ -134,6 +145,12 @@ class Written:
                 found = _map(rest)
                 if found.file:
                     self.maps[_KINDS[statement]] = found
+            case "map_aat":  # no picture
+                pass
+            case statement if statement.startswith("map_") or statement in _WITHOUT_A_PLACE:
+                found = _map(rest)
+                if found.file:
+                    self.left_out[words[0]] = found.file
 
 
 def _share(word: str) -> float:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from backend.__main__ import main
 from backend.cli.options import weighted_path
-from backend.models import gltf
+from backend.models import gltf, through_blender
 from backend.protocol import FAILED, FINISHED, Event, read_job
 from backend.rendering.mesh import read_mesh
 from backend.rendering.texels import locate
@@ -107,7 +107,7 @@ WRONG = {
         ["flat.obj", "--keep-uvs"],
         "flat.obj has no UV map, or one that covers nothing",
     ),
-    "another program's model": (["chair.fbx"], "chair.fbx is not a model that can be read"),
+    "another program's model": (["chair.fbx"], "chair.fbx is of a kind that only Blender reads"),
     "a picture that is gone": (["gone.obj"], "gone.obj names the picture nowhere.png, which is not there"),
     "a glTF's picture that is gone": (["gone.gltf"], "gone.gltf names the file nowhere.png, which cannot be"),
     "compressed geometry": (["packed.gltf"], "packed.gltf has compressed geometry (Draco)"),
@@ -125,6 +125,7 @@ WRONG = {
 def test_what_is_wrong_is_named_before_anything_is_written(what, ball, style, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "DracoPy", None)  # which does not come with the set-up
+    monkeypatch.delenv(through_blender.VARIABLE, raising=False)
     naked(tmp_path / "naked.glb")
     flat(tmp_path / "flat.obj")
     (tmp_path / "nan.obj").write_text(obj("nan", "1"))

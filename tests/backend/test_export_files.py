@@ -283,7 +283,8 @@ def test_bad_options_are_refused_by_name(donut, tmp_path, options, message):
     ("name", "data", "message"),
     [
         ("none.glb", None, "no file"),
-        ("a.fbx", b"x", r"a.fbx is not a model.*\.glb"),
+        ("a.fbx", b"x", r"a.fbx is of a kind that only Blender reads.*\.glb"),
+        ("a.max", b"x", r"a.max is not a model.*\.glb"),
         ("empty.glb", b"", "empty.glb cannot be read"),
         ("text.obj", b"hello\n", "text.obj (has no faces|cannot be read)"),
         ("short.ply", b"ply\nformat ascii 1.0\nelement vertex 3\n", "short.ply cannot be read"),

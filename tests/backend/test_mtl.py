@@ -98,3 +98,15 @@ def test_what_cannot_be_kept_is_said(tmp_path):
     assert moved.notes == [
         "The picture n.png of m (normal) is laid otherwise than its colours, and is left out."
     ]
+
+
+def test_what_gltf_has_no_place_for_is_said_of_what_is_used(tmp_path):
+    noise(tmp_path / "c.png", "RGB", 0)
+    lines = ("map_Kd c.png", "map_Ka c.png", "map_aat on", "map_Ks -s 2 2 shine.png", "map_Ns n.png")
+    found = model(tmp_path, *lines, "refl -type sphere sky.hdr", "newmtl unused", "map_Ks other.png")
+    assert found.notes == [
+        "The picture shine.png of m (map_Ks) has no place in glTF, and is left out.",
+        "The picture n.png of m (map_Ns) has no place in glTF, and is left out.",
+        "The picture sky.hdr of m (refl) has no place in glTF, and is left out.",
+    ]
+    assert "baseColorTexture" in material(found)["pbrMetallicRoughness"]
