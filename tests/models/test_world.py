@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
-from unlit import difference, is_far, unlit
+from unlit import ROOT, difference, is_far, unlit
+
+sys.path.append(str(ROOT / "tests" / "backend"))
+
+from world_models import make
 
 OUT = Path(os.environ.get("PATINA_ASSETS", "out/assets"))
 PAINTED = json.loads((OUT / "painted.json").read_text()) if (OUT / "painted.json").is_file() else []
@@ -44,6 +50,40 @@ def test_without_strength_it_looks_as_before_and_with_it_all_wears_paint(name, p
         if material.users and material.node_tree and material.name != "plain":
             images = [node for node in material.node_tree.nodes if node.type == "TEX_IMAGE"]
             assert images, material.name
+
+
+EXPORTERS = {
+    ".fbx": lambda path: bpy.ops.export_scene.fbx(filepath=path, path_mode="RELATIVE"),
+    ".usdc": lambda path: bpy.ops.wm.usd_export(filepath=path),
+    ".usdz": lambda path: bpy.ops.wm.usd_export(filepath=path),
+    ".dae": lambda path: bpy.ops.wm.collada_export(filepath=path),
+    ".abc": lambda path: bpy.ops.wm.alembic_export(filepath=path, as_background_job=False),
+    ".stl": lambda path: bpy.ops.wm.stl_export(filepath=path),
+}
+
+
+@pytest.mark.parametrize("kind", EXPORTERS)
+def test_what_blender_alone_reads_is_painted_through_it(kind, tmp_path):
+    """Two cubes, each with a picture, as far as the format has any."""
+    if kind == ".dae" and bpy.app.version >= (5, 0):
+        pytest.skip("Blender 5 has no Collada")
+    source = make(tmp_path)["obj_two"][0]
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.obj_import(filepath=str(source))
+    path = source.with_name(f"exported{kind}")
+    EXPORTERS[kind](str(path))
+    before, shown = unlit(path), {}
+    for strength in (0, 0.5):
+        command = [str(ROOT / ".env" / "backend" / "bin" / "python"), "-m", "backend", "stylize", str(path)]
+        style = ROOT / "addon" / "styles" / "starry_night.jpg"
+        command += ["--style", str(style), "--strength", str(strength), "--texture-size", "256"]
+        command += ["--quality", "draft", "--steps", "6", "--device", "cpu", "--out", str(tmp_path / "out")]
+        environment = os.environ | {"PATINA_BLENDER": sys.executable}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        shown[strength] = unlit(tmp_path / "out" / "model.glb")
+    assert difference(before, shown[0]) < MOST
+    assert difference(before, shown[0.5]) > 4 * MOST
 
 
 def is_ours(name: str) -> bool:

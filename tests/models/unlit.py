@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import tempfile
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
+ROOT = Path(__file__).parents[2]
+IMPORTERS = runpy.run_path(str(ROOT / "addon" / "as_glb.py"))["IMPORTERS"]  # of what Blender alone reads
 SIDE = 96
 WAYS = ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0.1, 0, 1), (0.1, 0, -1), (1, 1, 1), (-1, -0.7, 0.5))
 BLUE = (0.0, 0.0, 1.0)  # behind the object, and through its holes
@@ -22,6 +25,8 @@ def unlit(path: Path) -> np.ndarray:
         bpy.ops.wm.obj_import(filepath=str(path))
     elif kind == ".ply":
         bpy.ops.wm.ply_import(filepath=str(path))
+    elif kind in IMPORTERS:
+        IMPORTERS[kind](str(path))
     else:
         bpy.ops.import_scene.gltf(filepath=str(path))
     for obj in bpy.context.scene.objects:
