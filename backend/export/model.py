@@ -165,5 +165,5 @@ def sample_model(model: Model, texture_of: Ints, uvs: Floats) -> Floats:
     for i, texture in enumerate(model.textures):
         here = texture_of == i
         if here.any():
-            colors[here] = sample(np.asarray(texture, np.float32) / 255, uvs[here])
+            colors[here] = sample(np.asarray(texture), uvs[here]) / 255
     return colors

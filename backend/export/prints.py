@@ -25,6 +25,7 @@ from .three_mf import three_mf
 from .vertex_colors import TARGET_DELTA_E, ply
 from .vrml import vrml_zip
 
+PROOF_ROWS = 64  # of a soft proof, made at a time
 COLORED: dict[str, Callable[[Model], bytes]] = {
     "print-3mf": three_mf,
     "print-obj": obj_zip,
@@ -77,5 +78,8 @@ def write_print(path: Path, preset: str, out: Path, options: Options, at: AtStag
 
 def _proofed(model: Model) -> Image.Image:
     """The model's largest texture as it may look in print."""
-    largest = max(model.textures, key=lambda image: image.size[0] * image.size[1])
-    return Image.fromarray(np.round(soft_proof(np.asarray(largest) / 255) * 255).astype(np.uint8))
+    pixels = np.array(max(model.textures, key=lambda image: image.size[0] * image.size[1]))
+    for row in range(0, len(pixels), PROOF_ROWS):  # some at a time: colours take fifty times their bytes
+        part = pixels[row : row + PROOF_ROWS]
+        part[:] = np.round(soft_proof(part / 255) * 255)
+    return Image.fromarray(pixels)

@@ -22,9 +22,9 @@ def read_height(path: Path) -> Floats:
     """Read a grey picture of 8 or 16 bits: (H, W, 1) in 0..1, black the surface, white the full relief."""
     image = read_image(path)
     if image.mode.startswith("I") or image.mode == "F":
-        pixels = np.asarray(image, float)
-        return np.clip(pixels[..., None] / (1.0 if image.mode == "F" else 65535.0), 0, 1)
-    return np.asarray(image.convert("L"), float)[..., None] / 255
+        pixels = np.asarray(image, np.float32)
+        return np.asarray(np.clip(pixels[..., None] / (1.0 if image.mode == "F" else 65535.0), 0, 1))
+    return np.asarray(image.convert("L"), np.float32)[..., None] / 255
 
 
 def raise_relief(model: Model, height: Floats, relief_mm: float) -> Model:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..pictures.decode import shallow
@@ -85,8 +86,11 @@ def picture_of(model: gltf.Gltf, index: int) -> Image.Image:
         return shallow(image).convert("RGBA")
 
 
-def sample(picture: Floats, uvs: Floats, wraps: tuple[str, str] = ("repeat", "repeat")) -> Floats:
-    """Look up `picture` (H, W, C), row 0 at v = 1, at `uvs` (..., 2), v up, bilinearly: (..., C)."""
+def sample(picture: NDArray[Any], uvs: Floats, wraps: tuple[str, str] = ("repeat", "repeat")) -> Floats:
+    """Look up `picture` (H, W, C), row 0 at v = 1, at `uvs` (..., 2), v up, bilinearly: (..., C).
+
+    It may be of bytes: only what is looked up becomes floats.
+    """
     height, width = picture.shape[:2]
     x, y = uvs[..., 0] * width - 0.5, (1 - uvs[..., 1]) * height - 0.5
     left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)

@@ -169,11 +169,15 @@ class Pictures:
         image = self(look.image)
         if max(image.size) < size and look.nearest:
             image = image.resize((size, size), Image.Resampling.NEAREST)
+        is_larger, is_colored = max(image.size) < size, not np.allclose(look.factor[:3], 1, atol=1e-3)
+        has_holes = look.has_alpha and image.getchannel("A").getextrema()[0] == 0
+        if not (is_larger or is_colored or has_holes):  # it stays as it is, be it as large as it may
+            return image if look.has_alpha else image.convert("RGB").convert("RGBA")
         pixels: Floats = np.asarray(image, np.float32) / 255
-        if max(image.size) < size:
+        if is_larger:
             middles = (np.arange(size) + 0.5) / size
             pixels = sample(pixels, np.stack(np.meshgrid(middles, 1 - middles), -1), look.wraps)
-        if not np.allclose(look.factor[:3], 1, atol=1e-3):
+        if is_colored:
             pixels = np.concatenate(
                 (from_linear(to_linear(pixels[..., :3]) * look.factor[:3]), pixels[..., 3:]), -1
             )
@@ -234,7 +238,7 @@ def _colors(part: Part, faces: Ints, barycentric: Floats, pictures: Pictures) ->
         if part.uvs is not None:
             weights = np.column_stack((1 - barycentric.sum(1), barycentric)).astype(np.float64)
             places = np.einsum("nk,nkc->nc", weights, part.uvs[faces])
-        texels = sample(np.asarray(pictures(look.image), np.float32) / 255, places, look.wraps)
+        texels = sample(np.asarray(pictures(look.image)), places, look.wraps) / 255
         linear *= np.column_stack((to_linear(texels[:, :3]), texels[:, 3]))
     if not look.has_alpha:
         linear[:, 3] = 1

@@ -10,7 +10,7 @@ import pytest
 from export_models import slab, sphere, torus, write
 from PIL import Image
 
-from backend.export import color, game, gutters, relief, subdivide
+from backend.export import color, game, gutters, prints, relief, subdivide
 from backend.export.model import Model, read_model, sample_model, to_size
 from backend.export.print_check import check
 from backend.export.repair import repair
@@ -196,6 +196,30 @@ def test_a_large_texture_is_made_smaller_without_much_memory_and_without_what_is
     assert image.size == (512, 512)
     assert max(bleed) < 1
     assert np.abs(np.asarray(image, int) - (200, 40, 90)).max() <= 1
+
+
+def test_proofs_and_colours_that_are_looked_up_take_little_memory_beside_the_picture():
+    """1024² are 3 MB, and 25 MB in floats of 64 bits, of which a colour takes several."""
+    pixels = np.random.default_rng(0).integers(0, 256, (1024, 1024, 3), np.uint8)
+    corners = np.array([(0, 0, 0), (1, 0, 0), (0, 1, 0)], float)
+    triangle = np.array([[0, 1, 2]]), corners[None, :, :2], np.zeros(1, int)
+    shape = Model("it", corners, *triangle, (Image.fromarray(pixels),))
+    uvs = (np.array([[3, 5], [700, 900]]) + 0.5) / 1024 * (1, -1) + (0, 1)
+    tracemalloc.start()
+    try:
+        colors = sample_model(shape, np.zeros(2, int), uvs)
+        _, looked_up = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        proof = prints._proofed(shape)
+        _, proofed = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert np.allclose(colors, pixels[[5, 900], [3, 700]] / 255)
+    assert looked_up < 10e6
+    assert proofed < 40e6
+    some = slice(500, 700)  # across pieces that it is made in
+    expected = np.round(color.soft_proof(pixels[some] / 255) * 255)
+    assert np.array_equal(np.asarray(proof)[some], expected)
 
 
 @pytest.mark.parametrize(
