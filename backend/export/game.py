@@ -61,7 +61,7 @@ def _game_glb(path: Path, texture: Path | None, most: int, format: str) -> tuple
             image = read_image(texture)
         else:
             named = f"Picture {index} of {path.name}"
-            with opened(gltf.image_bytes(model, index), named, "model") as image:
+            with opened(gltf.picture_bytes(model, index), named, "model") as image:
                 image.load()
         transparent = any(
             model.tree["materials"][slot.material].get("alphaMode", "OPAQUE") != "OPAQUE" for slot in slots

@@ -24,6 +24,7 @@ from .arrays import Floats, Ints
 
 _GLB, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+_FOR_GPU = (b"\xabKTX ", b"DDS ")
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 
 
@@ -193,6 +194,21 @@ def image_bytes(gltf: Gltf, index: int) -> bytes:
     return gltf.views[image["bufferView"]] if "bufferView" in image else _bytes(gltf, image["uri"])
 
 
+def picture_bytes(gltf: Gltf, index: int) -> bytes:
+    """Read the encoded picture of image `index`, which is to be decoded.
+
+    Raises PatinaError where it is compressed for the GPU.
+    """
+    data = image_bytes(gltf, index)
+    if data.startswith(_FOR_GPU):
+        raise PatinaError(
+            f"{gltf.name}: its picture {index} is compressed for the GPU (KTX2 or DDS).",
+            "Export it with PNG, JPEG or WebP textures.",
+            "model",
+        )
+    return data
+
+
 def set_image(gltf: Gltf, index: int, data: bytes, mime: str) -> None:
     """Replace image `index`'s picture; from now on it lies in a buffer view."""
     image = gltf.tree["images"][index]
@@ -341,17 +357,18 @@ def textures_of(value: object) -> Iterator[dict[str, Any]]:
 
 
 def source(texture: dict[str, Any]) -> int:
-    """Give the index of a texture's image."""
+    """Give the index of a texture's image; of one with several, of that which can be decoded.
+
+    Raises PatinaError where it has none.
+    """
     extensions = texture.get("extensions", {})
-    if "EXT_texture_webp" in extensions:
-        return cast(int, extensions["EXT_texture_webp"]["source"])
-    if "source" not in texture:
+    holders = (extensions.get("EXT_texture_webp", {}), texture, *extensions.values())
+    found = [cast(int, holder["source"]) for holder in holders if "source" in holder]
+    if not found:
         raise PatinaError(
-            "The model's textures are compressed for the GPU (KTX2 or similar).",
-            "Export it with PNG, JPEG or WebP textures.",
-            "model",
+            "A texture of the model has no picture.", "Export it again from where it came from.", "model"
         )
-    return cast(int, texture["source"])
+    return found[0]
 
 
 def triangles(gltf: Gltf, primitive: dict[str, Any]) -> Ints | None:
@@ -421,6 +438,8 @@ def mark_webp(model: Gltf) -> None:
     tree = model.tree
     any_webp = False
     for texture in tree.get("textures", []):
+        if "source" not in texture and "EXT_texture_webp" not in texture.get("extensions", {}):
+            continue  # it is in a format that is kept as it is
         image = source(texture)
         extensions = {k: v for k, v in texture.pop("extensions", {}).items() if k != "EXT_texture_webp"}
         texture.pop("source", None)

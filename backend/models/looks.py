@@ -82,7 +82,7 @@ def picture_of(model: gltf.Gltf, index: int) -> Image.Image:
     about = model.tree["images"][index]
     uri = about.get("uri", "data:")
     called = about.get("name") or (str(index) if uri.startswith("data:") else uri)
-    with opened(gltf.image_bytes(model, index), f"{model.name}: its picture {called}", "model") as image:
+    with opened(gltf.picture_bytes(model, index), f"{model.name}: its picture {called}", "model") as image:
         return shallow(image).convert("RGBA")
 
 

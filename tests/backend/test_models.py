@@ -187,6 +187,41 @@ def test_all_but_the_base_colour_stays_as_it_was(tmp_path):
     assert after.tree["samplers"][after.tree["textures"][normal]["sampler"]] == {"wrapS": 33071}
 
 
+def for_the_gpu(writer: Writer, fallback: bool = False) -> int:
+    """A texture in KTX2, beside which there may be the same as a PNG."""
+    data = writer.view(b"\xabKTX 20\xbb\r\n\x1a\n" + bytes(100))
+    image = writer.add("images", {"bufferView": data, "mimeType": "image/ktx2"})
+    texture: dict = {"extensions": {"KHR_texture_basisu": {"source": image}}}
+    if fallback:
+        texture["source"] = writer.add("images", {"bufferView": writer.view(encoded(picture()))})
+    writer.use("KHR_texture_basisu")
+    return writer.add("textures", texture)
+
+
+def test_what_is_compressed_for_the_gpu_stays_where_it_need_not_be_read(tmp_path):
+    writer = one()
+    writer.tree["materials"][0]["normalTexture"] = {"index": for_the_gpu(writer)}
+    (tmp_path / "normal.glb").write_bytes(writer.glb())
+    _, after = worn(tmp_path / "normal.glb")
+    (image,) = (slot.image for slot in gltf.slots(after) if slot.name == "normalTexture")
+    assert gltf.image_bytes(after, image).startswith(b"\xabKTX 20")
+    assert after.tree["images"][image]["mimeType"] == "image/ktx2"
+    texture = after.tree["textures"][after.tree["materials"][0]["normalTexture"]["index"]]
+    assert texture == {"extensions": {"KHR_texture_basisu": {"source": image}}}
+
+
+@pytest.mark.parametrize("fallback", [True, False])
+def test_a_colour_that_is_compressed_for_the_gpu_is_read_by_its_png_or_refused_by_name(fallback, tmp_path):
+    path = tmp_path / "packed.glb"
+    path.write_bytes(one(lambda writer: writer.material(for_the_gpu(writer, fallback))).glb())
+    if fallback:
+        (texture,) = planned(path).textures
+        assert texture.picture.size == picture().size
+        return
+    with pytest.raises(PatinaError, match=r"packed.glb: its picture 0 is compressed for the GPU"):
+        planned(path)
+
+
 def test_rigs_and_morphs_follow_the_vertices_that_a_new_uv_map_cuts(tmp_path):
     writer = rich()
     attributes = writer.tree["meshes"][0]["primitives"][0]["attributes"]
