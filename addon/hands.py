@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import bpy
 
-TRANSFORMS = "TRANSFORM_OT_"  # how the names of all of them begin
+FAMILIES = (  # how the names of all of them begin
+    "TRANSFORM_OT_",
+    "GREASE_PENCIL_OT_primitive_",
+    "GPENCIL_OT_primitive_",
+)
 STROKES = {
     "GREASE_PENCIL_OT_brush_stroke",
     "GREASE_PENCIL_OT_sculpt_paint",
@@ -33,27 +37,65 @@ STROKES = {
 }
 EARLIER_STROKES = {  # which Blender 4.2 alone has
     "GPENCIL_OT_draw",
+    "GPENCIL_OT_fill",
+    "GPENCIL_OT_interpolate",
     "GPENCIL_OT_sculpt_paint",
     "GPENCIL_OT_vertex_paint",
     "GPENCIL_OT_weight_paint",
 }
 TOOLS = {  # that change what is edited while the mouse moves
+    "CLIP_OT_slide_marker",
+    "CLIP_OT_slide_plane_marker",
     "CURVES_OT_draw",
     "CURVE_OT_draw",
     "CURVE_OT_pen",
+    "GRAPH_OT_blend_offset",
+    "GRAPH_OT_blend_to_default",
+    "GRAPH_OT_blend_to_ease",
+    "GRAPH_OT_blend_to_neighbor",
+    "GRAPH_OT_breakdown",
+    "GRAPH_OT_butterworth_smooth",
+    "GRAPH_OT_decimate",
+    "GRAPH_OT_ease",
+    "GRAPH_OT_gaussian_smooth",
+    "GRAPH_OT_match_slope",
+    "GRAPH_OT_push_pull",
+    "GRAPH_OT_scale_average",
+    "GRAPH_OT_scale_from_neighbor",
+    "GRAPH_OT_shear",
+    "GRAPH_OT_time_offset",
+    "GREASE_PENCIL_OT_fill",
+    "MASK_OT_slide_point",
+    "MASK_OT_slide_spline_curvature",
     "MESH_OT_bevel",
     "MESH_OT_bisect",
     "MESH_OT_inset",
     "MESH_OT_knife_tool",
     "MESH_OT_loopcut",
+    "MESH_OT_point_normals",
+    "NODE_OT_resize",
+    "OBJECT_OT_transform_axis_target",
+    "PAINTCURVE_OT_slide",
+    "PAINT_OT_grab_clone",
+    "POSELIB_OT_blend_pose_asset",
     "POSE_OT_blend_to_neighbor",
     "POSE_OT_blend_with_rest",
     "POSE_OT_breakdown",
     "POSE_OT_push",
     "POSE_OT_relax",
+    "SEQUENCER_OT_slip",
     "UV_OT_minimize_stretch",
     "UV_OT_stitch",
 }
+LATER_TOOLS = {  # which Blender 4.2 has not yet
+    "GREASE_PENCIL_OT_interpolate",
+    "GREASE_PENCIL_OT_texture_gradient",
+}
+LATEST_TOOLS = {  # which Blender 5 alone has
+    "CURVES_OT_pen",
+    "GREASE_PENCIL_OT_pen",
+}
+KNOWN = STROKES | EARLIER_STROKES | TOOLS | LATER_TOOLS | LATEST_TOOLS
 
 
 def are_busy() -> bool:
@@ -66,5 +108,4 @@ def are_busy() -> bool:
 
 
 def _holds(operator: bpy.types.Operator | bpy.types.Macro) -> bool:
-    name = operator.bl_idname
-    return name.startswith(TRANSFORMS) or name in STROKES | EARLIER_STROKES | TOOLS
+    return operator.bl_idname.startswith(FAMILIES) or operator.bl_idname in KNOWN

@@ -13,7 +13,7 @@ from .scene import convert, room
 MAX_MESHES = 50  # meshes whose UVs are looked at
 SAMPLED_CORNERS = 64  # corners whose UVs tell whether they have changed
 MAX_KEPT = 1000
-_looked: dict[int, tuple[list[object] | None, bool]] = {}  # by the mesh's number in the session
+_looked: dict[tuple[int, ...], tuple[list[object] | None, bool]] = {}  # by numbers of the session
 
 
 @dataclass(frozen=True)
@@ -31,23 +31,28 @@ def of_selection(context: bpy.types.Context) -> list[Advice]:
     if not selected:
         return [Advice("Select a mesh object to paint.", stops=True)]
     unwrap = context.scene.patina.unwrap
-    looked_at = _few_meshes(selected) if len(selected) > MAX_MESHES else None
-    each = {
-        obj.name: _of_object(obj, unwrap, looked_at is None or obj.data in looked_at)
-        for obj in selected
-        if _has_surface(obj)
-    }
-    if not each:
+    alike: dict[tuple[object, ...], list[bpy.types.Object]] = {}
+    for obj in selected:
+        if _has_surface(obj):
+            alike.setdefault(_looks(obj), []).append(obj)
+    if not alike:
         words = "{} has no surface to paint. Select a mesh, a curve or a text."
         return [Advice(words, (selected[0].name,), True)]
-    found = [advice for told in each.values() for advice in told]
-    if any(not any(advice.stops for advice in told) for told in each.values()):
+    few = _few_meshes([first for first, *_ in alike.values()])
+    told = [(objects, _of_object(objects[0], unwrap, objects[0].data in few)) for objects in alike.values()]
+    found = _grouped(told)
+    if any(not any(advice.stops for advice in each) for _, each in told):
         found = [replace(advice, stops=False) for advice in found]  # at least one can be painted
-    found = _grouped(found)
     found.sort(key=lambda advice: not advice.stops)
-    if len(selected) > len(each):
+    if len(selected) > sum(map(len, alike.values())):
         found.append(Advice("What has no surface among the selected stays as it is."))
     return found
+
+
+def _looks(obj: bpy.types.Object) -> tuple[object, ...]:
+    """All that the advice about an object hangs on. A thousand linked duplicates are looked at once."""
+    materials = (slot.material for slot in obj.material_slots)
+    return obj.type, obj.data, obj.mode, obj.library, *materials
 
 
 def _has_surface(obj: bpy.types.Object) -> bool:
@@ -59,34 +64,39 @@ def _few_meshes(objects: list[bpy.types.Object]) -> set[bpy.types.Mesh]:
     return set(list(dict.fromkeys(obj.data for obj in objects if obj.type == "MESH"))[:MAX_MESHES])
 
 
-def _grouped(advice: list[Advice]) -> list[Advice]:
-    """The same sentence about several, said once."""
-    names: dict[tuple[str, bool], dict[tuple[str | int, ...], None]] = {}
-    for each in advice:
-        names.setdefault((each.text, each.stops), {})[each.names] = None
-    return [Advice(text, _several(list(found)), stops) for (text, stops), found in names.items()]
+def _grouped(told: list[tuple[list[bpy.types.Object], list[Advice]]]) -> list[Advice]:
+    """Say the same sentence about several once. `told`: objects that look alike, and the advice about the
+    first of them."""
+    names: dict[tuple[str, bool], dict[tuple[str | int, ...], int]] = {}
+    for objects, advice in told:
+        for each in advice:
+            of_objects = each.names == (objects[0].name,)  # and not of what they share
+            names.setdefault((each.text, each.stops), {})[each.names] = len(objects) if of_objects else 1
+    return [Advice(text, _several(counts), stops) for (text, stops), counts in names.items()]
 
 
-def _several(names: list[tuple[str | int, ...]]) -> tuple[str | int, ...]:
-    if len(names) == 1:
-        return names[0]
-    return (iface("{} and {} more").format(names[0][0], len(names) - 1),)
+def _several(counts: dict[tuple[str | int, ...], int]) -> tuple[str | int, ...]:
+    """The first of the names, and how many there are beside it."""
+    first, count = next(iter(counts)), sum(counts.values())
+    return first if count == 1 else (iface("{} and {} more").format(first[0], count - 1),)
 
 
 def _lacks_room(mesh: bpy.types.Mesh, obj: bpy.types.Object) -> bool:
-    """As `room.lacks`, kept until some of the UVs or materials change: looking at all takes milliseconds."""
+    """As `room.lacks`, kept until some of the UVs change: looking at all takes milliseconds."""
+    worn = (slot.material.session_uid if slot.material else 0 for slot in obj.material_slots)
+    key = (mesh.session_uid, *worn)
+    before, lacked = _looked.get(key, (None, False))
     if obj.mode == "EDIT":  # where the mesh does not tell its UVs
-        return _looked.get(mesh.session_uid, (None, False))[1]
+        return lacked
     step = len(mesh.loops) // SAMPLED_CORNERS + 1
-    known: list[object] = [slot.material and slot.material.session_uid for slot in obj.material_slots]
-    known += [len(mesh.loops), len(mesh.uv_layers)]
+    known: list[object] = [len(mesh.loops), len(mesh.uv_layers)]
     for layer in mesh.uv_layers:
         known += [layer.active_render, *(layer.uv[i].vector[:] for i in range(0, len(mesh.loops), step))]
-    if _looked.get(mesh.session_uid, (None, False))[0] != known:
+    if before != known:
         if len(_looked) > MAX_KEPT:
             _looked.clear()
-        _looked[mesh.session_uid] = known, room.lacks(obj, mesh)
-    return _looked[mesh.session_uid][1]
+        _looked[key] = known, room.lacks(obj, mesh)
+    return _looked[key][1]
 
 
 def _of_object(obj: bpy.types.Object, unwrap: bool, closely: bool) -> list[Advice]:

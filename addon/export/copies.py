@@ -24,9 +24,10 @@ from .proof import unproofed
 Replace = Callable[[bpy.types.Image, np.ndarray], bpy.types.Image]
 
 
-def is_stylized(obj: bpy.types.Object) -> bool:
-    """Whether `obj` has a stylized material, shown or not."""
-    return bool(memory.stylized_materials(obj))
+def stylized_in(layer: bpy.types.ViewLayer) -> list[bpy.types.Object]:
+    """List the meshes of a view layer that have a stylized material, shown or not."""
+    wearers = memory.wearers()
+    return [obj for obj in layer.objects if obj in wearers and obj.type == "MESH"] if wearers else []
 
 
 def stylized_objects(context: bpy.types.Context, scope: str) -> list[bpy.types.Object]:
@@ -34,7 +35,7 @@ def stylized_objects(context: bpy.types.Context, scope: str) -> list[bpy.types.O
 
     Raises PatinaError if there is none.
     """
-    everything = [obj for obj in context.view_layer.objects if obj.type == "MESH" and is_stylized(obj)]
+    everything = stylized_in(context.view_layer)
     found = everything
     if scope == "SELECTED" and len(everything) > 1:
         found = [obj for obj in everything if obj.select_get()]

@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 import time
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,6 +134,9 @@ def pump() -> bool:
                 _take(running, event)
         except PatinaError as error:
             _fail(running, error)
+        except Exception as error:  # a fault of ours must not leave the queue stuck
+            traceback.print_exc()
+            _fail(running, PatinaError(f"The print ended without a result: {error!r}.", "Try it again."))
     return bool(queue)
 
 

@@ -32,7 +32,7 @@ class PATINA_OT_compare(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return any(memory.stylized_materials(obj) for obj in context.selected_objects)
+        return not memory.wearers().isdisjoint(context.selected_objects)
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:

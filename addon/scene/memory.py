@@ -45,6 +45,25 @@ def stylized_materials(obj: bpy.types.Object) -> list[bpy.types.Material]:
     return [stylized for stylized in dict.fromkeys(known) if stylized is not None]
 
 
+def wearers() -> set[bpy.types.Object]:
+    """Find the objects of the file that show or remember a stylized material.
+
+    Blender follows its own references to them: to ask each object in turn would be felt at every redraw of a
+    panel.
+    """
+    stylized = [material for material in bpy.data.materials if is_stylized(material)]
+    found = _users(stylized, {"OBJECT", "MESH"})
+    meshes = [user for user in found if isinstance(user, bpy.types.Mesh)]
+    return found.difference(meshes) | _users(meshes, {"OBJECT"})
+
+
+def _users(blocks: list[bpy.types.ID], kinds: set[str]) -> set[bpy.types.ID]:
+    """Find the data-blocks of these kinds that use any of `blocks`."""
+    if not blocks:  # of none, it would be those of all
+        return set()
+    return set().union(*bpy.data.user_map(subset=blocks, value_types=kinds).values())
+
+
 def is_stylized(material: bpy.types.Material | None) -> bool:
     """Whether `material` is a stylized one, or a split."""
     return material is not None and material.is_property_set("patina") and material.patina.stylized

@@ -9,7 +9,8 @@ from ..scene import memory, split
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Draw one button each; nothing where no selected object is stylized."""
-    stylized = [obj for obj in context.selected_objects if memory.stylized_materials(obj)]
+    wearers = memory.wearers()
+    stylized = [obj for obj in context.selected_objects if obj in wearers]
     if not stylized:
         return
     parted = any(split.is_shown(obj) for obj in stylized)

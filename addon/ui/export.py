@@ -7,8 +7,7 @@ from typing import Any
 import bpy
 from bpy.app.translations import pgettext_iface as iface
 
-from ..export import printing, proof
-from ..export.copies import is_stylized
+from ..export import copies, printing, proof
 from ..export.presets import PRESETS
 from .panel import PATINA_PT_stylize
 from .text import wrapped
@@ -27,7 +26,7 @@ class PATINA_PT_export(bpy.types.Panel):
         layout, settings = self.layout, context.scene.patina_export
         layout.use_property_split = True
         layout.use_property_decorate = False
-        stylized = [obj for obj in context.view_layer.objects if is_stylized(obj)]
+        stylized = copies.stylized_in(context.view_layer)
         if not stylized:
             wrapped(layout, "Stylize an object first.", context.region.width, "INFO")
             return

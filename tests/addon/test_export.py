@@ -7,6 +7,7 @@ import json
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from bl_ext.user_default.patina.addon import problems
 from bl_ext.user_default.patina.addon.export import copies, engines, presets, printing, proof, run, textures
 from bl_ext.user_default.patina.addon.scene import material, memory
 from bl_ext.user_default.patina.backend.protocol import PatinaError
@@ -326,6 +328,23 @@ def test_a_print_goes_on_by_itself_and_is_cancelled_at_once(cube, settings, tmp_
     assert not folder.exists()
     assert list(tmp_path.iterdir()) == []
     assert printing.message == "Cancelled."
+    assert bpy.ops.patina.print_check.poll()
+
+
+@pytest.mark.parametrize("left", ["", "no JSON"])
+def test_a_print_whose_report_cannot_be_read_keeps_no_later_one_waiting(cube, tmp_path, left):
+    report = tmp_path / "report.json"
+    if left:
+        report.write_text(left)
+    event = json.dumps({"kind": "finished", "report": str(report)})
+    ended = [
+        printing.Print(tempfile.TemporaryDirectory(), [sys.executable, "-c", f"print({event!r})"])
+        for _ in range(2)
+    ]
+    printing.begin(ended)
+    printing.run_to_end()
+    assert all("The print ended without a result" in str(each.error) for each in ended)
+    assert [problem.source for problem in problems.shown] == [printing.SOURCE]
     assert bpy.ops.patina.print_check.poll()
 
 

@@ -22,7 +22,17 @@ def test_every_operator_that_a_job_waits_for_exists_in_this_blender():
     if bpy.app.version < (4, 3):
         later = {name for name in names if name.startswith("GREASE_PENCIL")}
         names = names - later | hands.EARLIER_STROKES
+    else:
+        names = names | hands.LATER_TOOLS
+    if bpy.app.version >= (5, 0):
+        names = names | hands.LATEST_TOOLS
     assert not {name for name in names if not is_known(name)}
+    groups = {family: family.split("_OT_") for family in hands.FAMILIES}
+    found = {
+        family: [verb for verb in dir(getattr(bpy.ops, group.lower())) if verb.startswith(first)]
+        for family, (group, first) in groups.items()
+    }
+    assert all(verbs for family, verbs in found.items() if family != "GPENCIL_OT_primitive_")
 
 
 def test_without_a_window_nothing_has_to_wait():

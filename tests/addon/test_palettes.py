@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 
 import bpy
 import numpy as np
 import pytest
+import recorder
 from bl_ext.user_default.patina.addon import jobs, readiness
+from bl_ext.user_default.patina.addon.export import copies
 from bl_ext.user_default.patina.addon.operators import make_paintable
 from bl_ext.user_default.patina.addon.scene import image, material, memory, textures, uvs
+from bl_ext.user_default.patina.addon.ui import export as export_panel
 
 COLORS = np.float32([[0.9, 0.1, 0.1], [0.1, 0.8, 0.2], [0.2, 0.2, 0.9], [0.9, 0.8, 0.1]])
 SIZE = 64  # of the palette: four squares of 32
@@ -243,3 +248,47 @@ def test_a_thousand_of_them_are_one_line(settings):
         "The UVs of ",
     ]
     assert all("and 20 more" in each.names[0] for each in advice)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Measure the least of a few tries, on this thread alone: other work on the machine does not count."""
+
+    def once() -> float:
+        began = time.thread_time()
+        work()
+        return time.thread_time() - began
+
+    return min(once() for _ in range(4))
+
+
+def test_thousands_of_linked_duplicates_are_not_asked_in_turn_at_every_redraw(settings):
+    obj = figure()
+    twins = [obj.copy() for _ in range(2000)]
+    for twin in twins:
+        bpy.context.collection.objects.link(twin)
+    material.show_image(twins[7], bpy.data.images.new("Painted", 8, 8))
+    each = seconds(lambda: [memory.stylized_materials(twin) for twin in twins])
+    assert seconds(lambda: recorder.draw(export_panel.PATINA_PT_export)) < each / 2
+    assert "patina.export" in recorder.draw(export_panel.PATINA_PT_export).operators
+    for twin in twins:
+        twin.select_set(True)
+    each = seconds(lambda: [readiness._of_object(twin, True, True) for twin in twins])
+    assert seconds(lambda: readiness.of_selection(bpy.context)) < each / 2
+    assert "and 2000 more" in str(readiness.of_selection(bpy.context))
+
+
+def test_what_wears_paint_is_found_however_it_wears_it(settings):
+    """By a slot of its own, by its mesh's, and by memory alone, while the original is shown."""
+    by_slot, by_mesh, by_memory, bare = (figure(name=name) for name in "ABCD")
+    for obj in (by_slot, by_memory):
+        material.show_image(obj, bpy.data.images.new(obj.name, 8, 8))
+    by_mesh.data.materials[0] = by_slot.material_slots[0].material
+    select(by_memory)
+    bpy.ops.patina.compare(show="ORIGINAL")
+    assert memory.wearers() == {by_slot, by_mesh, by_memory}
+    assert copies.stylized_in(bpy.context.view_layer) == [by_slot, by_mesh, by_memory]
+    select(bare)
+    assert not bpy.ops.patina.compare.poll()
+    bpy.context.collection.objects.unlink(by_mesh)  # it may be in another scene
+    bpy.context.view_layer.update()
+    assert copies.stylized_in(bpy.context.view_layer) == [by_slot, by_memory]
