@@ -110,13 +110,35 @@ def test_without_a_backend(tab: Story):
     tab.step("preferences")
 
 
-def test_offline_mode_is_told_and_cannot_be_changed(resources: Path, tmp_path: Path):
-    """Where Blender's command line forbids to go online, no switch in Blender allows it."""
+@pytest.fixture
+def cage(resources: Path, tmp_path: Path) -> Cage:
+    """For a Blender without a window that has the extension."""
     desk = tmp_path / "desk"
     desk.mkdir(mode=0o700)
     shutil.copytree(resources, desk / USER)
     cage = Cage(TRIXIE.resolve(), desk)
     cage.environment["BLENDER_USER_RESOURCES"] = f"{DESK}/{USER}"
+    return cage
+
+
+def test_switched_on_by_the_command_line_it_has_no_preferences_and_works(cage: Cage):
+    """Render farms and templates: installed, not switched on, and named on the command line."""
+    (cage.desk / USER / "config" / "userpref.blend").unlink()
+    ask = (
+        "import bpy; name = 'bl_ext.user_default.patina';"
+        "print(name in bpy.context.preferences.addons, hasattr(bpy.types.Scene, 'patina'));"
+        "from bl_ext.user_default.patina.addon import job_fields as j;"
+        "print(j.device(), bpy.ops.patina.set_up.poll(), bpy.ops.patina.stylize.poll())"
+    )
+    on = ("--addons", "bl_ext.user_default.patina")
+    said = cage.run("blender", "--background", *on, "--python-expr", ask).decode()
+    assert "False True\nauto " in said
+    said = cage.run("blender", "--background", "--python-expr", ask.partition("from")[0]).decode()
+    assert "False False" in said  # it was the command line that switched it on
+
+
+def test_offline_mode_is_told_and_cannot_be_changed(cage: Cage):
+    """Where Blender's command line forbids to go online, no switch in Blender allows it."""
     ask = (
         "from bl_ext.user_default.patina.addon import installation as i;"
         "print(i.may_allow(), i.may_begin('install'))"
