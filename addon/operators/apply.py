@@ -16,7 +16,7 @@ from ..scene.stage import keep_step
 
 def apply(job: Prepared, members: Sequence[Member]) -> list[bpy.types.Image]:
     """Show the result of `job` on `members`, in copies of their materials; or its picture, in the editors of
-    the one that it was made from. Gives the images, signed. Raises PatinaError.
+    the one that it was made from, or where there is place. Gives the images, signed. Raises PatinaError.
 
     Of several objects, those that cannot show theirs are told of as problems, unless none can. Results that
     they wore before are removed where nothing else uses them.
@@ -29,7 +29,8 @@ def apply(job: Prepared, members: Sequence[Member]) -> list[bpy.types.Image]:
         for name, error in failed:
             problems.tell(error, name, str(job.folder))
     else:
-        images = [picture.show(job.files[0], job.name, find_image(uid=job.picture))]
+        source = find_image(uid=job.picture)
+        images = [picture.show(job.files[0], job.name, source, anywhere=not job.picture)]
     for image in images:
         history.stamp(image, job.folder)
     earlier.remove(before, history.FOLDER_KEY)

@@ -131,7 +131,9 @@ class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):
                     "Select the objects that should wear it; they go by their names.",
                     "selection",
                 )
-        apply.apply(entry.job, members)
+        images = apply.apply(entry.job, members)
+        if not entry.job.members:
+            self.report({"INFO"}, f"{images[0].name} is among the images of this file.")
         return {"FINISHED"}
 
 

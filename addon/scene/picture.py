@@ -62,19 +62,24 @@ def write(
     return prepared
 
 
-def show(file: Path, name: str, before: bpy.types.Image | None) -> bpy.types.Image:
-    """Load `file` as a new, packed image and show it in every Image Editor that shows `before`.
+def show(file: Path, name: str, before: bpy.types.Image | None, anywhere: bool = False) -> bpy.types.Image:
+    """Load `file` as a new, packed image and show it in every Image Editor that shows `before`; if none does
+    and it may be `anywhere`, in the first.
 
     Nothing but an editor may ever use it; it has a fake user, or saving would lose it.
     """
     shown = result.load_packed(file, name)
     shown.use_fake_user = True
-    for editor in _editors():
-        if editor.image == before:
-            editor.image = shown
+    editors = _editors()
+    showing = [editor for editor in editors if editor.image == before]
+    for editor in showing or editors[: int(anywhere)]:
+        editor.image = shown
     return shown
 
 
 def _editors() -> list[bpy.types.SpaceImageEditor]:
-    areas = [area for screen in bpy.data.screens for area in screen.areas if area.type == "IMAGE_EDITOR"]
+    """List the Image Editors of all workspaces, those in open windows first."""
+    is_open = {window.screen for window in bpy.context.window_manager.windows}
+    screens = sorted(bpy.data.screens, key=lambda screen: screen not in is_open)
+    areas = [area for screen in screens for area in screen.areas if area.type == "IMAGE_EDITOR"]
     return [area.spaces.active for area in areas if area.ui_type == "IMAGE_EDITOR"]

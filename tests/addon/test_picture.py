@@ -8,9 +8,10 @@ import bpy
 import numpy as np
 import pytest
 import recorder
-from bl_ext.user_default.patina.addon import folders, jobs, problems
+from bl_ext.user_default.patina.addon import folders, history, jobs, problems
 from bl_ext.user_default.patina.addon.operators import paint_image
 from bl_ext.user_default.patina.addon.scene import image as images
+from bl_ext.user_default.patina.addon.scene import picture
 from bl_ext.user_default.patina.addon.ui import image_editor
 from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, read_job
 
@@ -135,6 +136,23 @@ def test_a_deepdream_is_a_new_image_in_the_editor_of_the_old(settings, photo):
     assert bpy.data.images["Photo"] == photo
     assert editor.image == made
     assert jobs.ended[-1].state == jobs.FINISHED
+
+
+def test_from_history_a_flat_result_is_shown_in_an_editor_and_saved(photo, tmp_path):
+    run = paint_image.prepare(bpy.context.scene.patina, photo)
+    images.write_png(np.broadcast_to(np.float32((1, 0, 0)), (8, 8, 3)), run.texture)
+    history.add(run.folder)
+    for editor in picture._editors():
+        editor.image = photo
+    assert bpy.ops.patina.history_apply(folder=str(run.folder)) == {"FINISHED"}
+    shown = bpy.data.images["Photo Stylized"]
+    assert [editor.image for editor in picture._editors()].count(shown) == 1
+    for editor in picture._editors():
+        editor.image = photo
+    for _ in range(2):  # the first time, what an editor has shown is still saved
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
+    assert bpy.data.images["Photo Stylized"].pixels[0] == 1
 
 
 def test_a_render_result_says_what_to_do(tmp_path):
