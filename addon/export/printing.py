@@ -47,7 +47,8 @@ class Print:
 queue: list[Print] = []  # the first one runs
 progress = Event("progress")
 last_check: dict[str, Any] | None = None  # the latest report of the backend, for the panel
-message = ""  # the good end of the latest
+message = ""  # the good end of the latest, `{}` in it for `wrote`
+wrote: Path | str = ""  # what the latest print was written to
 
 
 def prepare(
@@ -115,8 +116,8 @@ def may_begin(operator: type[bpy.types.Operator]) -> bool:
 
 def begin(prints: Iterable[Print]) -> None:
     """Queue `prints`; with a window they go on by themselves."""
-    global message, last_check
-    message, last_check = "", None
+    global message, wrote, last_check
+    message, wrote, last_check = "", "", None
     problems.clear(SOURCE)
     queue.extend(prints)
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
@@ -155,7 +156,7 @@ def _start(prepared: Print) -> None:
 
 
 def _take(running: Print, event: Event) -> None:
-    global progress, last_check, message
+    global progress, last_check, message, wrote
     if event.kind == "progress":
         progress = event
     elif event.kind == "failed":
@@ -166,7 +167,8 @@ def _take(running: Print, event: Event) -> None:
     elif event.kind == "finished":
         last_check = json.loads(Path(event.report).read_text(encoding="utf-8"))
         fine = "" if wrong() else "Nothing stands in the way of printing."
-        message = f"Wrote {running.target}" if running.target is not None else fine
+        wrote = running.target or ""
+        message = "Wrote {}" if wrote else fine
         _end(running)
 
 
@@ -223,12 +225,12 @@ def _tick() -> float | None:
 
 def stop() -> None:
     """Leave nothing running. A timer that is still registered when Blender ends would hang it."""
-    global last_check, message
+    global last_check, message, wrote
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     for each in list(queue):
         _end(each)
-    last_check, message = None, ""
+    last_check, message, wrote = None, "", ""
 
 
 def register() -> None:

@@ -96,7 +96,7 @@ def _print(operator: bpy.types.Operator, prints: list[printing.Print]) -> set[st
         return {"CANCELLED"}
     for finding in printing.wrong():
         operator.report({"WARNING"}, f"{finding['message']} {finding['cure']}")
-    operator.report({"INFO"}, printing.message)
+    operator.report({"INFO"}, printing.message.format(printing.wrote))
     return {"FINISHED"}
 
 

@@ -12,6 +12,9 @@ from ..export.presets import PRESETS
 from .panel import PATINA_PT_stylize
 from .text import wrapped
 
+# Of the backend, and of what is said at the end, for the translations.
+STAGES = ("Reading", "Repairing", "Raising the relief", "Checking", "Writing")
+ENDS = ("Wrote {}", "Cancelled.", "Nothing stands in the way of printing.")
 _ICONS = {"warning": "ERROR", "problem": "CANCEL"}
 
 
@@ -28,7 +31,7 @@ class PATINA_PT_export(bpy.types.Panel):
         layout.use_property_decorate = False
         stylized = copies.stylized_in(context.view_layer)
         if not stylized:
-            wrapped(layout, "Stylize an object first.", context.region.width, "INFO")
+            wrapped(layout, iface("Stylize an object first."), context.region.width, "INFO")
             return
         preset = PRESETS[settings.preset]
         column = layout.column()
@@ -48,14 +51,16 @@ class PATINA_PT_export(bpy.types.Panel):
             column.prop(settings, "files")
         row = layout.row()
         row.scale_y = 1.5
-        row.operator("patina.export", text=f"Export {preset.suffix[1:].upper()}…", icon="EXPORT")
+        text = iface("Export {}…").format(preset.suffix[1:].upper())
+        row.operator("patina.export", text=text, icon="EXPORT", translate=False)
         if printing.queue:
             column = layout.column(align=True)
             stage = iface(printing.progress.stage.capitalize())
             column.progress(factor=printing.progress.fraction, text=stage)
             column.operator("patina.print_cancel", icon="CANCEL")
         elif printing.message:
-            wrapped(layout, printing.message, context.region.width, "INFO")
+            said = iface(printing.message).format(printing.wrote)
+            wrapped(layout, said, context.region.width, "INFO")
         if preset.backend and printing.last_check:
             self.draw_findings(layout.box(), settings, printing.last_check, context.region.width)
 
@@ -77,7 +82,8 @@ class PATINA_PT_export(bpy.types.Panel):
         layout.label(text=f"{sides} mm" + (f", {volume:.1f} cm³" if volume is not None else ""))
         wrong = printing.wrong()
         passed = len(report["findings"]) - len(wrong)
-        layout.label(text=f"{passed} of {len(report['findings'])} checks passed", icon="CHECKMARK")
+        text = iface("{} of {} checks passed").format(passed, len(report["findings"]))
+        layout.label(text=text, icon="CHECKMARK", translate=False)
         for finding in wrong:
             wrapped(layout, f"{finding['message']} {finding['cure']}", width, _ICONS[finding["level"]])
         if any(finding["repairable"] for finding in wrong) and not settings.repair:

@@ -12,7 +12,10 @@ import pytest
 import recorder
 from bl_ext.user_default.patina import addon as package
 from bl_ext.user_default.patina.addon import properties, scope, styles, translations
-from bl_ext.user_default.patina.addon.ui import advanced, image_editor, panel
+from bl_ext.user_default.patina.addon.export import presets
+from bl_ext.user_default.patina.addon.export.properties import PatinaExport
+from bl_ext.user_default.patina.addon.scene import material
+from bl_ext.user_default.patina.addon.ui import advanced, export, image_editor, panel
 from bl_ext.user_default.patina.addon.ui import scope as scope_panel
 
 ADDON = Path(package.__file__).parent
@@ -38,15 +41,23 @@ OPERATORS = (
     "history_remove",
     "image_settings_use",
     "unwrap",
+    "export",
+    "print_check",
+    "print_cancel",
+    "soft_proof",
 )
 # Names, numbers, and what the file holds in no language.
-NAMES = re.compile(r"\d+ px|\d[\d:–]*|[a-z]+\d.*|block\d+|" + "|".join(properties.NETWORK_NAMES.values()))
+NAMES = re.compile(
+    r"\d+ px|\d[\d:–]*|[a-z]+\d.*|block\d+|Unity|Unreal Engine|Godot|USDZ?|OBJ|PNG|JPEG|WebP|"
+    + "|".join(properties.NETWORK_NAMES.values())
+)
 
 
 def rna_texts() -> set[str]:
     """Labels and tooltips of all settings and of the panel's operators."""
     found = set()
-    groups = properties.PatinaSettings, properties.PatinaStyle, properties.PatinaTarget, scope.PatinaScope
+    ours = properties.PatinaSettings, properties.PatinaStyle, properties.PatinaTarget
+    groups = *ours, scope.PatinaScope, PatinaExport
     for group in groups:
         for prop in group.bl_rna.properties:
             if prop.identifier in ("rna_type", "name"):
@@ -77,6 +88,15 @@ def drawn_texts() -> set[str]:
     return found
 
 
+def told_of_exports() -> set[str]:
+    """What the export panel says, whatever for, in the language that is set; width enough for one line."""
+    found = set()
+    for preset in presets.PRESETS:
+        bpy.context.scene.patina_export.preset = preset
+        found |= set(recorder.draw(export.PATINA_PT_export, width=4000).texts)
+    return found | {export.PATINA_PT_export.bl_label}
+
+
 def source_texts() -> set[str]:
     """Every text in the code that draws, decides what to say, or sets."""
     rooms = ("ui", "operators")
@@ -101,6 +121,9 @@ def test_every_label_and_tooltip_has_an_entry(cube, language):
     texts = LANGUAGES[language]
     paintings = {text for painting in styles.PAINTINGS.values() for text in painting}
     said = (drawn_texts() | rna_texts()) - paintings
+    said |= {*export.STAGES, *export.ENDS, *told_of_exports()}
+    material.show_image(cube, bpy.data.images.new("Painted", 8, 8))
+    said |= {re.sub(r"^Export \w+…", "Export {}…", text) for text in told_of_exports()}
     assert not {text for text in said if not NAMES.fullmatch(text)} - set(texts)
 
 
