@@ -39,7 +39,7 @@ def test_what_was_done_before_a_job_ended_is_adjusted_and_the_result_stays(tab: 
     assert window.ask(PANEL)[0][0] == left  # it still shows
     assert window.ask(UV_MAPS) == ["UVMap"]
     window.click("Generate UVs", corner._replace(top=viewport.bottom - 400))
-    window.wait(f"'Stylized' in str({WORN})", 10)
+    window.wait(f"'Stylized' in str({WORN})")
     assert window.ask(UV_MAPS) == []
     tab.step("adjusted-after-a-job")
     screen.move(*beside)

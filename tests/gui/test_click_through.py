@@ -68,7 +68,7 @@ def test_click_through(tab: Story):
     wait_for(lambda: window.find("left"), "the time left", 60)
     step("progress")
     window.click("Cancel")
-    window.wait(f"{QUEUE} == 0", 5)
+    window.wait(f"{QUEUE} == 0")
     assert window.ask(MATERIALS) == window.ask(IMAGES) == []
     step("cancelled")
 
@@ -120,7 +120,7 @@ def test_queue(tab: Story):
     window.wait(f"{QUEUE} == 2")
     tab.step("queue")
     window.click("Cancel")
-    window.wait(f"{QUEUE} == 1", 5)
+    window.wait(f"{QUEUE} == 1")
     tab.step("next-in-the-queue")
     window.click("Cancel")
-    window.wait(f"{QUEUE} == 0", 5)
+    window.wait(f"{QUEUE} == 0")

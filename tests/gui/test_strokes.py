@@ -101,7 +101,7 @@ def test_a_job_that_ends_during_a_stroke_waits_for_it(tab: Story, mode, changed,
     assert window.ask(STROKE)
     wait_for_the_end(tab, f"ends-during-{mode.lower()}")
     screen.press("mousemove", x + 60, y + 20, "sleep", 0.2, "mouseup", 1, "sleep", 1)
-    window.wait(f"{QUEUE} == 0", 10)
+    window.wait(f"{QUEUE} == 0")
     after = window.ask(changed)
     assert after != before
     assert "Stylized" in str(window.ask(WORN))
@@ -124,7 +124,7 @@ def test_a_job_that_ends_during_a_move_waits_for_it(tab: Story):
     assert window.ask(PLACE) != [0, 0, 0]
     wait_for_the_end(tab, "ends-during-a-move")
     screen.press("key", "Escape", "sleep", 0.5)
-    window.wait(f"{QUEUE} == 0", 10)
+    window.wait(f"{QUEUE} == 0")
     assert "Stylized" in str(window.ask(WORN))
     screen.press("key", "ctrl+z", "sleep", 1, "key", "ctrl+shift+z", "sleep", 1)
     assert window.ask(PLACE) == [0, 0, 0]  # the move was cancelled

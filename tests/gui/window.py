@@ -18,7 +18,8 @@ from screen import SIZE, THRESHOLDS, Box, Screen, Word, wait_for
 
 HERE = Path(__file__).parent
 USER = "user"  # Blender's folder for preferences and extensions, on the desk
-PATIENCE = 4.0  # seconds that a word may take to appear
+PATIENCE = 4.0  # seconds that a word may take to appear, before it is scrolled to
+MOST_PATIENCE = 30.0  # seconds, on a machine that is busy
 TAB_WIDTH = 24  # pixels, at a UI scale of 1
 LIKE = 0.8  # how much of a label must be read as it is written
 
@@ -49,6 +50,7 @@ class Window:
             geometry = ("--window-geometry", "0", "0", *map(str, SIZE))
             self._process = cage.start("blender", *geometry, "--python", f"{DESK}/channel.py", output=output)
         wait_for(self._channel.exists, "Blender's window", 60)
+        screen.heard = self._go_round
 
     def close(self) -> None:
         self._process.terminate()
@@ -80,6 +82,14 @@ class Window:
             raise RuntimeError(reply["error"])
         return reply["answer"]
 
+    def _go_round(self) -> None:
+        """Wait until Blender has gone through its events twice: all that it was sent before is dealt with.
+
+        An answer comes from the middle of a round, before the events that it has taken in are handled.
+        """
+        for _ in range(3):
+            self.ask("True")
+
     def settle(self) -> None:
         """Draw until nothing moves any more: Blender lets panels glide to their places."""
         before = None
@@ -106,7 +116,7 @@ class Window:
 
     def below(self, label: str) -> Box:
         """The sidebar below the place where `label` is written."""
-        found = wait_for(lambda: self.find(label), label, PATIENCE)
+        found = wait_for(lambda: self.find(label), label, MOST_PATIENCE)
         return self.region()._replace(top=found.bottom)
 
     def find(self, label: str, box: Box | None = None, turned: bool = False) -> Box | None:
@@ -122,14 +132,19 @@ class Window:
 
     def click(self, label: str, box: Box | None = None, turned: bool = False) -> None:
         """Click on `label`, in `box`, else in the sidebar, which is scrolled if need be."""
-        end = time.monotonic() + PATIENCE
-        while not (found := self.find(label, box, turned)) and time.monotonic() < end:
-            time.sleep(0.1)
+        found = self._within(PATIENCE, label, box, turned)
         found = found or (None if box else self._scroll_to(label))
+        found = found or self._within(MOST_PATIENCE, label, box, turned)
         if not found:
             seen = " ".join(word.text for word in self.screen.words(box or self.region(), turned=turned))
             raise AssertionError(f"Nowhere is written {label!r}; there is: {seen}")
         self.screen.click(*found.middle)
+
+    def _within(self, seconds: float, label: str, box: Box | None, turned: bool) -> Box | None:
+        end = time.monotonic() + seconds
+        while not (found := self.find(label, box, turned)) and time.monotonic() < end:
+            time.sleep(0.1)
+        return found
 
     def click_tab(self, label: str) -> None:
         """Click on the tab `label` at the sidebar's right edge, and wait until it shows."""
