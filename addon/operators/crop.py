@@ -11,6 +11,7 @@ from gpu_extras.batch import batch_for_shader
 
 from ...backend.protocol import PatinaError
 from .. import job_fields
+from ..scene.image import find
 
 MIN_SIDE = 0.02  # of the picture: less was a click
 LINE_WIDTH = 2.0  # of the line, in pixels
@@ -71,25 +72,31 @@ class PATINA_OT_crop(bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         try:
             path = job_fields.style_path(context.scene.path_resolve(self.choice))
+            there = set(bpy.data.images)
             image = bpy.data.images.load(str(path), check_existing=True)
         except (PatinaError, RuntimeError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        windows = len(context.window_manager.windows)
         self.area = editor(context)
+        self.is_new = len(context.window_manager.windows) > windows
         self.window = next(
             window
             for window in context.window_manager.windows
             if any(area == self.area for area in window.screen.areas)
         )
         self.region = next(region for region in self.area.regions if region.type == "WINDOW")
-        self.area.spaces.active.image = image
+        space = self.area.spaces.active
+        self.image, self.is_ours = image.session_uid, image not in there
+        self.image_before = space.image.session_uid if space.image else 0
+        space.image = image
         self.corners: list[Point] = []
         self.drawing = bpy.types.SpaceImageEditor.draw_handler_add(
             self.draw, (self.region,), "WINDOW", "POST_PIXEL"
         )
         with context.temp_override(window=self.window, area=self.area, region=self.region):
             bpy.ops.image.view_all(fit_view=True)
-            self.area.header_text_set(iface("Drag over the part that counts. Esc leaves it as it was."))
+            self.area.header_text_set(iface("Drag over the part that counts. Esc: as before."))
             context.window.cursor_modal_set("CROSSHAIR")
             context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -119,10 +126,21 @@ class PATINA_OT_crop(bpy.types.Operator):
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender calls it when a file is opened meanwhile, or its window closed."""
-        self.leave()
+        self.clear()
 
     def leave(self) -> None:
-        """Take what was put on the screen away."""
+        """Take what was put on the screen away; the artist's own editor shows again what it showed."""
+        self.clear()
+        image, space = find(uid=self.image), self.area.spaces.active
+        if self.is_new or image is None or space.type != "IMAGE_EDITOR" or space.image != image:
+            return
+        space.image = find(uid=self.image_before)
+        # Its own count keeps one for having been shown.
+        if self.is_ours and not bpy.data.user_map(subset=[image])[image]:
+            bpy.data.images.remove(image)
+
+    def clear(self) -> None:
+        """Take the cursor, the words and the lines away."""
         bpy.types.SpaceImageEditor.draw_handler_remove(self.drawing, "WINDOW")
         self.window.cursor_modal_restore()
         self.area.header_text_set(None)

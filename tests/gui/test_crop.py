@@ -43,17 +43,21 @@ def drag(story: Story, first: tuple[float, float], second: tuple[float, float]) 
 def test_a_part_is_drawn_in_an_open_image_editor(tab: Story):
     window = tab.window
     window.do("next(a for a in bpy.context.screen.areas if a.type == 'PROPERTIES').ui_type = 'IMAGE_EDITOR'")
+    window.do(f"{AREA}.spaces.active.image = bpy.data.images.new('Mine', 8, 8)")
     begin(tab)
     assert window.ask(SHOWN) == "starry_night.jpg"
     drag(tab, (0.25, 0.75), (0.75, 0.25))
     assert window.ask(CROP)[0]
     assert window.ask(CROP)[1:] == pytest.approx([0.25, 0.25, 0.5, 0.5], abs=0.02)
     assert window.ask(MODAL) == []
+    assert window.ask(SHOWN) == "Mine"  # as before
+    assert "starry_night.jpg" not in window.ask("bpy.data.images.keys()")
     tab.step("cropped")
 
     begin(tab)
     window.screen.press("key", "Escape", "sleep", 0.5)
     assert window.ask(MODAL) == []
+    assert window.ask(SHOWN) == "Mine"
     begin(tab)
     window.screen.move(*place(tab, 0.5, 0.5))
     window.screen.press("click", 1, "sleep", 0.3)  # no rectangle
