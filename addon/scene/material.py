@@ -183,6 +183,16 @@ def stylized_node(material: bpy.types.Material) -> bpy.types.Node | None:
     return next((node for node in tree.nodes if is_image(node) and node.label == LABEL), None)
 
 
+def lies_in_active_map(obj: bpy.types.Object) -> bool:
+    """Whether the paint that `obj` shows lies in its active UV map, the only one that Solid shading knows."""
+    layers = obj.data.uv_layers
+    rendered = next((layer.name for layer in layers if layer.active_render), None)
+    shown = {slot.material for slot in obj.material_slots if memory.is_stylized(slot.material)}
+    painted = [node for node in map(stylized_node, shown) if node]
+    named = [_mapping(nodes.Input(node.inputs["Vector"]))[1] for node in painted]
+    return all((name or rendered) == (layers.active and layers.active.name) for name in named)
+
+
 def add_principled(material: bpy.types.Material) -> bpy.types.NodeSocket:
     """Give `material` a Principled BSDF as its surface; the input for its base colour."""
     tree = material.node_tree

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..scene import memory, split
+from ..scene import material, memory, split
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -27,5 +27,7 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.use_property_split = False
     if parted and shading.type in ("SOLID", "WIREFRAME"):
         row.prop_enum(shading, "type", "MATERIAL", text="Material Preview Shows the Split")
+    elif painted and shading.type == "SOLID" and not all(map(material.lies_in_active_map, stylized)):
+        row.prop_enum(shading, "type", "MATERIAL", text="Material Preview Shows the Paint")
     elif painted and shading.type == "SOLID" and shading.color_type != "TEXTURE":
         row.prop_enum(shading, "color_type", "TEXTURE", text="Show Textures in the Viewport")

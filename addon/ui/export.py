@@ -36,11 +36,11 @@ class PATINA_PT_export(bpy.types.Panel):
         preset = PRESETS[settings.preset]
         column = layout.column()
         column.prop(settings, "preset")
-        row = column.row()
-        row.active = False
-        row.label(text=preset.about)
+        about = column.column()
+        about.active = False
+        wrapped(about, iface(preset.about), context.region.width)
         if preset.backend:
-            self.draw_print(layout, settings, stylized)
+            self.draw_print(layout, settings)
         else:
             column = layout.column()
             column.prop(settings, "texture_size")
@@ -49,22 +49,15 @@ class PATINA_PT_export(bpy.types.Panel):
             column = layout.column()
             column.prop(settings, "scope")
             column.prop(settings, "files")
-        row = layout.row()
-        row.scale_y = 1.5
-        text = iface("Export {}…").format(preset.suffix[1:].upper())
-        row.operator("patina.export", text=text, icon="EXPORT", translate=False)
-        if printing.queue:
-            column = layout.column(align=True)
-            stage = iface(printing.progress.stage.capitalize())
-            column.progress(factor=printing.progress.fraction, text=stage)
-            column.operator("patina.print_cancel", icon="CANCEL")
-        elif printing.message:
-            said = iface(printing.message).format(printing.wrote)
-            wrapped(layout, said, context.region.width, "INFO")
-        if preset.backend and printing.last_check:
-            self.draw_findings(layout.box(), settings, printing.last_check, context.region.width)
+        if preset.backend or printing.queue:
+            self.draw_check(layout, settings, stylized, context.region.width)
+        if not printing.queue:
+            row = layout.row()
+            row.scale_y = 1.5
+            text = iface("Export {}…").format(preset.suffix[1:].upper())
+            row.operator("patina.export", text=text, icon="EXPORT", translate=False)
 
-    def draw_print(self, layout: Any, settings: Any, stylized: list) -> None:
+    def draw_print(self, layout: Any, settings: Any) -> None:
         column = layout.column()
         column.prop(settings, "size_mm")
         column.prop(settings, "min_wall_mm")
@@ -72,9 +65,23 @@ class PATINA_PT_export(bpy.types.Panel):
         if settings.height:
             column.prop(settings, "relief_mm")
         column.prop(settings, "repair")
+
+    def draw_check(self, layout: Any, settings: Any, stylized: list, width: float) -> None:
+        """Draw the buttons of prints and what the last check found; while one is on its way, that in their
+        place: a button that is grey stays so, in Blender, as long as the mouse is over it."""
+        if printing.queue:
+            column = layout.column(align=True)
+            stage = iface(printing.progress.stage.capitalize())
+            column.progress(factor=printing.progress.fraction, text=stage)
+            column.operator("patina.print_cancel", icon="CANCEL")
+            return
         row = layout.row(align=True)
         row.operator("patina.print_check", icon="CHECKMARK")
         row.operator("patina.soft_proof", icon="COLOR", depress=proof.is_on(stylized))
+        if printing.message:
+            wrapped(layout, iface(printing.message).format(printing.wrote), width, "INFO")
+        if printing.last_check:
+            self.draw_findings(layout.box(), settings, printing.last_check, width)
 
     def draw_findings(self, layout: Any, settings: Any, report: dict[str, Any], width: float) -> None:
         sides = " × ".join(f"{side:.1f}" for side in report["size_mm"])

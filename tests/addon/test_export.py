@@ -15,9 +15,11 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+import recorder
 from bl_ext.user_default.patina.addon import problems
 from bl_ext.user_default.patina.addon.export import copies, engines, presets, printing, proof, run, textures
 from bl_ext.user_default.patina.addon.scene import material, memory
+from bl_ext.user_default.patina.addon.ui import export as export_panel
 from bl_ext.user_default.patina.backend.protocol import PatinaError
 from PIL import Image
 
@@ -320,6 +322,7 @@ def test_a_print_goes_on_by_itself_and_is_cancelled_at_once(cube, settings, tmp_
         time.sleep(0.02)
     assert {"starting", "reading", "checking"} >= set(stages)
     assert not bpy.ops.patina.print_check.poll()
+    assert recorder.draw(export_panel.PATINA_PT_export).operators == ["patina.print_cancel"]
     start = time.monotonic()
     assert bpy.ops.patina.print_cancel() == {"FINISHED"}
     while printing.pump():
@@ -329,6 +332,9 @@ def test_a_print_goes_on_by_itself_and_is_cancelled_at_once(cube, settings, tmp_
     assert list(tmp_path.iterdir()) == []
     assert printing.message == "Cancelled."
     assert bpy.ops.patina.print_check.poll()
+    drawn = recorder.draw(export_panel.PATINA_PT_export)
+    assert drawn.operators == ["patina.print_check", "patina.soft_proof", "patina.export"]
+    assert "Cancelled." in drawn.texts
 
 
 @pytest.mark.parametrize("left", ["", "no JSON"])

@@ -15,6 +15,7 @@ from bl_ext.user_default.patina.addon.export import copies
 from bl_ext.user_default.patina.addon.operators import make_paintable
 from bl_ext.user_default.patina.addon.scene import image, material, memory, textures, uvs
 from bl_ext.user_default.patina.addon.ui import export as export_panel
+from bl_ext.user_default.patina.addon.ui import panel
 
 COLORS = np.float32([[0.9, 0.1, 0.1], [0.1, 0.8, 0.2], [0.2, 0.2, 0.9], [0.9, 0.8, 0.1]])
 SIZE = 64  # of the palette: four squares of 32
@@ -163,6 +164,29 @@ def test_several_are_painted_by_one_press_and_read_the_palette_as_before(setting
         assert not roughness.inputs["Vector"].is_linked  # the map that was active still is
     bpy.ops.patina.stylize()  # again: the palette's colours are kept, not the paint's
     assert [len(obj.data.uv_layers) for obj in objects] == [2, 2]
+
+
+def test_it_is_told_that_solid_shading_knows_the_palettes_map_alone(settings, cube):
+    words = "Material Preview Shows the Paint"
+    areas = (area for screen in bpy.data.screens for area in screen.areas if area.type == "VIEW_3D")
+    solid = next(areas).spaces.active
+    solid.shading.type = "SOLID"
+    material.show_image(cube, bpy.data.images.new("Painted", 8, 8))
+    select(cube)
+    assert words not in recorder.draw(panel.PATINA_PT_stylize, space=solid).texts
+    obj = figure()
+    bpy.ops.patina.make_paintable()
+    material.show_image(obj, bpy.data.images.new("Painted", 8, 8), "Patina")
+    select(obj)
+    assert words in recorder.draw(panel.PATINA_PT_stylize, space=solid).texts
+    solid.shading.type = "MATERIAL"
+    assert words not in recorder.draw(panel.PATINA_PT_stylize, space=solid).texts
+    solid.shading.type = "SOLID"
+    obj.data.uv_layers.active = obj.data.uv_layers["Patina"]
+    assert words not in recorder.draw(panel.PATINA_PT_stylize, space=solid).texts
+    obj.data.uv_layers.active = obj.data.uv_layers["UVMap"]
+    bpy.ops.patina.compare(show="ORIGINAL")
+    assert words not in recorder.draw(panel.PATINA_PT_stylize, space=solid).texts
 
 
 def test_its_export_has_the_painted_map_alone(settings, tmp_path):
