@@ -89,7 +89,9 @@ def wait_for_the_end(story: Story, step: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "changed", "preparation"), [("SCULPT", SURFACE, ""), ("TEXTURE_PAINT", PAINT, CANVAS)]
+    ("mode", "changed", "preparation"),
+    [("SCULPT", SURFACE, ""), ("TEXTURE_PAINT", PAINT, CANVAS)],
+    ids=["sculpt", "texture paint"],
 )
 def test_a_job_that_ends_during_a_stroke_waits_for_it(tab: Story, mode, changed, preparation):
     window, screen = tab.window, tab.window.screen
@@ -131,7 +133,11 @@ def test_a_job_that_ends_during_a_move_waits_for_it(tab: Story):
     assert "Stylized" in str(window.ask(WORN))
 
 
-@pytest.mark.parametrize(("begin", "runs"), [(ENDLESS, "OTHERS_OT_watch"), (RENDER, "RENDER_OT_render")])
+@pytest.mark.parametrize(
+    ("begin", "runs"),
+    [(ENDLESS, "OTHERS_OT_watch"), (RENDER, "RENDER_OT_render")],
+    ids=["another add-on", "render"],
+)
 def test_what_runs_for_ever_holds_no_result_back(tab: Story, begin, runs):
     window, screen = tab.window, tab.window.screen
     start(tab, begin)
