@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 USER = "user"  # Blender's folder for preferences and extensions, on the desk
 PATIENCE = 4.0  # seconds that a word may take to appear, before it is scrolled to
 MOST_PATIENCE = 30.0  # seconds, on a machine that is busy
+ANSWER_SECONDS = 240  # that Blender may take to answer; it draws its window on the processor
 TAB_WIDTH = 24  # pixels, at a UI scale of 1
 LIKE = 0.8  # how much of a label must be read as it is written
 
@@ -72,7 +73,7 @@ class Window:
         if self._process.poll() is not None:
             raise RuntimeError(f"Blender ended with {self._process.returncode}:\n{self.log.read_text()}")
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(60)
+            connection.settimeout(ANSWER_SECONDS)
             connection.connect(str(self._channel))
             with connection.makefile("rw", encoding="utf-8") as stream:
                 stream.write(json.dumps(question) + "\n")
