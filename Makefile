@@ -16,6 +16,7 @@ BACKEND := .env/backend
 BLENDER := .env/blender
 PROOF := .env/proof
 TRIXIE := .env/trixie
+FARM := .env/farm
 IN_BACKEND := $(BACKEND)/bin/python -B
 IN_BLENDER := $(BLENDER)/bin/python -B
 BLENDERS := 4.2.23 4.5.15 5.0.1 5.2.3
@@ -25,8 +26,8 @@ SIDE_BY_SIDE := -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target
 # The add-on, run from here, takes this environment instead of the artist's.
 export PATINA_BACKEND := $(CURDIR)/$(BACKEND)
 
-.PHONY: help demo still-life test lint test-backend test-faults test-faults-backend test-faults-addon test-networks test-addon test-blenders test-whole test-export test-assets test-gui \
-	extension repository wheelhouse backend blender doctor pins gallery bench bench-all clean
+.PHONY: help demo still-life test lint test-backend test-faults test-faults-backend test-faults-addon test-networks test-addon test-blenders test-whole test-export test-farm test-assets test-gui \
+	extension repository viewer wheelhouse backend blender doctor pins gallery bench bench-all clean
 .DELETE_ON_ERROR:
 
 help:
@@ -39,6 +40,7 @@ help:
 	@echo "make test-whole     the whole backend set up from wheels by the operator, on each of those"
 	@echo "make test-export    every exported format, judged by other people's software; pictures in out/export/"
 	@echo "make test-assets    models as the world writes them, painted, then seen by Blender; ASSETS=\"FOLDER …\" adds yours"
+	@echo "make test-farm      a farm on Ray, with workers, nodes and drivers killed"
 	@echo "make test-gui       a real Blender in a window, clicked through; pictures in out/gui/ (Linux, root)"
 	@echo "make extension      dist/patina-VERSION.zip"
 	@echo "make repository     dist/repository/, which Blender can subscribe to"
@@ -109,6 +111,18 @@ $(PROOF)/.complete: tests/export/requirements.txt tests/export/package.json
 	cd $(PROOF) && npm install --silent --no-package-lock --no-fund --no-audit
 	touch $@
 
+test-farm: $(BACKEND)/.tests $(FARM)/.complete $(PROOF)/.complete viewer
+	PATINA_NODE_MODULES=$(CURDIR)/$(PROOF)/node_modules $(FARM)/bin/python -B -m pytest tests/farm
+
+# Ray, and whatever the backend's environment has.
+$(FARM)/.complete: addon/setup/requirements/farm.txt | backend
+	rm -rf $(FARM)
+	$(PYTHON) -m venv $(FARM)
+	$(FARM)/bin/python -m pip install --quiet --requirement $<
+	$(IN_BACKEND) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> $$($(FARM)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/backend.pth
+	touch $@
+
 # Half an hour on two cores. ASSETS: folders with other models to try.
 test-assets: $(BACKEND)/.tests blender
 	rm -rf out/assets
@@ -122,10 +136,14 @@ test-gui: backend blender extension $(TRIXIE)/.complete
 $(TRIXIE)/.complete: tests/gui/trixie.sh tests/gui/trixie.txt
 	tests/gui/trixie.sh $(TRIXIE)
 
-extension: blender
+extension: blender viewer
 	$(IN_BLENDER) tools/extension.py build dist
 
-repository: blender
+# What turns models around in pages; without npm these have none.
+viewer:
+	@tools/viewer/vendor.sh backend/web/vendor
+
+repository: blender viewer
 	$(IN_BLENDER) tools/extension.py repository dist
 
 wheelhouse:
@@ -181,4 +199,4 @@ $(BACKEND)/.bench: benchmarks/requirements.txt | backend
 	touch $@
 
 clean:
-	rm -rf .env out dist
+	rm -rf .env out dist backend/web/vendor

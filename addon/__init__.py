@@ -44,6 +44,7 @@ MODULES = (
     "ui.progress",
     "ui.history",
     "ui.export",
+    "command",
 )
 
 

@@ -46,6 +46,7 @@ class Known:
     suited: variants.Variant = variants.available()[-1]  # for this machine, of what can be had
     best: variants.Variant = variants.available()[-1]  # for this machine
     label: str = ""  # of the variant that is installed
+    has_farm: bool = False  # whether Ray is in it
     elsewhere: Path | None = None  # an environment that another Blender version has, where this has none
     doctor: tuple[str, ...] = ()  # the lines of its last report
     message: str = ""  # the good end of the last work
@@ -71,6 +72,8 @@ def refresh() -> None:
         known.suited = variants.choose(torch_index=folders.preferences().torch_index)
     labels = {variant.name: variant.label for variant in variants.available()}
     known.label = labels.get(known.record.variant, "")
+    places = ("lib/python*/site-packages/ray", "Lib/site-packages/ray")
+    known.has_farm = any(next(known.folder.glob(place), None) for place in places)
     known.elsewhere = None
     if known.record.state == environment.ABSENT:
         known.elsewhere = next(iter(folders.other_backends()), None)
@@ -124,6 +127,7 @@ def begin(verb: str) -> None:
         for option in ("python", "wheelhouse"):
             if value := getattr(settings, option):
                 arguments += [f"--{option}", bpy.path.abspath(value)]
+        arguments += ["--with", "farm"] * settings.farm
         arguments += [f"--index={settings.index}", f"--torch-index={settings.torch_index}"]
     python = system.blenders_python(Path(sys.executable), Path(sys.base_prefix), sys.version_info[:2])
     _start(verb, python, arguments)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import bpy
 
-from ..backend.protocol import REPORT_FILE, Event, PatinaError
+from ..backend.protocol import ENDINGS, REPORT_FILE, Event, PatinaError
 from . import hands, history, preview, problems, steering, studio, timings
 from .folders import user_file
 from .painter import Sitting
@@ -45,6 +45,7 @@ class Run(OfJob):
     process: Sitting | None = None  # from when it runs
     asked: steering.Asked | None = None  # what of it may change under way, as the panel had it
     file: int = field(default_factory=lambda: file_number)  # the one that its objects are in
+    watch: Callable[[Event], None] | None = None  # a script's own, told all that happens to it
 
     def __post_init__(self) -> None:
         self.notes += self.job.notes
@@ -190,7 +191,18 @@ def _steer(run: Run) -> None:
         run.asked, run.progress = taken, replace(run.progress, stage="adapting")
 
 
+def _tell(run: Run, event: Event) -> None:
+    """Tell a script. What it stumbles over is its own, and ends no job."""
+    if run.watch is not None:
+        try:
+            run.watch(event)
+        except Exception:
+            traceback.print_exc()
+
+
 def _take(run: Run, event: Event) -> None:
+    if event.kind not in ENDINGS:  # those are told when they have come to pass
+        _tell(run, event)
     if event.kind == "progress":
         run.progress = event
     elif event.kind == "preview" and run.job.members and run.is_at_home:
@@ -219,8 +231,10 @@ def _finish(run: Run) -> None:
     _end(run, FINISHED)
     if not run.is_at_home:
         problems.note(f"{run.object_name} is painted; apply it from History.", run.object_name)
-        return
-    show(run)
+    else:
+        show(run)
+    if run.state == FINISHED:  # and not failed at the last moment
+        _tell(run, Event("finished", path=str(run.texture), report=str(run.report)))
 
 
 def show(run: Run) -> None:
@@ -261,6 +275,10 @@ def _end(run: Run, state: str) -> None:
         ended.append(run)
     if run.process and state in (FAILED, CANCELLED):
         history.add(run.folder)  # it may have left something to go on from
+    if state == CANCELLED:
+        _tell(run, Event("cancelled"))
+    elif state == FAILED and run.error is not None:
+        _tell(run, Event("failed", message=run.error.message, cure=run.error.cure, field=run.error.field))
 
 
 def _tick() -> float | None:

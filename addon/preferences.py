@@ -74,6 +74,10 @@ class PatinaPreferences(bpy.types.AddonPreferences):
         description="Set up from this folder, which `make wheelhouse` fills, without any network",
         subtype="DIR_PATH",
     )
+    farm: BoolProperty(
+        name="Farms (Ray)",
+        description="Also set up Ray, by which `python -m backend farm` paints many models at once",
+    )
     torch_index: StringProperty(
         name="PyTorch Index",
         description="The address of one of PyTorch's own indexes, or the whole command that pytorch.org "
@@ -117,6 +121,7 @@ class PatinaPreferences(bpy.types.AddonPreferences):
         wanted = known.best if self.variant == "auto" else installation.chosen()
         if wanted.shelf and not self.wheelhouse:
             self.draw_torch_index(layout, wanted, width)
+        layout.prop(self, "farm")
         layout.prop(self, "device")
         self.draw_painter(layout)
         layout.prop(self, "folder")
@@ -191,6 +196,8 @@ def _draw_buttons(layout: bpy.types.UILayout) -> None:
     row = layout.row(align=True)
     row.scale_y = 1.4
     if record.state == environment.READY:
+        if folders.preferences().farm and not known.has_farm:
+            row.operator("patina.set_up", text="Add Ray", icon="IMPORT")
         row.operator("patina.verify", icon="CHECKMARK")
         row.operator("patina.repair", icon="FILE_REFRESH")
         row.operator("patina.remove", icon="TRASH")

@@ -49,6 +49,7 @@ def _do(words: list[str]) -> int:
     add_verbs(verbs, do_job)
     _weights_arguments(verbs.add_parser("weights", help="fetch a network's weights, or take a file"))
     _export_arguments(verbs.add_parser("export", help="write a model for a game engine or a printer"))
+    _farm_arguments(verbs.add_parser("farm", help="paint a library of models as a recipe says"))
     verbs.add_parser("doctor", help="say what this machine can do, and what is missing").set_defaults(
         do=_doctor
     )
@@ -84,6 +85,21 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 
     export.add_arguments(parser)
     parser.set_defaults(do=export.run)
+
+
+def _farm_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "recipe", type=Path, metavar="RECIPE.toml", help="what to paint, and how: docs/farm.md"
+    )
+    parser.add_argument("--address", metavar="auto|HOST:PORT", help="the Ray cluster to paint on")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the folder for the results")
+    parser.set_defaults(do=_farm)
+
+
+def _farm(options: argparse.Namespace) -> int:
+    from .farm.drive import farm
+
+    return farm(options.recipe, options.address, options.out)
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -80,7 +80,12 @@ def main() -> None:
     torch_index = plan.address_in(" ".join(sys.argv[1:]))
     lacking = 0
     for on in SYSTEMS:
-        sets = {variants.PIP, variants.COMMON, *(variant.torch for variant in variants.available(on))}
+        sets = {
+            variants.PIP,
+            variants.COMMON,
+            *variants.EXTRAS.values(),
+            *(variant.torch for variant in variants.available(on)),
+        }
         for name in sorted(sets):
             elsewhere = name == variants.ELSEWHERE
             if elsewhere and not torch_index:

@@ -57,7 +57,7 @@ def export(
             return new
 
         with copies(context, objects, replace):
-            _run(preset, output / path.name)
+            run(preset, output / path.name)
         files = sorted(file for file in output.rglob("*") if file.is_file())
         _check_whole(output / path.name)
         targets = [path.parent / file.relative_to(output) for file in files]
@@ -70,7 +70,8 @@ def export(
     return written
 
 
-def _run(preset: Preset, path: Path) -> None:
+def run(preset: Preset, path: Path) -> None:
+    """Write what is selected to `path`, by the preset's exporter. Raises PatinaError."""
     try:
         _EXPORTERS[preset.operator](path, dict(preset.options))
     except (RuntimeError, AttributeError, TypeError) as error:

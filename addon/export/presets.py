@@ -16,7 +16,7 @@ class Preset:
     about: str
     suffix: str
     icon: str
-    operator: str = ""  # gltf, fbx, usd or obj
+    operator: str = ""  # gltf, fbx, usd, obj, or page
     options: dict[str, Any] = field(default_factory=dict)
     texture_size: int = 2048
     texture_format: str = "PNG"
@@ -80,6 +80,21 @@ PRESETS = {
         ".stl",
         "MESH_DATA",
         backend="print-stl",
+    ),
+    "PAGE": Preset(
+        "Web Page",
+        "One HTML file that turns the object, before beside after",
+        ".html",
+        "URL",
+        "page",
+        {  # in the pose that is shown
+            "export_animations": False,
+            "export_skins": False,
+            "export_current_frame": True,
+            "export_morph": False,
+        },
+        1024,
+        "WEBP",
     ),
 }
 

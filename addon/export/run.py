@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 
 from ...backend.protocol import PatinaError
-from . import engines, printing
+from . import engines, printing, web_page
 from .copies import stylized_objects
 from .presets import PRESETS, file_stems
 
@@ -22,8 +22,10 @@ def export(context: bpy.types.Context, path: Path, overwrite: bool) -> list[Path
     settings = context.scene.patina_export
     size, form = int(settings.texture_size), settings.texture_format
     files: list[Path] = []
+    preset = PRESETS[settings.preset]
+    write = web_page.export if preset.operator == "page" else engines.export
     for target, group in _groups(context, path, overwrite):
-        files += engines.export(context, group, PRESETS[settings.preset], target, size, form, overwrite).files
+        files += write(context, group, preset, target, size, form, overwrite).files
     return files
 
 

@@ -1,6 +1,6 @@
 """Export stylized objects, check them for printing, and see how they may look in print."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: see properties.py.
 
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from .. import problems
 from ..export import printing, proof, run
 from ..export.copies import stylized_objects
 from ..export.presets import PRESETS, file_stem
+from ..export.properties import PatinaExport
+from ..given import given, of_operator, properties_of
 
 
 class PATINA_OT_export(bpy.types.Operator):
@@ -19,13 +21,16 @@ class PATINA_OT_export(bpy.types.Operator):
     bl_idname = "patina.export"
     bl_label = "Export"
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
-    overwrite: bpy.props.BoolProperty(
-        name="Replace Existing Files",
-        description="Otherwise an existing file is never touched",
-        options={"SKIP_SAVE"},
-    )
-    filter_glob: bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    # As with `patina.stylize`, what a script sets of the panel's counts for this once.
+    __annotations__ = properties_of(PatinaExport) | {
+        "filepath": bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"}),
+        "overwrite": bpy.props.BoolProperty(
+            name="Replace Existing Files",
+            description="Otherwise an existing file is never touched",
+            options={"SKIP_SAVE"},
+        ),
+        "filter_glob": bpy.props.StringProperty(options={"HIDDEN", "SKIP_SAVE"}),
+    }
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -51,9 +56,10 @@ class PATINA_OT_export(bpy.types.Operator):
         context.window.cursor_set("WAIT")
         try:
             path = _absolute(self.filepath)
-            if PRESETS[context.scene.patina_export.preset].backend:
-                return _print(self, run.prints(context, path, self.overwrite))
-            files = run.export(context, path, self.overwrite)
+            with given(context.scene.patina_export, of_operator(self)):
+                if PRESETS[context.scene.patina_export.preset].backend:
+                    return _print(self, run.prints(context, path, self.overwrite))
+                files = run.export(context, path, self.overwrite)
         except PatinaError as error:
             if "--overwrite" in error.cure:
                 error = PatinaError(error.message, run.REPLACE, error.field)

@@ -121,7 +121,7 @@ class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):
         keep_step(context)
         members = entry.job.members
         if len(members) == 1:
-            members = (history.member_for(_wearable(context.active_object), entry),)
+            members = (history.member_for(wearable(context.active_object), entry),)
         elif members:
             chosen = {obj.name for obj in context.selected_objects}
             members = tuple(member for member in members if member.name in chosen)
@@ -137,7 +137,7 @@ class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):
         return {"FINISHED"}
 
 
-def _wearable(obj: bpy.types.Object | None) -> bpy.types.Object:
+def wearable(obj: bpy.types.Object | None) -> bpy.types.Object:
     """The active object. Raises PatinaError where there is none that could wear a result."""
     if obj is None or obj.type != "MESH":
         raise PatinaError("No mesh is active.", "Click the object that should wear it.", "selection")

@@ -1,11 +1,12 @@
 """Paint the image of an Image Editor."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: see properties.py.
 
 import bpy
 
 from ...backend.protocol import PatinaError
-from .. import folders, jobs, problems
+from .. import folders, jobs, problems, properties
+from ..given import given, of_operator, properties_of
 from ..scene import job, picture
 from .submit import submit
 
@@ -25,9 +26,12 @@ class PATINA_OT_paint_image(bpy.types.Operator):
     bl_idname = "patina.paint_image"
     bl_label = "Paint Image"
 
-    image: bpy.props.StringProperty(
-        name="Image", description="The image to work on, by name; empty for the one that is open here"
-    )
+    # As with `patina.stylize`.
+    __annotations__ = properties_of(properties.PatinaSettings) | {
+        "image": bpy.props.StringProperty(
+            name="Image", description="The image to work on, by name; empty for the one that is open here"
+        )
+    }
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         problems.clear("image")
@@ -35,7 +39,8 @@ class PATINA_OT_paint_image(bpy.types.Operator):
         is_open = image == getattr(context.space_data, "image", None)
         user = getattr(context.space_data, "image_user", None) if is_open else None
         try:
-            run = prepare(context.scene.patina, image, user)
+            with given(context.scene.patina, of_operator(self)):
+                run = prepare(context.scene.patina, image, user)
         except PatinaError as error:
             problems.tell(error, "image")
             self.report({"ERROR"}, str(error))

@@ -1,21 +1,45 @@
 """Paint the selected meshes in the chosen style."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: see properties.py.
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import bpy
 
 from ...backend.protocol import PatinaError
-from .. import folders, job_fields, jobs, problems, steering
+from .. import folders, job_fields, jobs, problems, properties, steering
+from ..given import given, of_operator, properties_of
 from ..scene import job, mesh, sets, viewpoint
 from ..scene.stage import object_mode
+from ..scope import PatinaScope
 from . import make_paintable
 from .submit import submit
 
 
-def prepare(context: bpy.types.Context) -> list[jobs.Run]:
+def begin(
+    context: bpy.types.Context, values: Mapping[str, Any], anew: bool = False
+) -> tuple[list[jobs.Run], list[tuple[str, PatinaError]]]:
+    """Make the selection paintable and prepare its jobs, with `values` in place of what the panel is set to.
+
+    anew: nothing else of the panel counts either. Gives what `write_jobs` gives. Raises PatinaError.
+    """
+    with object_mode(context):
+        settings, scope = context.scene.patina, context.scene.patina_scope
+        unwrap = bool(values.get("unwrap", True if anew else settings.unwrap))
+        if make_paintable.needed(context, unwrap):  # an undo step of its own
+            bpy.ops.patina.make_paintable("EXEC_DEFAULT", True, unwrap=unwrap)
+        with given(settings, values, anew), given(scope, values, anew):
+            return write_jobs(context, steered=not values and not anew)
+
+
+def write_jobs(
+    context: bpy.types.Context, steered: bool = True
+) -> tuple[list[jobs.Run], list[tuple[str, PatinaError]]]:
     """Write the jobs of the selected meshes, each in a folder of its own, ready to be submitted.
 
-    Those that cannot be painted are told of as problems. Raises PatinaError if none can.
+    steered: by the panel, while they run. Gives also, by their names, the objects that cannot be painted.
+    Raises PatinaError if none can.
     """
     objects = mesh.selected_meshes(context)
     python = folders.backend_python()
@@ -32,11 +56,25 @@ def prepare(context: bpy.types.Context) -> list[jobs.Run]:
             errors.append((group[0].name, error))
             continue
         errors += prepared.failed
-        runs.append(jobs.Run(prepared, python, asked=steering.asked(settings)))
+        runs.append(jobs.Run(prepared, python, asked=steering.asked(settings) if steered else None))
     if not runs:
         raise errors[0][1]
+    return runs, errors
+
+
+def tell(errors: Sequence[tuple[str, PatinaError]]) -> None:
+    """Show in the panel what cannot be painted."""
     for name, error in errors:
         problems.tell(error, name)
+
+
+def prepare(context: bpy.types.Context) -> list[jobs.Run]:
+    """Write the jobs of the selected meshes, as the panel is set; what cannot be painted is told of.
+
+    Raises PatinaError if none can.
+    """
+    runs, errors = write_jobs(context)
+    tell(errors)
     return runs
 
 
@@ -46,17 +84,16 @@ its material; your own materials and images stay as they are"""
 
     bl_idname = "patina.stylize"
     bl_label = "Stylize"
+    # What a script sets here counts for this once, and the panel stays as it is.
+    __annotations__ = properties_of(properties.PatinaSettings, PatinaScope)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         problems.clear("stylize")
         for obj in context.selected_objects:
             problems.clear(obj.name)
         try:
-            with object_mode(context):
-                unwrap = context.scene.patina.unwrap
-                if make_paintable.needed(context, unwrap):  # an undo step of its own
-                    bpy.ops.patina.make_paintable("EXEC_DEFAULT", True, unwrap=unwrap)
-                runs = prepare(context)
+            runs, errors = begin(context, of_operator(self))
+            tell(errors)
         except PatinaError as error:
             problems.tell(error, "stylize")
             self.report({"ERROR"}, str(error))

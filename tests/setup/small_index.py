@@ -28,6 +28,7 @@ SETS = {
     "common.txt": ["iniconfig", "pluggy"],
     "torch.txt": ["packaging", "pygments"],
     "weights.txt": ["typing-extensions"],
+    "farm.txt": ["mypy-extensions"],
 }
 CHECK = ("-c", "import iniconfig, packaging, pluggy, pygments, typing_extensions; print('works')")
 

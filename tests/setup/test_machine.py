@@ -390,6 +390,19 @@ def test_torch_from_an_index_of_its_own(index: Index, plan: Plan, tmp_path: Path
     assert set_up(own) == ["ready"]
 
 
+def test_what_is_optional_comes_where_it_is_asked_for(made: Plan, tmp_path: Path):
+    """Into an environment that is ready, too; what hinders it does the environment no harm."""
+    assert not (site_packages(made) / "mypy_extensions.py").exists()
+    broken = replace(made, extras=("farm",), wheelhouse=tmp_path)
+    with pytest.raises(SetupError):
+        machine.set_up(broken, lambda progress: None)
+    assert state(made).state == environment.READY
+    assert set_up(replace(made, extras=("farm",))) == ["installing", "ready"]
+    assert (site_packages(made) / "mypy_extensions.py").exists()
+    assert state(made).state == environment.READY
+    assert set_up(replace(made, extras=("farm",))) == ["ready"]
+
+
 def test_missing_wheel_folder(plan: Plan, tmp_path: Path):
     with pytest.raises(SetupError, match="no wheel folder"):
         set_up(replace(plan, wheelhouse=tmp_path / "nowhere"))

@@ -1,0 +1,111 @@
+"""A .blend file, painted by the add-on in a Blender that the recipe names, through `patina stylize`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..protocol import PatinaError
+from .asset import Asset
+
+BLEND_FILE, FBX_FILE, MODEL_FILE = "painted.blend", "painted.fbx", "model.glb"
+# What the panel calls fields of a job otherwise.
+NAMES = {"colors": "palette"}
+IN_PYTHON = """
+import sys, addon_utils, bpy
+addon_utils.enable("bl_ext.user_default.patina")
+from bl_ext.user_default.patina.addon import command
+code = command.main(sys.argv[1:])
+sys.stdout.flush()
+import os
+os._exit(code)
+"""
+
+
+def command(blender: str, *words: str) -> list[str]:
+    """Make the command line of `patina` in a Blender, or in a Python with bpy."""
+    if Path(blender).name.lower().startswith("python"):
+        return [blender, "-B", "-c", IN_PYTHON, *words]
+    return [blender, "--command", "patina", *words]
+
+
+def check(blender: str) -> None:
+    """Raise PatinaError where `blender` has no Patina."""
+    try:
+        run = subprocess.run(
+            command(blender, "--help"),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            errors="replace",
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise PatinaError(f"{blender} cannot be started: {error}.", "Name another.", "blender") from None
+    if run.returncode or "stylize" not in run.stdout:
+        words = (run.stderr or run.stdout).strip().splitlines()
+        said = f" It says: {words[-1]}" if words else ""
+        raise PatinaError(
+            f"{blender} does not know `--command patina`.{said}", "Install Patina there.", "blender"
+        )
+
+
+def settings_of(fields: Mapping[str, Any]) -> list[str]:
+    """Make the words by which `patina stylize` sets the fields of a job, as the panel has them."""
+    words = []
+    for name, value in fields.items():
+        if name in ("parameterization", "device", "rasterizer", "framing"):
+            continue
+        if name == "follow_shape":
+            words += ["--set", "use_follow_shape=true"]
+        words += ["--set", f"{NAMES.get(name, name)}={json.dumps(value)}"]
+    return words
+
+
+def paint(asset: Asset) -> list[Path]:
+    """Paint every object of a .blend file, and give the files that were asked for. Raises PatinaError."""
+    folder = Path(asset.folder)
+    painted = folder / BLEND_FILE
+    styles = [word for style in asset.styles for word in ("--style", style.image)]
+    _run(
+        asset,
+        *("stylize", asset.source, *styles, *settings_of(asset.fields)),
+        *("--out", str(painted), "--overwrite"),
+    )
+    files = [painted]
+    if {"glb", "3mf"} & set(asset.outputs):
+        files.append(_exported(asset, painted, "godot", folder / MODEL_FILE))
+    if "fbx" in asset.outputs:
+        files.append(_exported(asset, painted, "unity", folder / FBX_FILE))
+    return files
+
+
+def _exported(asset: Asset, painted: Path, preset: str, out: Path) -> Path:
+    _run(asset, "export", str(painted), "--for", preset, "--out", str(out), "--overwrite")
+    return out
+
+
+def _run(asset: Asset, *words: str) -> dict[str, Any]:
+    """Run a verb of `patina`, and give what it says. Raises PatinaError."""
+    run = subprocess.run(
+        command(asset.blender, *words, "--json"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    print(run.stdout, flush=True)
+    for line in reversed(run.stdout.splitlines()):
+        if line.startswith("{"):
+            record: dict[str, Any] = json.loads(line)
+            break
+    else:
+        raise PatinaError(f"Blender ended with exit code {run.returncode}.", "See its log.", "blender")
+    errors = [one for one in (record, *record.get("results", ())) if one.get("error")]
+    if errors:
+        raise PatinaError(str(errors[0]["error"]), str(errors[0].get("cure", "")))
+    return record

@@ -1,0 +1,130 @@
+"""A farm on Ray: each asset is a task with its needs, and Ray says where and when. Ray is imported inside."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from ..protocol import PatinaError
+from .asset import FAILED, Asset, Outcome
+from .bench import ROOT
+from .node import about, code_digest, paint
+from .recipe import Recipe
+
+LOST = 10  # times that a job may lose its worker or its node before it is set aside
+TICK_SECONDS = 1.0
+
+
+def is_here() -> bool:
+    """Whether Ray is installed."""
+    return find_spec("ray") is not None
+
+
+@contextlib.contextmanager
+def cluster(recipe: Recipe, address: str | None) -> Iterator[None]:
+    """Join the cluster at `address`, or begin one on this machine, and leave it at the end.
+
+    Raises PatinaError where it cannot be joined, or a node has another version, or lacks a file.
+    """
+    import ray
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    try:
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+        ray.init(address or "local", **quiet, **({} if address else {"include_dashboard": False}))
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        raise PatinaError(
+            f"Ray at {address or 'this machine'} cannot be joined: {str(error).splitlines()[0]}",
+            "Start it with `ray start --head`, and give its HOST:PORT.",
+            "address",
+        ) from None
+    try:
+        _check_nodes(recipe)
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _check_nodes(recipe: Recipe) -> None:
+    """Ask every node what it has. Raises PatinaError."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    paths = sorted({style.image for asset in recipe.assets for style in asset.styles})
+    paths += [str(recipe.out), *sorted({asset.source for asset in recipe.assets})]
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    ask = ray.remote(num_cpus=0, max_retries=0)(about)
+    asked = [
+        ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
+            paths
+        )
+        for node in nodes
+    ]
+    for node, told in zip(nodes, asked, strict=True):
+        name = f"The node {node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
+        try:
+            digest, missing = ray.get(told, timeout=120)
+        except Exception as error:
+            first = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            raise PatinaError(
+                f"{name} cannot run Patina: {first}",
+                "Set up the backend there, at the same place, and start Ray with PYTHONPATH set to it.",
+                "address",
+            ) from None
+        if digest != code_digest():
+            raise PatinaError(f"{name} has another version of Patina.", "Give all nodes the same.", "address")
+        if missing:
+            raise PatinaError(
+                f"{name} does not see {missing[0]}.",
+                "Put the farm's files on a disk that all share.",
+                "address",
+            )
+    _check_needs(recipe, nodes)
+
+
+def _check_needs(recipe: Recipe, nodes: Sequence[dict[str, Any]]) -> None:
+    """Raise PatinaError where no node has what a job needs: it would wait for ever."""
+    needs = {"CPU": recipe.cpus, "GPU": recipe.gpus, "memory": recipe.memory_gb * 1e9}
+    keys = {"CPU": "cpus", "GPU": "gpus", "memory": "memory_gb"}
+    for what, need in needs.items():
+        most = max((node["Resources"].get(what, 0.0) for node in nodes), default=0.0)
+        if need > most:
+            unit = 1e9 if what == "memory" else 1
+            raise PatinaError(
+                f"A job needs {need / unit:g} {keys[what]}, and the largest node has {most / unit:.3g}.",
+                f"Ask for less, by {keys[what]} in the recipe.",
+                keys[what],
+            )
+
+
+def painted(recipe: Recipe, assets: Sequence[Asset]) -> Iterator[tuple[Asset, Outcome] | int]:
+    """Paint `assets` wherever there is room; gives each with its outcome, and now and then how many run.
+
+    Raises DiskFull.
+    """
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+
+    needs: dict[str, Any] = {"num_cpus": recipe.cpus, "memory": int(recipe.memory_gb * 1e9)}
+    task = ray.remote(max_retries=LOST, **needs, **({"num_gpus": recipe.gpus} if recipe.gpus else {}))(paint)
+    waiting = {task.remote(asset, recipe.attempts): asset for asset in assets}
+    while waiting:
+        ready, _ = ray.wait(list(waiting), num_returns=1, timeout=TICK_SECONDS)
+        for reference in ready:
+            asset = waiting.pop(reference)
+            try:
+                yield asset, ray.get(reference)
+            except RayTaskError as error:  # a DiskFull, or a fault of ours
+                raise error.as_instanceof_cause() from None
+            except RayError as error:
+                yield (
+                    asset,
+                    Outcome(FAILED, error=str(error).splitlines()[0], cure="It lost its worker too often."),
+                )
+        total, free = ray.cluster_resources(), ray.available_resources()
+        busy = (total.get("CPU", 0.0) - free.get("CPU", 0.0)) / recipe.cpus
+        yield min(len(waiting), round(busy))

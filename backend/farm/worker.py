@@ -1,0 +1,129 @@
+"""The process that paints: it reads an asset a line from stdin, and answers each with an outcome on stdout.
+
+It stays for the next asset, with torch and the network in memory. The end of stdin ends it at once: who
+started it is gone, or wants it gone. What it does not survive costs one asset.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from ..cli.job_folder import MODEL_FILE, Inputs, make_and_do
+from ..conversation import Emit, IsCancelled
+from ..export import export
+from ..export.options import Options
+from ..machine.shelf import Shelf
+from ..protocol import CANCELLED, REPORT_FILE, TEXTURE_FILE, Event, PatinaError
+from ..run import outcome_of
+from .asset import FAILED, FINISHED, LOG_FILE, Asset, Outcome, from_json, hashes
+from .blend import paint as paint_blend
+from .page import write_model_script
+from .portrait import write_portraits
+
+GLB_FILE, PRINT_FILE = "game.glb", "print.3mf"
+NUMBERS = ("style_distance", "content_distance", "seam_ratio", "coverage", "steps")
+
+
+def main() -> None:
+    """Paint assets until stdin ends."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    lines: SimpleQueue[str] = SimpleQueue()
+    threading.Thread(target=_listen, args=(lines,), daemon=True).start()
+    shelf = Shelf()
+    while True:
+        asset = from_json(lines.get())
+        folder = Path(asset.folder)
+        with suppress(OSError):  # what hinders the log hinders the job, which says it
+            folder.mkdir(parents=True, exist_ok=True)
+            log = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            os.close(log)
+        outcome = _outcome(asset, shelf)
+        shelf.tidy()
+        print(json.dumps(asdict(outcome)), file=channel, flush=True)
+
+
+def _listen(lines: SimpleQueue[str]) -> None:
+    for line in sys.stdin:
+        lines.put(line)
+    os._exit(CANCELLED)
+
+
+def _outcome(asset: Asset, shelf: Shelf) -> Outcome:
+    began, where = time.monotonic(), os.uname().nodename if hasattr(os, "uname") else ""
+    try:
+        digest = asset.digest()
+        outputs = paint_blend(asset) if asset.is_blend else paint(asset, shelf)
+        numbers = _numbers(Path(asset.folder))
+        return Outcome(
+            FINISHED, digest, 0, round(time.monotonic() - began, 2), hashes(outputs), numbers, where=where
+        )
+    except PatinaError as error:
+        message, cure = error.message, error.cure
+    except Exception as error:
+        traceback.print_exc()
+        message, cure = f"{type(error).__name__}: {error}", "See its log."
+    print(f"patina: {message}\n        {cure}", file=sys.stderr, flush=True)
+    return Outcome(FAILED, error=message, cure=cure, seconds=round(time.monotonic() - began, 2), where=where)
+
+
+def _numbers(folder: Path) -> dict[str, float]:
+    try:
+        report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {name: report[name] for name in NUMBERS if isinstance(report.get(name), int | float)}
+
+
+def paint(asset: Asset, shelf: Shelf) -> list[Path]:
+    """Paint a model into the asset's folder, and give the files that were asked for. Raises PatinaError."""
+    folder = Path(asset.folder)
+    inputs = Inputs(Path(asset.source), styles=asset.styles, keep_uvs=asset.keep_uvs)
+    failed: list[Event] = []
+
+    def do(folder: Path, emit: Emit, cancelled: IsCancelled) -> int:
+        outcome = outcome_of(folder, emit, cancelled, asset.online, shelf=shelf)
+        if outcome.ending.kind == "failed":
+            failed.append(outcome.ending)
+        if not outcome.foreseen:
+            shelf.clear()
+        return outcome.code
+
+    make_and_do(folder, inputs, {"task": "stylize"} | asset.fields, do)
+    if failed:
+        raise PatinaError(failed[0].message, failed[0].cure, failed[0].field)
+    write_portraits(folder)
+    write_model_script(folder, asset.name, folder / MODEL_FILE)
+    return exported(asset, folder / MODEL_FILE)
+
+
+def exported(asset: Asset, model: Path) -> list[Path]:
+    """Export a painted model as the asset's outputs ask, and give the files. Raises PatinaError."""
+    folder = Path(asset.folder)
+    make: dict[str, Callable[[], list[Path]]] = {
+        "texture": lambda: sorted(folder.glob(TEXTURE_FILE.replace(".", "*."))),
+        "glb": lambda: _export(model, "game-glb", folder / GLB_FILE, {}),
+        "3mf": lambda: _export(model, "print-3mf", folder / PRINT_FILE, {"size_mm": asset.size_mm}),
+    }
+    return [model, *(path for output in asset.outputs if output in make for path in make[output]())]
+
+
+def _export(model: Path, preset: str, out: Path, options: dict[str, Any]) -> list[Path]:
+    export(model, preset, out, Options(overwrite=True, **options))
+    return [out]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Recipes of a farm: what they say of each asset; what is wrong is named before anything starts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from backend.farm import asset, recipe
+from backend.farm.asset import Outcome
+from backend.protocol import PatinaError
+
+CUBE = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nf 1/1 2/2 3/3\n"
+RECIPE = """
+assets = ["props/*.obj", "kit/chair.glb"]
+[settings]
+style = "sky.png"
+quality = "draft"
+texture_size = 64
+"""
+
+
+@pytest.fixture
+def place(tmp_path) -> Path:
+    """A folder with four models and two styles."""
+    for name in ("props/a.obj", "props/b.obj", "kit/chair.glb", "props_a.obj"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(CUBE)
+    for name in ("sky.png", "sea.png"):
+        Image.effect_noise((96, 80), 60).convert("RGB").save(tmp_path / name)
+    return tmp_path
+
+
+def read(place: Path, text: str) -> recipe.Recipe:
+    (place / "recipe.toml").write_text(text)
+    return recipe.read(place / "recipe.toml")
+
+
+def test_settings_go_by_pattern_and_the_later_ones_win(place):
+    text = (
+        RECIPE
+        + '[[for]]\nassets = "props/b*"\nstyle = ["sky.png:2", "sea.png"]\nseed = 7\nquality = "sketch"\n'
+    )
+    found = {one.name: one for one in read(place, text).assets}
+    assert list(found) == ["props_a.obj", "props_b.obj", "kit_chair.glb"]
+    first, second = found["props_a.obj"], found["props_b.obj"]
+    assert (first.fields["quality"], first.fields.get("seed"), len(first.styles)) == ("draft", None, 1)
+    assert (second.fields["quality"], second.fields["seed"]) == ("sketch", 7)
+    assert [(Path(style.image).name, style.weight) for style in second.styles] == [
+        ("sky.png", 2.0),
+        ("sea.png", 1.0),
+    ]
+    assert Path(first.folder) == place / "painted" / "assets" / "props_a.obj"
+    assert asset.from_json(asset.to_json(second)) == second
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("quality", "qualty"), "has a key 'qualty', which there is not. Did you mean quality?"),
+        (("assets =", "asets ="), "has a key 'asets', which there is not. Did you mean assets?"),
+        (('"draft"', '"quick"'), "props/a.obj: quality is 'quick'. Use one of: sketch, draft"),
+        (("64", "65"), "props/a.obj: texture_size is 65."),
+        (("props/*.obj", "props/*.stl"), "The asset props/*.stl matches nothing."),
+        (("kit/chair.glb", "kit/table.glb"), "The asset kit/table.glb is not there."),
+        (("kit/chair.glb", "sky.png"), "sky.png is no model."),
+        (("sky.png", "moon.png"), "moon.png"),
+        (('style = "sky.png"', ""), "props/a.obj has no style."),
+        (("[settings]", "cpus = 0\n[settings]"), "The recipe's cpus is 0. Use a whole number from 1 on."),
+        (("[settings]", "cpus = 1.5\n[settings]"), "The recipe's cpus is 1.5."),
+        (("[settings]", 'blender = "no-such-blender"\n[settings]'), "There is no program no-such-blender."),
+        (("quality", 'outputs = ["stl"]\nquality'), "The recipe's outputs is 'stl'."),
+        (("quality", 'outputs = ["fbx"]\nquality'), "props/a.obj cannot become fbx: only .blend files can."),
+        (("[settings]", "[settings"), "is no TOML"),
+        (("[settings]", "[[for]]\nseed = 1\n[settings]"), "names no assets"),
+        (("kit/chair.glb", "props_a.obj"), "would share a folder"),
+    ],
+)
+def test_what_is_wrong_is_named_before_anything_starts(place, change, words):
+    assert change[0] in RECIPE
+    with pytest.raises(PatinaError, match=re.escape(words)) as told:
+        read(place, RECIPE.replace(*change))
+    assert told.value.cure
+    assert not (place / "painted").exists()
+
+
+def test_a_blend_needs_a_blender_that_the_recipe_names(place):
+    (place / "kit" / "chair.glb").rename(place / "kit" / "chair.blend")
+    with pytest.raises(PatinaError, match="is opened by Blender, and the recipe names none"):
+        read(place, RECIPE.replace("chair.glb", "chair.blend"))
+
+
+def test_a_digest_knows_the_files_and_what_is_asked_of_them_and_not_where_they_lie(place):
+    first = read(place, RECIPE).assets[0]
+    digest = first.digest()
+    assert replace(first, folder="/elsewhere", name="other").digest() == digest
+    assert replace(first, fields=first.fields | {"seed": 1}).digest() != digest
+    (place / "props" / "a.obj").write_text(CUBE + "# changed\n")
+    asset._hash.cache_clear()
+    assert first.digest() != digest
+
+
+def test_an_outcome_is_whole_with_its_files_alone(tmp_path):
+    (tmp_path / "texture.png").write_bytes(b"colours")
+    outcome = Outcome(asset.FINISHED, "d", outputs=asset.hashes([tmp_path / "texture.png"]))
+    asset.write_outcome(tmp_path, outcome)
+    assert asset.read_outcome(tmp_path) == outcome
+    assert asset.is_whole(outcome, tmp_path)
+    (tmp_path / "texture.png").unlink()
+    assert not asset.is_whole(outcome, tmp_path)
+    (tmp_path / asset.OUTCOME_FILE).write_text('{"state": 3, "more": 1}')
+    assert asset.read_outcome(tmp_path) is None

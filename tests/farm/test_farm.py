@@ -1,0 +1,231 @@
+"""A farm for real: tiny jobs, painted here and on Ray, with painters, workers, nodes and drivers killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from backend.farm import asset
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 300.0  # seconds that anything may take on a busy machine
+CORNERS = ("0 0 0", "1 0 0", "1 1 0", "0 1 0", "0 0 1", "1 0 1", "1 1 1", "0 1 1")
+SIDES = ("1 4 3 2", "5 6 7 8", "1 2 6 5", "2 3 7 6", "3 4 8 7", "4 1 5 8")
+RECIPE = """
+assets = ["*.obj"]
+cpus = 1
+memory_gb = 0.5
+[settings]
+style = "style.png"
+quality = "sketch"
+texture_size = 64
+"""
+
+
+def box(path: Path, height: float) -> None:
+    """Write a box with six sides on its UV map."""
+    lines = [f"v {' '.join(corner.split()[:2])} {float(corner.split()[2]) * height}" for corner in CORNERS]
+    faces = []
+    for index, side in enumerate(SIDES):
+        left, low = index % 3 / 3, index // 3 / 2
+        for u, v in ((0.02, 0.02), (0.3, 0.02), (0.3, 0.45), (0.02, 0.45)):
+            lines.append(f"vt {left + u} {low + v}")
+        faces.append("f " + " ".join(f"{v}/{4 * index + n + 1}" for n, v in enumerate(side.split())))
+    path.write_text("\n".join(lines + faces) + "\n")
+
+
+@pytest.fixture
+def place(tmp_path) -> Path:
+    """A folder with a recipe, a style and three boxes."""
+    painting = Image.open(ROOT / "addon" / "styles" / "starry_night.jpg")
+    painting.resize((128, 100)).save(tmp_path / "style.png")
+    for number in range(3):
+        box(tmp_path / f"box_{number}.obj", 1.0 + number)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    return tmp_path
+
+
+def start(place: Path, *words: str, ray: bool = False, within: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    """Start a driver, `within` another command; without `ray`, in an environment where there is none."""
+    python = sys.executable if ray else str(ROOT / ".env" / "backend" / "bin" / "python")
+    return subprocess.Popen(
+        [*within, python, "-B", "-m", "backend", "farm", str(place / "recipe.toml"), *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(driver: subprocess.Popen[str]) -> tuple[int, str]:
+    out, error = driver.communicate(timeout=PATIENCE)
+    return driver.returncode, out + error
+
+
+def farm_of(place: Path, folder: str = "painted") -> dict:
+    return json.loads((place / folder / "farm.json").read_text())
+
+
+def results(place: Path, folder: str = "painted") -> dict[str, dict[str, str]]:
+    """The hashes of what each asset has become."""
+    return {one["name"]: one["outputs"] for one in farm_of(place, folder)["assets"]}
+
+
+def wait_for(done: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def painters() -> set[int]:
+    """The processes that paint."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"backend.farm.worker" in words:
+            found.add(int(folder.name))
+    return found
+
+
+def test_a_killed_driver_is_taken_up_and_all_is_as_if_it_had_not_been(place):
+    others = painters()
+    first = place / "painted" / "assets" / "box_0.obj" / asset.OUTCOME_FILE
+    driver = start(place)
+    wait_for(first.is_file)
+    driver.kill()
+    driver.wait()
+    wait_for(lambda: not painters() - others)  # its painter has gone with it
+    written = first.stat().st_mtime_ns
+    code, said = end(start(place))
+    assert code == 0, said
+    assert "Ray is not installed: one asset after the other." in said
+    assert "of 3 are there already." in said
+    assert "3 done, 0 set aside" in said
+    assert first.stat().st_mtime_ns == written  # and was not painted again
+    code, said = end(start(place, "--out", str(place / "again")))
+    assert code == 0, said
+    assert results(place) == results(place, "again")
+    for name, outputs in results(place).items():
+        folder = place / "painted" / "assets" / name
+        assert set(outputs) == {"texture.png", "model.glb", "game.glb"}
+        assert asset.hashes(folder / output for output in outputs) == outputs
+        assert Image.open(folder / "texture.png").size == (64, 64)
+        before, after = (Image.open(folder / f"{which}.webp").convert("RGB") for which in ("before", "after"))
+        assert before.size == after.size == (192, 192)
+        assert before.tobytes() != after.tobytes()
+    assert farm_of(place)["state"] == "done"
+    again = place / "painted" / "assets" / "box_1.obj" / "texture.png"
+    again.unlink()
+    code, said = end(start(place))
+    assert (code, again.is_file()) == (0, True), said
+    assert "2 of 3 are there already." in said
+
+
+def test_what_cannot_be_painted_is_tried_twice_and_set_aside_with_its_log(place):
+    poison = place / "box_1.obj"
+    poison.write_text("v 0 0 0\nv 1 0 0\nv nan 1 0\nf 1 2 3\n")
+    others = painters()
+    driver = start(place)
+    folder = place / "painted" / "assets" / "box_2.obj"
+    wait_for(folder.is_dir)  # the last one is being painted, and its painter dies
+    wait_for(lambda: painters() - others)
+    for painter in painters() - others:
+        os.kill(painter, signal.SIGKILL)
+    code, said = end(driver)
+    assert code == 1
+    assert "2 done, 1 set aside" in said
+    assert "box_1.obj is set aside: " in said
+    outcome = asset.read_outcome(place / "painted" / "assets" / "box_1.obj")
+    assert (outcome.state, outcome.attempts) == ("failed", 2)
+    assert outcome.error in (place / "painted" / "assets" / "box_1.obj" / "log.txt").read_text()
+    assert asset.read_outcome(folder).state == "finished"  # at the second attempt
+    code, said = end(start(place))
+    assert (code, "3 of 3 are there already." in said) == (1, True)
+    box(poison, 2.0)
+    assert end(start(place))[0] == 0
+    assert farm_of(place)["failed"] == 0
+
+
+def test_ray_gives_the_same_bytes_though_its_worker_is_killed(place):
+    others = painters()
+    driver = start(place, ray=True)
+    wait_for(lambda: painters() - others)
+    time.sleep(1.0)  # it is in the middle of something
+    worker = parent(next(iter(painters() - others)))
+    assert "ray::" in Path(f"/proc/{worker}/cmdline").read_text()
+    os.kill(worker, signal.SIGKILL)
+    code, said = end(driver)
+    assert code == 0, said
+    assert "3 done, 0 set aside" in said
+    assert end(start(place, "--out", str(place / "alone")))[0] == 0
+    assert results(place) == results(place, "alone")
+    wait_for(lambda: not painters() - others)
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """Two nodes of Ray's on this machine, with a core each; the second is given, too."""
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "memory": 10**9})
+    yield nodes
+    nodes.shutdown()
+
+
+def test_a_node_that_dies_costs_its_jobs_in_flight_alone(place, cluster):
+    second = cluster.add_node(num_cpus=1, memory=10**9)
+    cluster.wait_for_nodes()
+    others = painters()
+    driver = start(place, "--address", cluster.address, ray=True)
+    wait_for(lambda: len(painters() - others) == 2)
+    cluster.remove_node(second, allow_graceful=False)
+    code, said = end(driver)
+    assert code == 0, said
+    assert "3 done, 0 set aside" in said
+    assert farm_of(place)["failed"] == 0
+
+
+def test_what_the_nodes_lack_is_named_before_anything_starts(place, cluster):
+    text = (place / "recipe.toml").read_text()
+    (place / "recipe.toml").write_text(text.replace("memory_gb = 0.5", "memory_gb = 5"))
+    code, said = end(start(place, "--address", cluster.address, ray=True))
+    assert (code, "A job needs 5 memory_gb, and the largest node has 1." in said) == (1, True), said
+    (place / "recipe.toml").write_text(text)
+    code, said = end(start(place, "--address", "127.0.0.1:1", ray=True))
+    assert (code, "Ray at 127.0.0.1:1 cannot be joined" in said) == (1, True), said
+    assert not (place / "painted" / "assets").exists()
+
+
+def test_a_node_of_another_version_is_named_before_anything_starts(place, cluster):
+    """The driver alone sees a changed file, in a mount of its own."""
+    file, changed = ROOT / "backend" / "suited.py", place / "suited.py"
+    changed.write_text(file.read_text() + "# another version\n")
+    alone = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
+    if subprocess.run([*alone, "true"], capture_output=True).returncode:
+        pytest.skip("this system lets a test have no mounts of its own")
+    script = f'mount --bind "{changed}" "{file}" && exec "$@"'
+    code, said = end(
+        start(place, "--address", cluster.address, ray=True, within=(*alone, "sh", "-c", script, "sh"))
+    )
+    assert (code, "has another version of Patina." in said) == (1, True), said
+    assert not (place / "painted" / "assets").exists()
+
+
+def parent(process: int) -> int:
+    stat = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return int(stat[1])
