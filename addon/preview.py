@@ -20,13 +20,14 @@ from .scene.records import Member
 
 MAX_TRIANGLES = 2_000_000  # triangles; reading more would hold Blender up
 DEPTH_OFFSET = 2e-5  # in clip space, so that it wins against the object's own surface
+STUDIO_LIGHT = 0.36  # what Solid shading's studio light leaves of a colour; else the result seemed darker
 
 _VERTEX = """
 void main() {
   gl_Position = matrix * vec4(position, 1.0);
   gl_Position.z -= closer * gl_Position.w;
   place = uv;
-  light = 0.45 + 0.55 * abs(dot(normalize(normal), toward));
+  light = brightness * (0.45 + 0.55 * abs(dot(normalize(normal), toward)));
 }
 """
 _FRAGMENT = """
@@ -134,13 +135,17 @@ def _draw() -> None:
             if obj is not None and obj.visible_get(viewport=bpy.context.space_data)
         }
         if places:
-            _paint(shown, places, bpy.context.region_data)
+            shading = bpy.context.space_data.shading
+            is_solid = shading.type == "SOLID" and shading.light == "STUDIO"
+            _paint(shown, places, bpy.context.region_data, STUDIO_LIGHT if is_solid else 1.0)
     except Exception as error:  # a handler that raises does so at every redraw
         print(f"Patina: no preview ({error!r})")
         clear()
 
 
-def _paint(preview: Shown, places: dict[int, Matrix], view: bpy.types.RegionView3D) -> None:
+def _paint(
+    preview: Shown, places: dict[int, Matrix], view: bpy.types.RegionView3D, brightness: float
+) -> None:
     """Draw the members, by number, that have a place in the world."""
     import gpu
 
@@ -159,6 +164,7 @@ def _paint(preview: Shown, places: dict[int, Matrix], view: bpy.types.RegionView
         _shader.uniform_float("matrix", view.perspective_matrix @ moved)
         _shader.uniform_float("toward", (moved.to_3x3().inverted_safe() @ viewer).normalized())
         _shader.uniform_float("closer", DEPTH_OFFSET)
+        _shader.uniform_float("brightness", brightness)
         _shader.uniform_sampler("picture", preview.textures[index])
         batch.draw(_shader)
     gpu.state.depth_test_set("NONE")
@@ -174,6 +180,7 @@ def _make_shader() -> Any:
     info.push_constant("MAT4", "matrix")
     info.push_constant("VEC3", "toward")
     info.push_constant("FLOAT", "closer")
+    info.push_constant("FLOAT", "brightness")
     info.sampler(0, "FLOAT_2D", "picture")
     for place, (kind, name) in enumerate((("VEC3", "position"), ("VEC3", "normal"), ("VEC2", "uv"))):
         info.vertex_in(place, kind, name)

@@ -23,12 +23,32 @@ preview.show(prepared.folder, prepared.count, prepared.members)
 PREVIEW = "__import__('sys').modules['bl_ext.user_default.patina.addon.preview']"
 
 
-def magenta(story: Story) -> int:
-    """How many pixels of the viewport have the preview's colour, be it in the shade."""
+def viewport(story: Story) -> np.ndarray:
+    """What the viewport shows (H, W, 3), in 8 bits."""
     story.window.settle()
-    shown = np.asarray(story.window.screen.picture().crop(story.window.region("WINDOW"))).astype(int)
-    red, green, blue = np.moveaxis(shown[..., :3], -1, 0)
-    return int(((np.abs(red - blue) < 8) & (red > 80) & (green < 20)).sum())
+    picture = story.window.screen.picture().crop(story.window.region("WINDOW"))
+    return np.asarray(picture).astype(int)[..., :3]
+
+
+def is_magenta(shown: np.ndarray) -> np.ndarray:
+    """Which pixels (H, W) have the preview's colour, be it in the shade."""
+    red, green, blue = np.moveaxis(shown, -1, 0)
+    return (np.abs(red - blue) < 8) & (red > 80) & (green < 20)
+
+
+def magenta(story: Story) -> int:
+    return int(is_magenta(viewport(story)).sum())
+
+
+def test_a_preview_is_as_bright_as_what_comes_of_it(story: Story):
+    grey = viewport(story)  # which lets through 0.8 of the light
+    story.window.do(SHOW)
+    shown = viewport(story)
+    cube = is_magenta(shown)
+    preview, result = (
+        (((red[cube] / 255 + 0.055) / 1.055) ** 2.4).mean() for red in (shown[..., 0], grey[..., 0])
+    )
+    assert 0.75 < preview / (result / 0.8) < 1.3
 
 
 def test_a_preview_is_drawn_on_its_object_and_moves_with_it(story: Story):
