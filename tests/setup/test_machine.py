@@ -410,7 +410,9 @@ def test_missing_wheel_folder(plan: Plan, tmp_path: Path):
 
 def test_gathered_wheels_suffice(index: Index, plan: Plan, tmp_path: Path):
     wheels = tmp_path / "wheel house"
-    machine.gather(replace(plan, folder=tmp_path / "pip only"), wheels, lambda progress: None)
+    machine.gather(
+        replace(plan, folder=tmp_path / "pip only", extras=("farm",)), wheels, lambda progress: None
+    )
     expected = {path.name for path in index.wheels.glob("*.whl") if not path.name.startswith("pip-")}
     assert {path.name for path in wheels.iterdir()} >= expected
     assert all(path.suffix == ".whl" for path in wheels.iterdir())
