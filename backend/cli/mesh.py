@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from PIL import Image
 from ..export.files import write_file
 from ..export.wear import wear
 from ..models import files, textures
+from ..models.build import GREY
 from ..models.parts import read_parts, z_up
 from ..models.textures import Painted
 from ..pictures.decode import shallow
@@ -21,8 +22,6 @@ from ..pictures.door import opened
 from ..pictures.images import MIN_SIDE
 from ..protocol import CONTENT_FILE, TEXTURE_FILE, Job, Tile, numbered
 from ..rendering.mesh import build_mesh
-
-GREY = (231, 231, 231)  # what Blender shows where nobody chose a colour: 0.8 in linear light
 
 
 def painted_model(path: Path, job: Job, content: Path | None = None, keep_uvs: bool = False) -> Painted:
@@ -71,16 +70,25 @@ def write_mesh(painted: Painted, path: Path) -> None:
 def contents(painted: Painted, bare: bool = True) -> dict[str, Image.Image]:
     """List the pictures that the textures show, by the names that they get in a job's folder.
 
-    bare: what nobody gave a colour has none; else it is as grey as Blender shows it.
+    bare: what nobody gave a colour has none; else it is as light as Blender shows it.
     """
     shown = {}
     for index, texture in enumerate(painted.textures):
         picture = texture.picture
         if picture is None and not bare:
-            picture = Image.new("RGB", (MIN_SIDE, MIN_SIDE), GREY)
+            picture = Image.new("RGB", (MIN_SIDE, MIN_SIDE), (_lightness(painted, texture.primitives),) * 3)
         if picture is not None:
             shown[numbered(CONTENT_FILE, index, len(painted.textures))] = picture.convert("RGB")
     return shown
+
+
+def _lightness(painted: Painted, keys: Sequence[tuple[int, int]]) -> int:
+    """How light, of 255, primitives are to which nobody gave a colour."""
+    meshes = painted.model.tree["meshes"]
+    primitives = [meshes[mesh]["primitives"][number] for mesh, number in keys]
+    if all("COLOR_0" in primitive["attributes"] for primitive in primitives):
+        return 255  # all its vertices are white
+    return painted.model.bare if all("material" in primitive for primitive in primitives) else GREY
 
 
 def fields_of(painted: Painted, shown: Collection[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from . import gltf
 from .arrays import Floats
 from .parts import check_uvs
 
+GREY = 231  # of 255: what Blender shows where nobody chose a colour, 0.8 in linear light
 _ARRAYS = ("corners", "uvs", "normals", "colors")
 
 
@@ -86,6 +87,7 @@ def assembled(path: Path, pieces: Sequence[Piece], notes: Sequence[str] = ()) ->
     far = np.abs(places).max() > 100 * np.ptp(places, axis=0).max()
     middle = (low + high) / 2 if far else np.zeros(3)
     model = gltf.Gltf({"asset": {"version": "2.0", "generator": "Patina"}}, [], path.parent, path.name)
+    model.bare = GREY
     model.notes += notes
     materials: dict[int, int] = {}
     primitives = [_primitive(model, piece, middle, materials) for piece in pieces]

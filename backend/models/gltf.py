@@ -32,7 +32,8 @@ _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "
 class Gltf:
     """`tree` is the JSON; `views` the bytes of each buffer view; URIs are relative to `folder`.
 
-    name: how messages call it. notes: what a person should know of how it was read.
+    name: how messages call it. notes: what a person should know of how it was read. bare: how light, of 255,
+    a material without a colour is.
     """
 
     tree: dict[str, Any]
@@ -40,6 +41,7 @@ class Gltf:
     folder: Path
     name: str = "The model"
     notes: list[str] = field(default_factory=list)
+    bare: int = 255
 
 
 def read(path: Path) -> Gltf:

@@ -135,8 +135,8 @@ class Written:
                 self.emission = _color(words)
             case "d" if words[1] != "-halo":
                 self.opacity = _share(words[1])
-            case "tr":
-                self.opacity = 1 - _share(words[1])
+            case "tr":  # 1 is what old programs write of what is opaque: nobody means to see nothing
+                self.opacity = 1 - _share(words[1]) or 1.0
             case "pr":
                 self.roughness = _share(words[1])
             case "pm":

@@ -179,6 +179,8 @@ def _pieces(
     has: whether they have UVs, and normals, and are smooth.
     """
     mapped, upright, smooth = has
+    # Some programs number what they have not written.
+    mapped, upright = mapped and bool(len(arrays.uvs)), upright and bool(len(arrays.normals))
     for values, column, there in ((arrays.uvs, 1, mapped), (arrays.normals, 2, upright)):
         if there and corners[..., column].max() >= len(values):
             raise ValueError("it has faces that name UVs or normals it has not")

@@ -48,6 +48,7 @@ TEXTURES = {
     **dict.fromkeys(
         ("mirror_crossed", "vertex_colors", "obj_vertex_colors", "ply_colors", "obj_no_uvs"), (1, 0)
     ),
+    **dict.fromkeys(("obj_numbers_alone",), (1, 0)),
 }
 
 
@@ -84,6 +85,20 @@ def test_a_palette_s_colours_are_baked_side_by_side(world):
     sides = np.round(shown[:6, :3] * 255)
     assert len(np.unique(sides, axis=0)) == 6
     assert layout.overlap(painted.corners, painted.uvs) < 0.02
+
+
+def test_what_nobody_gave_a_colour_is_as_light_as_blender_shows_it(world, tmp_path):
+    """A glTF's material is white where it says nothing; where there is none, all is grey."""
+    for name, writer in (("white", one(Writer.material)), ("grey", one())):
+        if name == "grey":
+            del writer.tree["meshes"][0]["primitives"][0]["material"]
+        (tmp_path / f"{name}.glb").write_bytes(writer.glb())
+    paths = tmp_path / "white.glb", tmp_path / "grey.glb", world["obj_no_materials"][0]
+    for path, level in zip(paths, (255, 231, 231), strict=True):
+        painted = planned(path)
+        assert contents(painted) == {}
+        (shown,) = contents(painted, bare=False).values()
+        assert shown.getextrema() == ((level, level),) * 3
 
 
 def test_keeping_the_uvs_is_refused_where_there_are_none_and_obeyed_where_there_are(world):

@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from backend.models import files, gltf
@@ -84,6 +85,12 @@ def test_a_picture_with_its_own_opacity_is_see_through_where_the_material_says_s
     noise(tmp_path / "c.png", "RGBA", 0)
     assert material(model(tmp_path, "map_Kd c.png", "map_d c.png"))["alphaMode"] == "BLEND"
     assert "alphaMode" not in material(model(tmp_path, "map_Kd c.png"))
+
+
+@pytest.mark.parametrize(("line", "opacity"), [("Tr 0.25", 0.75), ("Tr 1.0", 1), ("Tr 0", 1), ("d 0.5", 0.5)])
+def test_what_old_programs_call_wholly_transparent_is_opaque(line, opacity, tmp_path):
+    factor = material(model(tmp_path, "Kd 1 0 0", line))["pbrMetallicRoughness"]["baseColorFactor"]
+    assert factor == [1, 0, 0, opacity]
 
 
 def test_what_cannot_be_kept_is_said(tmp_path):

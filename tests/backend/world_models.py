@@ -459,6 +459,12 @@ def _colored() -> str:
     return "\n".join([*rows, *("f " + " ".join(str(k + 1) for k in quad) for quad in shape.quads)]) + "\n"
 
 
+def _numbers_alone() -> str:
+    """Faces that name UVs and normals of which the file has none."""
+    lines = obj_lines(cube()).splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(("vt", "vn")))
+
+
 def _far() -> str:
     return "usemtl paint\n" + obj_lines(cube((500_000, 200, 4_649_776)))
 
@@ -469,6 +475,7 @@ OBJ: dict[str, tuple[dict[str, Any], str]] = {
     "obj_no_library": ({"mtl": ""}, ""),
     "obj_no_materials": ({"head": "", "mtl": "", "body": obj_lines(cube())}, ""),
     "obj_no_uvs": ({"head": "", "mtl": "", "body": obj_lines(cube(), uvs=False)}, ""),
+    "obj_numbers_alone": ({"head": "", "mtl": "", "body": _numbers_alone()}, ""),
     "obj_plain_color": ({"mtl": "newmtl paint\nKd 0.2 0.5 0.1\n"}, ""),
     "obj_backslash": ({"mtl": MTL.format("sub\\tex.png"), "pictures": (("sub/tex.png", 0),)}, "obj_plain"),
     "obj_somebodys_disk": ({"mtl": MTL.format("C:\\Users\\me\\tex.png")}, "obj_plain"),
