@@ -31,6 +31,7 @@ MODULES = (
     "operators.compare",
     "operators.crop",
     "operators.dismiss",
+    "operators.mark_as_asset",
     "operators.queue",
     "operators.history",
     "operators.export",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..protocol import PatinaError
+from ..protocol import REPORT_FILE, PatinaError
 from .asset import Asset
+from .page import write_model_script
+from .portrait import write_portraits
 
 BLEND_FILE, FBX_FILE, MODEL_FILE = "painted.blend", "painted.fbx", "model.glb"
 # What the panel calls fields of a job otherwise.
@@ -70,14 +73,18 @@ def paint(asset: Asset) -> list[Path]:
     folder = Path(asset.folder)
     painted = folder / BLEND_FILE
     styles = [word for style in asset.styles for word in ("--style", style.image)]
-    _run(
+    record = _run(
         asset,
         *("stylize", asset.source, *styles, *settings_of(asset.fields)),
         *("--out", str(painted), "--overwrite"),
     )
+    job = Path(record["results"][0]["folder"])
+    write_portraits(job, folder)
+    shutil.copyfile(job / REPORT_FILE, folder / REPORT_FILE)
     files = [painted]
-    if {"glb", "3mf"} & set(asset.outputs):
+    if "glb" in asset.outputs:
         files.append(_exported(asset, painted, "godot", folder / MODEL_FILE))
+        write_model_script(folder, asset.name, folder / MODEL_FILE)
     if "fbx" in asset.outputs:
         files.append(_exported(asset, painted, "unity", folder / FBX_FILE))
     return files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -16,6 +17,7 @@ from .recipe import Recipe
 
 LOST = 10  # times that a job may lose its worker or its node before it is set aside
 TICK_SECONDS = 1.0
+CONNECT_SECONDS = 10.0
 
 
 def is_here() -> bool:
@@ -33,12 +35,14 @@ def cluster(recipe: Recipe, address: str | None) -> Iterator[None]:
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # busy machines take their time
     try:
+        _reach(address)
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
         ray.init(address or "local", **quiet, **({} if address else {"include_dashboard": False}))
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # of many kinds
         raise PatinaError(
-            f"Ray at {address or 'this machine'} cannot be joined: {str(error).splitlines()[0]}",
+            f"Ray at {address or 'this machine'} cannot be joined: {_line(error)}",
             "Start it with `ray start --head`, and give its HOST:PORT.",
             "address",
         ) from None
@@ -47,6 +51,18 @@ def cluster(recipe: Recipe, address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _line(error: Exception, index: int = 0) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[index]
+
+
+def _reach(address: str | None) -> None:
+    """Raise OSError or ValueError where nobody answers at a HOST:PORT: Ray would try for minutes."""
+    if address and address != "auto":
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port)), CONNECT_SECONDS):
+            pass
 
 
 def _check_nodes(recipe: Recipe) -> None:
@@ -69,7 +85,7 @@ def _check_nodes(recipe: Recipe) -> None:
         try:
             digest, missing = ray.get(told, timeout=120)
         except Exception as error:
-            first = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            first = _line(error, -1)
             raise PatinaError(
                 f"{name} cannot run Patina: {first}",
                 "Set up the backend there, at the same place, and start Ray with PYTHONPATH set to it.",
@@ -123,7 +139,7 @@ def painted(recipe: Recipe, assets: Sequence[Asset]) -> Iterator[tuple[Asset, Ou
             except RayError as error:
                 yield (
                     asset,
-                    Outcome(FAILED, error=str(error).splitlines()[0], cure="It lost its worker too often."),
+                    Outcome(FAILED, error=_line(error), cure="It lost its worker too often."),
                 )
         total, free = ray.cluster_resources(), ray.available_resources()
         busy = (total.get("CPU", 0.0) - free.get("CPU", 0.0)) / recipe.cpus

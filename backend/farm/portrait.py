@@ -23,8 +23,8 @@ BACKWARD, SPAN = (0.6, -1.0, 0.4), 1.9  # towards the camera; what it sees acros
 GREY, GROUND = 0.8, 0.94
 
 
-def write_portraits(folder: Path) -> None:
-    """Write both pictures of the mesh that the job in `folder` has painted. Raises PatinaError."""
+def write_portraits(folder: Path, out: Path) -> None:
+    """Write both pictures of the mesh that the job in `folder` has painted into `out`. Raises PatinaError."""
     job = read_job(folder)
     assert job.mesh is not None
     count = len(job.textures)
@@ -43,4 +43,4 @@ def write_portraits(folder: Path) -> None:
         levels = levels_of(texture)
         where = taps(view.uv, view.footprint, levels, False, view.tiles)
         shown = view.image(gather(mipmaps(texture, levels), where) * light, ground)
-        save(to_pillow(nn.functional.avg_pool2d(shown, 2)), folder / name)
+        save(to_pillow(nn.functional.avg_pool2d(shown, 2)), out / name)

@@ -207,6 +207,8 @@ def _asset(
     for output in outputs:
         if output not in OUTPUTS:
             _refuse("outputs", output, f"There are: {', '.join(OUTPUTS)}.")
+        if output == "3mf" and source.suffix.lower() == ".blend":
+            raise PatinaError(f"{inside} cannot become 3mf here.", "Use glb, and `export` that.", "outputs")
         if output in OF_BLENDER and source.suffix.lower() != ".blend":
             raise PatinaError(
                 f"{inside} cannot become {output}: only .blend files can.",

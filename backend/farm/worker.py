@@ -104,7 +104,7 @@ def paint(asset: Asset, shelf: Shelf) -> list[Path]:
     make_and_do(folder, inputs, {"task": "stylize"} | asset.fields, do)
     if failed:
         raise PatinaError(failed[0].message, failed[0].cure, failed[0].field)
-    write_portraits(folder)
+    write_portraits(folder, folder)
     write_model_script(folder, asset.name, folder / MODEL_FILE)
     return exported(asset, folder / MODEL_FILE)
 

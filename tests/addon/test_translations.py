@@ -31,6 +31,7 @@ OPERATORS = (
     "cancel",
     "enough",
     "compare",
+    "mark_as_asset",
     "crop",
     "dismiss",
     "queue_move",

@@ -182,6 +182,7 @@ def cluster(monkeypatch):
 
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "120")
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "memory": 10**9})
     yield nodes
     nodes.shutdown()
@@ -229,3 +230,33 @@ def test_a_node_of_another_version_is_named_before_anything_starts(place, cluste
 def parent(process: int) -> int:
     stat = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return int(stat[1])
+
+
+def test_a_blend_is_painted_by_the_add_on_in_the_blender_that_the_recipe_names(place, monkeypatch):
+    blender, user = ROOT / ".env" / "blender" / "bin" / "python", place / "user"
+    extensions = user / "extensions" / "user_default"
+    extensions.mkdir(parents=True)
+    monkeypatch.setenv("BLENDER_USER_RESOURCES", str(user))
+    monkeypatch.setenv("PATINA_BACKEND", str(ROOT / ".env" / "backend"))
+    file = place / "two.blend"
+    make = (
+        "import os, bpy; bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True); "
+        "[bpy.ops.mesh.primitive_cube_add(location=(3 * x, 0, 0)) for x in range(2)]; "
+        f"bpy.ops.wm.save_as_mainfile(filepath={str(file)!r}); os._exit(0)"
+    )
+    subprocess.run([blender, "-B", "-c", make], check=True, timeout=PATIENCE, capture_output=True)
+    text = RECIPE.replace("*.obj", "two.blend").replace("texture_size = 64", "texture_size = 256")
+    outputs = 'outputs = ["blend", "glb", "fbx"]'
+    recipe = text.replace("[settings]", f'blender = "{blender}"\n[settings]\n{outputs}')
+    (place / "recipe.toml").write_text(recipe)
+    code, said = end(start(place))
+    assert (code, "does not know `--command patina`" in said) == (1, True), said
+    (extensions / "patina").symlink_to(ROOT, target_is_directory=True)
+    code, said = end(start(place))
+    assert code == 0, said + (place / "painted" / "assets" / "two.blend" / "log.txt").read_text()
+    folder = place / "painted" / "assets" / "two.blend"
+    assert set(results(place)["two.blend"]) == {"painted.blend", "model.glb", "painted.fbx"}
+    assert (folder / "model.glb").read_bytes()[:4] == b"glTF"
+    assert (folder / "painted.fbx").stat().st_size > 10_000
+    before, after = (Image.open(folder / f"{which}.webp").convert("RGB") for which in ("before", "after"))
+    assert before.tobytes() != after.tobytes()

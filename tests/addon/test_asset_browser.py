@@ -1,0 +1,69 @@
+"""Stylized objects as assets: their previews, tags and catalogue, and the file otherwise as it was."""
+
+from __future__ import annotations
+
+import json
+
+import bpy
+import numpy as np
+import pytest
+import recorder
+from bl_ext.user_default.patina.addon import asset_browser, history
+from bl_ext.user_default.patina.addon.scene import material
+
+
+@pytest.fixture
+def red(cube) -> bpy.types.Object:
+    """A cube that wears a red picture, signed as a result is."""
+    image = bpy.data.images.new("Cube Stylized", 16, 16)
+    image.pixels.foreach_set(np.tile(np.array([1, 0, 0, 1], np.float32), 256))
+    image.pack()
+    material.show_image(cube, image)
+    image[history.FOLDER_KEY], image[history.JOB_KEY] = "20260101-cube", "{}"
+    image[history.SETTINGS_KEY] = json.dumps({"style": "great_wave", "seed": 7})
+    return cube
+
+
+def names() -> dict[str, list[str]]:
+    kinds = ("objects", "materials", "images", "worlds", "cameras", "scenes", "meshes")
+    return {kind: sorted(block.name for block in getattr(bpy.data, kind)) for kind in kinds}
+
+
+def test_an_object_and_its_material_become_assets(red, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"))
+    catalogues = tmp_path / asset_browser.CATALOGUES_FILE
+    catalogues.write_text("VERSION 1\n\n11111111-2222-3333-4444-555555555555:Mine:Mine")
+    before = names()
+    assert bpy.ops.patina.mark_as_asset() == {"FINISHED"}
+    assert names() == before
+    for block in (red, red.material_slots[0].material):
+        about = block.asset_data
+        assert {tag.name for tag in about.tags} == {"The Great Wave", "Katsushika Hokusai", "seed 7"}
+        assert about.catalog_id == asset_browser.CATALOGUE
+        pixels = np.empty(4 * asset_browser.portrait.__defaults__[0] ** 2, np.float32)
+        block.preview.image_pixels_float.foreach_get(pixels)
+        colors = pixels.reshape(-1, 4)
+        inside = colors[colors[:, 3] > 0.9]
+        assert 0.1 < len(inside) / len(colors) < 0.9
+        assert np.median(inside[:, 0]) > 0.5 > 0.35 > np.median(inside[:, 1])
+    assert bpy.ops.patina.mark_as_asset() == {"FINISHED"}
+    lines = catalogues.read_text().splitlines()
+    assert lines[-2:] == [
+        "11111111-2222-3333-4444-555555555555:Mine:Mine",
+        f"{asset_browser.CATALOGUE}:Patina:Patina",
+    ]
+    bpy.ops.wm.save_mainfile()
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), assets_only=True) as (there, _):
+        assert (there.objects, there.materials) == ([red.name], [red.material_slots[0].material.name])
+
+
+def test_it_is_in_blenders_own_menu(red):
+    drawn = recorder.Recorder()
+    bpy.types.VIEW3D_MT_object_asset.draw._draw_funcs[-1](type("Menu", (), {"layout": drawn}), bpy.context)
+    assert drawn.operators == ["patina.mark_as_asset"]
+
+
+def test_what_is_not_stylized_is_no_asset(cube):
+    with pytest.raises(RuntimeError, match="No stylized object is selected"):
+        bpy.ops.patina.mark_as_asset()
+    assert cube.asset_data is None
