@@ -57,7 +57,7 @@ def run(session: JobSession) -> None:
         session.network(average_pooling=True)
         session.check()
     aim = _aim_of(session, subject, styles, partial(onlooker.watch, subject))
-    texture = Pyramid(aim.start, session.device)
+    texture = Pyramid(aim.start, session.device, subject.density)
     kept = checkpoint.read(folder / job.resume, texture, subject.mesh) if job.resume else Kept(0)
     session.clock.lap("set-up")
     plan = plan_of(job, subject, kept)

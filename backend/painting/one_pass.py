@@ -1,7 +1,9 @@
 """Painting every object in one pass: views from all around it, painted by a network and laid on its textures.
 
 Ghiasi et al. 2017's network paints each view at once (`networks.feedforward`). A texel takes what the views
-made of it, each weighted by how squarely and how far from the silhouette it saw the texel's point.
+made of it, each weighted by how squarely and how far from the silhouette it saw the texel's point. Views do
+not agree, so what is coarse is mixed of all that see a texel, and what is fine is that of the best of them:
+no border shows where views meet, and nothing doubly (Burt and Adelson 1983, "A multiresolution spline").
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from ..networks import feedforward
@@ -35,8 +38,10 @@ MAX_VIEWS = 56  # of all objects together, unless each has only MIN_VIEWS
 GLANCE_COUNT = 6  # at each object, to see whether it is plain
 PLAIN_CONTRAST = 0.12  # mean contrast of an object without landmarks; a sphere's form has .07, a monkey's .23
 MARGIN = 1.03  # of a view around its object
-FACING_POWER = 4  # power of the cosine that a texel is seen at: the view that sees it best decides
-RIM_WIDTH = 6  # pixels from a silhouette, or from what hides a texel, at which a view counts fully
+COARSE_WIDTH = 1 / 16  # of a view, that its colours are averaged over twice to be coarse
+FACING_POWERS = (2, 8)  # of the cosine that a texel is seen at, for what is coarse and what is fine
+RIM_WIDTH = 10  # pixels from a silhouette, or from what hides a texel, at which a view counts fully
+HIDDEN_STEP = 12  # pixels between the depths of neighbouring ones, of which the nearer then hides something
 DEPTH_TOLERANCE = 2.5  # pixels that a point may lie behind what its pixel shows
 
 # Is given how to make the textures (3, tiles · S, S) so far, and the texels that some view saw.
@@ -113,14 +118,14 @@ def paint_views(
     background = styles.mean_color.to(device)[:, None, None].expand(3, size, size)
     points = torch.from_numpy(texels.points)
     normals = torch.from_numpy(interpolate(smooth_normals(mesh)[texels.faces], texels.barycentric))
-    total, weight = torch.zeros(len(points), 3), torch.zeros(len(points))
+    total, weight = torch.zeros(2, len(points), 3), torch.zeros(2, len(points))
     of_part = {part: _texels_of(part, mesh, texels) for part in {part for part, _ in looks}}
 
     def so_far() -> tuple[Tensor, NDArray[np.bool_]]:
-        seen = weight > 1e-6
+        seen = weight[1] > 1e-6
         texture, covered = content.clone(), np.zeros_like(texels.used)
         covered[texels.used] = seen.numpy()
-        texture[:, torch.from_numpy(covered)] = (total[seen] / weight[seen, None]).T
+        texture[:, torch.from_numpy(covered)] = (total[:, seen] / weight[:, seen, None]).sum(0).T
         return texture, covered
 
     for part, eye in looks:
@@ -128,9 +133,13 @@ def paint_views(
         gbuffer = maker.render((maker.rasterizer_of(part), eye))
         image = gbuffer.image(_colors(gbuffer, rows, levels), background)
         painted = feedforward.paint(network, image[None], vector)[0].cpu()
-        found, share = _seen_by(eye, gbuffer, painted, points[here], normals[here])
-        total.index_add_(0, here, found * share[:, None])
-        weight.index_add_(0, here, share)
+        coarse = _coarse(painted, gbuffer.mask.cpu().float())
+        bands = torch.cat([coarse, painted - coarse])
+        found, open_, facing = _seen_by(eye, gbuffer, bands, points[here], normals[here])
+        for band, power in enumerate(FACING_POWERS):
+            share = open_ * facing**power
+            total[band].index_add_(0, here, found[:, 3 * band : 3 * band + 3] * share[:, None])
+            weight[band].index_add_(0, here, share)
         if watch is not None:
             watch(so_far)
     return so_far()
@@ -171,8 +180,11 @@ def _colors(gbuffer: GBuffer, rows: Tensor, levels: Levels) -> Tensor:
 
 def _seen_by(
     eye: Camera, gbuffer: GBuffer, image: Tensor, points: Tensor, normals: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Read what `image` (3, H, W) from `eye` shows at `points` (N, 3): colours (N, 3), weights (N,)."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Read what `image` (C, H, W) from `eye` shows at `points` (N, 3).
+
+    Gives the values (N, C), how openly each point is seen (N,), 0..1, and the cosine it is seen at (N,).
+    """
     position, axes = (torch.from_numpy(array).float() for array in (eye.position, eye.axes))
     rays = points - position
     along = rays @ axes.T
@@ -183,11 +195,35 @@ def _seen_by(
     nearest = torch.full((eye.size**2,), torch.inf)
     nearest[gbuffer.pixels.cpu()] = -((gbuffer.points.cpu() - position) @ axes[2])
     nearest = nearest.view(1, 1, eye.size, eye.size)
-    front = -F.max_pool2d(-nearest.clamp(max=1e9), 3, 1, 1)
+    front = _frontmost(nearest)
     open_ = depth < F.grid_sample(front, where, mode="nearest", align_corners=False)[0, 0, 0] + (
         DEPTH_TOLERANCE * eye.pixel * depth
     )
-    inside = F.avg_pool2d(nearest.isfinite().float(), 2 * RIM_WIDTH + 1, 1, RIM_WIDTH)
-    rim = F.grid_sample((2 * inside - 1).clamp_min(0), where, align_corners=False)[0, 0, 0]
+    rim = F.grid_sample(_within_rims(nearest, eye.pixel), where, align_corners=False)[0, 0, 0]
     facing = -(normals * F.normalize(rays, dim=1)).sum(1)
-    return shown, open_ * rim * facing.clamp_min(0) ** FACING_POWER
+    return shown, open_ * rim, facing.clamp_min(0)
+
+
+def _frontmost(depth: Tensor) -> Tensor:
+    """Take the least of `depth` (1, 1, H, W) among each pixel and its neighbours."""
+    return -F.max_pool2d(-depth.clamp(max=1e9), 3, 1, 1)
+
+
+def _within_rims(depth: Tensor, pixel: float) -> Tensor:
+    """Tell how far each pixel of a view is from what hides it or a silhouette: (1, 1, H, W), 0 to 1.
+
+    depth (1, 1, H, W), infinite where nothing is; pixel: a pixel's width at the depth 1.
+    """
+    front = _frontmost(depth)
+    rim = ~depth.isfinite() | (depth - front > HIDDEN_STEP * pixel * front)
+    away = distance_transform_edt(~rim[0, 0].numpy()).astype(np.float32)
+    return (torch.from_numpy(away) / RIM_WIDTH).clamp(max=1)[None, None]
+
+
+def _coarse(image: Tensor, mask: Tensor) -> Tensor:
+    """Blur `image` (3, H, W) within `mask` (H, W), by a box COARSE_WIDTH wide, twice: (3, H, W)."""
+    radius = round(COARSE_WIDTH * image.shape[1] / 2)
+    found = torch.cat([image * mask, mask[None]])[None]
+    for kernel in ((2 * radius + 1, 1), (1, 2 * radius + 1)) * 2:
+        found = F.avg_pool2d(found, kernel, 1, (kernel[0] // 2, kernel[1] // 2))
+    return found[0, :3] / found[0, 3:].clamp_min(1e-6)

@@ -30,7 +30,7 @@ from .unseen import Unseen
 VIEWS_PER_STEP = 2
 MAX_SKIPPED_STEPS = 3  # steps in a row that may be left out
 MAX_GRADIENT = 1e15  # its square is a number, too
-STYLE_WIDTH = 0.75  # a painting's shorter side, in square roots of the surface's area
+STYLE_WIDTH = 0.55  # a painting's shorter side, in square roots of the surface's area
 
 
 @dataclass(frozen=True)

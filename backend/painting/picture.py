@@ -23,8 +23,9 @@ from ..objectives.style import DECAY, layer_mask
 from ..pictures.images import enlarged, resize
 from ..pictures.styles import Styles
 from ..session import JobSession, Progress
-from .optimize import MAX_SKIPPED_STEPS, STYLE_WIDTH, Pace, Plan, Stage, shared_out
+from .optimize import MAX_SKIPPED_STEPS, Pace, Plan, Stage, shared_out
 
+STYLE_WIDTH = 0.75  # a painting's shorter side, in square roots of the picture's area
 BETAS = (0.9, 0.99)
 AVERAGED = 0.97  # of the average over steps, what stays at each
 FINEST = 2.0  # how much larger than the style images their strokes may be painted

@@ -17,7 +17,7 @@ from torch import Tensor
 from ..machine.parallel import Map, serial_map
 from ..pictures.color_space import DECORRELATED
 from ..rendering.gbuffer import GBuffer
-from ..rendering.sampling import Patch, enlarge, levels_of, patch, read, spread, taps
+from ..rendering.sampling import Patch, enlarge, levels_of, mipmaps, patch, read, spread, taps
 
 BETAS = (0.9, 0.99)  # of Adam
 FALLOFF = 0.5  # of the rate, from the level that views resolve to the next coarser or finer one
@@ -44,8 +44,14 @@ class _Due:
 class Pyramid:
     """The rows of all levels, in decorrelated colour around mid-grey, with Adam's moments for each."""
 
-    def __init__(self, start: Tensor, device: torch.device | str = "cpu") -> None:
-        """`start` (3, count · size, size), sRGB 0..1, is what the pyramid shows at first."""
+    def __init__(
+        self, start: Tensor, device: torch.device | str = "cpu", density: Tensor | None = None
+    ) -> None:
+        """`start` (3, count · size, size), sRGB 0..1, is what the pyramid shows at first.
+
+        density (1, count · size, size): by how many levels views resolve less there than on average, since
+        texels lie more densely on the surface; None: nowhere.
+        """
         self.levels = levels_of(start)
         self.colors = DECORRELATED.to(device)
         rest = torch.einsum("ij,jhw->ihw", torch.linalg.inv(self.colors), start.to(device) - 0.5)
@@ -55,6 +61,7 @@ class Pyramid:
             rest -= enlarge(band, self.levels.size)
             bands.append(band.flatten(1).T)
         self.rows = torch.cat(bands[::-1]).contiguous()
+        self.density = None if density is None else mipmaps(density.to(device), self.levels)[:, 0].half()
         self.gradient = _zeros(self.levels.rows, 3, device=device)
         self.moments = _zeros(self.levels.rows, 2, 3, device=device)
         self.touched = _zeros(self.levels.rows, device=device)
@@ -82,8 +89,10 @@ class Pyramid:
     def step(self, views: list[Patch], rate: float, level: int, each: Map = serial_map) -> None:
         """Take a step of Adam (Kingma 2015) on the rows that `views` read; the others rest, moments and all.
 
-        `level` is the one that the views resolve; its rows move by `rate`, those of other levels by
-        FALLOFF less for each level between. The bias correction counts each row's own steps. Part
+        `level` is the one that the views resolve on average; its rows move by `rate`, those of other levels
+        by FALLOFF less for each level between, which is counted from what they resolve where the row is: were
+        it not, the fine rows of a texture that is stretched over much surface would hardly move, and its
+        coarse ones far. The bias correction counts each row's own steps. Part
         of a level's typical gradient is added to each row's own, so that rows which hardly matter to
         any view (hidden, or half faded out) do not wander: plain Adam makes salt and pepper of them.
         Ranges of rows step side by side; one that several views read belongs to one range, and steps once.
@@ -97,9 +106,8 @@ class Pyramid:
         newest = (total / numbers)[here].to(self.level_square)
         self.level_square[here] = self.level_square[here].lerp(newest, 1 - BETAS[1])
         typical = (self.level_square / (1 - BETAS[1] ** self.level_count).clamp_min(1e-9)).sqrt()
-        rates = rate * FALLOFF ** (torch.arange(len(numbers), device=numbers.device) - level).abs().float()
         least = FLOOR * typical + 1e-12
-        each(lambda one: self._move(one, rates, least), due)
+        each(lambda one: self._move(one, rate, level, least), due)
 
     def _distinct(self, several: list[Tensor]) -> Tensor:
         """Merge the rows of `several`, each once."""
@@ -127,8 +135,8 @@ class Pyramid:
         total = torch.bincount(levels, squared.mean(1), minlength=number)
         return _Due(rows, self.rows.index_select(0, rows), moments, count, levels, numbers, total)
 
-    def _move(self, due: _Due, rates: Tensor, least: Tensor) -> None:
-        """Write moments, and step by the `rates` (L,) of the rows' levels.
+    def _move(self, due: _Due, rate: float, level: int, least: Tensor) -> None:
+        """Write moments, and step by `rate`, less the further a row's level is from the `level` resolved.
 
         `least` (L,) is added to the root of the squared gradients that a step is divided by.
         """
@@ -136,7 +144,10 @@ class Pyramid:
         self.moments.index_copy_(0, rows, due.moments)
         self.touched.index_copy_(0, rows, due.count)
         self.gradient.index_fill_(0, rows, 0)
-        rates = rates.index_select(0, due.levels) / (1 - BETAS[0] ** due.count)
+        between = due.levels - float(level)
+        if self.density is not None:
+            between -= self.density.index_select(0, rows).clamp_min(-level)
+        rates = rate * FALLOFF ** between.abs() / (1 - BETAS[0] ** due.count)
         scale = (square / (1 - BETAS[1] ** due.count)[:, None]).sqrt_()
         scale += least.index_select(0, due.levels)[:, None]
         self.rows.index_copy_(0, rows, due.values.addcdiv_(mean * rates[:, None], scale, value=-1))

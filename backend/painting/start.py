@@ -27,7 +27,7 @@ BORDER_WIDTH = 8  # texels along the borders of several textures, in which all t
 BROKEN_SHARE = 0.4  # share of the broken colours; the rest is painted in one pass
 VARIATION = 0.25  # of a plain surface's colours, in standard deviations of the palette
 LIGHTNESS_SHARE = 0.6  # share of the content's own lightness that is kept where colours are broken
-FREQUENCY = 6.0  # radians of the waves that break colours, a unit of a mesh whose diagonal is 2
+FREQUENCY = 5.0  # radians of the waves that break colours, a unit of a mesh whose diagonal is 2
 WAVE_COUNT = 6
 
 

@@ -51,6 +51,18 @@ class Subject:
         return used if self.mask is None else used & (self.mask[0].numpy() > 0)
 
     @property
+    def density(self) -> Tensor:
+        """(1, tiles · S, S): log2 of how many times as dense as on average texels lie on the surface there.
+
+        The way they lie densest, as views read them.
+        """
+        texels = self.texels
+        dense = np.log2(np.maximum(self.mesh.stretch * self.mesh.texel, 1e-3))
+        found = torch.zeros(1, *texels.used.shape)
+        found[0, torch.from_numpy(texels.used)] = torch.from_numpy(dense[texels.faces].astype(np.float32))
+        return fill_gutters(found, texels.used)
+
+    @property
     def colors(self) -> Tensor:
         """(U, 3): the content's colours where it is to be painted."""
         return self.colors_of(self.content)

@@ -144,6 +144,15 @@ def test_networks_are_frozen_and_channels_last(name):
     assert all(p.is_contiguous(memory_format=torch.channels_last) for p in kernels)
 
 
+@pytest.mark.parametrize("side", [2, (2, 4)])
+def test_averages_in_the_place_of_maxima_are_doubled(side):
+    model = torch.nn.Sequential(torch.nn.MaxPool2d(side), torch.nn.ReLU())
+    image = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    wanted = 2 * torch.nn.functional.avg_pool2d(image, side)
+    graph.average_pooling(model)
+    assert torch.allclose(model(image), wanted)
+
+
 def test_a_dead_relu_gets_a_gradient_only_when_revived():
     x = torch.full((2, 3), -1.0)
     x[1, 0] = 2.0

@@ -77,6 +77,20 @@ def test_the_first_step_is_adams():
     assert moved.abs().max() > 0.08
 
 
+def test_a_level_steps_by_what_is_resolved_where_it_is():
+    """Left: texels as on average; right: half as dense, so that views resolve level 0 there."""
+    density = torch.zeros(1, 32, 32)
+    density[..., 16:] = -1
+    pyramid = Pyramid(torch.full((3, 32, 32), 0.5), density=density)
+    uv = torch.tensor([[0.25 + 1 / 64, 0.5 + 1 / 64], [0.75 + 1 / 64, 0.5 + 1 / 64]])
+    view = patch(taps(uv, torch.tensor([1e-3, 1e-3]), pyramid.levels, True))
+    before = pyramid.rows.clone()
+    pyramid.accumulate(view, pyramid.backward(view, torch.ones(2, 3)))
+    pyramid.step([view], 0.1, 1)
+    finest = (before - pyramid.rows)[: 32 * 32].view(32, 32, 3).abs()
+    assert torch.allclose(finest[:, 16:].max(), 2 * finest[:, :16].max(), rtol=1e-3)
+
+
 def test_views_that_share_rows_step_as_one():
     """Two halves of a view, in turn or side by side, and all of it: the same step, however it is cut."""
     seen = ViewMaker(sphere(2), "embree", np.random.default_rng(1))(0.5, 48)

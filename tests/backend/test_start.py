@@ -9,7 +9,7 @@ from meshes import quad, sphere
 
 from backend.networks import feedforward
 from backend.painting import start as module
-from backend.painting.one_pass import paint_in_one_pass, plain_objects
+from backend.painting.one_pass import _coarse, _within_rims, paint_in_one_pass, plain_objects
 from backend.painting.start import broken_colors, initial_texture
 from backend.painting.subject import Subject
 from backend.pictures.styles import Styles
@@ -79,6 +79,31 @@ def test_views_laid_back_show_what_they_showed(monkeypatch):
     difference = (found - subject.content)[:, torch.from_numpy(used)].abs()
     assert difference.max() < 0.03
     assert difference.mean() < 0.005
+
+
+def test_a_view_is_blurred_within_its_object():
+    """A plain object stays plain up to its border; of a fine grating a hundredth is left."""
+    mask = torch.zeros(96, 96)
+    mask[20:70, 30:80] = 1
+    plain = torch.where(mask > 0, 0.3, 0.9).expand(3, -1, -1)
+    assert torch.allclose(_coarse(plain, mask)[:, mask > 0], torch.tensor(0.3), atol=1e-5)
+    grating = (0.5 + 0.5 * (torch.arange(96) % 2)).expand(3, 96, 96)
+    inner = _coarse(grating, torch.ones(96, 96))[:, 20:-20, 20:-20]
+    assert (inner - 0.75).abs().max() < 0.01
+
+
+def test_a_view_counts_less_near_what_hides_the_surface():
+    """A square in front of a slanted plane: the plane counts less beside it, and is no rim of its own."""
+    pixel = 0.01
+    plane = 5 + torch.arange(96) * pixel * 5 * 4  # so steep that depth changes by four pixels each
+    depth = plane.expand(96, 96).clone()
+    depth[40:60, 40:60] = 3
+    depth[:8] = torch.inf
+    counts = _within_rims(depth[None, None], pixel)[0, 0]
+    assert not counts[:8].any()
+    assert torch.equal(counts[50, [60, 61, 65, 69, 70]], torch.tensor([0, 0.1, 0.5, 0.9, 1.0]))
+    assert torch.equal(counts[[8, 12, 17], 20], torch.tensor([0.1, 0.5, 1.0]))
+    assert (counts[80:] == 1).all()
 
 
 def test_one_pass_paints_in_the_styles_colours():
