@@ -193,6 +193,7 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
         if not found["strength"] and not settings.use_follow_shape:
             found["follow_shape"] = 0.0  # nothing is to change, and the light of the form would
         found["style_size"] = round(settings.style_size, 6) or None
+        found["motifs"] = settings.motifs
     if mode in ("style", "texture") and not picture:
         found["relief"] = settings.relief
     if mode == "texture":

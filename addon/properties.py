@@ -258,6 +258,12 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
         max=1.0,
         subtype="FACTOR",
     )
+    motifs: BoolProperty(
+        name="Motifs",
+        description="A plain object without landmarks, a ball or a wall, may show recognisable pieces of the "
+        "painting: a wave, a star. Off: its strokes and colours alone",
+        default=True,
+    )
     style_size: FloatProperty(
         name="Stroke Size",
         description="The length on the object that the painting's shorter side covers: larger gives larger "

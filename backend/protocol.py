@@ -82,7 +82,17 @@ TARGETS = ("class", "channel", "neuron", "direction", "deepdream", "own")
 OWN = "own:"  # a parameterization that begins so is a plugin's: see backend/plugins.py
 REQUESTS = ("paint", "cancel", "enough", "steer")
 # Fields of a job that may change under way: see `steer` above.
-STEERED = ("strength", "colors", "style_size", "follow_shape", "styles", "style_loss", "quality", "steps")
+STEERED = (
+    "strength",
+    "colors",
+    "style_size",
+    "follow_shape",
+    "motifs",
+    "styles",
+    "style_loss",
+    "quality",
+    "steps",
+)
 PARAMETERIZATIONS = ("pyramid", "fourier", "pixel", "cppn", "shared")
 TEXTURE_SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
@@ -165,6 +175,7 @@ class Job:
     strength: float = 0.5  # 0 keeps the content, 1 gives all to the style
     colors: float = 0.0  # whose palette the result has: 0 the style's, 1 the object's own
     follow_shape: float | None = None  # stylize on a mesh: how far its form sets the tones; None: as suits
+    motifs: bool = True  # stylize on a mesh: plain objects may show recognisable pieces of the styles
     style_loss: str = "gram"  # stylize on a pyramid or in pixels: what is compared of features
     style_size: float | None = None  # scene units that the style's shorter side spans; None: by texel density
     seed: int = 0
@@ -234,7 +245,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "rasterizer": RASTERIZERS,
     "texture_size": TEXTURE_SIZES,
     "task": TASKS,
-} | dict.fromkeys(("aligned", "transparent", "relief", "tileable", "occlusion"), (True, False))
+} | dict.fromkeys(("aligned", "transparent", "relief", "tileable", "occlusion", "motifs"), (True, False))
 
 
 def _check(job: Job) -> None:

@@ -206,6 +206,12 @@ RULES = (
         "Leave it out.",
     ),
     Rule(
+        lambda job: not job.motifs and (job.mesh is None or job.task != "stylize"),
+        "motifs",
+        "is for the style of a mesh",
+        "Leave it out.",
+    ),
+    Rule(
         lambda job: job.resume and not job.on_pyramid,
         "resume",
         "is for the style of a mesh on a pyramid, without relief",

@@ -49,6 +49,12 @@ def stylize(parser: argparse.ArgumentParser) -> None:
         metavar="0..1",
         help="how far a mesh's form steers light and dark (default: 1 without a texture, 0 with one)",
     )
+    parser.add_argument(
+        "--no-motifs",
+        dest="motifs",
+        action="store_false",
+        help="no recognisable pieces of the picture, not even on plain objects",
+    )
     parser.add_argument("--style-size", type=float, help="scene units that the picture's shorter side spans")
     parser.add_argument(
         "--framing",

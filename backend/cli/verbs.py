@@ -78,6 +78,7 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
         "strength": options.strength,
         "colors": options.colors,
         "follow_shape": options.follow_shape,
+        "motifs": options.motifs,
         "style_size": options.style_size,
         "framing": options.framing,
     }

@@ -39,8 +39,8 @@ def initial_texture(
     The object's colours are moved to the palette of `styles`, which may be the object's own already, and
     plain areas broken up into several of them; more than half of that gives way to what one pass makes of
     views all around. Where its network is not there, the colours must do. An object without landmarks is
-    covered with pieces of the styles instead. Below strength 0.5 only part of the way.
-    watch: sees how far the views are (see `paint_in_one_pass`).
+    covered with pieces of the styles instead, unless motifs are unwanted. Below strength 0.5 only part of
+    the way. watch: sees how far the views are (see `paint_in_one_pass`).
     """
     kept, size = subject.original, subject.size
     side = min(size, MAX_SIDE)
@@ -58,7 +58,7 @@ def initial_texture(
         colors = recolor(coarse, moved)[:, used], coarse[:, used]
         change[:, used] = (1 - own) * broken_colors(*colors, texels.points, palette.T, job.seed)
     base = F.adaptive_avg_pool2d(start, (coarse.shape[1], side))
-    plain = plain_objects(subject, coarse, viewing)
+    plain = plain_objects(subject, coarse, viewing) if job.motifs else np.array([], np.int32)
     if feedforward.available():
         painted, seen = paint_in_one_pass(subject, coarse, texels, styles, viewing, plain, watch)
         painted = fill_unseen(painted, seen, texels, subject.mesh.objects[texels.faces])

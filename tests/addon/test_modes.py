@@ -58,6 +58,9 @@ def test_palette_and_shape_as_they_are_set(cube, settings):
     assert (written().colors, written().follow_shape) == (0.3, None)
     settings.use_follow_shape = True
     assert written().follow_shape == 0.4
+    assert written().motifs
+    settings.motifs = False
+    assert not written().motifs
 
 
 def test_each_style_has_its_part(cube, settings):

@@ -30,7 +30,17 @@ def shown() -> set[str]:
 
 
 SHOWN = {
-    "style": {"style", "strength", "palette", "follow_shape", "style_size", "relief", "layers", "style_loss"},
+    "style": {
+        "style",
+        "strength",
+        "palette",
+        "follow_shape",
+        "style_size",
+        "motifs",
+        "relief",
+        "layers",
+        "style_loss",
+    },
     "dream": {"present", "kind", "class_name"},
     "texture": {"style", "relief", "scales", "layers"},
     "transparent": {"kind", "class_name"},

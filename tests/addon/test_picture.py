@@ -75,7 +75,7 @@ SHOWN = {
     "deepdream": set(),
     "texture": {"scales", "tileable", "layers"},
 }
-NEVER = {"style_size", "relief", "follow_shape", "texture_size", "views", "unwrap", "present"}
+NEVER = {"style_size", "motifs", "relief", "follow_shape", "texture_size", "views", "unwrap", "present"}
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -79,6 +79,13 @@ def test_a_shape_to_follow_is_a_meshs_in_a_style(other):
     assert caught.value.field == "follow_shape"
 
 
+@pytest.mark.parametrize("other", [{"mesh": None, "content": "a"}, {"task": "synthesize"}])
+def test_motifs_are_shown_or_not_by_the_style_of_a_mesh(other):
+    with pytest.raises(PatinaError) as caught:
+        replace(JOB, motifs=False, **other)
+    assert caught.value.field == "motifs"
+
+
 def test_several_textures_have_several_contents():
     with pytest.raises(PatinaError, match="Give them to the tiles"):
         replace(JOB, tiles=(Tile("cup"),), content="content.png")
@@ -120,6 +127,7 @@ REFUSED = {
     + [[{"name": "a"}] * 257],
     "mask": [3, True],
     "occlusion": [1, "yes", None],
+    "motifs": [0, "no", None],
     "framing": ["close"],
     "rasterizer": ["pencil"],
     "device": ["tpu"],

@@ -132,15 +132,16 @@ def test_only_objects_without_landmarks_are_plain():
     assert plain_objects(subject, subject.content, VIEWING).tolist() == [0]
 
 
-def test_plain_objects_start_from_pieces_of_the_styles():
-    """The colours of blocks stay what they are where pieces are laid down as they are."""
+@pytest.mark.parametrize("motifs", [True, False])
+def test_plain_objects_start_from_pieces_of_the_styles_if_they_may(motifs):
+    """The colours of blocks stay what they are where pieces are laid down as they are, and there alone."""
     subject, look = subject_of(sphere(), plain), styles(4)
-    found = initial_texture(subject, look, VIEWING, job())[:, torch.from_numpy(subject.texels.used)].T
-    distance = (
-        (found[:, None] - look.palette(512, torch.Generator().manual_seed(0))).norm(dim=2).min(1).values
-    )
-    assert (distance < 0.02).float().mean() > 0.6
-    assert found.std(0).min() > 0.1
+    start = initial_texture(subject, look, VIEWING, job(motifs=motifs))
+    found = start[:, torch.from_numpy(subject.texels.used)].T
+    palette = look.palette(512, torch.Generator().manual_seed(0))
+    distance = (found[:, None] - palette).norm(dim=2).min(1).values
+    assert ((distance < 0.02).float().mean() > 0.6) == motifs
+    assert found.std(0).min() > 0.05
 
 
 def test_without_the_network_colours_must_do(monkeypatch):

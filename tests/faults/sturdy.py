@@ -114,6 +114,7 @@ def job(random: Random) -> Job:
         "quality": str(random.choice(QUALITIES)),
         "strength": float(random.choice([0, 1e-6, 0.3, 0.5, 1])),
         "colors": float(random.choice([0, 0, 1e-3, 0.5, 1])),
+        "motifs": bool(random.random() < 0.8),
         "follow_shape": [None, None, 0.0, 0.5, 1.0][random.integers(0, 5)],
         "style_loss": str(random.choice(STYLE_LOSSES)),
         "style_size": [None, None, float(10 ** random.uniform(-3, 3))][random.integers(0, 3)],
@@ -131,7 +132,7 @@ def job(random: Random) -> Job:
     elif way < 0.22:
         fields |= {"relief": True}
     elif way < 0.3:
-        fields |= {"mesh": None, "content": "content.png", "follow_shape": None}
+        fields |= {"mesh": None, "content": "content.png", "follow_shape": None, "motifs": True}
     elif way < 0.38:
         flat = bool(random.random() < 0.5)
         fields |= {
@@ -140,11 +141,21 @@ def job(random: Random) -> Job:
             "tileable": flat,
             "scales": int(random.integers(1, 6)),
         }
-        fields |= {"mesh": None if flat else "mesh.npz", "follow_shape": None, "network": "alexnet"}
+        fields |= {
+            "mesh": None if flat else "mesh.npz",
+            "follow_shape": None,
+            "motifs": True,
+            "network": "alexnet",
+        }
     elif way < 0.45:
         target = Target("channel", layer="conv2", channel=int(random.integers(0, 64)))
         fields |= {"task": "dream", "styles": (), "targets": (target,), "network": "alexnet", "content": None}
-        fields |= {"mesh": None, "follow_shape": None, "transparent": bool(random.random() < 0.3)}
+        fields |= {
+            "mesh": None,
+            "follow_shape": None,
+            "motifs": True,
+            "transparent": bool(random.random() < 0.3),
+        }
         fields["parameterization"] = "fourier"
     return Job(name="ball", **fields)  # type: ignore[arg-type]
 
