@@ -52,9 +52,11 @@ def test_an_object_and_its_material_become_assets(red, tmp_path):
         "11111111-2222-3333-4444-555555555555:Mine:Mine",
         f"{asset_browser.CATALOGUE}:Patina:Patina",
     ]
+    expected = [red.name], [red.material_slots[0].material.name]
     bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     with bpy.data.libraries.load(str(tmp_path / "library.blend"), assets_only=True) as (there, _):
-        assert (there.objects, there.materials) == ([red.name], [red.material_slots[0].material.name])
+        assert (there.objects, there.materials) == expected
 
 
 def test_it_is_in_blenders_own_menu(red):
