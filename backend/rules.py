@@ -212,6 +212,12 @@ RULES = (
         "Leave it out.",
     ),
     Rule(
+        lambda job: job.style_size is not None and job.mesh is None,
+        "style_size",
+        "is in a scene's units, which a picture has not",
+        "Leave it out.",
+    ),
+    Rule(
         lambda job: job.resume and not job.on_pyramid,
         "resume",
         "is for the style of a mesh on a pyramid, without relief",

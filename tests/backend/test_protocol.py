@@ -86,6 +86,12 @@ def test_motifs_are_shown_or_not_by_the_style_of_a_mesh(other):
     assert caught.value.field == "motifs"
 
 
+def test_a_picture_has_no_stroke_size_in_a_scenes_units():
+    with pytest.raises(PatinaError) as caught:
+        replace(JOB, mesh=None, content="a", style_size=0.5)
+    assert caught.value.field == "style_size"
+
+
 def test_several_textures_have_several_contents():
     with pytest.raises(PatinaError, match="Give them to the tiles"):
         replace(JOB, tiles=(Tile("cup"),), content="content.png")

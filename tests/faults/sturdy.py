@@ -157,6 +157,8 @@ def job(random: Random) -> Job:
             "transparent": bool(random.random() < 0.3),
         }
         fields["parameterization"] = "fourier"
+    if fields["mesh"] is None:
+        fields["style_size"] = None
     return Job(name="ball", **fields)  # type: ignore[arg-type]
 
 
