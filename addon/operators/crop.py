@@ -135,8 +135,7 @@ class PATINA_OT_crop(bpy.types.Operator):
         if self.is_new or image is None or space.type != "IMAGE_EDITOR" or space.image != image:
             return
         space.image = find(uid=self.image_before)
-        # Its own count keeps one for having been shown.
-        if self.is_ours and not bpy.data.user_map(subset=[image])[image]:
+        if self.is_ours and image.users <= 1:  # one is kept for having been shown
             bpy.data.images.remove(image)
 
     def clear(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +42,6 @@ class Screen:
     def __init__(self, cage: Cage, log: Path) -> None:
         self._cage = cage
         self._mouse = (0, 0)
-        self.heard: Callable[[], None] = lambda: None  # waits until what was pressed has been taken in
         number = cage.desk / "display"
         with log.open("wb") as output:
             show = f"exec Xvfb -displayfd 3 -screen 0 {SIZE[0]}x{SIZE[1]}x24 -fbdir {DESK} -nolisten tcp"
@@ -93,9 +91,8 @@ class Screen:
         return words
 
     def press(self, *arguments: str | int) -> None:
-        """Mouse and keys, as xdotool's arguments. However slow the machine is, they have been heard then."""
+        """Mouse and keys, as xdotool's arguments."""
         self._cage.run("xdotool", *map(str, arguments))
-        self.heard()
 
     def popup(self) -> Box:
         """Where a menu that has just opened under the mouse may be."""

@@ -57,9 +57,10 @@ def test_click_through(tab: Story):
     assert window.ask("bpy.context.scene.patina.texture_size") == "256"
     steps = window.find("Steps")
     screen.move(steps.right + 80, steps.middle[1])
+    window.settle()  # the menu that was open has gone, and the field listens
     screen.press("key", "Return", "sleep", 0.3, "key", "ctrl+a", "type", "24")
     screen.press("key", "Return", "sleep", 0.3)
-    assert window.ask("bpy.context.scene.patina.steps") == 24
+    window.wait("bpy.context.scene.patina.steps == 24")
     step("settings")
     window.click("Advanced")
 

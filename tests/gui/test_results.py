@@ -54,6 +54,7 @@ def test_palette_split_history_export(tab: Story):
     assert window.ask(UV_MAPS) == ["UVMap", "Patina"]
     assert window.ask(WORN) == "Material Stylized"
     assert window.find("another UV map") is None
+    assert window.find("Material Preview Shows the Paint")  # Solid shading knows the palette's map alone
     step("palette-painted")
 
     window.click("Split")

@@ -42,10 +42,31 @@ canvas.image = bpy.data.images.new("Canvas", 256, 256)
 paint.node_tree.nodes.active = canvas
 monkey.active_material_index = 0
 """
+# What runs for ever, or long: another add-on's operator, and a render.
+ENDLESS = """
+class OTHERS_OT_watch(bpy.types.Operator):
+    bl_idname, bl_label = "others.watch", "Watch"
+    def invoke(self, context, event):
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+    def modal(self, context, event):
+        return {"PASS_THROUGH"}
+bpy.utils.register_class(OTHERS_OT_watch)
+bpy.ops.others.watch("INVOKE_DEFAULT")
+"""
+RENDER = """
+scene = bpy.context.scene
+scene.render.engine, scene.cycles.samples = "CYCLES", 1_000_000
+scene.cycles.use_adaptive_sampling = scene.cycles.use_denoising = False
+scene.render.resolution_x = scene.render.resolution_y = 64
+bpy.context.preferences.view.render_display_type = "NONE"
+bpy.ops.render.render("INVOKE_DEFAULT")
+"""
 SURFACE = "sum(abs(v) for vertex in bpy.data.objects['Suzanne'].data.vertices for v in vertex.co)"
 PAINT = "sum(bpy.data.images['Canvas'].pixels[:])"
 PLACE = "list(bpy.data.objects['Suzanne'].location)"
 STROKE = "[operator.bl_idname for operator in bpy.context.window.modal_operators]"
+RUNNING = "[op.bl_idname for w in bpy.context.window_manager.windows for op in w.modal_operators]"
 WORN = "[slot.material.name for slot in bpy.data.objects['Cube'].material_slots]"
 
 
@@ -111,3 +132,21 @@ def test_a_job_that_ends_during_a_move_waits_for_it(tab: Story):
     screen.press("key", "ctrl+z", "sleep", 1, "key", "ctrl+shift+z", "sleep", 1)
     assert window.ask(PLACE) == [0, 0, 0]  # the move was cancelled
     assert "Stylized" in str(window.ask(WORN))
+
+
+@pytest.mark.parametrize(
+    ("begin", "runs"),
+    [(ENDLESS, "OTHERS_OT_watch"), (RENDER, "RENDER_OT_render")],
+    ids=["another add-on", "render"],
+)
+def test_what_runs_for_ever_holds_no_result_back(tab: Story, begin, runs):
+    window, screen = tab.window, tab.window.screen
+    start(tab, begin)
+    assert runs in window.ask(RUNNING)
+    window.wait(f"{QUEUE} == 0", 300)
+    assert runs in window.ask(RUNNING)
+    assert "Stylized" in str(window.ask(WORN))
+    tab.step(f"ends-during-{runs.lower()}")
+    if begin == ENDLESS:
+        screen.press("key", "ctrl+z", "sleep", 1)
+        assert "Stylized" not in str(window.ask(WORN))

@@ -51,7 +51,6 @@ class Window:
             geometry = ("--window-geometry", "0", "0", *map(str, SIZE))
             self._process = cage.start("blender", *geometry, "--python", f"{DESK}/channel.py", output=output)
         wait_for(self._channel.exists, "Blender's window", 60)
-        screen.heard = self._go_round
 
     def close(self) -> None:
         self._process.terminate()
@@ -82,14 +81,6 @@ class Window:
         if "error" in reply:
             raise RuntimeError(reply["error"])
         return reply["answer"]
-
-    def _go_round(self) -> None:
-        """Wait until Blender has gone through its events twice: all that it was sent before is dealt with.
-
-        An answer comes from the middle of a round, before the events that it has taken in are handled.
-        """
-        for _ in range(3):
-            self.ask("True")
 
     def settle(self) -> None:
         """Draw until nothing moves any more: Blender lets panels glide to their places."""
