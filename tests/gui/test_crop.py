@@ -34,7 +34,9 @@ def drag(story: Story, first: tuple[float, float], second: tuple[float, float]) 
     (x, y), (to_x, to_y) = place(story, *first), place(story, *second)
     screen = story.window.screen
     screen.move(x, y)
-    screen.press("mousedown", 1, "sleep", 0.3, "mousemove", (x + to_x) // 2, (y + to_y) // 2, "sleep", 0.3)
+    screen.press("mousedown", 1, "sleep", 0.3)
+    story.window.settle()  # Blender asks where the mouse is when it hears of the button
+    screen.press("mousemove", (x + to_x) // 2, (y + to_y) // 2, "sleep", 0.3)
     screen.press("mousemove", to_x, to_y, "sleep", 0.3)
     story.step("crop-while-dragging")
     screen.press("mouseup", 1, "sleep", 0.5)
