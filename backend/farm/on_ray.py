@@ -35,7 +35,6 @@ def cluster(recipe: Recipe, address: str | None) -> Iterator[None]:
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # busy machines take their time
     try:
         _reach(address)
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}

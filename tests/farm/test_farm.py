@@ -182,8 +182,15 @@ def cluster(monkeypatch):
 
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "120")
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "memory": 10**9})
+    nodes = Cluster()
+    for attempt in range(3):
+        try:  # Ray gives a node half a minute to start, and a busy machine may take longer
+            nodes.add_node(num_cpus=1, memory=10**9)
+            break
+        except Exception:
+            nodes.shutdown()
+            if attempt == 2:
+                raise
     yield nodes
     nodes.shutdown()
 
