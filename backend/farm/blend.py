@@ -18,13 +18,14 @@ BLEND_FILE, FBX_FILE, MODEL_FILE = "painted.blend", "painted.fbx", "model.glb"
 # What the panel calls fields of a job otherwise.
 NAMES = {"colors": "palette"}
 IN_PYTHON = """
-import sys, addon_utils, bpy
+import os, sys
+import bpy
+import addon_utils  # which bpy brings
 addon_utils.enable("bl_ext.user_default.patina")
 from bl_ext.user_default.patina.addon import command
 code = command.main(sys.argv[1:])
 sys.stdout.flush()
-import os
-os._exit(code)
+os._exit(code)  # some versions of bpy hang as they end
 """
 
 
