@@ -14,7 +14,8 @@ cp "$here/package.json" "$work"
 mkdir -p "$target"
 modules=$work/node_modules
 for package in @google/model-viewer three lit; do
-    cp "$modules/$package/LICENSE" "$target/LICENSE-$(basename "$package")"
+    cp "$modules/$package/LICENSE" "$target/LICENSE-$(basename "$package")" \
+        || { echo "The licence of $package is not there: pages will have no viewer."; exit 0; }
 done
 cp "$modules/@google/model-viewer/dist/model-viewer-umd.min.js" "$target/model-viewer.new"
 mv "$target/model-viewer.new" "$target/model-viewer.min.js"
