@@ -18,6 +18,7 @@ import bpy
 from ..backend.protocol import (
     CHECKPOINT_FILE,
     JOB_FILE,
+    MESH_FILE,
     REPORT_FILE,
     Job,
     PatinaError,
@@ -28,7 +29,7 @@ from ..backend.protocol import (
 from ..backend.reading import within
 from ..backend.terminal import clock
 from . import folders, settings, styles
-from .scene import maps, memory, records
+from .scene import drawn, maps, memory, records, sets
 from .scene.job import is_over, new_folder
 from .scene.records import RECORD_FILE, Member, OfJob, Prepared
 
@@ -266,20 +267,49 @@ def go_on(entry: Entry, steps: int | None) -> Prepared:
         )
     earlier = read_job(entry.folder)
     quality = "draft" if earlier.quality == "sketch" else earlier.quality
-    job = replace(earlier, resume=RESUME_FILE, steps=steps, quality=quality)
+    plain = earlier.without_drawn()
+    mesh = plain.mesh and MESH_FILE  # by which a preview knows it
+    job = replace(plain, mesh=mesh, resume=RESUME_FILE, steps=steps, quality=quality)
     with new_folder(entry.object_name, folders.jobs()) as folder:
-        for name in inputs(earlier):
+        for name in inputs(plain):
             source = within(entry.folder, name)
             if source is None or source.parent != entry.folder.resolve():
                 raise PatinaError(f"This result's job names a file elsewhere: {name}.", GONE, "history")
-            _link(source, folder / name)
+            _link(source, folder / (MESH_FILE if name == plain.mesh else name))
         _link(entry.folder / CHECKPOINT_FILE, folder / RESUME_FILE)
         members = _members_here(entry)
         name = members[0].name if len(members) == 1 else entry.object_name
-        prepared = replace(entry.job, folder=folder, name=name, members=members)
+        shown = next((image for image in bpy.data.images if image.get(FOLDER_KEY) == entry.folder.name), None)
+        picture = shown.session_uid if shown is not None and not members else 0
+        prepared = replace(entry.job, folder=folder, name=name, members=members, picture=picture)
         records.write(prepared, entry.settings)
+        if job.on_pyramid:
+            job = _with_drawn(job, _drawn(entry, members, earlier, folder))
         write_job(folder, job)
     return prepared
+
+
+def _drawn(
+    entry: Entry, members: tuple[Member, ...], earlier: Job, folder: Path
+) -> dict[int, tuple[str, str]]:
+    """Write what the artist has drawn on the entry's result since, see `drawn.write`."""
+    found: dict[int, tuple[str, str]] = {}
+    for member in members if entry.is_whole else ():
+        for obj in sets.present([member]) if member.uid else ():
+            known = earlier.textures
+            found |= drawn.write(obj, member, entry.job, FOLDER_KEY, known, folder)
+    return found
+
+
+def _with_drawn(job: Job, files: dict[int, tuple[str, str]]) -> Job:
+    """Name in `job` the `files` of what is drawn, by textures; nothing is, on the others."""
+    none = None, None
+    tiles = tuple(
+        replace(tile, drawn=files.get(place, none)[0], drawn_mask=files.get(place, none)[1])
+        for place, tile in enumerate(job.tiles)
+    )
+    picture, mask = none if job.tiles else files.get(0, none)
+    return replace(job, tiles=tiles, drawn=picture, drawn_mask=mask)
 
 
 def inputs(job: Job) -> set[str]:

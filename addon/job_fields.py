@@ -71,9 +71,13 @@ def crop_of(choice: properties.StyleChoice) -> tuple[float, float, float, float]
 
 
 def copy_styles(files: list[Style], folder: Path) -> tuple[Style, ...]:
-    """Copy the pictures into the job's folder and give their entries. Raises OSError."""
+    """Copy the pictures into the job's folder, beside those that are there, and give their entries.
+
+    Raises OSError.
+    """
     copied = []
-    for number, style in enumerate(files):
+    first = len(list(folder.glob("style*")))
+    for number, style in enumerate(files, first):
         path = Path(style.image)
         suffix = path.suffix.lower() if path.suffix.isascii() else ""
         name = f"style_{number}{suffix}" if number else f"style{suffix}"

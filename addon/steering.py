@@ -1,11 +1,14 @@
-"""What changes in the panel while a job runs, handed to it: it goes on by that from its texture as it is.
+"""What changes in the panel while a job runs, handed to it: it goes on by that, or starts over.
 
-Only where the job's object is selected: what is set for another is none of its business.
+Only where what the job is for is selected, or shown in an editor: what is set for another is none of its
+business.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,77 +17,140 @@ import bpy
 from ..backend.protocol import STEERED, PatinaError, Style, read_job, write_job
 from . import job_fields
 from .painter import Sitting
-from .scene import records
+from .process import start_thread
+from .scene import masks, picture, records, sets
 from .scene.records import Prepared
 from .settings import dump
 
 QUIET_SECONDS = 0.4  # that nothing changes before it is taken up: a slider passes many values
+# Fields that say what sort of job it is: with another one a change waits for the next press.
+KIND = ("task", "parameterization", "network", "relief", "transparent")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What of a job can change under way: its fields but for the styles, and these by their files."""
+    """What of a job can change under way: its fields but for the styles, these by their files, its mask."""
 
     fields: dict[str, Any]
     styles: tuple[Style, ...]
+    mask: masks.Chosen
 
 
-_last: tuple[str, dict[str, Any]] | None = None  # the job, and what the panel was set to
-_since = 0.0
-_is_settled = True
+@dataclass
+class _Watched:
+    """A running job, what the panel was set to, since when, and whether that has been taken up.
+
+    touched: whether the artist has been in a mode since in which what a mask covers changes. files: what
+    becomes of a mask, while that is being written.
+    """
+
+    job: str
+    panel: tuple[dict[str, Any], masks.Chosen]
+    since: float = 0.0
+    is_settled: bool = True
+    touched: bool = False
+    files: Future[dict[str, Any]] | None = None
 
 
-def asked(settings: bpy.types.PropertyGroup) -> Asked | None:
-    """Read from the panel what a job may be steered by; None where it asks for nothing that can be."""
+_watched: _Watched | None = None
+
+
+def asked(scene: bpy.types.Scene, job: Prepared) -> Asked | None:
+    """Read from the panel what `job` may be steered by; None where it asks for another sort of job."""
+    settings, flat = scene.patina, not job.members
+    mode = job_fields.FLAT_MODES[settings.picture_mode] if flat else settings.mode
     try:
-        fields = job_fields.of(settings, settings.mode)
-        if not job_fields.paints_several(fields) or not fields["strength"]:
+        fields = job_fields.of(settings, mode, picture=flat)
+        if fields.get("strength") == 0 or _kind(fields) != _kind(vars(read_job(job.folder))):
             return None
-        files = tuple(job_fields.style_files(settings, settings.mode))
+        is_exemplar = flat and mode == "texture"  # which is the picture itself
+        files = () if is_exemplar else tuple(job_fields.style_files(settings, mode))
     except PatinaError:  # the button would tell
         return None
-    return Asked({name: fields[name] for name in STEERED if name in fields}, files)
+    steered = {name: fields[name] for name in STEERED if name in fields}
+    return Asked(steered, files, masks.chosen(scene.patina_scope, sets.present(job.members)))
+
+
+def _kind(fields: Mapping[str, Any]) -> list[Any]:
+    return [fields.get(name) or None for name in KIND]
 
 
 def watch(job: Prepared, sitting: Sitting, before: Asked) -> Asked | None:
     """Look whether the panel asks for something else than `before`, and hand that to the running job.
 
     Gives what it goes by then; None where nothing has changed, or not for long enough. Costs a moment, as it
-    is called at every tick. Raises OSError, and PatinaError, where the job cannot be written.
+    is called at every tick: files of a mask are written beside. Raises OSError, and PatinaError, where the
+    job cannot be written.
     """
-    global _last, _since, _is_settled
-    if not _is_selected(job):
-        _last = None
+    global _watched
+    if not _is_chosen(job):
+        _watched = None
         return None
-    settings = bpy.context.scene.patina
-    now = job.folder.name, dump(settings)
-    if now != _last:
-        _is_settled = _last is None or _last[0] != job.folder.name  # a job begins as it was asked for
-        _last, _since = now, time.monotonic()
-    if _is_settled or time.monotonic() - _since < QUIET_SECONDS:
+    scene = bpy.context.scene
+    panel = dump(scene.patina), masks.chosen(scene.patina_scope, objects := sets.present(job.members))
+    if _watched is None or _watched.job != job.folder.name:  # it begins as it was asked for
+        _watched = _Watched(job.folder.name, panel)
+    state, now = _watched, time.monotonic()
+    is_at_it = panel[1].kind != "NONE" and any(obj.mode != "OBJECT" for obj in objects)
+    if panel != state.panel or is_at_it:
+        state.panel, state.since, state.is_settled = panel, now, False
+        state.touched = state.touched or is_at_it or state.files is not None
+        state.files = None
+    if state.is_settled or now - state.since < QUIET_SECONDS:
         return None
-    _is_settled = True
-    wanted = asked(settings)
-    if wanted is None or wanted == before:
+    if state.files is not None and not state.files.done():
         return None
-    _hand_over(job, before, wanted, now[1])
+    wanted = asked(scene, job)
+    if wanted is None:
+        state.is_settled, state.files = True, None
+        return None
+    if state.files is None and (state.touched or wanted.mask != before.mask):
+        state.is_settled, state.touched = True, False  # should it fail
+        state.files, state.is_settled = _mask_files(job), False
+        return None
+    state.is_settled, files, state.files = True, state.files, None
+    changes = _changes(job, before, wanted) | (files.result() if files else {})
+    if not changes:
+        return None
+    write_job(job.folder, replace(read_job(job.folder), **changes))
+    records.write(job, panel[0])
     sitting.steer()
     return wanted
 
 
-def _is_selected(job: Prepared) -> bool:
+def _is_chosen(job: Prepared) -> bool:
+    if not job.members:
+        return picture.is_shown(job.picture)
     uids = {member.uid for member in job.members}
     selected = bpy.context.view_layer.objects.selected  # which may hold what was just removed, as None
     return any(obj is not None and obj.session_uid in uids for obj in selected)
 
 
-def _hand_over(job: Prepared, before: Asked, wanted: Asked, panel: dict[str, Any]) -> None:
-    """Write what is `wanted` into the job's files."""
-    written = read_job(job.folder)
+def _mask_files(job: Prepared) -> Future[dict[str, Any]]:
+    """Have the files of the mask as it is now written beside; gives the job's fields that change by that."""
+    context, written = bpy.context, read_job(job.folder)
+    objects = sets.present(job.members)
+    depsgraph = context.evaluated_depsgraph_get()
+    read = masks.read_now(job.folder, written, context.scene.patina_scope, objects, depsgraph)
+    found: Future[dict[str, Any]] = Future()
+
+    def write() -> None:
+        try:
+            found.set_result(masks.write_now(job.folder, written, read))
+        except BaseException as error:
+            found.set_exception(error)
+
+    start_thread(write)
+    return found
+
+
+def _changes(job: Prepared, before: Asked, wanted: Asked) -> dict[str, Any]:
+    """The job's fields that change, but for those of its mask; pictures are copied into its folder."""
+    changes = {name: value for name, value in wanted.fields.items() if value != before.fields.get(name)}
+    if wanted.styles == before.styles:
+        return changes
+    there = read_job(job.folder).styles
     if [(style.image, style.crop) for style in before.styles] == [(s.image, s.crop) for s in wanted.styles]:
-        pairs = zip(written.styles, wanted.styles, strict=True)
-        styles = tuple(replace(style, weight=now.weight) for style, now in pairs)
-    else:
-        styles = job_fields.copy_styles(list(wanted.styles), job.folder)
-    records.write(job, panel)
-    write_job(job.folder, replace(written, styles=styles, **wanted.fields))
+        pairs = zip(there, wanted.styles, strict=True)
+        return changes | {"styles": tuple(replace(style, weight=now.weight) for style, now in pairs)}
+    return changes | {"styles": job_fields.copy_styles(list(wanted.styles), job.folder)}

@@ -36,15 +36,16 @@ stderr. It reads stdin: a line `cancel` ends the job within two seconds, and so 
 
 A painter (`python -m backend serve`) stays after a job. It reads one `Request` a line from stdin and does the
 jobs one after the other; each event names its job's folder. `enough` has a job take what there is by now as
-its result. `steer` has one that paints a mesh on a pyramid go on, from its texture as it is, by what its
-job.json says now, of which only the fields in STEERED may have changed. The end of stdin ends the painter.
+its result. `steer` has one go on, from what it has painted, by what its job.json says now, of which only the
+fields in STEERED may have changed; with another seed, other style images or other targets it starts over. New
+files have new names: those that the job had stay as they are. The end of stdin ends the painter.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -83,15 +84,9 @@ OWN = "own:"  # a parameterization that begins so is a plugin's: see backend/plu
 REQUESTS = ("paint", "cancel", "enough", "steer")
 # Fields of a job that may change under way: see `steer` above.
 STEERED = (
-    "strength",
-    "colors",
-    "style_size",
-    "follow_shape",
-    "motifs",
-    "styles",
-    "style_loss",
-    "quality",
+    *("strength", "colors", "style_size", "follow_shape", "motifs", "styles", "style_loss", "quality"),
     "steps",
+    *("seed", "targets", "mesh", "mask", "tiles"),  # of the mesh and the tiles: where to paint
 )
 PARAMETERIZATIONS = ("pyramid", "fourier", "pixel", "cppn", "shared")
 TEXTURE_SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
@@ -155,11 +150,14 @@ class Tile:
     """One texture of a job that paints several: an object's, or a tile of a UDIM image.
 
     name: for messages and the report; content: its present base colour; mask: grey, white where to paint.
+    drawn, drawn_mask: an earlier result, with what the artist has drawn on it since, and where that is.
     """
 
     name: str
     content: str | None = None
     mask: str | None = None
+    drawn: str | None = None
+    drawn_mask: str | None = None
 
 
 @dataclass(frozen=True)
@@ -205,6 +203,8 @@ class Job:
     resume: str | None = (
         None  # stylize on a mesh: the checkpoint to go on from; `steps` are further ones, or what it lacks
     )
+    drawn: str | None = None  # with `resume`: as in `Tile`, of a job with one texture
+    drawn_mask: str | None = None
     layers: tuple[str, ...] = ()  # of the network, whose statistics make the style; empty: its own choice
     views: int | None = None  # views a step; None: the loop's own
     # Stylize on a mesh: which way who looks at it is, in scene axes; what is seen from there is shown first.
@@ -217,7 +217,13 @@ class Job:
     @property
     def textures(self) -> tuple[Tile, ...]:
         """The job's textures: those it names, or its one."""
-        return self.tiles or (Tile(self.name, self.content, self.mask),)
+        own = Tile(self.name, self.content, self.mask, self.drawn, self.drawn_mask)
+        return self.tiles or (own,)
+
+    def without_drawn(self) -> Job:
+        """Make the same job where nobody has drawn anything."""
+        tiles = tuple(replace(tile, drawn=None, drawn_mask=None) for tile in self.tiles)
+        return replace(self, tiles=tiles, drawn=None, drawn_mask=None)
 
     @property
     def on_pyramid(self) -> bool:
@@ -229,6 +235,11 @@ class Job:
     def on_pixels(self) -> bool:
         """Whether a flat picture gets its style as a whole, in its own pixels."""
         return self.mesh is None and self.task == "stylize" and self.parameterization == "pixel"
+
+    @property
+    def pictures(self) -> tuple[tuple[str, Any], ...]:
+        """Which parts of which images its styles are."""
+        return tuple((style.image, style.crop) for style in self.styles)
 
     @property
     def kinds(self) -> set[str]:
@@ -259,7 +270,7 @@ def _check(job: Job) -> None:
     for name in ("name", "network", "parameterization"):
         if not isinstance(getattr(job, name), str):
             _refuse(name, f"is {getattr(job, name)!r:.100}", "Use a text.")
-    for name in ("mesh", "content", "mask", "resume"):
+    for name in ("mesh", "content", "mask", "resume", "drawn", "drawn_mask"):
         if not isinstance(getattr(job, name), str | None):
             _refuse(
                 name, f"is {getattr(job, name)!r:.100}", "Use a path relative to the job folder, or null."
@@ -308,7 +319,7 @@ def _check_style(style: Style) -> None:
 
 
 def _check_tile(tile: Tile) -> None:
-    paths = tile.content, tile.mask
+    paths = tile.content, tile.mask, tile.drawn, tile.drawn_mask
     if not isinstance(tile.name, str) or not all(isinstance(path, str | None) for path in paths):
         _refuse("tiles", f"has {tile!r}", "Give each a name, and paths or null.")
 

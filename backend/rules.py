@@ -218,10 +218,25 @@ RULES = (
         "Leave it out.",
     ),
     Rule(
-        lambda job: job.resume and not job.on_pyramid,
+        lambda job: job.resume and job.task == "morph",
         "resume",
-        "is for the style of a mesh on a pyramid, without relief",
+        "has no meaning for morph",
         "Start anew.",
+    ),
+    Rule(
+        lambda job: (
+            any(tile.drawn or tile.drawn_mask for tile in job.textures)
+            and not (job.resume and job.on_pyramid)
+        ),
+        "drawn",
+        "is for a job that goes on with the style of a mesh, painted on a pyramid and without relief",
+        "Leave it out.",
+    ),
+    Rule(
+        lambda job: any((tile.drawn is None) != (tile.drawn_mask is None) for tile in job.textures),
+        "drawn",
+        "and drawn_mask go together",
+        "Name both, or none.",
     ),
     Rule(
         lambda job: job.tileable and (job.task != "synthesize" or job.mesh is not None),

@@ -72,7 +72,7 @@ class JobSession:
         """shelf: what earlier jobs left to be used again. Raises PatinaError without the job's device."""
         self.wishes = wishes or Wishes()
         self.job, self.folder = job, folder
-        self._shelf = shelf or Shelf()
+        self.shelf = shelf or Shelf()
         self._emit, self._cancelled = emit, cancelled
         self.device = pick_device(job.device)
         self.clock = Clock()
@@ -88,10 +88,13 @@ class JobSession:
 
     def network(self, average_pooling: bool = False) -> networks.Network:
         """Load the job's network (see `networks.load`), or take the one that the job before had."""
-        return load_network(self.job.network, self.device, average_pooling, self.job.layers, self._shelf)
+        return load_network(self.job.network, self.device, average_pooling, self.job.layers, self.shelf)
 
-    def take_settings(self) -> None:
-        """Take up what the job's file says now. Raises PatinaError for what cannot change under way."""
+    def take_settings(self) -> bool:
+        """Take up what the job's file says now; whether that means to start over.
+
+        Raises PatinaError for what cannot change under way.
+        """
         asked = read_job(self.folder)
         changed = {name: getattr(asked, name) for name in STEERED}
         taken = replace(self.job, **changed)
@@ -101,7 +104,13 @@ class JobSession:
             raise PatinaError(
                 "What was changed cannot change while the job runs.", "Cancel it, and press the button again."
             )
+        starts_over = any(
+            getattr(taken, name) != getattr(self.job, name) for name in ("seed", "pictures", "targets")
+        )
         self.job = taken
+        if starts_over:
+            torch.manual_seed(taken.seed)
+        return starts_over
 
     def check(self) -> None:
         """Raise Cancelled once the job is asked to end."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ...backend.protocol import PatinaError
-from .. import folders, history, jobs, problems
+from .. import folders, history, jobs, problems, steering
 from ..scene.stage import keep_step
 from . import apply
 from .submit import submit
@@ -104,7 +104,7 @@ class PATINA_OT_history_go_on(_OfResult, bpy.types.Operator):
     def do(self, context: bpy.types.Context, entry: history.Entry) -> set[str]:
         python = folders.backend_python()
         prepared = history.go_on(entry, None if entry.lacks_steps else self.steps)
-        return submit(self, [jobs.Run(prepared, python)])
+        return submit(self, [jobs.Run(prepared, python, asked=steering.asked(context.scene, prepared))])
 
 
 class PATINA_OT_history_apply(_OfResult, bpy.types.Operator):

@@ -5,19 +5,27 @@
 import bpy
 
 from ...backend.protocol import PatinaError
-from .. import folders, jobs, problems, properties
+from .. import folders, jobs, problems, properties, steering
 from ..given import given, of_operator, properties_of
 from ..scene import job, picture
 from .submit import submit
 
 
 def prepare(
-    settings: bpy.types.PropertyGroup, image: bpy.types.Image | None, user: bpy.types.ImageUser | None = None
+    settings: bpy.types.PropertyGroup,
+    image: bpy.types.Image | None,
+    user: bpy.types.ImageUser | None = None,
+    steered: bool = True,
 ) -> jobs.Run:
-    """Write a job for `image`, ready to be submitted; `user` says which frame shows. Raises PatinaError."""
+    """Write a job for `image`, ready to be submitted; `user` says which frame shows.
+
+    steered: by the panel, while it runs. Raises PatinaError.
+    """
     python = folders.backend_python()
     job.remove_old(folders.jobs(), [run.folder for run in jobs.queue])
-    return jobs.Run(picture.write(image, settings, folders.jobs(), user), python)
+    prepared = picture.write(image, settings, folders.jobs(), user)
+    asked = steering.asked(settings.id_data, prepared) if steered else None
+    return jobs.Run(prepared, python, asked=asked)
 
 
 class PATINA_OT_paint_image(bpy.types.Operator):
@@ -39,8 +47,9 @@ class PATINA_OT_paint_image(bpy.types.Operator):
         is_open = image == getattr(context.space_data, "image", None)
         user = getattr(context.space_data, "image_user", None) if is_open else None
         try:
-            with given(context.scene.patina, of_operator(self)):
-                run = prepare(context.scene.patina, image, user)
+            values = of_operator(self)
+            with given(context.scene.patina, values):
+                run = prepare(context.scene.patina, image, user, steered=not set(values) - {"image"})
         except PatinaError as error:
             problems.tell(error, "image")
             self.report({"ERROR"}, str(error))

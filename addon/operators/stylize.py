@@ -56,7 +56,8 @@ def write_jobs(
             errors.append((group[0].name, error))
             continue
         errors += prepared.failed
-        runs.append(jobs.Run(prepared, python, asked=steering.asked(settings) if steered else None))
+        asked = steering.asked(context.scene, prepared) if steered else None
+        runs.append(jobs.Run(prepared, python, asked=asked))
     if not runs:
         raise errors[0][1]
     return runs, errors

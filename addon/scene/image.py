@@ -25,6 +25,14 @@ def save_srgb(image: bpy.types.Image, path: Path, udim: int = 0) -> None:
         with tile(image, udim, path.with_suffix(".tile")) as alone:
             save_srgb(alone, path)
         return
+    write_png(srgb_of(image), path)
+
+
+def srgb_of(image: bpy.types.Image) -> np.ndarray:
+    """Read the colours (H, W, 3) of `image` in sRGB, without its alpha, bottom row first.
+
+    Raises PatinaError if it cannot be read.
+    """
     pixels = read_pixels(image)
     height, width, channels = pixels.shape
     color = pixels[..., :3] if channels >= 3 else pixels[..., :1]
@@ -32,7 +40,7 @@ def save_srgb(image: bpy.types.Image, path: Path, udim: int = 0) -> None:
         color = color / np.maximum(pixels[..., 3:], 1e-6)
     if image.is_float or colorspace.is_linear(image):
         color = linear_to_srgb(colorspace.to_rec709(np.broadcast_to(color, (height, width, 3)), image))
-    write_png(np.broadcast_to(color, (height, width, 3)), path)
+    return np.broadcast_to(color, (height, width, 3))
 
 
 def read_pixels(image: bpy.types.Image) -> np.ndarray:

@@ -2,15 +2,135 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
 
-from ...backend.protocol import PatinaError
+from ...backend.protocol import MESH_FILE, Job, PatinaError
 from ..scope import PatinaScope
 from . import colorspace, image
 from .mesh import get
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which mask the artist has chosen, without what it covers: its kind in `PatinaScope.mask`, and which of
+    the images, groups or slots."""
+
+    kind: str
+    which: tuple[int, ...] = ()
+
+
+def chosen(scope: PatinaScope, objects: Sequence[bpy.types.Object]) -> Chosen:
+    """Read which mask is chosen for `objects`. Costs next to nothing."""
+    which: tuple[int, ...] = ()
+    if scope.mask == "IMAGE":
+        which = (scope.mask_image.session_uid if scope.mask_image else 0,)
+    elif scope.mask == "GROUP":
+        which = tuple(obj.vertex_groups.active_index for obj in objects)
+    elif scope.mask == "SLOT":
+        which = tuple(obj.active_material_index for obj in objects)
+    return Chosen(scope.mask, which)
+
+
+@dataclass(frozen=True)
+class Now:
+    """What is to be painted of the objects of a job: corners' weights (T, 3), a picture (H, W), or all."""
+
+    weights: np.ndarray | None = None
+    picture: np.ndarray | None = None
+
+
+def is_limited(folder: Path) -> bool:
+    """Whether the job in `folder` began with a mask: only then is all there that shows outside of one."""
+    if any(folder.glob("paint_only*")):
+        return True
+    with np.load(folder / MESH_FILE) as arrays:
+        return "weights" in arrays
+
+
+def read_now(
+    folder: Path,
+    job: Job,
+    scope: PatinaScope,
+    objects: Sequence[bpy.types.Object],
+    depsgraph: bpy.types.Depsgraph,
+) -> Now | None:
+    """Read what the mask of `scope` covers of the `objects` of a running `job`; None where it can have none.
+
+    Raises PatinaError where nothing is left to paint, or where the objects are others by now.
+    """
+    if job.mesh is None or not job.on_pyramid or not is_limited(folder):
+        return None
+    if scope.mask == "NONE":
+        return Now()
+    if scope.mask == "IMAGE":
+        return Now(picture=_grey(scope))
+    with np.load(folder / job.mesh) as arrays:
+        faces, count = arrays["faces"], len(arrays["vertices"])
+        of_object = arrays.get("objects", np.zeros(len(faces), np.int32))
+    starts = np.cumsum([0, *(len(obj.evaluated_get(depsgraph).data.vertices) for obj in objects)])
+    parts = [faces[of_object == number] - start for number, start in enumerate(starts[:-1])]
+    if starts[-1] != count or any(
+        len(part) != triangles_of(obj, depsgraph) for obj, part in zip(objects, parts, strict=True)
+    ):
+        raise PatinaError(f"{job.name} is not what it was when the job began.", "Press the button again.")
+    pairs = zip(objects, parts, strict=True)
+    return Now(np.concatenate([weights(obj, depsgraph, part, scope) for obj, part in pairs]))
+
+
+def triangles_of(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> int:
+    """Count the triangles of `obj`, with its modifiers."""
+    polygons = obj.evaluated_get(depsgraph).data.polygons
+    return int(get(polygons, "loop_total", np.int32, (len(polygons),)).sum()) - 2 * len(polygons)
+
+
+def write_now(folder: Path, job: Job, now: Now | None) -> dict[str, Any]:
+    """Write what `now` says into files of the `job` in `folder`: its fields that change by that.
+
+    For any thread: it asks Blender nothing. Raises OSError.
+    """
+    if now is None:
+        return {}
+    with np.load(folder / job.mesh) as file:
+        arrays = dict(file)
+    changes: dict[str, Any] = {}
+    before, after = arrays.pop("weights", np.zeros(0)), np.zeros(0) if now.weights is None else now.weights
+    if not np.array_equal(after, before):
+        number = len(list(folder.glob("mesh*.npz")))
+        changes["mesh"] = f"mesh_{number}.npz"
+        np.savez(folder / changes["mesh"], **arrays, **({"weights": after} if after.size else {}))
+    name = None
+    if now.picture is not None:
+        data = _png(now.picture)
+        there = job.textures[0].mask
+        name = there if there and (folder / there).read_bytes() == data else None
+        if name is None:
+            name = f"paint_only_{len(list(folder.glob('paint_only*')))}.png"
+            (folder / name).write_bytes(data)
+    if job.tiles and any(tile.mask != name for tile in job.tiles):
+        changes["tiles"] = tuple(replace(tile, mask=name) for tile in job.tiles)
+    elif not job.tiles and job.mask != name:
+        changes["mask"] = name
+    return changes
+
+
+def _png(grey: np.ndarray) -> bytes:
+    """Encode `grey` (H, W) in 0..1, bottom row first, as a PNG of 8 bits."""
+    rows = np.zeros((grey.shape[0], grey.shape[1] + 1), np.uint8)  # each begins with its filter: none
+    rows[:, 1:] = np.rint(grey[::-1] * 255)
+    header = struct.pack(">2I5B", grey.shape[1], grey.shape[0], 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 1)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
 
 
 def weights(
@@ -71,12 +191,21 @@ def write_picture(scope: PatinaScope, path: Path) -> str | None:
     """
     if scope.mask != "IMAGE":
         return None
+    write(_grey(scope), path)
+    return path.name
+
+
+def write(grey: np.ndarray, path: Path) -> None:
+    """Write `grey` (H, W) in 0..1, bottom row first, to `path` as a PNG of 8 bits. Raises OSError."""
+    path.write_bytes(_png(grey))
+
+
+def _grey(scope: PatinaScope) -> np.ndarray:
+    """Read the values (H, W) in 0..1 of the chosen mask image, bottom row first. Raises PatinaError."""
     if scope.mask_image is None:
         raise PatinaError("No mask image is chosen.", "Choose one, or paint all.", "mask")
     pixels = image.read_pixels(scope.mask_image)
-    grey = pixels[..., : min(3, pixels.shape[2])].mean(2, keepdims=True).clip(0, 1)
-    image.write_png(np.broadcast_to(grey, (*grey.shape[:2], 3)), path)
-    return path.name
+    return np.asarray(pixels[..., : min(3, pixels.shape[2])].mean(2).clip(0, 1))
 
 
 def read(path: Path) -> np.ndarray:

@@ -77,6 +77,11 @@ def show(file: Path, name: str, before: bpy.types.Image | None, anywhere: bool =
     return shown
 
 
+def is_shown(picture: int) -> bool:
+    """Whether an editor shows the image with the session's number `picture`; 0: whether there is one."""
+    return any(not picture or getattr(editor.image, "session_uid", 0) == picture for editor in _editors())
+
+
 def _editors() -> list[bpy.types.SpaceImageEditor]:
     """List the Image Editors of all workspaces, those in open windows first."""
     is_open = {window.screen for window in bpy.context.window_manager.windows}

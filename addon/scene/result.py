@@ -109,7 +109,7 @@ def composed(original: bpy.types.Image, painted: Path, mask: np.ndarray | None) 
         return painted, colorspace.SRGB
     paint = _read(painted)
     height, width = paint.shape[:2]
-    alpha = _resized(before[..., 3], width, height)
+    alpha = resized(before[..., 3], width, height)
     file = painted.with_name(f"{painted.stem}_alpha.png")
     images.write_png(np.concatenate((paint, alpha[..., None]), axis=2), file)
     return file, colorspace.SRGB
@@ -120,7 +120,7 @@ def _over(
 ) -> tuple[Path, str | None]:
     height, width = before.shape[:2]
     paint = _read(painted, (width, height))
-    mask = _resized(mask, width, height)[..., None]
+    mask = resized(mask, width, height)[..., None]
     if original.is_float or colorspace.is_linear(original):
         paint = colorspace.from_rec709(images.srgb_to_linear(paint).astype(np.float32), original)
     channels = min(3, before.shape[2])
@@ -207,8 +207,8 @@ def _read(path: Path, size: tuple[int, int] | None = None) -> np.ndarray:
         bpy.data.images.remove(image)
 
 
-def _resized(values: np.ndarray, width: int, height: int) -> np.ndarray:
-    """`values` (H, W) in 0..1 at another size."""
+def resized(values: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Scale `values` (H, W) in 0..1 to another size."""
     if values.shape == (height, width):
         return values
     image = bpy.data.images.new("Patina", values.shape[1], values.shape[0], float_buffer=True)

@@ -8,6 +8,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface
 
 from .. import history, user_files
+from .image_editor import PATINA_PT_image
 from .panel import PATINA_PT_stylize
 
 LISTED_RESULTS = 8  # results that are listed unless all are asked for
@@ -98,4 +99,15 @@ def _when(ended: float) -> str:
     return time.strftime("%H:%M" if same_day else "%Y-%m-%d", then)
 
 
-classes = (PATINA_PT_history,)
+class PATINA_PT_image_history(bpy.types.Panel):
+    bl_idname = "PATINA_PT_image_history"
+    bl_parent_id = PATINA_PT_image.bl_idname
+    bl_label = "History"
+    bl_category = PATINA_PT_image.bl_category
+    bl_space_type = "IMAGE_EDITOR"
+    bl_region_type = "UI"
+    bl_options = {"DEFAULT_CLOSED"}
+    draw = PATINA_PT_history.draw
+
+
+classes = (PATINA_PT_history, PATINA_PT_image_history)

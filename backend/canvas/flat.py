@@ -20,16 +20,20 @@ class Flat:
     """
 
     views = 1
+    made = 0
 
     def __init__(self, pictures: nn.Module, transform: Transform, content: Tensor | None = None) -> None:
         """content (B, 3, H, W): what was there before, for objectives that compare."""
         self.pictures, self.transform, self.content = pictures, transform, content
-        self._step, self._shrunk = Adam(pictures), 1
+        self.adam, self._shrunk = Adam(pictures), 1
         with torch.no_grad():
             self.side = max(pictures().shape[2:])
 
     def shrink(self, times: int) -> None:
         self._shrunk = times
+
+    def recall(self, count: int) -> None:
+        """It makes a new view for every step."""
 
     def draw(self, progress: float, random: torch.Generator, count: int) -> View:
         images = self.pictures()
@@ -54,10 +58,10 @@ class Flat:
         )
 
     def step(self, rate: float) -> bool:
-        return self._step(rate)
+        return self.adam(rate)
 
     def forget(self) -> None:
-        self._step.forget()
+        self.adam.forget()
 
     @torch.no_grad()
     def picture(self) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from PIL import Image
 from torch import Tensor
 
 from .. import networks
+from ..objectives.objective import Objective
 from ..parameterizations import cppn
 from ..pictures.images import read_image, resize, save, to_pillow, within
 from ..pictures.palette import moments, recolor, transport
 from ..pictures.styles import Styles, read_styles
 from ..protocol import (
+    CHECKPOINT_FILE,
     CPPN_FILE,
     HEIGHT_FILE,
     IMAGE_FILE,
@@ -37,12 +39,15 @@ from ..result import report
 from ..result.finish import finish
 from ..result.textures import write_preview
 from ..session import JobSession, Progress
-from . import build
+from . import build, checkpoint
 from .background import smooth_noise
+from .checkpoint import Kept
 from .goals import objective_of
 from .loop import imagine
 from .relief import DEPTH, normal_map
 
+CHECKPOINT_SECONDS = 8.0  # between two checkpoints, at least
+CHECKPOINT_PAUSE = 20.0  # times as long as the last took to write
 STEPS = {"stylize": 200, "dream": 200, "synthesize": 200, "interpolate": 150}
 DEEPDREAM_STEPS = 24
 CLASS_STEPS = 600  # on a mesh, where there is much to see
@@ -64,28 +69,127 @@ def run(session: JobSession) -> None:
     # Averages give style finer gradients than maxima (Gatys et al. 2016), on every canvas as on the pyramid;
     # a dream wants the network as it was trained, and a synthesis with averages kept specks.
     network = session.network(average_pooling=job.task == "stylize")
+    aim = _aim_of(session, network)
+    kept = Kept()
+    if job.resume:
+        kept = checkpoint.read(folder / job.resume, aim.painted.canvas)
+    losses, kept = _imagine(session, network, aim, kept, steps_left(job, kept))
+    while session.wishes.steered:
+        aim, kept = _steered(session, network, aim, kept)
+        left = steps_left(replace(session.job, resume=None), kept)
+        losses, kept = _imagine(session, network, aim, kept, left)
+    _finish(session, network, aim, losses, kept)
+
+
+@dataclass(frozen=True)
+class _Aim:
+    """What a job's settings make: the canvas that it paints on, the mesh if there is one, the styles in the
+    colours that are wanted, the start (1, 3, H, W), and what is optimised for."""
+
+    painted: build.CanvasSetup
+    subject: tuple[Mesh, Texels] | None
+    styles: Styles | None
+    start: Tensor | None
+    goal: Objective
+
+
+def _aim_of(session: JobSession, network: networks.Network) -> _Aim:
+    job, folder = session.job, session.folder
     content = read_content(job, folder)
     subject = read_subject(job, folder, session.message)
-    texels = subject[1] if subject is not None else None
     whole = read_styles(job, folder) if job.styles else None
     kept = content
     if subject is not None and job.task == "stylize":
         kept = with_form(content, *subject, job.follow_shape)
     start = start_of(whole, kept, job.colors if content is not None else 0.0, job)
     painted = canvas_of(job, subject, start, kept, session.device)
-    styles = whole and styles_of(job, whole, content, texels)
+    styles = whole and styles_of(job, whole, content, subject and subject[1])
     pairs = [(image[None].to(session.device), share) for image, share in styles] if styles else []
     goal = objective_of(job, network, pairs, kept is not None and job.task == "stylize")
-    steps = job.steps or default_steps(job)
-    follow = _follower(session, painted, texels, steps)
+    return _Aim(painted, subject, styles, start, goal)
+
+
+def _imagine(
+    session: JobSession, network: networks.Network, aim: _Aim, before: Kept, left: range
+) -> tuple[list[float], Kept]:
+    """Take the steps that are `left`, or as many as are enough: their losses, and how far it is then.
+
+    However it ends, another job can go on from there.
+    """
+    job, canvas = session.job, aim.painted.canvas
     random = torch.Generator().manual_seed(job.seed)
+    if before.random is not None:
+        random.set_state(before.random)
+    taken = left.start
+
+    def keep() -> Kept:
+        now = Kept(taken, left.stop, random.get_state())
+        write = partial(checkpoint.write, session.folder / CHECKPOINT_FILE, canvas, now)
+        session.without_fail("A checkpoint, to go on from, could not be written", write)
+        return now
+
+    follow = _follower(session, aim, left, keep)
+
+    def count(step: int, loss: float) -> bool:
+        nonlocal taken
+        taken = step
+        return follow(step, loss)
+
     rate = build.rate_of(job)
-    losses = imagine(painted.canvas, network, goal, steps, rate, random, follow, session.message)
-    result = painted.pictures(texels, job.texture_size)
-    measured: dict[str, Any] = {"loss": {"first": losses[0], "last": losses[-1]}, "steps": len(losses)}
+    try:
+        losses = imagine(canvas, network, aim.goal, left, rate, random, count, session.message)
+    finally:
+        now = keep()
+    return losses, now
+
+
+def steps_left(job: Job, kept: Kept) -> range:
+    """Tell which steps are to be taken from `kept` on: the job's, or further ones, or those it lacks."""
+    if not job.resume:
+        return range(job.steps or default_steps(job))
+    if job.steps:
+        return range(kept.done, kept.done + job.steps)
+    planned = kept.planned if kept.done < kept.planned else default_steps(job)
+    return range(kept.done, max(kept.done, planned))
+
+
+def _steered(session: JobSession, network: networks.Network, aim: _Aim, kept: Kept) -> tuple[_Aim, Kept]:
+    """Take up what the job's file says now, on what there is by now or from the start.
+
+    What cannot be taken up is told, and all goes on as it was.
+    """
+    session.wishes.steered = False
+    session.adapting()
+    before = session.job
+
+    def take() -> tuple[_Aim, Kept]:
+        starts_over = session.take_settings()
+        now = _aim_of(session, network)
+        if not starts_over:
+            now.painted.canvas.adam.take(aim.painted.canvas.adam)
+            now.painted.canvas.recall(aim.painted.canvas.made)
+        return now, Kept()
+
+    taken = session.without_fail("The new settings could not be taken up", take)
+    if taken is None:
+        session.job = before
+        return aim, kept
+    return taken
+
+
+def _finish(
+    session: JobSession, network: networks.Network, aim: _Aim, losses: list[float], kept: Kept
+) -> None:
+    """Write pictures or textures, and the report."""
+    job, folder, painted, subject, styles = session.job, session.folder, aim.painted, aim.subject, aim.styles
+    result = painted.pictures(subject and subject[1], job.texture_size)
+    measured: dict[str, Any] = {"steps": kept.done}
+    measured["ended_early"] = job.quality == "sketch" or session.wishes.enough
+    if losses:
+        measured["loss"] = {"first": losses[0], "last": losses[-1]}
     if subject is not None:
         seen = painted.seen(job.texture_size)
-        before = start[0] if start is not None else torch.zeros_like(result[0])
+        before = aim.start[0] if aim.start is not None else torch.zeros_like(result[0])
         result = torch.stack([finish(texture, before, seen, *subject) for texture in result])
         measured["coverage"] = round(float(seen[subject[1].used].mean()), 5)
     if job.relief:
@@ -106,21 +210,30 @@ def run(session: JobSession) -> None:
 
 
 def _follower(
-    session: JobSession, painted: build.CanvasSetup, texels: Texels | None, steps: int
+    session: JobSession, aim: _Aim, left: range, keep: Callable[[], object]
 ) -> Callable[[int, float], bool]:
-    """Make what is done after each step: tell the progress, write a preview now and then; is it enough?"""
+    """Make what is done after each step: tell the progress, write a preview and, by `keep`, a checkpoint now
+    and then; is it enough?"""
     job, began = session.job, time.perf_counter()
+    texels = aim.subject and aim.subject[1]
+    due = began + CHECKPOINT_SECONDS
 
     def preview() -> str:
-        shown = painted.pictures(texels, job.texture_size)[0, :3]
+        shown = aim.painted.pictures(texels, job.texture_size)[0, :3]
         write_preview(shown, session.folder / PREVIEW_FILE)
         return PREVIEW_FILE
 
     def follow(step: int, loss: float) -> bool:
-        left = (time.perf_counter() - began) * (steps / step - 1)
-        session.progress(Progress(job.task, step, steps, step / steps, left, loss))
+        nonlocal due
+        step, steps = step - left.start, len(left)
+        seconds = (time.perf_counter() - began) * (steps / step - 1)
+        session.progress(Progress(job.task, step, steps, step / steps, seconds, loss))
         session.preview(preview)
-        return session.wishes.enough
+        if (now := time.perf_counter()) > due:
+            keep()
+            spent = time.perf_counter() - now
+            due = now + spent + max(CHECKPOINT_SECONDS, CHECKPOINT_PAUSE * spent)
+        return session.wishes.enough or session.wishes.steered
 
     return follow
 

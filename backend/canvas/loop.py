@@ -29,7 +29,7 @@ def imagine(
     canvas: Canvas,
     network: Network,
     objective: Objective,
-    steps: int,
+    steps: int | range,
     rate: float,
     random: torch.Generator,
     report: Callable[[int, float], bool] = lambda step, loss: False,
@@ -37,7 +37,8 @@ def imagine(
 ) -> list[float]:
     """Optimise what is on the canvas. Gives the loss of every step; `report` may raise to end it.
 
-    It ends too when `report` says that it is enough.
+    It ends too when `report` says that it is enough. steps: how many, or which of so many are still to be
+    taken.
 
     The rate falls linearly to a fifth, so that the picture comes to rest. A step whose loss or gradient is no
     number is left out, and those after it are half as large; MAX_SKIPPED_STEPS in a row are the end. One that
@@ -46,8 +47,9 @@ def imagine(
     """
     losses: list[float] = []
     slower, astray, attempt = 1.0, 0, Attempt(canvas.views)
-    for step in range(steps):
-        progress = step / steps
+    left = steps if isinstance(steps, range) else range(steps)
+    for step in left:
+        progress = step / left.stop
         judge = partial(_judged, canvas, network, objective, progress, random, step < REVIVED_STEPS)
         value, attempt = fitted(judge, attempt, canvas.side, tell)
         if math.isfinite(value) and canvas.step(rate * slower * (1 - (1 - COOLING) * progress)):
@@ -60,7 +62,7 @@ def imagine(
                 break
         if report(step + 1, losses[-1] if losses else 0.0):
             break
-    if not losses:
+    if left and not losses:
         raise PatinaError(
             "The optimisation went astray: not one step gave numbers.",
             "Try another seed, another strength or other pictures.",

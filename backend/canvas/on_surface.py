@@ -21,6 +21,7 @@ class SurfaceTexture(Protocol):
 
     pictures: int
     channels: int
+    adam: Adam
 
     def prepare(self, view: GBuffer) -> Any: ...
 
@@ -36,7 +37,7 @@ class UVTexture:
 
     def __init__(self, textures: nn.Module) -> None:
         """textures: () → (B, C, S, S) in 0..1, S a power of two."""
-        self.textures, self._step, self._rows = textures, Adam(textures), None
+        self.textures, self.adam, self._rows = textures, Adam(textures), None
         with torch.no_grad():
             self.pictures, self.channels, side, _ = textures().shape
         self.levels = Levels(side)
@@ -53,11 +54,11 @@ class UVTexture:
 
     def step(self, rate: float) -> bool:
         self._rows = None
-        return self._step(rate)
+        return self.adam(rate)
 
     def forget(self) -> None:
         self._rows = None
-        self._step.forget()
+        self.adam.forget()
 
     @torch.no_grad()
     def current(self) -> Tensor:
@@ -73,7 +74,7 @@ class SolidTexture:
 
     def __init__(self, network: CPPN, scale: float = 1.0) -> None:
         """scale: from the mesh's units to the network's, in which coordinates should have unit variance."""
-        self.network, self._step, self.channels = network, Adam(network), network.channels
+        self.network, self.adam, self.channels = network, Adam(network), network.channels
         self.scale = scale
 
     def prepare(self, view: GBuffer) -> Tensor:
@@ -84,10 +85,10 @@ class SolidTexture:
         return values
 
     def step(self, rate: float) -> bool:
-        return self._step(rate)
+        return self.adam(rate)
 
     def forget(self) -> None:
-        self._step.forget()
+        self.adam.forget()
 
     @torch.no_grad()
     def values(self, points: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ class ReliefTexture:
     ) -> None:
         """colors: () → (1, 3, S, S); heights: () → (1, 1, S, S); both in 0..1, S a power of two."""
         self.textures, self.mesh, self.random = nn.ModuleList([colors, heights]), mesh, random
-        self._step = Adam(self.textures)
+        self.adam = Adam(self.textures)
         with torch.no_grad():
             self.levels = Levels(colors().shape[-1])
         self._rows: Tensor | None = None
@@ -84,11 +84,11 @@ class ReliefTexture:
 
     def step(self, rate: float) -> bool:
         self._rows = None
-        return self._step(rate)
+        return self.adam(rate)
 
     def forget(self) -> None:
         self._rows = None
-        self._step.forget()
+        self.adam.forget()
 
     @torch.no_grad()
     def current(self) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..pictures.color_space import over
 from ..rendering.gbuffer import GBuffer
 from ..rendering.views import ViewMaker
+from .adam import Adam
 from .background import random_background
 from .on_surface import SurfaceTexture
 from .view import View
@@ -54,9 +55,22 @@ class Surface:
             self._given_up += self.shown()
             self._shrunk, self._bank = times, []
 
+    @property
+    def made(self) -> int:
+        return len(self._bank)
+
+    def recall(self, count: int) -> None:
+        while len(self._bank) < min(count, self.sight.bank):
+            self._make()
+
     def _next(self, random: torch.Generator) -> tuple[GBuffer, Any, Any]:
         if len(self._bank) == self.sight.bank:
             return self._bank[int(torch.randint(self.sight.bank, (), generator=random))]
+        self._make()
+        return self._bank[-1]
+
+    def _make(self) -> None:
+        """Add a view to the bank."""
         nearest, farthest = (math.log(window / self._shrunk) for window in self.sight.windows)
         side = self.side // self._shrunk
         while True:
@@ -66,7 +80,6 @@ class Surface:
         self._bank.append(
             (view, self.texture.prepare(view), self.content.prepare(view) if self.content else None)
         )
-        return self._bank[-1]
 
     def shown(self) -> list[GBuffer]:
         """List the views that there were so far, each once."""
@@ -102,6 +115,10 @@ class Surface:
             behind = background.flatten(1).T[view.pixels]
             values = over(values[:, :3], values[:, 3:], behind)
         return view.image(values, background)
+
+    @property
+    def adam(self) -> Adam:
+        return self.texture.adam
 
     def step(self, rate: float) -> bool:
         return self.texture.step(rate)

@@ -8,6 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from .adam import Adam
+
 
 @dataclass(frozen=True)
 class View:
@@ -26,11 +28,21 @@ class View:
 class Canvas(Protocol):
     """Something that is painted on: it shows views of itself and takes steps against their gradient.
 
-    A step sees `views` of them, each about `side` pixels a side.
+    A step sees `views` of them, each about `side` pixels a side. adam: what takes the steps. made: how many
+    views there are that are used again.
     """
 
     views: int
     side: int
+
+    @property
+    def adam(self) -> Adam: ...
+
+    @property
+    def made(self) -> int: ...
+
+    def recall(self, count: int) -> None:
+        """Make `count` views to be used again, as those that another canvas like this one made first."""
 
     def shrink(self, times: int) -> None:
         """Have views whose sides are so many times smaller than at first."""

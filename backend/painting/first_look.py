@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..machine.shelf import Shelf
 from ..networks import feedforward
 from ..pictures.palette import moments, recolor, transport
 from ..pictures.styles import Styles
@@ -58,7 +59,8 @@ class Onlooker:
         self.session.check()
 
     def _look(self) -> str:
-        self.shown = first_look(self.session.job, self.session.folder, self.styles, self.session.device)
+        session = self.session
+        self.shown = first_look(session.job, session.folder, self.styles, session.device, session.shelf)
         return self._write()
 
     def _lay(self, subject: Subject, painted: Tensor, seen: NDArray[np.bool_]) -> str:
@@ -78,10 +80,12 @@ class Onlooker:
         return write_previews(self.shown, self.shown.shape[2], self.session.folder)[0]
 
 
-def first_look(job: Job, folder: Path, styles: Styles, device: torch.device) -> Tensor:
+def first_look(
+    job: Job, folder: Path, styles: Styles, device: torch.device, shelf: Shelf | None = None
+) -> Tensor:
     """Paint what is seen from `job.looked_from`: (3, tiles · side, side), of a side as small as suits.
 
-    Raises PatinaError for what cannot be painted.
+    shelf: see `read_subject`. Raises PatinaError for what cannot be painted.
     """
     assert job.looked_from is not None
     side = min(SIDE, job.texture_size)
@@ -89,7 +93,7 @@ def first_look(job: Job, folder: Path, styles: Styles, device: torch.device) -> 
         side //= 2
     # The light in hollows takes seconds; for a look that from above will do.
     small = replace(job, texture_size=side, follow_shape=0.0)
-    subject = read_subject(small, folder, styles, lambda text: None)
+    subject = read_subject(small, folder, styles, lambda text: None, shelf)
     texels, mesh = subject.texels, subject.mesh
     content = subject.content if subject.colored else _lit(subject)
     if job.colors < 1 or not subject.colored:

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..machine.shelf import digest
 from ..pictures.styles import Styles, read_styles
 from ..protocol import CHECKPOINT_FILE, Job, PatinaError
 from ..rendering.mesh import Mesh
@@ -23,14 +24,14 @@ from ..result import report
 from ..result.finish import finish, mean_texel
 from ..result.textures import PREVIEW_SIDE, write_previews, write_textures
 from ..session import JobSession, Progress
-from . import checkpoint, optimize
+from . import checkpoint, optimize, tiles
 from .checkpoint import Kept
 from .first_look import Onlooker
 from .one_pass import Watch
 from .optimize import Plan
 from .pyramid import Pyramid
 from .start import initial_texture
-from .subject import Subject, read_subject
+from .subject import HELD, Subject, read_subject
 
 CHECKPOINT_SECONDS = 8.0
 CONTENT_WEIGHT = 0.1  # at strength 0.5
@@ -50,7 +51,10 @@ def run(session: JobSession) -> None:
     styles = read_styles(job, folder)
     onlooker = Onlooker(session, styles)
     onlooker.look()
-    subject = read_subject(job, folder, styles, session.message)
+    subject = read_subject(job, folder, styles, session.message, session.shelf)
+    if drawn := tiles.read_drawn(job, folder, subject.texels.used):
+        subject = subject.with_drawn(*drawn)
+        tiles.add_drawn_to_masks(job, folder)
     session.check()
     is_sketch = job.quality == "sketch"
     if not is_sketch:  # now, so that what is wrong with it is told at once
@@ -59,6 +63,7 @@ def run(session: JobSession) -> None:
     aim = _aim_of(session, subject, styles, partial(onlooker.watch, subject))
     texture = Pyramid(aim.start, session.device, subject.density)
     kept = checkpoint.read(folder / job.resume, texture, subject.mesh) if job.resume else Kept(0)
+    _draw_on(texture, subject)
     session.clock.lap("set-up")
     plan = plan_of(job, subject, kept)
     follow = _Follower(session, subject, texture, plan, kept)
@@ -67,101 +72,103 @@ def run(session: JobSession) -> None:
         _optimise(session, subject, texture, aim, plan, follow)
         if not session.wishes.steered:
             break
-        old, (subject, aim) = aim, _steered(session, subject, aim)
-        # What was painted so far stays on top of what the new settings begin with.
-        texture.rows += Pyramid(aim.start, session.device).rows - Pyramid(old.start, session.device).rows
-        job, taken = session.job, follow.steps
-        plan = plan_of(replace(job, resume=None), subject, Kept(taken))
-        follow = _Follower(session, subject, texture, plan, Kept(taken))
-    is_sketch = job.quality == "sketch"
-    as_it_is = is_sketch or job.strength == 0 or session.wishes.enough
-    session.finishing()
-    result, seen = texture.texture().cpu(), np.ones_like(subject.texels.used)
-    if not as_it_is:  # what no view saw is as the start, which painted it, too
-        seen = seen_texels(texture, optimize.finest_level(plan, aim.viewing, subject), subject)
-    if job.strength > 0:
-        done = partial(finish, result, aim.start, seen, subject.mesh, subject.texels)
-        finished = session.without_fail("Gaps and seams could not be finished", done)
-        result = result if finished is None else finished
-    session.check()
-    files = follow.write_result(partial(write_textures, result, job.texture_size, folder))
-    session.clock.lap("finish")
-    judge = partial(measure, subject, aim.styles, aim.viewing, aim.start, subject.composed(result))
-    measured: dict[str, Any] = {}
-    if not as_it_is or job.strength == 0:  # who asks for the texture now does not wait for measures
-        measured = session.without_fail("The result could not be measured", judge) or {}
-    session.check()
-    session.clock.lap("report")
-    measured |= {
-        "coverage": round(float(seen[subject.to_paint].mean()), 5),
-        "texel_size": mean_texel(subject.mesh, job.texture_size),
-        "steps": follow.steps,
-        "rasterizer": job.rasterizer,
-        "ended_early": is_sketch or session.wishes.enough,
-    }
-    if job.tiles:
-        of_each = by_tile(subject, files, seen)
-        measured["tiles"] = [a | b for a, b in zip(of_each, measured.get("tiles", of_each), strict=True)]
-    session.finish(files[0], measured)
+        old, (subject, aim, starts_over) = aim, _steered(session, subject, aim)
+        fresh, job = Pyramid(aim.start, session.device, subject.density), session.job
+        if starts_over:
+            texture, kept = fresh, Kept(0)
+        else:  # what was painted so far stays on top of what the new settings begin with
+            texture.rows += fresh.rows - Pyramid(old.start, session.device).rows
+            kept = Kept(follow.steps)
+        plan = plan_of(replace(job.without_drawn(), resume=None), subject, kept)
+        follow = _Follower(session, subject, texture, plan, kept)
+        follow.show()
+    _finish(session, subject, texture, aim, plan, follow)
 
 
 @dataclass(frozen=True)
 class _Aim:
     """What a job's settings make of its subject.
 
-    styles: in the colours that are wanted; start (3, tiles · S, S): what is begun with, and kept; whole: the
-    same at full strength.
+    styles: in the colours that are wanted; start (3, tiles · S, S): what is begun with, and kept.
     """
 
-    job: Job
     styles: Styles
     viewing: Viewing
     start: Tensor
-    whole: Tensor
 
 
-def _aim_of(
-    session: JobSession, subject: Subject, styles: Styles, watch: Watch, before: _Aim | None = None
-) -> _Aim:
-    """Make what the session's job asks for, of what was made `before` where that is the same."""
+def _aim_of(session: JobSession, subject: Subject, styles: Styles, watch: Watch) -> _Aim:
+    """Make what the session's job asks for; the start at full strength is kept for the next of its like."""
     job, original = session.job, subject.original
     if job.colors > 0 and subject.colored:
         styles = styles.recolored(subject.colors, job.colors)
     viewing = viewing_of(job, subject.mesh, styles, session.device)
     if job.strength == 0:
         whole = original
-    elif before is not None and _start_fields(before.job) == _start_fields(job):
-        whole = before.whole
     else:
-        whole = initial_texture(subject, styles, viewing, replace(job, strength=1.0), watch)
+        key = digest(_start_fields(job), subject.mesh.digest, subject.content, subject.mask, subject.kept)
+        whole = session.shelf.get(
+            ("start", key, digest(*styles.images, styles.shares)),
+            lambda: initial_texture(subject, styles, viewing, replace(job, strength=1.0), watch),
+            most=1,
+        )
     session.check()
-    return _Aim(job, styles, viewing, original.lerp(whole, min(1.0, 2 * job.strength)), whole)
+    start = subject.drawn_over(original.lerp(whole, min(1.0, 2 * job.strength)))
+    return _Aim(styles, viewing, start)
+
+
+def _draw_on(texture: Pyramid, subject: Subject) -> None:
+    """Have `texture` show what the artist drew, where that is."""
+    if subject.drawn is not None:
+        before, device = texture.texture().cpu(), texture.rows.device
+        after = subject.drawn_over(before)
+        texture.rows += Pyramid(after, device).rows - Pyramid(before, device).rows
 
 
 def _start_fields(job: Job) -> Job:
     """The job but for what the start at full strength does not depend on."""
-    return replace(job, strength=1.0, style_loss="gram", quality="draft", steps=None)
+    said = replace(job, strength=1.0, style_loss="gram", quality="draft", steps=None, looked_from=None)
+    return replace(said.without_drawn(), resume=None)
 
 
-def _steered(session: JobSession, subject: Subject, aim: _Aim) -> tuple[Subject, _Aim]:
-    """Take up what the job's file says now; what cannot be is told, and all stays as it was."""
+def _steered(session: JobSession, subject: Subject, aim: _Aim) -> tuple[Subject, _Aim, bool]:
+    """Take up what the job's file says now, and whether that means to start over.
+
+    What cannot be taken up is told, and all stays as it was.
+    """
     session.wishes.steered = False
     session.adapting()
     before = session.job
 
-    def take() -> tuple[Subject, _Aim]:
-        session.take_settings()
+    def take() -> tuple[Subject, _Aim, bool]:
+        starts_over = session.take_settings()
         job, folder = session.job, session.folder
         styles = read_styles(job, folder)
-        is_same = job.follow_shape == before.follow_shape
-        now = subject if is_same else read_subject(job, folder, styles, session.message)
-        return now, _aim_of(session, now, styles, lambda make: session.check(), aim)
+        onlooker = Onlooker(session, styles)
+        if starts_over:
+            onlooker.look()
+        now = subject
+        if _subject_fields(job) != _subject_fields(before):
+            now = read_subject(job, folder, styles, session.message, session.shelf)
+            if not np.array_equal(now.mesh.corners, subject.mesh.corners):
+                raise PatinaError("The mesh is another one.", "Cancel the job, and press the button again.")
+            if now.mask is None and subject.mask is not None:
+                session.make_room("mask*.png")  # they would say that part of it is not painted
+            if subject.drawn is not None:
+                now = now.with_drawn(*subject.drawn)
+                tiles.add_drawn_to_masks(job, folder)
+        return now, _aim_of(session, now, styles, partial(onlooker.watch, now)), starts_over
 
     taken = session.without_fail("The new settings could not be taken up", take)
     if taken is None:
         session.job = before
-        return subject, aim
+        return subject, aim, False
     return taken
+
+
+def _subject_fields(job: Job) -> tuple[object, ...]:
+    """What the job's subject depends on, of all that may change under way."""
+    return job.follow_shape, job.mesh, job.mask, job.tiles
 
 
 def _optimise(
@@ -181,6 +188,44 @@ def _optimise(
                     return
     finally:
         follow.keep()
+
+
+def _finish(
+    session: JobSession, subject: Subject, texture: Pyramid, aim: _Aim, plan: Plan, follow: _Follower
+) -> None:
+    """Write the textures, once gaps and seams are finished, and the report."""
+    job, folder = session.job, session.folder
+    is_sketch = job.quality == "sketch"
+    as_it_is = is_sketch or job.strength == 0 or session.wishes.enough
+    session.finishing()
+    result, seen = texture.texture().cpu(), np.ones_like(subject.texels.used)
+    if not as_it_is:  # what no view saw is as the start, which painted it, too
+        seen = seen_texels(texture, optimize.finest_level(plan, aim.viewing, subject), subject)
+    if job.strength > 0:
+        done = partial(finish, result, aim.start, seen, subject.mesh, subject.texels)
+        finished = session.without_fail("Gaps and seams could not be finished", done)
+        result = result if finished is None else finished
+    session.check()
+    result = subject.drawn_over(result, HELD)
+    files = follow.write_result(partial(write_textures, result, job.texture_size, folder))
+    session.clock.lap("finish")
+    judge = partial(measure, subject, aim.styles, aim.viewing, aim.start, subject.composed(result))
+    measured: dict[str, Any] = {}
+    if not as_it_is or job.strength == 0:  # who asks for the texture now does not wait for measures
+        measured = session.without_fail("The result could not be measured", judge) or {}
+    session.check()
+    session.clock.lap("report")
+    measured |= {
+        "coverage": round(float(seen[subject.to_paint].mean()), 5),
+        "texel_size": mean_texel(subject.mesh, job.texture_size),
+        "steps": follow.steps,
+        "rasterizer": job.rasterizer,
+        "ended_early": is_sketch or session.wishes.enough,
+    }
+    if job.tiles:
+        of_each = by_tile(subject, files, seen)
+        measured["tiles"] = [a | b for a, b in zip(of_each, measured.get("tiles", of_each), strict=True)]
+    session.finish(files[0], measured)
 
 
 def viewing_of(job: Job, mesh: Mesh, styles: Styles, device: torch.device) -> Viewing:
@@ -220,9 +265,9 @@ def plan_of(job: Job, subject: Subject, kept: Kept) -> Plan:
     These are further steps where it asks for some, or those that an earlier job lacks.
     """
     if job.resume and job.steps is None:
-        stages = optimize.remaining(job.quality, kept)
+        stages = optimize.remaining(optimize.STAGES[job.quality], kept)
     elif job.resume and kept.steps:
-        stages = optimize.more(job.quality, job.steps)
+        stages = optimize.more(optimize.STAGES[job.quality] or optimize.STAGES["draft"], job.steps)
     else:
         stages = optimize.stages(job.quality, job.steps, len(np.unique(subject.mesh.objects)))
     weighs = subject.kept is not None and job.strength > 0
@@ -246,7 +291,8 @@ class _Follower:
         self._kept_at = -math.inf
 
     def __call__(self, progress: Progress) -> None:
-        self._now = optimize.after(self.plan, self.session.job.quality, self._before, progress.step)
+        whole = optimize.STAGES[self.session.job.quality]
+        self._now = optimize.after(self.plan, whole, self._before, progress.step)
         self.session.progress(progress)
         self.session.preview(self._preview)
         if time.perf_counter() - self._kept_at > CHECKPOINT_SECONDS:
@@ -304,6 +350,8 @@ def seen_texels(texture: Pyramid, level: int, subject: Subject) -> NDArray[np.bo
     indices = torch.from_numpy(np.flatnonzero(texels.used)).to(texture.rows.device)
     levels = torch.from_numpy(level + subject.mesh.coarser(texels.faces)).to(indices.device)
     seen[texels.used] = texture.seen_at(indices, levels).cpu().numpy()
+    if subject.drawn is not None:  # the artist has
+        seen |= subject.drawn[1][0].numpy() > 0
     return np.asarray(seen & (subject.to_paint | ~texels.used))
 
 

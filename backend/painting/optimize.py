@@ -97,31 +97,29 @@ def shared_out(planned: tuple[Stage, ...], steps: int) -> tuple[Stage, ...]:
     return tuple(replace(stage, steps=int(n)) for stage, n in zip(planned, shares, strict=True) if n)
 
 
-def more(quality: str, steps: int | None) -> tuple[Stage, ...]:
-    """Plan a job that goes on from a checkpoint: the quality's last stage, with `steps` steps."""
-    last = (STAGES[quality] or STAGES["draft"])[-1]
-    return (replace(last, steps=steps or last.steps),)
+def more(whole: tuple[Stage, ...], steps: int | None) -> tuple[Stage, ...]:
+    """Plan a job that goes on from a checkpoint: the last of the quality's stages, with `steps` steps."""
+    return (replace(whole[-1], steps=steps or whole[-1].steps),)
 
 
-def remaining(quality: str, kept: Kept) -> tuple[Stage, ...]:
-    """Plan what an interrupted job lacks; the last stage alone, all done, if it lacks nothing."""
+def remaining(whole: tuple[Stage, ...], kept: Kept) -> tuple[Stage, ...]:
+    """Plan what an interrupted job lacks of its quality's stages; the last alone, all done, if nothing."""
     if not kept.steps:
-        return STAGES[quality]
-    pairs = zip(STAGES[quality], kept.stages, strict=False)
+        return whole
+    pairs = zip(whole, kept.stages, strict=False)
     planned = [replace(stage, steps=steps, done=min(done, steps)) for stage, (steps, done) in pairs if steps]
     lacking = tuple(stage for stage in planned if stage.done < stage.steps)
-    return lacking or tuple(planned[-1:]) or more(quality, None)
+    return lacking or tuple(planned[-1:]) or more(whole, None)
 
 
-def after(plan: Plan, quality: str, before: Kept, step: int) -> Kept:
+def after(plan: Plan, whole: tuple[Stage, ...], before: Kept, step: int) -> Kept:
     """Tell how far a job is after `step` steps of its plan, that began where `before` says."""
-    left, done = step, dict[str, tuple[int, int]]()
+    left, done = step, dict[tuple[str, int], tuple[int, int]]()
     for stage in plan.stages:
         taken = min(left, stage.steps - stage.done)
-        done[stage.name] = stage.steps, stage.done + taken
+        done[stage.name, stage.size] = stage.steps, stage.done + taken
         left -= taken
-    names = [stage.name for stage in STAGES[quality]]
-    return Kept(before.steps + step, tuple(done.get(name, (0, 0)) for name in names))
+    return Kept(before.steps + step, tuple(done.get((stage.name, stage.size), (0, 0)) for stage in whole))
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,10 @@ from ..objectives.style import DECAY, layer_mask
 from ..pictures.images import enlarged, resize
 from ..pictures.styles import Styles
 from ..session import JobSession, Progress
+from .brush import Brush
 from .optimize import MAX_SKIPPED_STEPS, Pace, Plan, Stage, shared_out
 
 STYLE_WIDTH = 0.75  # a painting's shorter side, in square roots of the picture's area
-BETAS = (0.9, 0.99)
-AVERAGED = 0.97  # of the average over steps, what stays at each
 FINEST = 2.0  # how much larger than the style images their strokes may be painted
 COARSEST = 192  # pixels along the longer side, at least, of the first stage
 STEP = math.sqrt(2)  # from a stage's size to the next
@@ -105,44 +104,32 @@ def stages(picture: Picture, styles: Styles, quality: str, steps: int | None) ->
 
 
 def paint(
-    picture: Picture, styles: Styles, network: Network, plan: Plan, session: JobSession
-) -> Iterator[tuple[Progress, Tensor]]:
+    picture: Picture, styles: Styles, network: Network, plan: Plan, session: JobSession, brush: Brush
+) -> Iterator[Progress]:
     """Optimise a picture so that it has the styles' statistics and keeps its start's landmarks.
 
-    Gives where the loop is after every step, and the painting (3, h, w) so far; `finished` makes it the
+    Gives where the loop is after every step; `brush` has the painting (3, h, w), which `finished` makes the
     picture's size. Steps without numbers, and memory that does not suffice, are as in `optimize.paint`.
     """
-    random = torch.Generator().manual_seed(plan.seed)
     pace, attempt = Pace(plan), Attempt(1)
-    painting: Tensor | None = None
     for stage in plan.stages:
         small = picture.at(stage.size).to(session.device)
-        painting = small.start.clone() if painting is None else enlarged(painting, small.start).clamp(0, 1)
-        painting.requires_grad_()
+        brush.enter(small.start, goes_on=stage.done > 0)
+        assert brush.pixels is not None
         score = _Score(small, styles, network, plan)
-        adam = torch.optim.Adam([painting], stage.rate, BETAS)
-        average, weight = torch.zeros_like(painting), 0.0
         session.clock.lap("set-up")
         for _ in range(stage.done, stage.steps):
-            judge = partial(score.gradient, painting, random)
+            judge = partial(score.gradient, brush.pixels, brush.random)
             (loss, gradient), attempt = fitted(judge, attempt, SIDE, session.message)
             session.clock.lap("score")
             if pace.is_sound(loss, [gradient]):
-                painting.grad = gradient
-                adam.param_groups[0]["lr"] = stage.rate * pace.damping
-                adam.step()
-                with torch.no_grad():
-                    painting.clamp_(0, 1)
-                    average.mul_(AVERAGED).add_(painting, alpha=1 - AVERAGED)
-                weight = AVERAGED * weight + 1 - AVERAGED
+                brush.step(gradient, stage.rate * pace.damping)
             else:
                 session.message(pace.skip())
                 if pace.skipped == MAX_SKIPPED_STEPS:
                     return
             session.clock.lap("texture")
-            shown = average / weight if weight else painting.detach()
-            yield pace.after(stage, pace.loss), shown
-        painting = shown.detach()
+            yield pace.after(stage, pace.loss)
 
 
 def finished(picture: Picture, painting: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,15 +13,21 @@ from torch import Tensor
 
 from ..pictures.images import read_image, resize, within, write_image
 from ..pictures.styles import Styles, read_styles
-from ..protocol import IMAGE_FILE, PREVIEW_FILE, Job
+from ..protocol import CHECKPOINT_FILE, IMAGE_FILE, PREVIEW_FILE, Job
 from ..result import report
 from ..result.textures import PREVIEW_SIDE, write_preview
 from ..session import JobSession
-from .optimize import Plan
+from . import brush as brushes
+from . import optimize
+from .brush import Brush
+from .checkpoint import Kept
+from .optimize import Plan, Stage
 from .picture import Picture, finished, paint, stages, style_side
 from .start import initial_picture
 
 CONTENT_WEIGHT = 0.05  # at strength 0.5
+CHECKPOINT_SECONDS = 8.0  # between two checkpoints, at least
+CHECKPOINT_PAUSE = 20.0  # times as long as the last took to write
 
 
 def run(session: JobSession) -> None:
@@ -30,44 +38,142 @@ def run(session: JobSession) -> None:
     job, folder = session.job, session.folder
     session.start(job.network)
     content = read_picture(job, folder)
+    aim = _aim_of(session, content)
+    brush, kept = fresh_brush(job), Kept(0)
+    if job.resume:
+        brush, kept = brushes.read(folder / job.resume, *content.shape[1:])
+    session.clock.lap("set-up")
+    if job.strength > 0:
+        session.preview(partial(_preview, aim.picture, brush, folder), now=True)
+        kept = _optimise(session, aim, brush, kept, job)
+    while session.wishes.steered:
+        aim, brush, kept = _steered(session, content, aim, brush, kept)
+        session.preview(partial(_preview, aim.picture, brush, folder), now=True)
+        kept = _optimise(session, aim, brush, kept, replace(session.job, resume=None))
+    job, picture = session.job, aim.picture
+    result = picture.composed(picture.start)
+    if job.strength > 0:
+        session.finishing()
+        result = finished(picture, painted(picture, brush))
+    session.check()
+    session.write_result(partial(write_image, result, folder / IMAGE_FILE))
+    session.clock.lap("finish")
+    is_sketch = job.quality == "sketch"
+    measured: dict[str, Any] = {}
+    if not session.wishes.enough:  # who asks for it now does not wait for measures
+        judge = partial(measure, content, result, aim.styles, session.device)
+        measured = session.without_fail("The result could not be measured", judge) or {}
+    session.clock.lap("report")
+    ended_early = is_sketch or session.wishes.enough
+    session.finish(IMAGE_FILE, measured | {"steps": kept.steps, "ended_early": ended_early})
+
+
+@dataclass(frozen=True)
+class _Aim:
+    """What a job's settings make of its picture; styles: in the colours that are wanted."""
+
+    picture: Picture
+    styles: Styles
+
+
+def _aim_of(session: JobSession, content: Tensor) -> _Aim:
+    job, folder = session.job, session.folder
     styles = read_styles(job, folder)
-    network = session.network(average_pooling=True)
+    if job.quality != "sketch":  # now, so that what is wrong with it is told at once
+        session.network(average_pooling=True)
     session.check()
     if job.colors > 0:
         styles = styles.recolored(content.flatten(1).T, job.colors)
     start = initial_picture(content, styles, job, session.device)
     session.check()
-    picture = Picture(content, start, read_mask(job, folder, content))
-    plan = plan_of(job, picture, styles)
-    session.clock.lap("set-up")
-    result, taken = picture.composed(start), 0
-    if job.strength > 0:
-        painting = start
-        session.preview(partial(_preview, picture, start, folder), now=True)
-        for progress, painting in paint(picture, styles, network, plan, session):
-            taken = progress.step
+    return _Aim(Picture(content, start, read_mask(job, folder, content)), styles)
+
+
+def fresh_brush(job: Job) -> Brush:
+    """Make a brush that has painted nothing yet."""
+    return Brush(torch.Generator().manual_seed(job.seed))
+
+
+def painted(picture: Picture, brush: Brush) -> Tensor:
+    """Give what `brush` has painted, (3, h, w); the start where that is nothing."""
+    return picture.start if brush.pixels is None else brush.shown
+
+
+def _optimise(session: JobSession, aim: _Aim, brush: Brush, before: Kept, job: Job) -> Kept:
+    """Take the steps of `job` from `before` on, or as many as are enough; gives how far it is then.
+
+    However it ends, another job can go on from there.
+    """
+    plan, whole = plan_of(job, aim.picture, aim.styles, before), _whole(job, aim)
+    now = optimize.after(plan, whole, before, 0)
+    due = time.perf_counter() + CHECKPOINT_SECONDS
+
+    def keep() -> None:
+        write = partial(brushes.write, session.folder / CHECKPOINT_FILE, brush, now)
+        session.without_fail("A checkpoint, to go on from, could not be written", write)
+
+    try:
+        if not plan.stages:
+            return now
+        network = session.network(average_pooling=True)
+        for progress in paint(aim.picture, aim.styles, network, plan, session, brush):
+            now = optimize.after(plan, whole, before, progress.step)
             session.progress(progress)
-            session.preview(partial(_preview, picture, painting, folder))
-            if session.wishes.enough:
+            session.preview(partial(_preview, aim.picture, brush, session.folder))
+            if session.wishes.enough or session.wishes.steered:
                 break
-        session.finishing()
-        result = finished(picture, painting)
-    session.check()
-    session.write_result(partial(write_image, result, folder / IMAGE_FILE))
-    session.clock.lap("finish")
-    measured: dict[str, Any] = {}
-    if not session.wishes.enough:  # who asks for it now does not wait for measures
-        judge = partial(measure, content, result, styles, session.device)
-        measured = session.without_fail("The result could not be measured", judge) or {}
-    session.clock.lap("report")
-    session.finish(IMAGE_FILE, measured | {"steps": taken})
+            if (began := time.perf_counter()) > due:
+                keep()
+                spent = time.perf_counter() - began
+                due = began + spent + max(CHECKPOINT_SECONDS, CHECKPOINT_PAUSE * spent)
+    finally:
+        keep()
+    return now
 
 
-def plan_of(job: Job, picture: Picture, styles: Styles) -> Plan:
-    """Plan what the loop does for the job."""
+def _steered(
+    session: JobSession, content: Tensor, aim: _Aim, brush: Brush, kept: Kept
+) -> tuple[_Aim, Brush, Kept]:
+    """Take up what the job's file says now, on what there is by now or from the start.
+
+    What cannot be taken up is told, and all goes on as it was.
+    """
+    session.wishes.steered = False
+    session.adapting()
+    before = session.job
+
+    def take() -> tuple[_Aim, Brush, Kept]:
+        starts_over = session.take_settings()
+        now = _aim_of(session, content)
+        if starts_over:
+            return now, fresh_brush(session.job), Kept(0)
+        brush.shift(now.picture.start - aim.picture.start)
+        return now, brush, Kept(kept.steps)
+
+    taken = session.without_fail("The new settings could not be taken up", take)
+    if taken is None:
+        session.job = before
+        return aim, brush, Kept(kept.steps)
+    return taken
+
+
+def _whole(job: Job, aim: _Aim) -> tuple[Stage, ...]:
+    """List the stages of the job's quality, each with its usual steps; a sketch has none: it is the start."""
+    return () if job.quality == "sketch" else stages(aim.picture, aim.styles, job.quality, None)
+
+
+def plan_of(job: Job, picture: Picture, styles: Styles, kept: Kept) -> Plan:
+    """Plan what the loop does for the job: further steps if it goes on, or those that an earlier lacks."""
     content_weight = CONTENT_WEIGHT * (1 / job.strength - 1) if job.strength > 0 else 0.0
-    is_sketch = job.quality == "sketch"  # the start is the result
-    planned = () if is_sketch else stages(picture, styles, job.quality, job.steps)
+    planned: tuple[Stage, ...] = ()
+    if job.quality != "sketch":
+        whole = stages(picture, styles, job.quality, None)
+        if job.resume and job.steps is None:
+            planned = optimize.remaining(whole, kept)
+        elif job.resume and kept.steps:
+            planned = optimize.more(whole, job.steps)
+        else:
+            planned = stages(picture, styles, job.quality, job.steps)
     return Plan(planned, content_weight, job.style_loss, 1, job.seed)
 
 
@@ -94,8 +200,8 @@ def measure(content: Tensor, result: Tensor, styles: Styles, device: torch.devic
     return {key: round(value, 4) for key, value in found.items()}
 
 
-def _preview(picture: Picture, painting: Tensor, folder: Path) -> str:
+def _preview(picture: Picture, brush: Brush, folder: Path) -> str:
     small = picture.at(min(PREVIEW_SIDE, picture.longer))
-    shown = small.composed(resize(painting.cpu(), *small.content.shape[1:]))
+    shown = small.composed(resize(painted(picture, brush).cpu(), *small.content.shape[1:]))
     write_preview(shown, folder / PREVIEW_FILE)
     return PREVIEW_FILE

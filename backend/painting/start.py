@@ -49,6 +49,11 @@ def initial_texture(
         return kept
     coarse = F.adaptive_avg_pool2d(kept, (len(subject.names) * side, side))
     start, change = kept, torch.zeros_like(coarse)
+    plain = plain_objects(subject, coarse, viewing) if job.motifs else np.array([], np.int32)
+    painted = None
+    if feedforward.available():  # first, as it can be watched
+        painted, seen = paint_in_one_pass(subject, coarse, texels, styles, viewing, plain, watch)
+        painted = fill_unseen(painted, seen, texels, subject.mesh.objects[texels.faces])
     own = job.colors if subject.colored else 0.0
     if own < 1:
         palette = styles.palette(PALETTE_COLORS, torch.Generator().manual_seed(job.seed))
@@ -58,10 +63,7 @@ def initial_texture(
         colors = recolor(coarse, moved)[:, used], coarse[:, used]
         change[:, used] = (1 - own) * broken_colors(*colors, texels.points, palette.T, job.seed)
     base = F.adaptive_avg_pool2d(start, (coarse.shape[1], side))
-    plain = plain_objects(subject, coarse, viewing) if job.motifs else np.array([], np.int32)
-    if feedforward.available():
-        painted, seen = paint_in_one_pass(subject, coarse, texels, styles, viewing, plain, watch)
-        painted = fill_unseen(painted, seen, texels, subject.mesh.objects[texels.faces])
+    if painted is not None:
         change = change + (1 - BROKEN_SHARE) * (painted - base - change)
     if len(plain):
         scaled = list(styles.within(viewing.style_width / subject.mesh.texel * side))

@@ -13,12 +13,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..machine.shelf import Shelf, digest
 from ..pictures.styles import Styles
 from ..protocol import Job
 from ..rendering.form import kept_of
 from ..rendering.mesh import Mesh, read_mesh
 from ..rendering.texels import Texels, check_texels, fill_gutters, locate
 from . import tiles
+
+KEPT_SIZES = 2  # of which a painter keeps what does not change: a first look's, and the job's
+HELD = 0.8  # of what the artist drew: so far it shows, whatever is painted over it
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Subject:
     names: tuple[str, ...] = ("",)  # of the textures
     kept: Tensor | None = None  # (3, tiles · S, S): what is to be recognised: content and form; None: nothing
     tiled: bool = False  # whether views read across a texture's border to its other side
+    drawn: tuple[Tensor, Tensor] | None = None  # what the artist drew on it, and where: see `with_drawn`
 
     @property
     def size(self) -> int:
@@ -71,6 +76,25 @@ class Subject:
         """Take the colours of `texture` (3, tiles · S, S) where it is to be painted: (U, 3)."""
         return texture[:, torch.from_numpy(self.to_paint)].T
 
+    def with_drawn(self, colors: Tensor, share: Tensor) -> Subject:
+        """Have what the artist drew, `colors` (3, tiles · S, S) as far as `share` (1, tiles · S, S) says, be
+        part of what is to be recognised, and softly held: most of it shows whatever is painted there."""
+        mask = torch.ones_like(share) if self.mask is None else self.mask
+        return replace(
+            self,
+            content=self.content.lerp(colors, share),
+            kept=self.original.lerp(colors, share),
+            mask=torch.maximum(mask, share) * (1 - HELD * share),
+            drawn=(colors, share),
+        )
+
+    def drawn_over(self, paint: Tensor, share: float = 1.0) -> Tensor:
+        """Lay `share` of what the artist drew, if anything, over `paint` (3, tiles · S, S)."""
+        if self.drawn is None:
+            return paint
+        colors, where = self.drawn
+        return paint.lerp(colors, share * where)
+
     def composed(self, paint: Tensor) -> Tensor:
         """Lay `paint` (3, tiles · S, S), or a smaller one, over the content as the mask lets it show."""
         if self.mask is None:
@@ -83,16 +107,21 @@ class Subject:
         return content.lerp(paint, mask)
 
 
-def read_subject(job: Job, folder: Path, styles: Styles, tell: Callable[[str], None]) -> Subject:
+def read_subject(
+    job: Job, folder: Path, styles: Styles, tell: Callable[[str], None], shelf: Shelf | None = None
+) -> Subject:
     """Read the job's mesh, textures and masks from `folder`; a whole mask is written there (see protocol).
 
-    `tell` is given what a person should know. Raises PatinaError for what cannot be painted.
+    `tell` is given what a person should know. shelf: what earlier jobs made of the same mesh, and for later
+    ones. Raises PatinaError for what cannot be painted.
     """
+    shelf = shelf or Shelf()
     assert job.mesh is not None
     names = tuple(tile.name for tile in job.textures)
     mesh = read_mesh(folder / job.mesh, job.name, len(names), isolated=not job.occlusion)
     contents, masks = tiles.read_contents(job, folder), tiles.read_masks(job, folder)
-    texels = locate(mesh, job.texture_size, len(names))
+    key = mesh.digest, job.texture_size, len(names)
+    texels = shelf.get(("texels", *key), lambda: locate(mesh, job.texture_size, len(names)), KEPT_SIZES)
     check_texels(texels, names, job.texture_size, tell)
     colored = any(content is not None for content in contents)
     content = tiles.stacked(contents, job.texture_size, styles.mean_color)
@@ -104,5 +133,6 @@ def read_subject(job: Job, folder: Path, styles: Styles, tell: Callable[[str], N
         tiles.write_masks(mesh, contents, masks, job.texture_size, folder)
         mesh = replace(mesh, weights=tiles.aims(mesh, texels, painted))
         mask = torch.from_numpy(painted)[None]
-    kept = kept_of(contents, content, mesh, texels, job.follow_shape)
+    again = ("form", *key, digest(content, *contents, job.follow_shape))
+    kept = shelf.get(again, lambda: kept_of(contents, content, mesh, texels, job.follow_shape), KEPT_SIZES)
     return Subject(mesh, texels, content, colored, mask, names, kept, bool(job.tiles))

@@ -49,6 +49,38 @@ def read_masks(job: Job, folder: Path) -> list[Tensor | None]:
     ]
 
 
+def read_drawn(job: Job, folder: Path, used: NDArray[np.bool_]) -> tuple[Tensor, Tensor] | None:
+    """Read what the artist has drawn on the textures since an earlier job, and how far each texel is that.
+
+    (3, N · S, S) and (1, N · S, S), the latter within the texels `used` (N · S, S) and GUTTER beside them;
+    None where nothing is drawn.
+    """
+    size, colors, shares = job.texture_size, list[Tensor](), list[Tensor]()
+    for tile in job.textures:
+        if tile.drawn is None or tile.drawn_mask is None:
+            colors.append(torch.zeros(3, size, size))
+            shares.append(torch.zeros(1, size, size))
+            continue
+        colors.append(resize(read_image(folder / tile.drawn, "drawn picture", "drawn"), size, size))
+        mask = read_image(folder / tile.drawn_mask, "mask of what is drawn", "drawn")
+        shares.append(resize(mask.mean(0, keepdim=True), size, size))
+    share = torch.cat(shares, 1)
+    near = distance_transform_edt(~used) <= GUTTER if not used.all() else used
+    share = share * torch.from_numpy(near)
+    return (torch.cat(colors, 1), share) if bool(share.any()) else None
+
+
+def add_drawn_to_masks(job: Job, folder: Path) -> None:
+    """Have the whole masks that were written let show what the artist has drawn beside what they cover."""
+    for k, tile in enumerate(job.textures):
+        path = folder / numbered(MASK_FILE, k, len(job.textures))
+        if tile.drawn_mask is not None and path.is_file():
+            mask = read_image(path, "mask", "mask").mean(0, keepdim=True)
+            drawn = read_image(folder / tile.drawn_mask, "mask of what is drawn", "drawn")
+            both = torch.maximum(mask, resize(drawn.mean(0, keepdim=True), *mask.shape[1:]))
+            save(Image.fromarray((both[0] * 255).round().byte().numpy()), path)
+
+
 def mask_of(mesh: Mesh, texels: Texels, picture: Tensor | None) -> NDArray[np.float32]:
     """Compute how far each texel of one texture is painted, 0..1, by the mesh's weights and the picture.
 

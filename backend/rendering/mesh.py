@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from .. import npz
+from ..machine.shelf import digest
 from ..protocol import PatinaError
 
 Array = NDArray[np.float32]
@@ -81,6 +82,12 @@ class Mesh:
             directions=None if self.directions is None else self.directions[faces],
             _on={},
         )
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of all that it is."""
+        arrays = self.vertices, self.faces, self.uvs, self.normals, self.tiles, self.objects
+        return digest(*arrays, self.weights, self.directions, self.unit, self.isolated)
 
     @cached_property
     def corners(self) -> Array:

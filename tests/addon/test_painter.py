@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 
 import bpy
+import numpy as np
 import pytest
-from bl_ext.user_default.patina.addon import folders, history, installation, jobs, problems, studio
+from bl_ext.user_default.patina.addon import folders, history, installation, jobs, problems, steering, studio
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
 from bl_ext.user_default.patina.addon.painter import Painter
-from bl_ext.user_default.patina.addon.scene import material
+from bl_ext.user_default.patina.addon.scene import image as images
+from bl_ext.user_default.patina.addon.scene import masks, material
 from bl_ext.user_default.patina.backend.protocol import read_job
 
 MAX_SECONDS = 60  # of a job on a busy machine
@@ -232,6 +234,127 @@ def test_what_changes_in_the_panel_is_taken_up_while_it_paints_if_its_object_is_
     assert not run.notes
     (entry,) = (entry for entry in history.entries if entry.folder == run.folder)
     assert entry.settings["strength"] == pytest.approx(0.8)
+
+
+def test_another_painting_or_seed_is_handed_over_in_files_of_its_own(cube, panel):
+    panel.strength, panel.steps = 0.3, 100_000
+    run = submitted()
+    pump(until=lambda: run.progress.step > 1)
+    before = (run.folder / read_job(run.folder).styles[0].image).read_bytes()
+    panel.style, panel.seed = "great_wave", 5
+    pump(until=lambda: run.progress.stage == "adapting")
+    job = read_job(run.folder)
+    assert job.seed == 5
+    assert job.styles[0].image == "style_1.jpg"
+    assert (run.folder / "style.jpg").read_bytes() == before
+    pump(until=lambda: run.progress.step > 0)
+    bpy.ops.patina.enough()
+    pump()
+    assert run.state == jobs.FINISHED, run.error
+    assert not run.notes
+
+
+def weights_of(run: jobs.Run) -> np.ndarray:
+    with np.load(run.folder / read_job(run.folder).mesh) as arrays:
+        return arrays["weights"] if "weights" in arrays else np.ones(0)
+
+
+def test_a_mask_that_changes_is_taken_up_as_the_artist_leaves_its_mode(cube, panel):
+    scope = bpy.context.scene.patina_scope
+    panel.strength, panel.steps, scope.mask = 0.3, 100_000, "FACES"
+    for face in cube.data.polygons:
+        face.select = face.index < 3
+    run = submitted()
+    pump(until=lambda: run.progress.step > 1)
+    assert weights_of(run).mean() == 0.5
+    bpy.ops.object.mode_set(mode="EDIT")
+    pump(until=lambda: steering._watched.touched)
+    bpy.ops.mesh.select_all(action="SELECT")
+    bpy.ops.object.mode_set(mode="OBJECT")
+    pump(until=lambda: run.progress.stage == "adapting")
+    assert read_job(run.folder).mesh == "mesh_1.npz"
+    assert weights_of(run).mean() == 1.0
+    picture = bpy.data.images.new("Where", 8, 8)
+    picture.pixels = [1.0] * (4 * 32) + [0.0, 0.0, 0.0, 1.0] * 32
+    scope.mask_image, scope.mask = picture, "IMAGE"
+    pump(until=lambda: read_job(run.folder).mask)
+    assert read_job(run.folder).mesh == "mesh_2.npz"
+    assert weights_of(run).size == 0
+    scope.mask = "NONE"
+    pump(until=lambda: read_job(run.folder).mask is None)
+    pump(until=lambda: not list(run.folder.glob("mask*.png")))
+    pump(until=lambda: run.progress.step > 0)
+    bpy.ops.patina.enough()
+    pump()
+    assert run.state == jobs.FINISHED, run.error
+    assert not run.notes
+
+
+def test_a_job_without_a_mask_gets_none_under_way(cube, panel):
+    panel.strength, panel.steps = 0.3, 100_000
+    run = submitted()
+    pump(until=lambda: run.progress.step > 1)
+    bpy.context.scene.patina_scope.mask = "FACES"
+    step = run.progress.step
+    pump(until=lambda: run.progress.step > step + 8)
+    assert read_job(run.folder).mesh == "mesh.npz"
+    assert not run.notes
+
+
+def test_what_is_drawn_on_a_result_goes_into_the_job_that_goes_on_with_it(cube, panel):
+    panel.strength, panel.steps = 0.5, 2
+    run = painted()
+    entry = history.find(str(run.folder))
+    assert read_job(history.go_on(entry, 3).folder).drawn is None
+    image = history.signed_image(cube)
+    pixels = images.read_pixels(image).copy()
+    pixels[140:160, 40:200, :3] = (0.9, 0.1, 0.05)
+    image.pixels.foreach_set(pixels.ravel())
+    image.update()
+    assert bpy.ops.patina.history_go_on(folder=str(run.folder), steps=2) == {"FINISHED"}
+    pump()
+    after = jobs.ended[-1]
+    assert after.state == jobs.FINISHED, after.error
+    job = read_job(after.folder)
+    where = masks.read(after.folder / job.drawn_mask)
+    assert where[140:160, 40:200].min() == 1
+    assert where.sum() == 20 * 160
+    new = history.signed_image(cube)
+    assert new[history.FOLDER_KEY] == after.folder.name
+    shown = images.read_pixels(new)[142:158, 44:196, :3]
+    assert np.abs(shown - (0.9, 0.1, 0.05)).mean() < 0.06
+    # Gone on with once more, it is still what the artist drew.
+    again = history.go_on(history.find(str(after.folder)), 2)
+    known = masks.read(again.folder / read_job(again.folder).drawn_mask)
+    assert known.sum() == 20 * 160
+
+
+def test_each_result_that_is_taken_is_one_step_and_an_undo_goes_to_before_the_job(cube, panel):
+    def worn() -> str | None:
+        image = history.signed_image(bpy.data.objects["Cube"])
+        return image and image[history.FOLDER_KEY]
+
+    panel.strength, panel.steps = 0.5, 100_000
+    bpy.ops.ed.undo_push(message="Before")
+    run = submitted()
+    pump(until=lambda: run.progress.step > 1)
+    panel.strength = 0.8
+    pump(until=lambda: run.progress.stage == "adapting")
+    pump(until=lambda: run.progress.stage != "adapting" and run.progress.step > 0)
+    bpy.ops.patina.enough()
+    pump()
+    rest = jobs.Run(history.go_on(history.find(str(run.folder)), None), run.python)
+    jobs.submit(rest)
+    pump(until=lambda: rest.progress.step > 0)
+    bpy.ops.patina.enough()
+    pump()
+    assert worn() == rest.folder.name
+    bpy.ops.ed.undo()
+    assert worn() == run.folder.name
+    bpy.ops.ed.undo()
+    assert worn() is None
+    bpy.ops.ed.redo()
+    assert worn() == run.folder.name
 
 
 def test_a_sketch_goes_on_as_a_draft(cube, panel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import bpy
@@ -153,6 +154,48 @@ def test_from_history_a_flat_result_is_shown_in_an_editor_and_saved(photo, tmp_p
         bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "file.blend"))
         bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "file.blend"))
     assert bpy.data.images["Photo Stylized"].pixels[0] == 1
+
+
+def pump(until, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline
+        jobs.pump()
+        time.sleep(0.01)
+
+
+def test_a_photograph_is_steered_ended_and_gone_on_with(settings, photo):
+    settings.picture_mode, settings.quality, settings.steps = "stylize", "draft", 100_000
+    areas = (area for screen in bpy.data.screens for area in screen.areas if area.ui_type == "IMAGE_EDITOR")
+    editor = next(areas).spaces.active
+    editor.image = photo
+    run = paint_image.prepare(settings, photo)
+    jobs.submit(run)
+    pump(until=lambda: run.progress.step > 1)
+    editor.image = None
+    settings.strength = 0.6
+    step = run.progress.step
+    pump(until=lambda: run.progress.step > step + 2)
+    assert read_job(run.folder).strength == 0.5
+    editor.image = photo
+    pump(until=lambda: run.progress.step > step + 4)
+    settings.strength = 0.8
+    pump(until=lambda: run.progress.stage == "adapting")
+    assert round(read_job(run.folder).strength, 3) == 0.8
+    pump(until=lambda: run.progress.stage != "adapting" and run.progress.step > 0)
+    assert bpy.ops.patina.enough() == {"FINISHED"}
+    pump(until=lambda: not jobs.queue)
+    assert (run.state, run.notes) == (jobs.FINISHED, [])
+    assert editor.image == bpy.data.images["Photo Stylized"]
+    entry = history.find(str(run.folder))
+    assert entry.lacks_steps
+    rest = jobs.Run(history.go_on(entry, None), run.python)
+    jobs.submit(rest)
+    pump(until=lambda: rest.progress.step > 0)
+    assert bpy.ops.patina.enough() == {"FINISHED"}
+    pump(until=lambda: not jobs.queue)
+    assert rest.state == jobs.FINISHED, rest.error
+    assert editor.image == bpy.data.images["Photo Stylized.001"]  # in place of the one that it goes on with
 
 
 def test_a_render_result_says_what_to_do(tmp_path):

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import torch
 from meshes import quad, sphere, write_npz
+from PIL import Image
 from test_stylize_job import JOB, do, folder_of, pixels
 
 from backend.painting import checkpoint
 from backend.painting.checkpoint import Kept
 from backend.painting.pyramid import Pyramid
-from backend.protocol import Job, PatinaError, Style
+from backend.protocol import Job, PatinaError
 from backend.rendering.mesh import read_mesh
+from backend.rendering.texels import locate
 from backend.result import report
 
 
@@ -88,12 +90,63 @@ def test_what_does_not_fit_is_refused(ended, tmp_path):
     assert not (folder / "texture.png").exists()
 
 
-@pytest.mark.parametrize(
-    "other", [{"mesh": None}, {"relief": True}, {"parameterization": "fourier"}, {"task": "synthesize"}]
-)
-def test_only_a_mesh_on_a_pyramid_goes_on(other):
-    with pytest.raises(PatinaError, match="resume is for"):
-        Job(**({"mesh": "m.npz", "content": "c.png", "styles": (Style("s.png"),), "resume": "r.npz"} | other))
+def test_a_morph_takes_no_steps_to_go_on_with():
+    with pytest.raises(PatinaError, match="resume has no meaning"):
+        Job(task="morph", cppns=("a.cppn", "b.cppn"), resume="r.npz")
+
+
+def drawn_on(ended: tuple[Path, list[float]], folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a red scar on the ended job's texture, for a job in `folder` to go on from: where it is, and where
+    its surroundings are, on the surface, both (64, 64)."""
+    follow_up(ended, folder)
+    picture = pixels(ended[0] / "texture.png").astype(np.uint8)
+    rows, columns = np.mgrid[:64, :64]
+    away = np.abs(rows - 32)
+    within = (columns > 12) & (columns < 52)
+    within &= locate(sphere(2), 64).used
+    scar, around = (away <= 2) & within, (away > 3) & (away < 9) & within
+    picture[scar] = (230, 20, 10)
+    Image.fromarray(picture).save(folder / "drawn.png")
+    Image.fromarray(np.where(scar, 255, 0).astype(np.uint8)).save(folder / "drawn_mask.png")
+    return scar, around
+
+
+def test_what_was_drawn_on_a_result_survives_and_its_surroundings_join_up(ended, tmp_path):
+    scar, around = drawn_on(ended, tmp_path / "drawn")
+    on = replace(JOB, network="alexnet", resume="earlier.npz", steps=8)
+    do(tmp_path / "drawn", replace(on, drawn="drawn.png", drawn_mask="drawn_mask.png"))
+    do(follow_up(ended, tmp_path / "plain"), on)
+    names = ("drawn", "plain")
+    kept, plain = (pixels(tmp_path / name / "texture.png") for name in names)
+    assert np.abs(kept - (230, 20, 10))[scar].mean() < 15
+    assert np.abs(plain - (230, 20, 10))[scar].mean() > 60
+    before = pixels(ended[0] / "texture.png")
+    assert np.abs(kept - before)[around].mean() > 2
+    assert np.abs(kept - plain)[around].mean() > 1  # not as it would have become without
+    # The checkpoint that it leaves has the scar, too.
+    texture = Pyramid(torch.zeros(3, 64, 64))
+    checkpoint.read(tmp_path / "drawn" / "checkpoint.npz", texture, read_mesh(ended[0] / "mesh.npz", "ball"))
+    left = 255 * texture.texture().permute(1, 2, 0).numpy()
+    assert np.abs(left - (230, 20, 10))[scar].mean() < 60
+
+
+def test_what_was_drawn_outside_the_mask_shows_too(ended, tmp_path):
+    scar, _ = drawn_on(ended, tmp_path)
+    half = np.zeros((64, 64), np.uint8)
+    half[:, :16] = 255
+    Image.fromarray(half).save(tmp_path / "where.png")
+    job = replace(JOB, network="alexnet", resume="earlier.npz", steps=1, mask="where.png")
+    do(tmp_path, replace(job, drawn="drawn.png", drawn_mask="drawn_mask.png"))
+    mask = pixels(tmp_path / "mask.png")
+    assert mask[scar].min() == 255
+    assert mask[40:, 24:].max() == 0
+    assert np.abs(pixels(tmp_path / "texture.png") - (230, 20, 10))[scar].mean() < 15
+
+
+@pytest.mark.parametrize("other", [{"resume": None}, {"drawn_mask": None}, {"relief": True}])
+def test_what_is_drawn_is_for_a_job_that_goes_on(other):
+    with pytest.raises(PatinaError, match="drawn"):
+        replace(JOB, **({"resume": "r.npz", "drawn": "d.png", "drawn_mask": "m.png"} | other))
 
 
 def test_a_checkpoint_that_cannot_be_written(tmp_path):

@@ -12,6 +12,7 @@ import torch
 from backend import networks
 from backend.painting import picture as module
 from backend.painting import picture_job
+from backend.painting.brush import Brush
 from backend.painting.picture import COARSEST, FINEST, STEP, Picture, finished, stages, style_side
 from backend.pictures.images import read_image, write_image
 from backend.pictures.styles import Styles
@@ -164,12 +165,13 @@ def test_with_little_memory_the_network_looks_at_parts(tmp_path, monkeypatch):
     told: list[str] = []
     monkeypatch.setattr(module, "SIDE", 128)
     monkeypatch.setattr(module._Score, "_features", features)
-    (progress, painting), *_ = module.paint(picture, styles(64), network, plan, session)
+    brush = Brush(torch.Generator().manual_seed(0))
+    progress, *_ = module.paint(picture, styles(64), network, plan, session, brush)
     assert progress.step == 1
     assert math.isfinite(progress.loss)
     assert 64 in seen
     assert any("little memory" in text for text in told)
-    assert ((painting - picture.start).abs() > 0).any()
+    assert ((brush.shown - picture.start).abs() > 0).any()
 
 
 def test_steps_without_numbers_are_left_out(tmp_path, monkeypatch):

@@ -228,7 +228,13 @@ def test_an_error_says_what_is_wrong_and_what_to_do():
 def test_rules_are_about_what_jobs_have():
     """They are written for whatever comes; a slip of the pen would stay hidden behind an earlier `or`."""
     text = Path(rules.__file__).read_text(encoding="utf-8")
-    assert set(re.findall(r"\bjob\.(\w+)", text)) <= {*asdict(JOB), "kinds", "on_pyramid", "on_pixels"}
+    assert set(re.findall(r"\bjob\.(\w+)", text)) <= {
+        *asdict(JOB),
+        "kinds",
+        "on_pyramid",
+        "on_pixels",
+        "textures",
+    }
     for rule in (*rules.RANGES, *rules.RULES):
         assert not rule.when(JOB), rule
         assert rule.field in asdict(JOB)

@@ -17,8 +17,10 @@ from PIL import Image
 
 from backend.__main__ import main
 from backend.conversation import GRACE, Wishes
+from backend.machine.shelf import Shelf
 from backend.painting import job as painting_job
 from backend.painting import optimize
+from backend.painting.start import initial_texture
 from backend.protocol import (
     CANCELLED,
     FAILED,
@@ -46,6 +48,7 @@ JOB = Job(
     seed=1,
     device="cpu",
 )
+QUICK = replace(JOB, network="alexnet", steps=3)
 INPUTS = {"job.json", "mesh.npz", "content.png", "style.png"}
 
 
@@ -81,6 +84,11 @@ def do(folder: Path, job: Job = JOB) -> list[Event]:
     events: list[Event] = []
     painting_job.run(JobSession(job, folder, events.append, lambda: False))
     return events
+
+
+def assert_same_texture(one: Path, other: Path) -> None:
+    first, second = ((folder / "texture.png").read_bytes() for folder in (one, other))
+    assert first == second
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -223,11 +231,76 @@ def test_changed_settings_are_taken_up_from_the_texture_as_it_is(tmp_path):
 
 
 def test_what_cannot_change_under_way_is_told_and_the_job_goes_on(tmp_path):
-    events, found = steered(tmp_path, JOB, replace(JOB, seed=JOB.seed + 1, strength=0.9), 2)
+    events, found = steered(tmp_path, JOB, replace(JOB, texture_size=128, strength=0.9), 2)
     said = [event.message for event in events if event.kind == "message"]
     assert len(said) == 1
     assert "cannot change while the job runs" in said[0]
-    assert (events[-1].kind, found["seed"], found["job"]["strength"]) == ("finished", JOB.seed, JOB.strength)
+    assert (events[-1].kind, found["job"]["strength"]) == ("finished", JOB.strength)
+
+
+@pytest.mark.parametrize("what", ["seed", "painting"])
+def test_with_another_seed_or_painting_it_starts_over(what, tmp_path):
+    """It is then, to the byte, the job that it would have been from the start."""
+    after = (
+        replace(QUICK, seed=QUICK.seed + 1)
+        if what == "seed"
+        else replace(QUICK, styles=(Style("other.png"),))
+    )
+    for name in ("steered", "fresh"):
+        (tmp_path / name).mkdir()
+        waves(128, (1.0, 0.3, 0.1), 30).save(tmp_path / name / "other.png")
+    events, found = steered(tmp_path / "steered", QUICK, after, 2)
+    steps = [event.step for event in events if event.kind == "progress" and event.step]
+    assert steps == [1, 2, 1, 2, 3]
+    assert found["steps"] == 3
+    do(folder_of(tmp_path / "fresh", after), after)
+    assert_same_texture(tmp_path / "steered", tmp_path / "fresh")
+
+
+def test_the_same_object_again_takes_what_a_painter_kept_and_has_the_same_bytes(tmp_path, monkeypatch):
+    """So does one with another strength, which a fresh painter would paint alike."""
+    shelf, made = Shelf(), []
+
+    def counted(*args, **more):
+        made.append(args)
+        return initial_texture(*args, **more)
+
+    monkeypatch.setattr(painting_job, "initial_texture", counted)
+    for name, job in (("a", QUICK), ("b", QUICK), ("c", replace(QUICK, strength=0.7))):
+        painting_job.run(
+            JobSession(job, folder_of(tmp_path / name, job), lambda e: None, lambda: False, shelf)
+        )
+        shelf.tidy()
+    assert len(made) == 1
+    assert_same_texture(tmp_path / "a", tmp_path / "b")
+    do(folder_of(tmp_path / "fresh"), replace(QUICK, strength=0.7))
+    assert_same_texture(tmp_path / "c", tmp_path / "fresh")
+    other = folder_of(tmp_path / "other")
+    waves(64, (0.5, 0.8, 0.2), 12).save(other / "content.png")
+    painting_job.run(JobSession(QUICK, other, lambda e: None, lambda: False, shelf))
+    assert len(made) == 3
+
+
+def test_where_is_painted_can_change_under_way(tmp_path):
+    """A mask comes, by the mesh's weights, and goes again; a mesh that is another one is refused."""
+    whole = sphere(2)
+    upper = np.repeat((whole.corners[..., 2].mean(1) > 0).astype(np.float32)[:, None], 3, 1)
+    write_npz(whole, tmp_path / "mesh_1.npz", weights=upper)
+    plain = replace(QUICK, looked_from=(1.0, 0.0, 0.0))
+    masked = replace(plain, mesh="mesh_1.npz")
+    _, found = steered(tmp_path, plain, masked, 2)
+    assert found["job"]["mesh"] == "mesh_1.npz"
+    texels = locate(whole, 64)
+    mask = pixels(tmp_path / "mask.png")[texels.used]
+    assert mask[texels.points[:, 2] > 0.2].min() == 255
+    assert mask[texels.points[:, 2] < -0.2].max() == 0
+    shown, content = (pixels(tmp_path / name)[texels.used] for name in ("preview.png", "content.png"))
+    assert np.abs(shown - content)[texels.points[:, 2] < -0.3].max() < 2
+    steered(tmp_path, masked, plain, 2)
+    assert not (tmp_path / "mask.png").exists()
+    write_npz(sphere(3), tmp_path / "mesh_1.npz")
+    events, _ = steered(tmp_path, plain, masked, 2)
+    assert any("The mesh is another one" in event.message for event in events)
 
 
 def test_a_sketch_is_the_start_and_can_be_gone_on_from(tmp_path):

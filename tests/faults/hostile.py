@@ -33,12 +33,16 @@ from export_models import torus  # noqa: E402
 from meshes import sphere, write_npz  # noqa: E402
 
 from backend import protocol  # noqa: E402
+from backend.canvas import checkpoint as canvas_checkpoint  # noqa: E402
+from backend.canvas.flat import Flat  # noqa: E402
+from backend.canvas.transforms import shifted  # noqa: E402
 from backend.export import Options, export  # noqa: E402
 from backend.export.model import read_model  # noqa: E402
 from backend.networks import weights  # noqa: E402
-from backend.painting import checkpoint  # noqa: E402
+from backend.painting import brush, checkpoint  # noqa: E402
 from backend.painting.pyramid import Pyramid  # noqa: E402
 from backend.parameterizations import cppn  # noqa: E402
+from backend.parameterizations.pixel import Pixel  # noqa: E402
 from backend.pictures.images import read_image  # noqa: E402
 from backend.protocol import Job, PatinaError, Style, Target  # noqa: E402
 from backend.rendering.mesh import read_mesh  # noqa: E402
@@ -211,15 +215,43 @@ def read_npz(path: Path) -> None:
 
 
 def make_checkpoint(folder: Path, random: Random) -> Path:
+    """One of a mesh, of a picture, or of another canvas."""
     write_npz(sphere(1), folder / "mesh.npz")
-    path = folder / "checkpoint.npz"
-    checkpoint.write(
-        path, Pyramid(torch.rand(3, 64, 64)), read_mesh(folder / "mesh.npz"), checkpoint.Kept(7, ((9, 7),))
-    )
+    path = folder / random.choice(("mesh_state.npz", "picture_state.npz", "canvas_state.npz"))
+    if path.stem == "picture_state":
+        painting = brush.Brush(torch.Generator())
+        painting.enter(torch.rand(3, 24, 32), goes_on=False)
+        painting.step(torch.rand(3, 24, 32), 0.1)
+        brush.write(path, painting, checkpoint.Kept(7, ((9, 7),)))
+    elif path.stem == "canvas_state":
+        canvas = small_canvas()
+        canvas.pictures().sum().backward()
+        canvas.step(0.1)
+        canvas_checkpoint.write(path, canvas, canvas_checkpoint.Kept(3, 9, torch.Generator().get_state()))
+    else:
+        mesh = read_mesh(folder / "mesh.npz")
+        checkpoint.write(path, Pyramid(torch.rand(3, 64, 64)), mesh, checkpoint.Kept(7, ((9, 7),)))
     return wound_npz(path, random)
 
 
+def small_canvas() -> Flat:
+    return Flat(Pixel(1, 3, 16, 16), shifted)
+
+
 def read_checkpoint(path: Path) -> None:
+    if path.stem == "picture_state":
+        painting, _ = brush.read(path, 24, 32)
+        painting.enter(torch.rand(3, 24, 32), goes_on=True)
+        painting.step(torch.rand(3, 24, 32), 0.1)
+        assert painting.shown.isfinite().all()
+        return
+    if path.stem == "canvas_state":
+        canvas = small_canvas()
+        canvas_checkpoint.read(path, canvas)
+        canvas.pictures().sum().backward()
+        assert canvas.step(0.1)
+        assert canvas.picture().isfinite().all()
+        return
     texture = Pyramid(torch.zeros(3, 64, 64))
     checkpoint.read(path, texture, read_mesh(path.with_name("mesh.npz")))
     assert texture.texture().isfinite().all()

@@ -1,0 +1,199 @@
+"""Every kind of job can be ended and gone on with, and steered: it comes to where it would have come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_stylize_job import folder_of, pixels
+
+from backend.canvas import checkpoint
+from backend.canvas import job as canvas_job
+from backend.conversation import Cancelled, Wishes
+from backend.painting import brush, picture_job
+from backend.protocol import Event, Job, PatinaError, Style, Target, write_job
+from backend.result import report
+from backend.session import JobSession
+
+STYLE = (Style("style.png"),)
+CHANNEL = (Target("channel", layer="conv2", channel=3),)
+COMMON = {"network": "alexnet", "device": "cpu", "image_size": 64, "texture_size": 64, "seed": 3, "steps": 10}
+PHOTO = Job(**COMMON, content="content.png", styles=STYLE, parameterization="pixel")
+JOBS = {
+    "photograph": PHOTO,
+    "photograph as a pyramid": replace(PHOTO, parameterization="pyramid"),
+    "dream": Job(**COMMON, task="dream", targets=CHANNEL, parameterization="fourier"),
+    "transparent dream of a CPPN": Job(
+        **COMMON, task="dream", targets=CHANNEL, parameterization="cppn", transparent=True
+    ),
+    "texture": Job(**COMMON, task="synthesize", styles=STYLE, parameterization="fourier", scales=1),
+    "frames": Job(**COMMON, task="interpolate", targets=CHANNEL * 2, parameterization="shared", frames=3),
+    "texture of a mesh": Job(**COMMON, mesh="mesh.npz", task="synthesize", styles=STYLE, scales=1, views=1),
+    "style with relief": Job(
+        **COMMON, mesh="mesh.npz", content="content.png", styles=STYLE, relief=True, views=1
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def few_views(monkeypatch):
+    monkeypatch.setattr(report, "VIEWS", 2)
+
+
+def do(folder: Path, job: Job, at: Callable[[int, Wishes], None] = lambda step, wishes: None) -> list[Event]:
+    """Do a job in `folder`; `at` is called after each step."""
+    events, wishes = list[Event](), Wishes()
+
+    def listen(event: Event) -> None:
+        events.append(event)
+        if event.kind == "progress" and event.step:
+            at(event.step, wishes)
+
+    write_job(folder, job)
+    run = picture_job.run if job.on_pixels else canvas_job.run
+    run(JobSession(job, folder, listen, lambda: False, wishes=wishes))
+    return events
+
+
+def result(folder: Path) -> np.ndarray:
+    names = ("image.png", "texture.png", "image_1.png")
+    return pixels(next(path for path in (folder / name for name in names) if path.is_file()))
+
+
+def told(folder: Path) -> dict:
+    return json.loads((folder / "report.json").read_text())
+
+
+def ended(folder: Path, job: Job, step: int) -> Path:
+    """A job that was told after `step` that this is enough; its folder."""
+
+    def enough(now: int, wishes: Wishes) -> None:
+        wishes.enough = now >= step
+
+    do(folder_of(folder, job), job, enough)
+    assert told(folder)["ended_early"]
+    assert told(folder)["steps"] == step
+    return folder
+
+
+def rest(earlier: Path, folder: Path, job: Job) -> Path:
+    """The folder of a job that goes on with an earlier one, after that has been done."""
+    (earlier / "checkpoint.npz").rename(folder_of(folder, job) / "earlier.npz")
+    do(folder, replace(job, resume="earlier.npz", steps=None))
+    return folder
+
+
+@pytest.mark.parametrize("kind", JOBS)
+def test_what_was_ended_goes_on_to_where_it_would_have_come(kind, tmp_path):
+    job = JOBS[kind]
+    do(folder_of(tmp_path / "whole", job), job)
+    found = rest(ended(tmp_path / "cut", job, 4), tmp_path / "rest", job)
+    wanted = told(tmp_path / "whole")
+    assert told(found)["steps"] == wanted["steps"] == 10
+    for term in {"style_distance", "mean_alpha"} & set(wanted):
+        assert told(found)[term] == pytest.approx(wanted[term], rel=0.01)
+    if "loss" in wanted:
+        assert told(found)["loss"]["last"] == pytest.approx(wanted["loss"]["last"], rel=0.01)
+    assert told(found).get("coverage") == wanted.get("coverage")
+    assert np.abs(result(found) - result(tmp_path / "whole")).mean() < 1
+
+
+@pytest.mark.parametrize("kind", ["photograph", "dream"])
+def test_what_was_cancelled_goes_on_and_what_was_finished_does_more(kind, tmp_path):
+    job = JOBS[kind]
+
+    def cancel(step: int, wishes: Wishes) -> None:
+        if step == 4:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        do(folder_of(tmp_path / "cut", job), job, cancel)
+    found = rest(tmp_path / "cut", tmp_path / "rest", job)
+    assert told(found)["steps"] == 10
+    (found / "checkpoint.npz").rename(folder_of(tmp_path / "more", job) / "earlier.npz")
+    do(tmp_path / "more", replace(job, resume="earlier.npz", steps=3))
+    assert told(tmp_path / "more")["steps"] == 13
+
+
+def test_a_sketch_of_a_photograph_is_its_start_and_goes_on_as_a_draft(tmp_path):
+    sketch = replace(PHOTO, quality="sketch", steps=None)
+    events = do(folder_of(tmp_path / "sketch", sketch), sketch)
+    assert not [event for event in events if event.kind == "progress" and event.step]
+    assert told(tmp_path / "sketch")["ended_early"]
+    (tmp_path / "sketch" / "checkpoint.npz").rename(folder_of(tmp_path / "rest", PHOTO) / "earlier.npz")
+    draft = replace(PHOTO, quality="draft", steps=2, resume="earlier.npz")
+    do(tmp_path / "rest", draft)
+    assert told(tmp_path / "rest")["steps"] == 2
+
+
+@pytest.mark.parametrize("kind", ["photograph", "dream"])
+def test_what_does_not_fit_is_refused(kind, tmp_path):
+    job = replace(JOBS[kind], resume="earlier.npz")
+    folder = folder_of(tmp_path / "job", job)
+    with pytest.raises(PatinaError, match=r"There is no checkpoint earlier\.npz"):
+        do(folder, job)
+    (folder / "earlier.npz").write_bytes(b"nothing")
+    with pytest.raises(PatinaError, match="cannot be read") as caught:
+        do(folder, job)
+    assert caught.value.field == "resume"
+    assert caught.value.cure == (brush if job.on_pixels else checkpoint).CURE
+
+
+def steered(folder: Path, before: Job, after: Job, at: int) -> list[Event]:
+    """Do `before`, whose file says `after` from step `at` on."""
+    asked = False
+
+    def steer(step: int, wishes: Wishes) -> None:
+        nonlocal asked
+        if step == at and not asked:
+            asked = True
+            write_job(folder, after)
+            wishes.steered = True
+
+    return do(folder_of(folder, before), before, steer)
+
+
+@pytest.mark.parametrize(("kind", "near"), [("photograph", 0.1), ("photograph as a pyramid", 0.2)])
+def test_a_strength_that_changes_is_taken_up_from_the_picture_as_it_is(kind, near, tmp_path):
+    """The style is as near as it would have become; a pyramid's first steps, taken twice, cost more."""
+    before = replace(JOBS[kind], strength=0.3, steps=60)
+    after = replace(before, strength=0.7)
+    events = steered(tmp_path / "steered", before, after, 6)
+    assert any(event.stage == "adapting" for event in events)
+    assert not [event.message for event in events if event.kind == "message"]
+    steps = [event.step for event in events if event.kind == "progress" and event.step]
+    assert steps == [*range(1, 7), *range(1, 61)]
+    assert told(tmp_path / "steered")["job"]["strength"] == 0.7
+    do(folder_of(tmp_path / "undisturbed", after), after)
+    wanted = told(tmp_path / "undisturbed")["style_distance"]
+    assert told(tmp_path / "steered")["style_distance"] == pytest.approx(wanted, rel=near)
+
+
+@pytest.mark.parametrize("kind", ["photograph", "dream"])
+def test_with_another_seed_it_starts_over(kind, tmp_path):
+    before = JOBS[kind]
+    after = replace(before, seed=before.seed + 1)
+    steered(tmp_path / "steered", before, after, 3)
+    do(folder_of(tmp_path / "fresh", after), after)
+    assert np.array_equal(result(tmp_path / "steered"), result(tmp_path / "fresh"))
+    assert told(tmp_path / "steered")["steps"] == 10
+
+
+def test_a_dream_of_something_else_starts_over(tmp_path):
+    before = JOBS["dream"]
+    after = replace(before, targets=(replace(CHANNEL[0], channel=5),))
+    steered(tmp_path / "steered", before, after, 3)
+    do(folder_of(tmp_path / "fresh", after), after)
+    assert np.array_equal(result(tmp_path / "steered"), result(tmp_path / "fresh"))
+
+
+def test_what_cannot_change_under_way_is_told_and_the_job_goes_on(tmp_path):
+    events = steered(tmp_path, PHOTO, replace(PHOTO, image_size=48, strength=0.9), 3)
+    (said,) = [event.message for event in events if event.kind == "message"]
+    assert "cannot change while the job runs" in said
+    assert told(tmp_path)["job"]["strength"] == PHOTO.strength
+    assert told(tmp_path)["job"]["image_size"] == 64
