@@ -13,7 +13,7 @@ from PIL import Image
 
 from ..export.files import write_file
 from ..export.wear import wear
-from ..models import files, textures
+from ..models import files, gltf, textures
 from ..models.build import GREY
 from ..models.parts import read_parts, z_up
 from ..models.textures import Painted
@@ -31,6 +31,7 @@ def painted_model(path: Path, job: Job, content: Path | None = None, keep_uvs: b
     PatinaError for what cannot be painted.
     """
     model = files.read(path)
+    gltf.bring_pictures(model)  # the result lies in another folder
     picture = None
     if content is not None:
         with opened(content, f"The content texture {content.name}", "content") as image:

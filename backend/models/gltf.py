@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import mimetypes
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,13 @@ from .arrays import Floats, Ints
 _GLB, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _FOR_GPU = (b"\xabKTX ", b"DDS ")
+_MIMES = {
+    b"\x89PNG": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"RIFF": "image/webp",
+    b"\xabKTX 20": "image/ktx2",
+    b"DDS ": "image/vnd-ms.dds",
+}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
 
 
@@ -221,6 +229,22 @@ def set_image(gltf: Gltf, index: int, data: bytes, mime: str) -> None:
         gltf.views.append(b"")
     image["mimeType"] = mime
     gltf.views[image["bufferView"]] = data
+
+
+def bring_pictures(gltf: Gltf) -> None:
+    """Put every picture that lies beside the file into it, byte for byte, so that it can lie elsewhere.
+
+    Raises PatinaError for one that is not there, or outside the file's folder.
+    """
+    for index, image in enumerate(gltf.tree.get("images", [])):
+        uri = image.get("uri", "data:")
+        if uri.startswith("data:"):
+            continue
+        data = image_bytes(gltf, index)
+        known = (mime for start, mime in _MIMES.items() if data.startswith(start))
+        mime = next(known, None) or mimetypes.guess_type(uri)[0] or "application/octet-stream"
+        image.setdefault("name", Path(unquote(uri)).stem)
+        set_image(gltf, index, data, mime)
 
 
 def accessor(gltf: Gltf, index: int) -> Floats | Ints:

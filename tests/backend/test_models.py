@@ -202,6 +202,32 @@ def test_all_but_the_base_colour_stays_as_it_was(tmp_path):
     assert after.tree["samplers"][after.tree["textures"][normal]["sampler"]] == {"wrapS": 33071}
 
 
+def test_maps_that_lie_beside_a_gltf_come_along(tmp_path):
+    """The result lies in another folder: what it names by a path would be lost."""
+    writer = one()
+    maps = {"bumps and dents.png": "PNG", "light.jpg": "JPEG", "shine.webp": "WEBP"}
+    images = [writer.add("images", {"uri": name.replace(" ", "%20")}) for name in maps]
+    normal, light, shine = (writer.add("textures", {"source": image}) for image in images)
+    writer.tree["materials"][0] |= {"normalTexture": {"index": normal}, "emissiveTexture": {"index": light}}
+    writer.tree["materials"][0]["occlusionTexture"] = {"index": shine}
+    for name, kind in maps.items():
+        (tmp_path / name).write_bytes(encoded(picture(30, 20), kind))
+    (tmp_path / "box.gltf").write_bytes(writer.gltf())
+    job = Job(mesh="mesh.npz", styles=(STYLE,), texture_size=SIZE)
+    painted = painted_model(tmp_path / "box.gltf", job)
+    data = wear(painted.model, painted.textures, [Image.new("RGB", (SIZE, SIZE), "red")])
+    after = gltf.parse(data, tmp_path / "elsewhere")
+    assert not any("uri" in image for image in after.tree["images"])
+    found = {slot.name: slot.image for slot in gltf.slots(after)}
+    for slot, name in zip(("normalTexture", "emissiveTexture", "occlusionTexture"), maps, strict=True):
+        assert gltf.image_bytes(after, found[slot]) == (tmp_path / name).read_bytes()
+        image = after.tree["images"][found[slot]]
+        assert (image["name"], image["mimeType"]) == (name.partition(".")[0], f"image/{maps[name].lower()}")
+    (tmp_path / "light.jpg").unlink()
+    with pytest.raises(PatinaError, match=r"light.jpg"):
+        painted_model(tmp_path / "box.gltf", job)
+
+
 def for_the_gpu(writer: Writer, fallback: bool = False) -> int:
     """A texture in KTX2, beside which there may be the same as a PNG."""
     data = writer.view(b"\xabKTX 20\xbb\r\n\x1a\n" + bytes(100))
