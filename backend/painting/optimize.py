@@ -64,9 +64,9 @@ STAGES: dict[str, tuple[Stage, ...]] = {
         Stage("refining", 1.5, 272, 8, 0.03),
     ),
     "standard": (
-        Stage("composing", 2.8, 240, 40, 0.045),
-        Stage("painting", 2.0, 288, 30, 0.035),
-        Stage("refining", 1.3, 336, 20, 0.025),
+        Stage("composing", 2.8, 240, 44, 0.045),
+        Stage("painting", 2.0, 288, 36, 0.035),
+        Stage("refining", 1.3, 336, 28, 0.025),
     ),
     "final": (
         Stage("composing", 2.8, 240, 80, 0.045),
