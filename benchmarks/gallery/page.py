@@ -66,12 +66,17 @@ TEXTS: dict[str, tuple[str, str, str]] = {
         "whole ones all of it.",
         "The class that was asked for is among the network's first five on held-out views.",
     ),
-    "mesh_dreams": ("On a mesh", "Every other objective on the fox's texture, seen from one side.", ""),
+    "mesh_dreams": (
+        "On a mesh",
+        "Every other objective on the fox's texture, seen from one side. The CPPN, which stays at few "
+        "colours, and transparency, which thins what it paints, are of interest to researchers only.",
+        "",
+    ),
     "mesh_frames": ("Frames on a mesh", "Four aligned textures between two channels.", ""),
     "mesh_style": (
         "Style transfer on a mesh",
-        "The Starry Night through renderings, through another network and parameterization, and as a texture "
-        "that was made without rendering.",
+        "The Starry Night through renderings, through another network and parameterization (murky, and of "
+        "interest to researchers only), and as a texture that was made without rendering.",
         "A naive texture has at least twice our seam ratio.",
     ),
     "mesh_relief": (
