@@ -123,7 +123,7 @@ $(FARM)/.complete: addon/setup/requirements/farm.txt | backend
 		> $$($(FARM)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/backend.pth
 	touch $@
 
-# Half an hour on two cores. ASSETS: folders with other models to try.
+# Five minutes of a processor. ASSETS: folders with other models to try.
 test-assets: $(BACKEND)/.tests blender
 	rm -rf out/assets
 	$(IN_BACKEND) tests/models/paint_all.py out/assets $(ASSETS)
