@@ -14,6 +14,9 @@ from ..export.presets import PRESETS, file_stem
 from ..export.properties import PatinaExport
 from ..given import given, of_operator, properties_of
 
+# What Blender's file browser sets itself, of another kind: given an enum called `files`, Blender crashes.
+OF_THE_BROWSER = {"files", "directory", "filename"}
+
 
 class PATINA_OT_export(bpy.types.Operator):
     """Write the stylized objects to a file for a game engine, the web or a printer"""
@@ -22,7 +25,9 @@ class PATINA_OT_export(bpy.types.Operator):
     bl_label = "Export"
 
     # As with `patina.stylize`, what a script sets of the panel's counts for this once.
-    __annotations__ = properties_of(PatinaExport) | {
+    __annotations__ = {
+        name: prop for name, prop in properties_of(PatinaExport).items() if name not in OF_THE_BROWSER
+    } | {
         "filepath": bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"}),
         "overwrite": bpy.props.BoolProperty(
             name="Replace Existing Files",

@@ -423,6 +423,13 @@ def test_edit_mode(cube, tmp_path):
     refused("Cube is in Edit Mode.*Tab", filepath=str(tmp_path / "a.glb"))
 
 
+def test_nothing_of_the_file_browsers_is_of_another_kind():
+    """It fills in what has these names; Blender crashes where that is no collection, or no text."""
+    kinds = {prop.identifier: prop.type for prop in bpy.ops.patina.export.get_rna_type().properties}
+    assert kinds.get("files", "COLLECTION") == "COLLECTION"
+    assert {kinds.get(name, "STRING") for name in ("directory", "filename", "filepath")} == {"STRING"}
+
+
 def test_an_unsaved_file_and_a_missing_folder(cube, tmp_path):
     stylize(cube)
     refused("never saved.*Save the file first", filepath="//a.glb")
