@@ -236,8 +236,8 @@ def bring_pictures(gltf: Gltf) -> None:
 
     Raises PatinaError for one that is not there, or outside the file's folder.
     """
-    for index, image in enumerate(gltf.tree.get("images", [])):
-        uri = image.get("uri", "data:")
+    for index, image in enumerate(gltf.tree.get("images") or []):
+        uri = str(image.get("uri") or "data:")
         if uri.startswith("data:"):
             continue
         data = image_bytes(gltf, index)
