@@ -237,8 +237,8 @@ def bring_pictures(gltf: Gltf) -> None:
     Raises PatinaError for one that is not there, or outside the file's folder.
     """
     for index, image in enumerate(gltf.tree.get("images") or []):
-        uri = str(image.get("uri") or "data:")
-        if uri.startswith("data:"):
+        uri = image.get("uri") if isinstance(image, dict) else None
+        if not isinstance(uri, str) or uri.startswith("data:"):
             continue
         data = image_bytes(gltf, index)
         known = (mime for start, mime in _MIMES.items() if data.startswith(start))
