@@ -79,6 +79,7 @@ def test_palette_split_history_export(tab: Story):
 
     sidebar = window.region()
     window.click("Stylize", sidebar._replace(bottom=sidebar.top + 50))  # folds it: the next is in sight
+    window.settle()  # panels glide to their places
     window.click("Export GLB", window.below("Format"))
     step("export")
     window.screen.press("key", "Return", "sleep", 2)
