@@ -78,6 +78,7 @@ def test_palette_split_history_export(tab: Story):
     window.click("History")
 
     sidebar = window.region()
+    window.screen.press("mousemove", *sidebar.middle, "click", "--repeat", 30, 4, "sleep", 0.5)  # to its top
     window.click("Stylize", sidebar._replace(bottom=sidebar.top + 50))  # folds it: the next is in sight
     window.settle()  # panels glide to their places
     window.click("Export GLB", window.below("Format"))

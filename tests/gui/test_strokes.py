@@ -59,6 +59,7 @@ scene = bpy.context.scene
 scene.render.engine, scene.cycles.samples = "CYCLES", 1_000_000
 scene.cycles.use_adaptive_sampling = scene.cycles.use_denoising = False
 scene.render.resolution_x = scene.render.resolution_y = 64
+scene.render.threads_mode, scene.render.threads = "FIXED", 1  # the job has a core, too
 bpy.context.preferences.view.render_display_type = "NONE"
 bpy.ops.render.render("INVOKE_DEFAULT")
 """
