@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 
 from ..backend import suited
-from ..backend.protocol import PatinaError, Style, Target
+from ..backend.protocol import Material, PatinaError, Style, Target
 from . import catalogue, folders, properties, recent, styles, timings
 
 TASKS = {"style": "stylize", "texture": "synthesize", "animate": "interpolate"}  # by mode; others: dream
@@ -200,6 +200,8 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
         found["motifs"] = settings.motifs
     if mode in ("style", "texture") and not picture:
         found["relief"] = settings.relief
+    if mode == "style" and not picture:
+        found["material"] = material_of(settings) if paints_several(found) else None
     if mode == "texture":
         found |= {"scales": settings.scales, "tileable": picture and settings.tileable}
     if mode == "transparent":
@@ -207,6 +209,19 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
     if mode == "animate":
         found |= {"frames": settings.frames, "aligned": settings.aligned}
     return found
+
+
+def material_of(settings: properties.PatinaSettings) -> Material | None:
+    """Read how far each map of a whole material is painted; None: the colour alone."""
+    if not settings.material:
+        return None
+    return Material(
+        roughness=round(settings.roughness, 4),
+        metalness=round(settings.metalness, 4),
+        normal=round(settings.normal, 4),
+        height=round(settings.height, 4),
+        detail=round(settings.detail, 4),
+    )
 
 
 def begins_with_texture(fields: dict[str, Any]) -> bool:

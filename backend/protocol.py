@@ -26,6 +26,11 @@ content, and so does the result. The whole mask is then written too, as `mask.pn
 nothing was painted, at the content's own size (of one of more than 67 million pixels, at half or less),
 so that it can be composed at the content's own depth.
 
+`Job.material` asks for the whole material: beside the colours, maps of what else it is (`Maps`) are painted,
+and written as `roughness.png`, `metalness.png` (8 bits of grey), `normal.png` (tangent space, green up) and
+`height.png` (16 bits of grey; the middle is the surface), of the textures' size; what is not to change is not
+written.
+
 The backend adds `preview.png`, `texture.png` (`image.png` where there is no mesh), `report.json` and
 `checkpoint.npz` (from which another job can go on: see `backend/painting/checkpoint.py`),
 each written beside and renamed, so a reader never sees half a file. Several frames are `texture_0.png`,
@@ -49,7 +54,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from .rules import RANGES, RULES, Rule, is_number, is_part, is_whole
+from .rules import RANGES, RULES, Rule, is_number, is_part, is_share, is_whole
 from .writing import write_bytes
 
 Part = TypeVar("Part")
@@ -65,6 +70,9 @@ TEXTURE_FILE = "texture.png"
 MASK_FILE = "mask.png"
 HEIGHT_FILE = "height.png"
 NORMAL_FILE = "normal.png"
+ROUGHNESS_FILE = "roughness.png"
+METALNESS_FILE = "metalness.png"
+OWN_FILE = "own_{}.png"  # of a job's input: a map of the material that the object has
 IMAGE_FILE = "image.png"
 CPPN_FILE = "picture.cppn"
 REPORT_FILE = "report.json"
@@ -146,10 +154,42 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Maps:
+    """What a texture's material is beside its base colour: pictures laid as that is, of any size.
+
+    roughness, metalness, height and occlusion are grey, normal is in tangent space with green up, emission in
+    sRGB. None: what nobody chose, which is rough by a half, no metal, even, open to the sky, and dark.
+    """
+
+    roughness: str | None = None
+    metalness: str | None = None
+    normal: str | None = None
+    height: str | None = None
+    occlusion: str | None = None
+    emission: str | None = None
+
+
+@dataclass(frozen=True)
+class Material:
+    """How far each map of a whole material is painted, 0..1; at 0 it is left as it is. Colours: Job.strength.
+
+    detail: what becomes of the normals that the object has: at 0 they are kept, at 0.5 smoothed away, at 1
+    strokes stand thick where they were.
+    """
+
+    roughness: float = 1.0
+    metalness: float = 1.0
+    normal: float = 1.0
+    height: float = 1.0
+    detail: float = 0.25
+
+
+@dataclass(frozen=True)
 class Tile:
     """One texture of a job that paints several: an object's, or a tile of a UDIM image.
 
-    name: for messages and the report; content: its present base colour; mask: grey, white where to paint.
+    name: for messages and the report; content: its present base colour; mask: grey, white where to paint;
+    maps: what else its material is.
     drawn, drawn_mask: an earlier result, with what the artist has drawn on it since, and where that is.
     """
 
@@ -158,6 +198,7 @@ class Tile:
     mask: str | None = None
     drawn: str | None = None
     drawn_mask: str | None = None
+    maps: Maps = Maps()
 
 
 @dataclass(frozen=True)
@@ -209,6 +250,8 @@ class Job:
     views: int | None = None  # views a step; None: the loop's own
     # Stylize on a mesh: which way who looks at it is, in scene axes; what is seen from there is shown first.
     looked_from: tuple[float, float, float] | None = None
+    material: Material | None = None  # stylize on a pyramid: paint the whole material; None: its colour alone
+    maps: Maps = Maps()  # what the material of the job's only texture is beside its colour
     version: int = VERSION
 
     def __post_init__(self) -> None:
@@ -217,7 +260,7 @@ class Job:
     @property
     def textures(self) -> tuple[Tile, ...]:
         """The job's textures: those it names, or its one."""
-        own = Tile(self.name, self.content, self.mask, self.drawn, self.drawn_mask)
+        own = Tile(self.name, self.content, self.mask, self.drawn, self.drawn_mask, self.maps)
         return self.tiles or (own,)
 
     def without_drawn(self) -> Job:
@@ -292,6 +335,9 @@ def _check(job: Job) -> None:
         _check_target(target)
     for tile in job.tiles:
         _check_tile(tile)
+    _check_maps(job.maps)
+    if job.material is not None:
+        _check_material(job.material)
     _obey(RULES, job)
 
 
@@ -322,6 +368,19 @@ def _check_tile(tile: Tile) -> None:
     paths = tile.content, tile.mask, tile.drawn, tile.drawn_mask
     if not isinstance(tile.name, str) or not all(isinstance(path, str | None) for path in paths):
         _refuse("tiles", f"has {tile!r}", "Give each a name, and paths or null.")
+    _check_maps(tile.maps)
+
+
+def _check_maps(maps: Maps) -> None:
+    if not isinstance(maps, Maps) or not all(isinstance(path, str | None) for path in asdict(maps).values()):
+        _refuse("maps", f"is {maps!r:.200}", "Give paths or null.")
+
+
+def _check_material(material: Material) -> None:
+    shares = asdict(material) if isinstance(material, Material) else {"": None}
+    for name, share in shares.items():
+        if not is_share(share):
+            _refuse("material", f"has {name} {share!r:.100}", "Use numbers from 0 to 1, or null.")
 
 
 def _check_target(target: Target) -> None:
@@ -380,6 +439,9 @@ def read_job(folder: Path) -> Job:
     styles = _records(raw, "styles", _style, '[{"image": …, "weight": …}]')
     targets = _records(raw, "targets", _target, '[{"kind": "class", …}]')
     tiles = _records(raw, "tiles", _tile, '[{"name": …, "content": …}]')
+    for name, kind in (("maps", Maps), ("material", Material)):
+        if isinstance(raw.get(name), dict):
+            raw[name] = _record(raw[name], name, kind)
     for name in ("cppns", "layers"):
         value = raw.get(name, ())
         if not isinstance(value, list | tuple):
@@ -402,8 +464,16 @@ def _records(
         raise PatinaError(f"job.json: {name} is malformed ({error}).", f"Write it as {like}.", name) from None
 
 
+def _record(record: dict[str, Any], name: str, kind: Callable[..., Part]) -> Part:
+    try:
+        return kind(**record)
+    except TypeError as error:
+        raise PatinaError(f"job.json: {name} is malformed ({error}).", "Leave it out.", name) from None
+
+
 def _tile(record: dict[str, Any]) -> Tile:
-    return Tile(**record)
+    maps = record.get("maps")
+    return Tile(**(record | ({"maps": Maps(**maps)} if isinstance(maps, dict) else {})))
 
 
 def _target(record: dict[str, Any]) -> Target:

@@ -313,4 +313,10 @@ RULES = (
         "leaves no use for the job's own content and mask",
         "Give them to the tiles.",
     ),
+    Rule(
+        lambda job: job.material is not None and not job.on_pyramid,
+        "material",
+        _FOR_PYRAMIDS,
+        "Leave it out.",
+    ),
 )

@@ -12,7 +12,9 @@ import numpy as np
 
 from ...backend.export.files import check_target, write_file
 from ...backend.protocol import PatinaError
+from ..scene import memory, whole
 from .copies import copies
+from .packing import write_packed
 from .presets import Preset, file_stem
 from .textures import write_texture
 
@@ -58,6 +60,8 @@ def export(
 
         with copies(context, objects, replace):
             run(preset, output / path.name)
+        if preset.packing:
+            _pack(objects, {image: file for (image, _), file in made.items()}, preset.packing, output)
         files = sorted(file for file in output.rglob("*") if file.is_file())
         _check_whole(output / path.name)
         targets = [path.parent / file.relative_to(output) for file in files]
@@ -68,6 +72,15 @@ def export(
             write_file(target, file.read_bytes())
         written.files = targets
     return written
+
+
+def _pack(
+    objects: list[bpy.types.Object], written: dict[bpy.types.Image, Path], packing: str, folder: Path
+) -> None:
+    """Write the packed maps of the whole materials that `objects` wear; others are exported without."""
+    worn = [material for obj in objects for material in memory.stylized_materials(obj)]
+    for stylized in filter(whole.is_shown, dict.fromkeys(worn)):
+        write_packed(stylized, written, packing, folder)
 
 
 def run(preset: Preset, path: Path) -> None:

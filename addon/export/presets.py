@@ -10,7 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Preset:
-    """One destination. `backend` is the backend's print preset; engines have `operator` and its `options`."""
+    """One destination. `backend` is the backend's print preset; engines have `operator` and its `options`.
+
+    packing: how it wants the maps of whole materials, one of packing.PACKINGS; empty: its format has them.
+    """
 
     label: str
     about: str
@@ -21,6 +24,7 @@ class Preset:
     texture_size: int = 2048
     texture_format: str = "PNG"
     backend: str = ""
+    packing: str = ""
 
 
 _FBX = {
@@ -39,6 +43,7 @@ PRESETS = {
         "EXPORT",
         "fbx",
         _FBX | {"apply_scale_options": "FBX_SCALE_ALL"},
+        packing="MetallicSmoothness",
     ),
     "UNREAL": Preset(
         "Unreal Engine",
@@ -48,6 +53,7 @@ PRESETS = {
         "fbx",
         _FBX | {"apply_scale_options": "FBX_SCALE_NONE"},
         4096,
+        packing="ORM",
     ),
     "GODOT": Preset("Godot", "GLB with PNG textures", ".glb", "EXPORT", "gltf"),
     "WEB": Preset("Web", "GLB with small WebP textures", ".glb", "WORLD", "gltf", {}, 1024, "WEBP"),

@@ -1,6 +1,7 @@
 """An object's base colour as a picture, whatever nodes make it: baked by Cycles, without light.
 
-On temporary copies in a scene of their own: each shader becomes an emission of its base colour.
+On temporary copies in a scene of their own: each shader becomes an emission of its base colour. Other maps of
+the material come in the same way, or as Cycles itself bakes them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,13 @@ from .stage import alone
 
 MAX_MAPS = 8  # that a mesh can have
 TEMPORARY = "Patina Bake"
+PASSES = {"normal": "NORMAL", "emission": "EMIT"}  # of Cycles, on materials as they are
+INTO_IMAGE = {"target": "IMAGE_TEXTURES", "use_clear": False, "margin": 0, "normal_space": "TANGENT"}
+INPUTS = {
+    "color": None,
+    "roughness": "Roughness",
+    "metalness": "Metallic",
+}  # that shine instead of the shader
 
 
 def bake(
@@ -27,11 +35,13 @@ def bake(
     slots: Collection[int],
     cells: Iterable[tuple[int, int]],
     size: int,
+    what: str = "color",
 ) -> np.ndarray:
     """Bake the base colours of the faces with one of `slots`: (size, size, 3), linear, bottom row first.
 
-    `cells` are the whole-number squares of the UV map `uv_map` that are laid over each other: (0, 0) for
-    one that keeps within 0..1. Texels beside the islands continue them. Raises PatinaError.
+    what: of PASSES or INPUTS, the map of the material instead of its colour; normals are in tangent space,
+    in 0..1. `cells` are the whole-number squares of the UV map `uv_map` that are laid over each other: (0, 0)
+    for one that keeps within 0..1. Texels beside the islands continue them. Raises PatinaError.
     """
     copy, name = _copy(obj, depsgraph, uv_map), obj.name
     originals = [memory.original_material(obj, slot) for slot in range(len(obj.material_slots))] or [None]
@@ -55,7 +65,7 @@ def bake(
             target = _image(size, made)
             aside = _image(16, made)  # the bake wants an image in every slot
             shining = [
-                _shining(original, target if slot in slots else aside, made)
+                _shining(original, target if slot in slots else aside, made, what)
                 for slot, original in enumerate(originals)
             ]
             if not copy.material_slots:
@@ -63,13 +73,8 @@ def bake(
             for slot, shown in zip(copy.material_slots, shining, strict=True):
                 slot.link, slot.material = "DATA", shown
             for cell in cells:
-                bpy.ops.object.bake(
-                    type="EMIT",
-                    target="IMAGE_TEXTURES",
-                    use_clear=False,
-                    margin=0,
-                    uv_layer=_shifted(copy.data, uv_map, cell),
-                )
+                layer = _shifted(copy.data, uv_map, cell)
+                bpy.ops.object.bake(type=PASSES.get(what, "EMIT"), uv_layer=layer, **INTO_IMAGE)
             pixels = np.empty((size, size, 4), np.float32)
             target.pixels.foreach_get(pixels.ravel())
     except RuntimeError as error:
@@ -115,9 +120,12 @@ def _image(size: int, made: list[tuple[object, object]]) -> bpy.types.Image:
 
 
 def _shining(
-    original: bpy.types.Material | None, image: bpy.types.Image, made: list[tuple[object, object]]
+    original: bpy.types.Material | None,
+    image: bpy.types.Image,
+    made: list[tuple[object, object]],
+    what: str,
 ) -> bpy.types.Material:
-    """A copy of `original` that emits its base colour, with `image` as its target."""
+    """A copy of `original` that emits its base colour, or `what` is asked for, with `image` as its target."""
     if original and material.has_nodes(original):
         shining = original.copy()
     else:
@@ -135,10 +143,11 @@ def _shining(
         plain = material.base_color(original).color
         material.add_principled(shining).default_value = (*plain, 1)
         surface = nodes.surface(tree)
-    nodes.to_emission(surface)
-    for socket in surface.socket.node.inputs:
-        for link in socket.links if socket != surface.socket else ():
-            tree.links.remove(link)
+    if what in INPUTS:
+        nodes.to_emission(surface, INPUTS[what])
+        for socket in surface.socket.node.inputs:
+            for link in socket.links if socket != surface.socket else ():
+                tree.links.remove(link)
     target = tree.nodes.new("ShaderNodeTexImage")
     target.image = image
     tree.nodes.active = target

@@ -67,6 +67,7 @@ def write(
             mesh=MESH_FILE,
             content=first.content,
             mask=first.mask,
+            maps=first.maps,
             tiles=found.tiles if several else (),
             occlusion=scope.occlusion and len(found.members) > 1,
             styles=job_fields.copy_styles(files, folder),

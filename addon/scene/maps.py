@@ -145,7 +145,7 @@ def link_relief(stylized: bpy.types.Material, height: bpy.types.Image, normal: b
     plain = [into for into in inputs if not into.is_linked]
     if plain:
         normal_node = another_image(stylized, normal, "Patina Normal", 310)
-        _turn(plain, normal_node)
+        turn(plain, normal_node)
 
 
 def _bump(into: bpy.types.NodeSocket, height: bpy.types.Node) -> None:
@@ -159,7 +159,7 @@ def _bump(into: bpy.types.NodeSocket, height: bpy.types.Node) -> None:
     tree.links.new(bump.outputs["Normal"], into)
 
 
-def _turn(inputs: Sequence[bpy.types.NodeSocket], normal: bpy.types.Node) -> None:
+def turn(inputs: Sequence[bpy.types.NodeSocket], normal: bpy.types.Node) -> None:
     """Feed `inputs` with the normals of an image."""
     tree = normal.id_data
     turn = tree.nodes.new("ShaderNodeNormalMap")

@@ -190,10 +190,11 @@ def light_fully(tree: bpy.types.NodeTree) -> None:
             tree.links.new(output, target)
 
 
-def to_emission(at: Input) -> None:
+def to_emission(at: Input, of: str | None = None) -> None:
     """Make what reaches `at` shine in its colours: each shader becomes an emission, mixed as before.
 
-    For a tree whose groups are its own (`unshare`).
+    of: the input that it shines by instead; a shader without that stays dark. For a tree whose groups are its
+    own (`unshare`).
     """
     at, output = origin(at)
     if output is None:
@@ -204,16 +205,18 @@ def to_emission(at: Input) -> None:
         ranks = [_ranked(side)[0] for side in sides]
         best = [side for side, rank in zip(sides, ranks, strict=True) if rank == max(ranks)]
         for side in best:
-            to_emission(side)
+            to_emission(side, of)
         if len(best) == 1 and best[0].socket.is_linked:
             links.new(best[0].socket.links[0].from_socket, at.socket)
         return
     emission = at.socket.id_data.nodes.new("ShaderNodeEmission")
-    color = color_of(node)
+    color = color_of(node) if of is None else node.inputs.get(of)
     if color is None:
         emission.inputs["Color"].default_value = (0, 0, 0, 1)
     elif color.is_linked:
         links.new(color.links[0].from_socket, emission.inputs["Color"])
+    elif color.type == "VALUE":
+        emission.inputs["Color"].default_value = (*(color.default_value,) * 3, 1)
     else:
         emission.inputs["Color"].default_value = color.default_value
     links.new(emission.outputs[0], at.socket)

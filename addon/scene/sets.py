@@ -11,10 +11,19 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ...backend.protocol import CONTENT_FILE, MASK_FILE, PatinaError, Tile, numbered, read_job
+from ...backend.protocol import (
+    CONTENT_FILE,
+    MASK_FILE,
+    OWN_FILE,
+    Maps,
+    PatinaError,
+    Tile,
+    numbered,
+    read_job,
+)
 from .. import job_fields
 from ..scope import PatinaScope
-from . import directions, image, maps, masks, material, memory, result, textures
+from . import directions, image, maps, masks, material, memory, result, textures, whole
 from .records import Member, Prepared
 
 
@@ -72,15 +81,16 @@ def gather(
             source = _read(obj, fields, limits, depsgraph)
             contents = _contents(obj, source, fields, limits, depsgraph, folder)
             mask = masks.write_picture(limits, folder / "paint_only.png") if limits else None
+            owned = _maps(obj, source, fields, depsgraph, folder)
         except PatinaError as error:
             failed.append((obj.name, error))
             continue
         places = []
-        for texture, content in zip(source.textures, contents, strict=True):
+        for texture, content, own in zip(source.textures, contents, owned, strict=True):
             key = _key(obj, texture) if limits and limits.share and limits.mask == "NONE" else None
             if key not in shared or key is None:
                 shared[key] = len(tiles)
-                tiles.append(Tile(texture.name, content, mask))
+                tiles.append(Tile(texture.name, content, mask, maps=own))
             places.append(shared[key])
         local = source.arrays.pop("tiles", np.zeros(len(source.arrays["faces"]), np.int32))
         arrays.append(source.arrays | {"tiles": np.array(places, np.int32)[local]})
@@ -133,6 +143,23 @@ def _contents(
             obj.name,
         )
     return contents
+
+
+def _maps(
+    obj: bpy.types.Object,
+    source: textures.Source,
+    fields: Mapping[str, Any],
+    depsgraph: bpy.types.Depsgraph,
+    folder: Path,
+) -> list[Maps]:
+    """Write what the materials of `source` are beside their colours into `folder`, if the job paints that."""
+    if fields.get("material") is None:
+        return [Maps()] * len(source.textures)
+    first, size = len(list(folder.glob(OWN_FILE.format("roughness_*")))), fields["texture_size"]
+    return [
+        whole.write(obj, source, index, depsgraph, folder, size, first + index)
+        for index in range(len(source.textures))
+    ]
 
 
 def one_texture(obj: bpy.types.Object, source: textures.Source, content: bool) -> textures.Source:
@@ -240,6 +267,9 @@ def _put_on(obj: bpy.types.Object, member: Member, job: Prepared) -> list[bpy.ty
         beside.discard()
         raise
     maps.add(obj, beside)
+    wanted = read_job(job.folder).material
+    if wanted is not None:
+        images += whole.show(obj, member.textures, member.tiles, wanted, job.folder, job.count)
     return images + beside.images
 
 

@@ -50,6 +50,8 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
             column.prop(settings, "motifs")
     if mode in ("style", "texture") and not picture:
         column.prop(settings, "relief")
+    if mode == "style" and not picture:
+        draw_material(column, settings)
     if mode == "texture":
         column.prop(settings, "scales")
         if picture:
@@ -60,6 +62,16 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
     row = layout.row(align=True)
     row.prop(settings, "seed")
     row.operator("patina.new_seed", text="", icon="FILE_REFRESH")
+
+
+def draw_material(column: Any, settings: Any) -> None:
+    """Draw whether the whole material is painted, and how far each of its maps."""
+    row = column.row()
+    row.active = not settings.relief
+    row.prop(settings, "material")
+    if settings.material and not settings.relief:
+        for name in ("roughness", "metalness", "normal", "height", "detail"):
+            column.prop(settings, name, slider=True)
 
 
 def draw_animation(layout: Any, settings: Any) -> None:

@@ -13,6 +13,7 @@ from ..protocol import (
     QUALITIES,
     RASTERIZERS,
     TEXTURE_SIZES,
+    Material,
 )
 from .options import add_crop, colors, parameterization
 from .plugins import add_plugins
@@ -63,8 +64,33 @@ def stylize(parser: argparse.ArgumentParser) -> None:
         help="views aim at the surface, or see the whole object from all round",
     )
     parser.add_argument("--relief", action="store_true", help="with a height map for bump and print")
+    _add_material(parser)
     parser.add_argument("--size", type=int, default=512, help="pixels along a photo's longer side (512)")
     _add_common(parser)
+
+
+def _add_material(parser: argparse.ArgumentParser) -> None:
+    """Add --material, and an option for each of its fields, whose default is the field's."""
+    parser.add_argument(
+        "--material",
+        action="store_true",
+        help="paint a mesh's whole material: roughness, metalness, normals and height beside the colour",
+    )
+    for name, text in (
+        ("roughness", "how far strokes set the roughness"),
+        ("metalness", "how far paint hides metal"),
+        ("normal", "how far strokes catch the light"),
+        ("height", "how high strokes stand"),
+        ("detail", "what becomes of the normals that are there: 0 kept, 0.5 smoothed away, 1 strokes"),
+    ):
+        default = getattr(Material(), name)
+        parser.add_argument(
+            f"--{name}",
+            type=float,
+            default=default,
+            metavar="0..1",
+            help=f"of --material: {text} ({default:g})",
+        )
 
 
 def dream(parser: argparse.ArgumentParser) -> None:

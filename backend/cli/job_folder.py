@@ -30,9 +30,12 @@ from ..protocol import (
     JOB_FILE,
     MASK_FILE,
     MESH_FILE,
+    METALNESS_FILE,
     NORMAL_FILE,
+    OWN_FILE,
     PREVIEW_FILE,
     REPORT_FILE,
+    ROUGHNESS_FILE,
     TEXTURE_FILE,
     Event,
     Job,
@@ -45,7 +48,7 @@ from ..protocol import (
 from ..reading import read_bytes
 from ..terminal import ProgressBar
 from ..writing import write_bytes
-from .mesh import contents, fields_of, painted_model, write_mesh, write_model
+from .mesh import contents, fields_of, own_maps, painted_model, write_mesh, write_model
 
 DoJob = Callable[[Path, Callable[[Event], None], Callable[[], bool]], int]
 MODELS = (*files.SUFFIXES[:-1], *through_blender.SUFFIXES)
@@ -53,6 +56,7 @@ MODEL_FILE = "model.glb"
 # What a job may write into its folder; of several, each with its number (see `protocol.numbered`).
 WRITTEN = (
     *(JOB_FILE, MESH_FILE, CHECKPOINT_FILE, PREVIEW_FILE, TEXTURE_FILE, MASK_FILE, HEIGHT_FILE, NORMAL_FILE),
+    *(ROUGHNESS_FILE, METALNESS_FILE, OWN_FILE.format("*")),
     *(IMAGE_FILE, CPPN_FILE, REPORT_FILE, MODEL_FILE, "a.cppn", "b.cppn", "content.*", "style.*"),
 )
 
@@ -106,6 +110,8 @@ def make_and_do(out: Path, inputs: Inputs, fields: dict[str, Any], do_job: DoJob
     if source is not None and on_mesh:
         painted = painted_model(source, job, inputs.content, inputs.keep_uvs)
         shown = contents(painted, bare=job.strength > 0)
+        if job.material is not None:
+            shown |= own_maps(painted, job.texture_size)
         job = replace(job, **{"content": None} | fields_of(painted, shown))
         if (
             not job.strength and job.task == "stylize"
@@ -158,7 +164,7 @@ def _result(job: Job, painted: Painted | None, out: Path) -> str:
         if job.content is not None and (job.task == "stylize" or "deepdream" in job.kinds):
             _keep_opacity(out / job.content, out / IMAGE_FILE)
         return IMAGE_FILE
-    write_model(painted, out, MODEL_FILE)
+    write_model(painted, out, MODEL_FILE, job.material)
     return MODEL_FILE
 
 

@@ -15,12 +15,25 @@ from ..export.files import write_file
 from ..export.wear import wear
 from ..models import files, gltf, textures
 from ..models.build import GREY
+from ..models.maps import MAPS, shown_maps
 from ..models.parts import read_parts, z_up
 from ..models.textures import Painted
 from ..pictures.decode import shallow
 from ..pictures.door import opened
 from ..pictures.images import MIN_SIDE
-from ..protocol import CONTENT_FILE, TEXTURE_FILE, Job, Tile, numbered
+from ..protocol import (
+    CONTENT_FILE,
+    METALNESS_FILE,
+    NORMAL_FILE,
+    OWN_FILE,
+    ROUGHNESS_FILE,
+    TEXTURE_FILE,
+    Job,
+    Maps,
+    Material,
+    Tile,
+    numbered,
+)
 from ..rendering.mesh import build_mesh
 
 
@@ -92,23 +105,62 @@ def _lightness(painted: Painted, keys: Sequence[tuple[int, int]]) -> int:
     return painted.model.bare if all("material" in primitive for primitive in primitives) else GREY
 
 
+def own_maps(painted: Painted, size: int) -> dict[str, Image.Image]:
+    """List the maps of the textures' materials, by the names that they get in a job's folder."""
+    parts, count = read_parts(painted.model), len(painted.textures)
+    return {
+        numbered(OWN_FILE.format(name), index, count): picture
+        for index, texture in enumerate(painted.textures)
+        for name, picture in shown_maps(painted.model, parts, texture, size).items()
+    }
+
+
 def fields_of(painted: Painted, shown: Collection[str]) -> dict[str, Any]:
     """Make the fields of a job that name the files `shown`, each of the texture whose number it has."""
     count = len(painted.textures)
-    names = [numbered(CONTENT_FILE, index, count) for index in range(count)]
+    tiles = []
+    for index, texture in enumerate(painted.textures):
+        name = numbered(CONTENT_FILE, index, count)
+        files = {each: numbered(OWN_FILE.format(each), index, count) for each in MAPS}
+        maps = Maps(**{each: file for each, file in files.items() if file in shown})
+        tiles.append(Tile(texture.name, name if name in shown else None, maps=maps))
     if count == 1:
-        return {"content": names[0] if names[0] in shown else None}
-    tiles = zip(painted.textures, names, strict=True)
-    return {"tiles": tuple(Tile(texture.name, name if name in shown else None) for texture, name in tiles)}
+        maps = tiles[0].maps
+        return {"content": tiles[0].content} | ({} if maps == Maps() else {"maps": maps})
+    return {"tiles": tuple(tiles)}
 
 
-def write_model(painted: Painted, out: Path, name: str) -> None:
-    """Write the model `name`: the source as it was, wearing the textures that a job left in `out`."""
+def write_model(painted: Painted, out: Path, name: str, material: Material | None = None) -> None:
+    """Write the model `name`: the source as it was, wearing what a job left in `out`.
+
+    That is its textures and, where it painted a whole `material`, its maps.
+    """
     count = len(painted.textures)
-    paintings = []
-    for index in range(count):
-        path = out / numbered(TEXTURE_FILE, index, count)
-        with opened(path, f"The picture {path}", "texture") as image:
-            image.load()
-            paintings.append(image)
-    write_file(out / name, wear(painted.model, painted.textures, paintings))
+    paintings = [_read(out / numbered(TEXTURE_FILE, index, count)) for index in range(count)]
+    maps = [{} if material is None else _painted_maps(out, k, count, material) for k in range(count)]
+    write_file(out / name, wear(painted.model, painted.textures, paintings, maps))
+
+
+def _read(path: Path) -> Image.Image:
+    with opened(path, f"The picture {path}", "texture") as image:
+        image.load()
+    return image
+
+
+def _painted_maps(out: Path, index: int, count: int, material: Material) -> dict[str, Image.Image]:
+    """Read what a job made of a texture's maps, as glTF has them: roughness and metalness are in one picture.
+
+    There, occlusion is red, roughness green, metalness blue; what was not painted is the object's own.
+    """
+    found = {}
+    if material.normal:
+        found["normalTexture"] = _read(out / numbered(NORMAL_FILE, index, count))
+    if material.roughness or material.metalness:
+        files = {"occlusion": OWN_FILE.format("occlusion")}
+        for name, file in (("roughness", ROUGHNESS_FILE), ("metalness", METALNESS_FILE)):
+            files[name] = file if getattr(material, name) else OWN_FILE.format(name)
+        bands = [_read(out / numbered(file, index, count)).convert("L") for file in files.values()]
+        size = max(band.size for band in bands)
+        resized = [band.resize(size, Image.Resampling.BILINEAR) for band in bands]
+        found["metallicRoughnessTexture"] = Image.merge("RGB", resized)
+    return found

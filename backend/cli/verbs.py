@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any
 
 from .. import suited
-from ..protocol import FINISHED, PatinaError, Target
+from ..protocol import FINISHED, Material, PatinaError, Target
 from . import arguments, network_list
 from .job_folder import DoJob, Inputs, is_model, make_and_do
 from .options import styles_of, weighted_path
@@ -81,10 +82,17 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
         "motifs": options.motifs,
         "style_size": options.style_size,
         "framing": options.framing,
+        "material": _material(options),
     }
     return make_and_do(
         options.out, Inputs(options.mesh, options.content, styles, keep_uvs=options.keep_uvs), fields, do_job
     )
+
+
+def _material(options: argparse.Namespace) -> Material | None:
+    if not options.material:
+        return None
+    return Material(**{field.name: getattr(options, field.name) for field in fields_of(Material)})
 
 
 def dream(options: argparse.Namespace, do_job: DoJob) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,29 +12,37 @@ from PIL import Image
 
 from ..models import compressed, gltf
 from ..models.arrays import Floats, Ints
-from ..models.looks import base_slots
+from ..models.looks import SPECULAR_GLOSSINESS, base_slots
 from ..models.textures import Key, Texture
 from .encode import png
 
+BASE, METALLIC_ROUGHNESS = "baseColorTexture", "metallicRoughnessTexture"
 DULL = {"metallicFactor": 0.0, "roughnessFactor": 1.0}  # of what had no material
 
 
-def wear(model: gltf.Gltf, textures: Sequence[Texture], paintings: Sequence[Image.Image]) -> bytes:
+def wear(
+    model: gltf.Gltf,
+    textures: Sequence[Texture],
+    paintings: Sequence[Image.Image],
+    maps: Sequence[Mapping[str, Image.Image]] = (),
+) -> bytes:
     """Write `model` as a GLB in which each of `textures` shows its painting, with the opacity that it had.
 
-    What is not painted stays: nodes, rigs, animations, lights, other maps byte for byte. Base colours give
-    way: their pictures, factors and, where these were baked, vertex colours. Primitives with a new UV map
+    maps: what else each got, by glTF's names: normalTexture, metallicRoughnessTexture. What is not painted
+    stays: nodes, rigs, animations, lights, other maps byte for byte. Base colours give way: their pictures,
+    factors and, where these were baked, vertex colours; so do those maps. Primitives with a new UV map
     have it as one more; where it is cut their vertices are there twice. `model` is changed.
     """
     tree = model.tree
     before = set(_pictures_in_use(tree))
-    for texture, painting in zip(textures, paintings, strict=True):
+    for number, (texture, painting) in enumerate(zip(textures, paintings, strict=True)):
         picture = _opaque_as_before(painting, texture.picture)
-        image = gltf.add_image(model, png(picture), "image/png", texture.name)
-        of_sampler: dict[int | None, int] = {}
-        made: dict[tuple[int | None, int], int] = {}
+        images = {BASE: gltf.add_image(model, png(picture), "image/png", texture.name)}
+        for name, map in (maps[number] if maps else {}).items():
+            images[name] = gltf.add_image(model, png(map), "image/png", f"{texture.name} {name[:-7]}")
+        new = _New(images, {}, {})
         for key in texture.primitives:
-            _dress(model, texture, key, image, of_sampler, made)
+            _dress(model, texture, key, new)
     gltf.drop_images(model, before - set(_pictures_in_use(tree)))
     gltf.mark_webp(model)
     return gltf.write(model)
@@ -54,29 +63,42 @@ def _opaque_as_before(painting: Image.Image, picture: Image.Image | None) -> Ima
     return painting
 
 
-def _dress(
-    model: gltf.Gltf,
-    texture: Texture,
-    key: Key,
-    image: int,
-    of_sampler: dict[int | None, int],
-    made: dict[tuple[int | None, int], int],
-) -> None:
-    """Give primitive `key` a material that shows `image`.
+@dataclass(frozen=True)
+class _New:
+    """What a texture's primitives are to show: images, by glTF's names of what they are.
 
-    of_sampler: the textures made for it so far, by the sampler that they keep; made: the materials, by the
-    one that they stand for and the UV map that they read.
+    textures: those made for them so far, by the name and the sampler that they keep; materials: by the one
+    that they stand for and the UV map that they read.
     """
+
+    images: dict[str, int]
+    textures: dict[tuple[str, int | None], int]
+    materials: dict[tuple[int | None, int], int]
+
+    def texture(self, model: gltf.Gltf, name: str, sampler: int | None) -> int:
+        """Give the index of the texture that shows image `name` by `sampler`; it is made at first."""
+        if (name, sampler) not in self.textures:
+            record = {"source": self.images[name]} | ({} if sampler is None else {"sampler": sampler})
+            model.tree.setdefault("textures", []).append(record)
+            self.textures[name, sampler] = len(model.tree["textures"]) - 1
+        return self.textures[name, sampler]
+
+
+def _dress(model: gltf.Gltf, texture: Texture, key: Key, new: _New) -> None:
+    """Give primitive `key` a material that shows what is `new`."""
     mesh, number = key
     primitive = model.tree["meshes"][mesh]["primitives"][number]
     # -1: that which the material reads.
     uv_map = _add_uvs(model, primitive, texture.uvs[key]) if key in texture.uvs else -1
     if not texture.own:
         primitive["attributes"].pop("COLOR_0", None)
+    if uv_map >= 0 and "normalTexture" in new.images:  # tangents are of the map that there was
+        primitive["attributes"].pop("TANGENT", None)
     old = primitive.get("material")
+    made = new.materials
     if (old, uv_map) not in made:
         materials = model.tree.setdefault("materials", [])
-        material = _repainted(model, {} if old is None else materials[old], uv_map, image, of_sampler)
+        material = _repainted(model, {} if old is None else materials[old], uv_map, new)
         if old is not None and _only_for(model.tree, old, texture.primitives):
             materials[old] = material
             made[old, uv_map] = old
@@ -97,27 +119,41 @@ def _only_for(tree: dict[str, Any], material: int, keys: Sequence[Key]) -> bool:
     return users <= set(keys)
 
 
-def _repainted(
-    model: gltf.Gltf, material: dict[str, Any], uv_map: int, image: int, of_sampler: dict[int | None, int]
-) -> dict[str, Any]:
-    """`material` with `image` as its base colour, by UV map `uv_map`, or if -1 by that which it reads."""
+def _repainted(model: gltf.Gltf, material: dict[str, Any], uv_map: int, new: _New) -> dict[str, Any]:
+    """`material` with what is `new`, by UV map `uv_map`, or if -1 by that which its base colour reads."""
     material = copy.deepcopy(material)
     if not base_slots(material):
         material["pbrMetallicRoughness"] = dict(DULL) if not material else {}
+    laid: tuple[dict[str, Any], int | None] = ({}, None)
     for record, picture, factor in base_slots(material):
         info = dict(record.get(picture, {}))
         sampler = model.tree["textures"][info["index"]].get("sampler") if "index" in info else None
         if uv_map >= 0:
             info, sampler = {"texCoord": uv_map}, None
-        if sampler not in of_sampler:
-            textures = model.tree.setdefault("textures", [])
-            textures.append({"source": image} | ({} if sampler is None else {"sampler": sampler}))
-            of_sampler[sampler] = len(textures) - 1
-        record[picture] = info | {"index": of_sampler[sampler]}
+        record[picture] = info | {"index": new.texture(model, BASE, sampler)}
+        laid = info, sampler
         if factor in record:
             opacity = record[factor][3] if uv_map < 0 else 1
             record[factor] = [1, 1, 1, opacity]
+    _with_maps(model, material, laid, new)
     return material
+
+
+def _with_maps(
+    model: gltf.Gltf, material: dict[str, Any], laid: tuple[dict[str, Any], int | None], new: _New
+) -> None:
+    """Give `material` the new maps beside its base colour, `laid` as that is: its record, and its sampler."""
+    info, sampler = laid
+    for name in sorted(new.images.keys() - {BASE}):
+        shown = info | {"index": new.texture(model, name, sampler)}
+        if name == METALLIC_ROUGHNESS:
+            glossy = material.get("extensions", {}).pop(SPECULAR_GLOSSINESS, {})
+            place = material.setdefault("pbrMetallicRoughness", {})
+            if "diffuseTexture" in glossy:
+                place[BASE] = glossy["diffuseTexture"]
+            place |= {"metallicFactor": 1.0, "roughnessFactor": 1.0, name: shown}
+        else:
+            material[name] = shown
 
 
 def _add_uvs(model: gltf.Gltf, primitive: dict[str, Any], uvs: Floats) -> int:

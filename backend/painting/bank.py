@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +15,9 @@ from ..objectives.landmarks import Landmarks
 from ..objectives.style import layer_mask
 from ..rendering.gbuffer import GBuffer
 from ..rendering.sampling import Patch, gather, taps
+from ..rendering.shading import Light
 from ..rendering.views import Pose, ViewMaker
+from .material import Look, Whole, draw_light, look_at
 from .pyramid import Pyramid
 from .unseen import Unseen
 
@@ -36,9 +38,11 @@ class BankedView:
     patch: Patch
     mask: Tensor  # (H, W)
     facing: Tensor  # (H, W); 0 where nothing is painted
-    backdrop: Tensor  # (P, 4): what shows besides the paint, and the paint's share; (P, 0): all is paint
+    backdrop: Tensor  # (P, 1 + C): the paint's share, and what shows besides; (P, 0): all is paint
     landmarks: Landmarks | None
     weights: dict[str, Tensor]  # of layers' units, (1, h, w): filled as they come up
+    look: Look | None = None  # of the whole material
+    light: Light | None = None  # under which that is seen; None: the colours alone
 
     def weigh(self, size: tuple[int, int], erosion: int) -> Tensor:
         """Decide how much each unit of a layer of `size` counts: (1, h, w); see `layer_mask`."""
@@ -61,16 +65,18 @@ class Bank:
         content_rows: Tensor,
         keep: Keep | None,
         unseen: Unseen | None,
+        whole: Whole | None = None,
     ) -> None:
-        """content_rows (rows, 6): what is kept, and the original; or (rows, 10) with what shows outside the
-        paint, and the paint's share.
+        """content_rows (rows, 6): what is kept, and the original; or (rows, 7 + C) with the paint's
+        share, and what shows outside it.
 
-        width is in the mesh's units; unseen: what the last views aim at, if any.
+        width is in the mesh's units; unseen: what the last views aim at, if any; whole: the material whose
+        maps are painted beside the colours.
         """
         self.make, self.width, self.size, self._whole_size = make, width, size, size
         self.texture, self.content_rows, self.keep = texture, content_rows, keep
         self.count = max(BANK_SIZE, VIEWS_PER_OBJECT * len(np.unique(make.mesh.objects)))
-        self.unseen = unseen
+        self.unseen, self.whole = unseen, whole
         self.views: list[BankedView] = []
         self.steps = 0  # with a full bank
 
@@ -83,8 +89,17 @@ class Bank:
     def draw(self, count: int, random: np.random.Generator, each: Map) -> list[BankedView]:
         """Give a step's views: `count` new ones until there are enough, then mostly ones seen before.
 
-        A texture that only ever sees the same views comes to suit these, and no others.
+        A texture that only ever sees the same views comes to suit these, and no others. Of a whole material
+        every other view is seen under a light of its own, as long as it is drawn.
         """
+        views = self._drawn(count, random, each)
+        first = int(random.integers(2)) if self.whole and count == 1 else 1
+        return [
+            replace(view, light=draw_light(view.look, random)) if view.look and (first + i) % 2 == 0 else view
+            for i, view in enumerate(views)
+        ]
+
+    def _drawn(self, count: int, random: np.random.Generator, each: Map) -> list[BankedView]:
         full = len(self.views) >= self.count
         self.steps += full
         if full and self.steps % RENEWAL_STEPS:
@@ -113,7 +128,8 @@ class Bank:
         if self.keep:
             kept = self.keep(gbuffer, content)
         if backdrop.shape[1]:
-            weights = weights * backdrop[:, 3:]
+            weights = weights * backdrop[:, :1]
         facing = gbuffer.image(weights, torch.zeros(1, self.size, self.size, device=gbuffer.uv.device))[0]
         patch, mask = self.texture.patch(gbuffer), gbuffer.mask.float()
-        return BankedView(gbuffer, patch, mask, facing, backdrop, kept, {})
+        look = look_at(self.whole, gbuffer, pose[1]) if self.whole else None
+        return BankedView(gbuffer, patch, mask, facing, backdrop, kept, {}, look)

@@ -1,6 +1,6 @@
 """The state of an optimisation on disk, so that a later job can go on where it ended.
 
-A checkpoint.npz holds `rows` (R, 3) float16, the pyramid's; `seen` (R / 8,) uint8, a bit for each row that
+A checkpoint.npz holds `rows` (R, C) float16, the pyramid's; `seen` (R / 8,) uint8, a bit for each row that
 a view moved; `surface`, a checksum of the faces and their UVs; `steps`, those taken so far; `stages` (K, 2),
 the steps planned and done of each of the quality's stages, so that an interrupted job does what it lacks.
 Adam's moments are not kept: they are twice as large as the rows, and a few steps bring them back.
@@ -78,6 +78,12 @@ def read(path: Path, texture: Pyramid, mesh: Mesh) -> Kept:
     if surface != _surface(mesh):
         raise PatinaError(
             "The checkpoint is of another mesh, or its UV map has changed since.", CURE, "resume"
+        )
+    if rows.ndim == 2 and len(rows) == len(texture.rows) and rows.shape[1] != texture.rows.shape[1]:
+        raise PatinaError(
+            "The checkpoint is of a whole material, or of its colour alone, and this job is not.",
+            "Paint what it was made with, or stylize from the start.",
+            "resume",
         )
     if rows.shape != tuple(texture.rows.shape):
         raise PatinaError(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,13 @@ from ..rendering.texels import each_tile
 from ..rendering.views import Viewing
 from ..result import report
 from ..result.finish import finish, mean_texel
+from ..result.maps import write_maps
 from ..result.textures import PREVIEW_SIDE, write_previews, write_textures
 from ..session import JobSession, Progress
 from . import checkpoint, optimize, tiles
 from .checkpoint import Kept
 from .first_look import Onlooker
+from .material import STROKE, THICKNESS, finished, impasto
 from .one_pass import Watch
 from .optimize import Plan
 from .pyramid import Pyramid
@@ -61,7 +64,7 @@ def run(session: JobSession) -> None:
         session.network(average_pooling=True)
         session.check()
     aim = _aim_of(session, subject, styles, partial(onlooker.watch, subject))
-    texture = Pyramid(aim.start, session.device, subject.density)
+    texture = Pyramid(_begun(subject, aim), session.device, subject.density)
     kept = checkpoint.read(folder / job.resume, texture, subject.mesh) if job.resume else Kept(0)
     _draw_on(texture, subject)
     session.clock.lap("set-up")
@@ -73,11 +76,11 @@ def run(session: JobSession) -> None:
         if not session.wishes.steered:
             break
         old, (subject, aim, starts_over) = aim, _steered(session, subject, aim)
-        fresh, job = Pyramid(aim.start, session.device, subject.density), session.job
+        fresh, job = Pyramid(_begun(subject, aim), session.device, subject.density), session.job
         if starts_over:
             texture, kept = fresh, Kept(0)
         else:  # what was painted so far stays on top of what the new settings begin with
-            texture.rows += fresh.rows - Pyramid(old.start, session.device).rows
+            texture.rows += fresh.rows - Pyramid(_begun(subject, old), session.device).rows
             kept = Kept(follow.steps)
         plan = plan_of(replace(job.without_drawn(), resume=None), subject, kept)
         follow = _Follower(session, subject, texture, plan, kept)
@@ -125,9 +128,51 @@ def _draw_on(texture: Pyramid, subject: Subject) -> None:
         texture.rows += Pyramid(after, device).rows - Pyramid(before, device).rows
 
 
+def _stroke_width(subject: Subject, aim: _Aim) -> float:
+    """A stroke's width, in texels."""
+    return STROKE * aim.viewing.style_width * subject.size / subject.mesh.texel
+
+
+def _begun(subject: Subject, aim: _Aim) -> Tensor:
+    """What the pyramid shows at first: the start and, of a whole material, the maps that its strokes make."""
+    if subject.own is None:
+        return aim.start
+    width = _stroke_width(subject, aim)
+    return torch.cat([aim.start, impasto(subject.own, aim.start, subject.texels.used, width)])
+
+
+def _painted(subject: Subject, texture: Pyramid, aim: _Aim) -> Tensor:
+    """What the pyramid shows, (C, tiles · S, S); the maps of a whole material with the strokes that came."""
+    result = texture.texture().cpu()
+    if subject.own is None:
+        return result
+    width, used = _stroke_width(subject, aim), subject.texels.used
+    before, after = (impasto(subject.own, paint, used, width) for paint in (aim.start, result[:3]))
+    return torch.cat([result[:3], (result[3:] + after - before).clamp(0, 1)])
+
+
+def _write(subject: Subject, aim: _Aim, result: Tensor, folder: Path) -> list[str]:
+    """Write the textures, and the maps of a whole material; gives the textures' names."""
+    size = subject.size
+    if subject.own is not None:
+        width = aim.viewing.style_width
+        maps = finished(subject.own, result[3:], subject.mask, subject.mesh, subject.texels, width)
+        write_maps(maps, size, folder)
+    return write_textures(result[:3], size, folder)
+
+
+def _height_depth(subject: Subject, aim: _Aim) -> dict[str, float]:
+    """The report's part on height maps: how far it is from black to white, in scene units."""
+    if subject.own is None:
+        return {}
+    return {"height_depth": THICKNESS * aim.viewing.style_width * subject.mesh.unit}
+
+
 def _start_fields(job: Job) -> Job:
     """The job but for what the start at full strength does not depend on."""
-    said = replace(job, strength=1.0, style_loss="gram", quality="draft", steps=None, looked_from=None)
+    said = replace(
+        job, strength=1.0, style_loss="gram", quality="draft", steps=None, looked_from=None, material=None
+    )
     return replace(said.without_drawn(), resume=None)
 
 
@@ -198,7 +243,7 @@ def _finish(
     is_sketch = job.quality == "sketch"
     as_it_is = is_sketch or job.strength == 0 or session.wishes.enough
     session.finishing()
-    result, seen = texture.texture().cpu(), np.ones_like(subject.texels.used)
+    result, seen = _painted(subject, texture, aim), np.ones_like(subject.texels.used)
     if not as_it_is:  # what no view saw is as the start, which painted it, too
         seen = seen_texels(texture, optimize.finest_level(plan, aim.viewing, subject), subject)
     if job.strength > 0:
@@ -207,9 +252,9 @@ def _finish(
         result = result if finished is None else finished
     session.check()
     result = subject.drawn_over(result, HELD)
-    files = follow.write_result(partial(write_textures, result, job.texture_size, folder))
+    files = follow.write_result(partial(_write, subject, aim, result, folder))
     session.clock.lap("finish")
-    judge = partial(measure, subject, aim.styles, aim.viewing, aim.start, subject.composed(result))
+    judge = partial(measure, subject, aim.styles, aim.viewing, aim.start, subject.composed(result[:3]))
     measured: dict[str, Any] = {}
     if not as_it_is or job.strength == 0:  # who asks for the texture now does not wait for measures
         measured = session.without_fail("The result could not be measured", judge) or {}
@@ -221,6 +266,7 @@ def _finish(
         "steps": follow.steps,
         "rasterizer": job.rasterizer,
         "ended_early": is_sketch or session.wishes.enough,
+        **_height_depth(subject, aim),
     }
     if job.tiles:
         of_each = by_tile(subject, files, seen)
@@ -334,7 +380,7 @@ class _Follower:
             raise
 
     def _preview(self) -> str:
-        shown = self.subject.composed(self.texture.texture(self.side).cpu())
+        shown = self.subject.composed(self.texture.texture(self.side)[:3].cpu())
         return write_previews(shown, self.side, self.session.folder)[0]
 
 

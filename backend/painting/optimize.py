@@ -22,6 +22,7 @@ from ..rendering.views import Viewing, ViewMaker
 from ..session import Clock, JobSession, Progress
 from .bank import Bank, BankedView
 from .checkpoint import Kept
+from .material import whole_of
 from .pyramid import Pyramid
 from .score import Score
 from .subject import Subject
@@ -178,6 +179,9 @@ def paint(
     rows = _content_rows(subject, kept, texture)
     pace = Pace(plan)
     attempt = Attempt(plan.views_per_step)
+    whole = None
+    if subject.own is not None:
+        whole = whole_of(subject.own, subject.mesh, texture.levels, viewing.style_width, device)
     side_by_side = plan.views_per_step if device.type == "cpu" else 1
     for stage in plan.stages:
         width = stage_width(stage, viewing)
@@ -190,7 +194,7 @@ def paint(
             subject.mesh, viewing.rasterizer, random, viewing.framing, device, viewing.stroke_angle
         )
         keep = score.landmarks if plan.content_weight else None
-        bank = Bank(views, width, stage.size, texture, rows, keep, unseen)
+        bank = Bank(views, width, stage.size, texture, rows, keep, unseen, whole)
         session.clock.lap("set-up")
         with parallel_map(side_by_side) as each:
             for k in range(stage.done, stage.steps):
@@ -215,11 +219,12 @@ def paint(
 def _content_rows(subject: Subject, kept: Tensor, texture: Pyramid) -> Tensor:
     """Stack `kept` and the original, as rows of mip-maps: (rows, 6).
 
-    With a mask, also what shows outside it, and the mask: (rows, 10).
+    With a mask, also that, and what shows outside it: (rows, 6 + 1 + C).
     """
     parts = [kept, subject.original]
     if subject.mask is not None:
-        parts += [subject.content * (1 - subject.mask), subject.mask]
+        shown = [subject.content] if subject.own is None else [subject.content, subject.own.painted]
+        parts += [subject.mask, *(part * (1 - subject.mask) for part in shown)]
     return mipmaps(torch.cat(parts).to(texture.rows.device), texture.levels)
 
 

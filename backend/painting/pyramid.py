@@ -22,6 +22,7 @@ from ..rendering.sampling import Patch, enlarge, levels_of, mipmaps, patch, read
 BETAS = (0.9, 0.99)  # of Adam
 FALLOFF = 0.5  # of the rate, from the level that views resolve to the next coarser or finer one
 FLOOR = 0.1  # the share of a level's typical gradient that is added to each row's own
+MAP_RATE = 0.3  # how far a step moves a map, over how far it moves colours
 SAMPLE_STRIDE = 64  # every so many-th row is sampled to find where to split
 
 
@@ -33,8 +34,8 @@ class _Due:
     """
 
     rows: Tensor  # (D,)
-    values: Tensor  # (D, 3)
-    moments: Tensor  # (D, 2, 3)
+    values: Tensor  # (D, C)
+    moments: Tensor  # (D, 2, C)
     count: Tensor  # (D,)
     levels: Tensor  # (D,)
     numbers: Tensor  # (L,)
@@ -42,18 +43,22 @@ class _Due:
 
 
 class Pyramid:
-    """The rows of all levels, in decorrelated colour around mid-grey, with Adam's moments for each."""
+    """The rows of all levels, in decorrelated colour around mid-grey, with Adam's moments for each.
+
+    Other maps may lie beside the three colours: there are C channels in all.
+    """
 
     def __init__(
         self, start: Tensor, device: torch.device | str = "cpu", density: Tensor | None = None
     ) -> None:
-        """`start` (3, count · size, size), sRGB 0..1, is what the pyramid shows at first.
+        """`start` (C, count · size, size), sRGB and maps, 0..1, is what the pyramid shows at first.
 
         density (1, count · size, size): by how many levels views resolve less there than on average, since
         texels lie more densely on the surface; None: nowhere.
         """
         self.levels = levels_of(start)
-        self.colors = DECORRELATED.to(device)
+        further = len(start) - len(DECORRELATED)
+        self.colors = _beside(DECORRELATED, MAP_RATE * torch.eye(further)).to(device)
         rest = torch.einsum("ij,jhw->ihw", torch.linalg.inv(self.colors), start.to(device) - 0.5)
         bands = []
         for side in reversed(self.levels.sides):
@@ -62,8 +67,8 @@ class Pyramid:
             bands.append(band.flatten(1).T)
         self.rows = torch.cat(bands[::-1]).contiguous()
         self.density = None if density is None else mipmaps(density.to(device), self.levels)[:, 0].half()
-        self.gradient = _zeros(self.levels.rows, 3, device=device)
-        self.moments = _zeros(self.levels.rows, 2, 3, device=device)
+        self.gradient = _zeros(self.levels.rows, len(start), device=device)
+        self.moments = _zeros(self.levels.rows, 2, len(start), device=device)
         self.touched = _zeros(self.levels.rows, device=device)
         self.taken = torch.zeros(self.levels.rows, dtype=torch.bool, device=device)  # in `_distinct`
         self.moved_before = torch.zeros(self.levels.rows, dtype=torch.bool, device=device)
@@ -75,15 +80,15 @@ class Pyramid:
         return patch(taps(view.uv, view.footprint, self.levels, True, view.tiles))
 
     def sample(self, view: Patch) -> Tensor:
-        """Sample sRGB at the view's pixels, (P, 3), not clamped."""
+        """Sample sRGB and maps at the view's pixels, (P, C), not clamped."""
         return read(self.rows, view) @ self.colors.T + 0.5
 
     def backward(self, view: Patch, wanted: Tensor) -> Tensor:
-        """Turn the gradient of a view's samples, `wanted` (P, 3), into that on its rows, (D, 3)."""
+        """Turn the gradient of a view's samples, `wanted` (P, C), into that on its rows, (D, C)."""
         return spread(wanted @ self.colors, view)
 
     def accumulate(self, view: Patch, gradient: Tensor) -> None:
-        """Add a view's `gradient` (D, 3) on its rows to that of the next step."""
+        """Add a view's `gradient` (D, C) on its rows to that of the next step."""
         self.gradient.index_add_(0, view.rows, gradient)
 
     def step(self, views: list[Patch], rate: float, level: int, each: Map = serial_map) -> None:
@@ -154,17 +159,17 @@ class Pyramid:
 
     @torch.no_grad()
     def texture(self, side: int | None = None) -> Tensor:
-        """Compose the textures, (3, count · side, side), sRGB in 0..1; small ones lack fine bands."""
+        """Compose the textures, (C, count · side, side), in 0..1; small ones lack fine bands."""
         side, count = side or self.levels.size, self.levels.count
-        total = torch.zeros(3, count * side, side, device=self.rows.device)
+        total = torch.zeros(len(self.colors), count * side, side, device=self.rows.device)
         for level, offset in zip(self.levels.sides, self.levels.offsets, strict=True):
             if level <= side:
                 rows = self.rows[offset : offset + count * level * level]
-                total += enlarge(rows.T.reshape(3, count * level, level), side)
+                total += enlarge(rows.T.reshape(-1, count * level, level), side)
         return torch.einsum("ij,jhw->ihw", self.colors, total).add_(0.5).clamp_(0, 1)
 
     def restore(self, rows: Tensor, moved: Tensor) -> None:
-        """Show what `rows` (R, 3) stand for, as if those of `moved` (R,) bool had been stepped before."""
+        """Show what `rows` (R, C) stand for, as if those of `moved` (R,) bool had been stepped before."""
         self.rows = rows.to(self.rows)
         self.moved_before = moved.to(self.moved_before)
 
@@ -204,6 +209,14 @@ def _pieces(rows: list[Tensor], count: int) -> list[list[Tensor]]:
     places = [len(some) * k // count for k in range(1, count)]
     cut = [torch.tensor_split(one, torch.searchsorted(one, some[places]).tolist()) for one in rows]
     return [list(piece) for piece in zip(*cut, strict=True)]
+
+
+def _beside(first: Tensor, second: Tensor) -> Tensor:
+    """Both matrices along the diagonal of one."""
+    sides = len(first), len(second)
+    matrix = torch.zeros(sum(sides), sum(sides))
+    matrix[: sides[0], : sides[0]], matrix[sides[0] :, sides[0] :] = first, second
+    return matrix
 
 
 def _zeros(*shape: int, device: torch.device | str) -> Tensor:

@@ -19,6 +19,7 @@ from ..objectives.style import Loss, Samples, subsample
 from ..pictures.styles import Styles
 from ..rendering.gbuffer import GBuffer
 from .bank import BankedView
+from .material import lit
 from .pyramid import Pyramid
 
 GRID = 32  # units along a layer's longer side that are enough for the statistics of its features
@@ -40,7 +41,7 @@ class _Term:
 class _ForwardPass:
     """What the network sees in some of a step's views."""
 
-    colors: list[Tensor]  # of each view: (P, 3), the leaf that was shown
+    colors: list[Tensor]  # of each view: (P, C), the leaf that was shown
     samples: dict[str, Tensor]  # (B, C, h, w): what is compared with the style's
     weights: dict[str, Tensor]  # (B, h, w)
     own: Tensor  # (): the loss of each view by itself: its landmarks, its colours' range
@@ -102,7 +103,8 @@ class Score:
         shift = (random.random(), random.random())
         views = list(zip(batch, backgrounds, strict=True))
         groups = [[view] for view in views] if texture.rows.device.type == "cpu" else [views]
-        passes = each(lambda group: self._forward(texture, group, shift, 1 / len(batch)), groups)
+        own_share = 1 / max(1, sum(view.light is None for view in batch))
+        passes = each(lambda group: self._forward(texture, group, shift, own_share), groups)
         compared = each(lambda term: _compare(term, passes, share), self.terms)
         gradients = {key: gradient for _, found in compared for key, gradient in found.items()}
 
@@ -135,13 +137,17 @@ class Score:
             astray = F.mse_loss(shown, shown.detach().clamp(0, 1), reduction="sum")
             own = own + RANGE_WEIGHT * astray / max(1, shown.numel())  # a view may show nothing
             if view.backdrop.shape[1]:
-                shown = view.backdrop[:, :3] + view.backdrop[:, 3:] * shown
-            images.append(view.gbuffer.image(shown, background))
+                shown = view.backdrop[:, 1:] + view.backdrop[:, :1] * shown
+            if view.light is not None and view.look is not None:
+                shown = lit(shown, view.look, view.light)
+            images.append(view.gbuffer.image(shown[:, :3], background))
         stack = torch.stack(images)
-        counts = torch.stack([view.mask * view.facing for view, _ in views])
+        # Under a light, neither the palette nor the landmarks are the paint's own.
+        counts = torch.stack([view.mask * view.facing * (view.light is None) for view, _ in views])
         samples = {PALETTE: stack[..., ::PALETTE_STRIDE, ::PALETTE_STRIDE]}
         weights = {PALETTE: counts[..., ::PALETTE_STRIDE, ::PALETTE_STRIDE]}
-        content = [self.network.content_layer] if self.content_weight else []
+        kept = self.content_weight and any(view.light is None for view, _ in views)
+        content = [self.network.content_layer] if kept else []
         features = self._features(stack, [*self.layers, *content])
         for name in self.layers:
             height, width = features[name].shape[2:]
@@ -171,9 +177,9 @@ def _landmark_error(features: Tensor, images: Tensor, views: list[tuple[BankedVi
     errors = [
         landmark_error(features[i : i + 1], images[i : i + 1], view.mask[None], view.landmarks)
         for i, (view, _) in enumerate(views)
-        if view.landmarks is not None
+        if view.landmarks is not None and view.light is None
     ]
-    return torch.stack(errors).sum()
+    return torch.stack(errors).sum() if errors else features.new_zeros(())
 
 
 def _compare(

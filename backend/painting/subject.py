@@ -20,6 +20,7 @@ from ..rendering.form import kept_of
 from ..rendering.mesh import Mesh, read_mesh
 from ..rendering.texels import Texels, check_texels, fill_gutters, locate
 from . import tiles
+from .material import Own, read_own
 
 KEPT_SIZES = 2  # of which a painter keeps what does not change: a first look's, and the job's
 HELD = 0.8  # of what the artist drew: so far it shows, whatever is painted over it
@@ -38,6 +39,7 @@ class Subject:
     kept: Tensor | None = None  # (3, tiles · S, S): what is to be recognised: content and form; None: nothing
     tiled: bool = False  # whether views read across a texture's border to its other side
     drawn: tuple[Tensor, Tensor] | None = None  # what the artist drew on it, and where: see `with_drawn`
+    own: Own | None = None  # the material beside the colours, if that is painted, too
 
     @property
     def size(self) -> int:
@@ -89,18 +91,18 @@ class Subject:
         )
 
     def drawn_over(self, paint: Tensor, share: float = 1.0) -> Tensor:
-        """Lay `share` of what the artist drew, if anything, over `paint` (3, tiles · S, S)."""
+        """Lay `share` of what the artist drew, if anything, over the colours of `paint` (C, tiles · S, S)."""
         if self.drawn is None:
             return paint
         colors, where = self.drawn
-        return paint.lerp(colors, share * where)
+        return torch.cat([paint[:3].lerp(colors, share * where), paint[3:]])
 
     def composed(self, paint: Tensor) -> Tensor:
         """Lay `paint` (3, tiles · S, S), or a smaller one, over the content as the mask lets it show."""
         if self.mask is None:
             return paint
         content, mask = self.content, self.mask
-        if content.shape != paint.shape:
+        if content.shape[1:] != paint.shape[1:]:
             content, mask = (
                 F.adaptive_avg_pool2d(part, (paint.shape[1], paint.shape[2])) for part in (content, mask)
             )
@@ -135,4 +137,5 @@ def read_subject(
         mask = torch.from_numpy(painted)[None]
     again = ("form", *key, digest(content, *contents, job.follow_shape))
     kept = shelf.get(again, lambda: kept_of(contents, content, mesh, texels, job.follow_shape), KEPT_SIZES)
-    return Subject(mesh, texels, content, colored, mask, names, kept, bool(job.tiles))
+    own = read_own(job, folder, texels) if job.material is not None else None
+    return Subject(mesh, texels, content, colored, mask, names, kept, bool(job.tiles), own=own)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from ..protocol import PatinaError
 from .mesh import Mesh
 
+Kind = TypeVar("Kind", bound=np.generic)
 _CHUNK = 1 << 20  # rays at a time
 
 
@@ -33,8 +35,8 @@ class Texels:
     barycentric: NDArray[np.float32]
 
 
-def each_tile(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Split a mask (tiles · S, S) by tile: (tiles, S, S)."""
+def each_tile(mask: NDArray[Kind]) -> NDArray[Kind]:
+    """Split a mask, or other values, (tiles · S, S) by tile: (tiles, S, S)."""
     return mask.reshape(-1, mask.shape[1], mask.shape[1])
 
 

@@ -38,6 +38,7 @@ SHOWN = {
         "style_size",
         "motifs",
         "relief",
+        "material",
         "layers",
         "style_loss",
     },

@@ -76,7 +76,10 @@ SHOWN = {
     "deepdream": set(),
     "texture": {"scales", "tileable", "layers"},
 }
-NEVER = {"style_size", "motifs", "relief", "follow_shape", "texture_size", "views", "unwrap", "present"}
+NEVER = {
+    *("style_size", "motifs", "relief", "material", "follow_shape", "texture_size", "views", "unwrap"),
+    "present",
+}
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,0 +1,191 @@
+"""The whole of an object's materials: read beside the base colour as maps, and shown in the copies.
+
+Roughness and metalness are what reaches the shaders' inputs; normals, bumps and displacement without geometry
+are baked by Cycles as it shades with them, and so is emission. What is one number is a small picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ...backend.protocol import (
+    HEIGHT_FILE,
+    METALNESS_FILE,
+    NORMAL_FILE,
+    OWN_FILE,
+    ROUGHNESS_FILE,
+    Maps,
+    Material,
+    numbered,
+)
+from . import bake, colorspace, image, maps, material, memory, nodes, result
+from .textures import Source, Texture, uv_name
+
+INPUTS = {"roughness": "Roughness", "metalness": "Metallic"}
+BARE = {"roughness": 0.5, "metalness": 0.0}  # of a shader without such an input, and of no shader
+SHOWN = {
+    "roughness": ROUGHNESS_FILE,
+    "metalness": METALNESS_FILE,
+    "normal": NORMAL_FILE,
+    "height": HEIGHT_FILE,
+}
+BELOW = {"roughness": 310, "metalness": 620, "normal": 930, "height": 1240}  # in the node editor
+
+
+def write(
+    obj: bpy.types.Object,
+    source: Source,
+    index: int,
+    depsgraph: bpy.types.Depsgraph,
+    folder: Path,
+    size: int,
+    number: int,
+) -> Maps:
+    """Write the maps of texture `index` of `source` into `folder`, where `number` is in their names.
+
+    What is baked gets (size, size). Raises PatinaError.
+    """
+    texture = source.textures[index]
+    worn = _materials(obj, texture)
+    found: dict[str, str] = {}
+
+    def baked(name: str) -> np.ndarray:
+        return bake.bake(
+            obj, depsgraph, uv_name(obj, texture.uv_map), texture.slots, source.cells[index], size, name
+        )
+
+    for name in INPUTS:
+        value = _plain(worn, name)
+        found[name] = OWN_FILE.format(f"{name}_{number}")
+        pixels = baked(name) if value is None else np.full((image.SWATCH, image.SWATCH, 3), value, np.float32)
+        image.write_png(pixels.clip(0, 1), folder / found[name])
+    if any(_is_bent(each) for each in worn):
+        found["normal"] = OWN_FILE.format(f"normal_{number}")
+        image.write_png(baked("normal").clip(0, 1), folder / found["normal"])
+    if any(_shines(each) for each in worn):
+        found["emission"] = OWN_FILE.format(f"emission_{number}")
+        light = colorspace.to_rec709(baked("emission")).clip(0, 1)
+        image.write_png(image.linear_to_srgb(light), folder / found["emission"])
+    return Maps(**found)
+
+
+def _materials(obj: bpy.types.Object, texture: Texture) -> list[bpy.types.Material | None]:
+    slots = [slot for slot in texture.slots if slot < len(obj.material_slots)]
+    return [memory.original_material(obj, slot) for slot in slots] or [None]
+
+
+def _shaders(worn: bpy.types.Material | None) -> list[nodes.Input]:
+    """The base colours of a material, which know their shaders."""
+    if worn is None or not material.has_nodes(worn):
+        return []
+    surface = nodes.surface(worn.node_tree)
+    return nodes.color_inputs(surface) if surface else []
+
+
+def _plain(worn: Sequence[bpy.types.Material | None], name: str) -> float | None:
+    """The number that all the materials have; None: nodes or several make it."""
+    values: set[float] = set()
+    for each in worn:
+        if each is not None and not material.has_nodes(each):
+            values.add(each.roughness if name == "roughness" else each.metallic)
+            continue
+        places = [place.socket.node.inputs.get(INPUTS[name]) for place in _shaders(each)]
+        for socket, place in zip(places, _shaders(each), strict=True):
+            if socket is None:
+                values.add(BARE[name])
+                continue
+            at, output = nodes.origin(nodes.Input(socket, place.scope))
+            if output is not None or at.socket is None:
+                return None
+            values.add(float(at.socket.default_value))
+        if not places:
+            values.add(BARE[name])
+    return values.pop() if len(values) == 1 else None
+
+
+def _is_bent(worn: bpy.types.Material | None) -> bool:
+    """Whether nodes turn the normals of a material, or displace it."""
+    bent = [place.socket.node.inputs.get("Normal") for place in _shaders(worn)]
+    if worn is not None and material.has_nodes(worn):
+        bent += [output.inputs["Displacement"] for output in nodes.outputs(worn.node_tree)]
+    return any(socket is not None and socket.is_linked for socket in bent)
+
+
+def _shines(worn: bpy.types.Material | None) -> bool:
+    """Whether a shader of the material gives light of its own."""
+    for place in _shaders(worn):
+        shader = place.socket.node
+        strength = shader.inputs.get("Emission Strength")
+        if strength is not None and (strength.is_linked or strength.default_value > 0):
+            return True
+    return False
+
+
+def show(
+    obj: bpy.types.Object,
+    textures: Sequence[Texture],
+    tiles: Sequence[int],
+    wanted: Material,
+    folder: Path,
+    count: int,
+) -> list[bpy.types.Image]:
+    """Show the maps that a job of `count` textures left in `folder` on `obj`, which wears its colours.
+
+    tiles: which of the job's are `textures`. The new images; raises PatinaError, and then leaves none.
+    """
+    groups: dict[tuple[tuple[int, ...], str | None], list[int]] = {}
+    for index, texture in enumerate(textures):
+        groups.setdefault((texture.slots, texture.uv_map), []).append(index)
+    made: list[bpy.types.Image] = []
+    try:
+        for (slots, _), members in groups.items():
+            shown = {}
+            for name, file in SHOWN.items():
+                if getattr(wanted, name):
+                    paths = {
+                        textures[index].udim: folder / numbered(file, tiles[index], count)
+                        for index in members
+                    }
+                    shown[name] = _load(paths, f"{obj.name}{material.SUFFIX} {name.capitalize()}")
+                    made.append(shown[name])
+            for pair in obj.patina.slots:
+                if pair.stylized and (pair.slot in slots or len(groups) == 1):
+                    link(pair.stylized, shown)
+    except BaseException:
+        for each in made:
+            bpy.data.images.remove(each)
+        raise
+    return made
+
+
+def _load(paths: dict[int, Path], name: str) -> bpy.types.Image:
+    if list(paths) == [0]:
+        return result.load_packed(paths[0], name, colorspace.DATA)
+    return result.load_tiles(paths, name, colorspace.DATA)
+
+
+def link(stylized: bpy.types.Material, shown: dict[str, bpy.types.Image]) -> None:
+    """Link maps to the shaders that the material's texture colours; a height stays beside, for export."""
+    tree = stylized.node_tree
+    if any(node.label == _label(name) for node in tree.nodes for name in shown):
+        return  # slots that share a material
+    for name, map in shown.items():
+        node = maps.another_image(stylized, map, _label(name), BELOW[name])
+        if name == "normal":
+            maps.turn([shader.inputs["Normal"] for shader in maps.shaders(stylized, "Normal")], node)
+        for shader in maps.shaders(stylized, INPUTS.get(name, "")) if name in INPUTS else ():
+            tree.links.new(node.outputs["Color"], shader.inputs[INPUTS[name]])
+
+
+def is_shown(stylized: bpy.types.Material) -> bool:
+    """Whether the material shows roughness or metalness that was painted."""
+    labels = {_label(name) for name in INPUTS}
+    return any(node.label in labels for node in stylized.node_tree.nodes)
+
+
+def _label(name: str) -> str:
+    return f"Patina {name.capitalize()}"

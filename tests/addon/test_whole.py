@@ -1,0 +1,143 @@
+"""The whole material in Blender: read from nodes of all kinds, painted, and linked into the copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from bl_ext.user_default.patina.addon import jobs
+from bl_ext.user_default.patina.addon.export import engines, presets
+from bl_ext.user_default.patina.addon.scene import image, job, material, memory, whole
+from bl_ext.user_default.patina.addon.scope import PatinaScope
+from bl_ext.user_default.patina.backend.protocol import Maps, Material, read_job
+
+SIDE = 16
+
+
+@pytest.fixture
+def settings() -> bpy.types.PropertyGroup:
+    """The panel, set to the quickest of jobs for a whole material."""
+    panel = bpy.context.scene.patina
+    panel.quality, panel.texture_size, panel.steps, panel.material = "draft", "256", 2, True
+    return panel
+
+
+def written(obj: bpy.types.Object, settings: bpy.types.PropertyGroup, folder: Path) -> tuple[Path, Maps]:
+    """The job for `obj`: its folder, and the maps that it names."""
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    scope: PatinaScope = bpy.context.scene.patina_scope
+    prepared = job.write([obj], settings, scope, depsgraph, folder)
+    return prepared.folder, read_job(prepared.folder).maps
+
+
+def pixels(path: Path) -> np.ndarray:
+    """(H, W, C), as the file has them, in 0..1."""
+    shown = bpy.data.images.load(str(path), check_existing=False)
+    shown.colorspace_settings.name = "Non-Color"
+    return image.read_pixels(shown)
+
+
+def principled(cube: bpy.types.Object) -> tuple[bpy.types.NodeTree, bpy.types.Node]:
+    tree = cube.material_slots[0].material.node_tree
+    return tree, tree.nodes["Principled BSDF"]
+
+
+def test_numbers_are_read_as_they_are_and_what_is_even_has_no_map(cube, settings, tmp_path):
+    _, shader = principled(cube)
+    shader.inputs["Roughness"].default_value, shader.inputs["Metallic"].default_value = 0.3, 1.0
+    folder, maps = written(cube, settings, tmp_path)
+    assert read_job(folder).material == Material(1, 1, 1, 1, 0.25)
+    assert np.allclose(pixels(folder / maps.roughness)[..., :3], 0.3, atol=0.003)
+    assert np.allclose(pixels(folder / maps.metalness)[..., :3], 1.0)
+    assert (maps.normal, maps.emission, maps.height, maps.occlusion) == (None, None, None, None)
+
+
+def test_a_packed_map_is_taken_apart(cube, settings, tmp_path):
+    """Roughness in green, metalness in blue, as glTF has them; data, and not colours."""
+    tree, shader = principled(cube)
+    packed = bpy.data.images.new("ORM", SIDE, SIDE, is_data=True)
+    packed.pixels.foreach_set(np.tile(np.float32((1, 0.2, 0.7, 1)), SIDE * SIDE))
+    node, apart = tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeSeparateColor")
+    node.image = packed
+    tree.links.new(node.outputs["Color"], apart.inputs[0])
+    tree.links.new(apart.outputs[1], shader.inputs["Roughness"])
+    tree.links.new(apart.outputs[2], shader.inputs["Metallic"])
+    folder, maps = written(cube, settings, tmp_path)
+    assert np.allclose(pixels(folder / maps.roughness)[..., :3], 0.2, atol=0.01)
+    assert np.allclose(pixels(folder / maps.metalness)[..., :3], 0.7, atol=0.01)
+
+
+def test_normals_and_bumps_are_baked_and_so_is_light(cube, settings, tmp_path):
+    tree, shader = principled(cube)
+    leaning = bpy.data.images.new("Lean", SIDE, SIDE, is_data=True)
+    leaning.pixels.foreach_set(np.tile(np.float32((0.7, 0.5, 0.95, 1)), SIDE * SIDE))
+    node, turn = tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeNormalMap")
+    node.image = leaning
+    tree.links.new(node.outputs["Color"], turn.inputs["Color"])
+    tree.links.new(turn.outputs["Normal"], shader.inputs["Normal"])
+    shader.inputs["Emission Color"].default_value = (0, 1, 0, 1)
+    shader.inputs["Emission Strength"].default_value = 0.5
+    folder, maps = written(cube, settings, tmp_path)
+    found = pixels(folder / maps.normal)[..., :3].reshape(-1, 3)
+    wanted = np.array((0.4, 0.0, 0.9)) / np.linalg.norm((0.4, 0.0, 0.9)) / 2 + 0.5
+    assert np.abs(found - wanted).mean() < 0.02
+    light = pixels(folder / maps.emission)[..., :3].reshape(-1, 3)
+    assert np.allclose(light.mean(0), (0, 0.735, 0), atol=0.02)  # a half, in sRGB
+
+
+def test_one_press_links_all_maps_and_what_is_at_0_stays_the_artists(cube, settings):
+    tree, shader = principled(cube)
+    own = bpy.data.images.new("Own Roughness", SIDE, SIDE, is_data=True)
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image = own
+    tree.links.new(node.outputs["Color"], shader.inputs["Roughness"])
+    before = set(bpy.data.images)
+    settings.roughness = 0.0
+    assert bpy.ops.patina.stylize() == {"FINISHED"}
+    worn = memory.stylized_material(cube, 0)
+    shown = next(node for node in worn.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    assert shown.inputs["Roughness"].links[0].from_node.image == own
+    metal = shown.inputs["Metallic"].links[0].from_node.image
+    turned = shown.inputs["Normal"].links[0].from_node
+    assert turned.type == "NORMAL_MAP"
+    normal = turned.inputs["Color"].links[0].from_node.image
+    assert all(each.colorspace_settings.name == "Non-Color" and each.packed_file for each in (metal, normal))
+    assert tuple(metal.size) == (256, 256)
+    labels = {each.label for each in worn.node_tree.nodes if material.is_image(each)}
+    assert labels >= {"Patina", "Patina Metalness", "Patina Normal", "Patina Height"}
+    assert "Patina Roughness" not in labels
+    new = set(bpy.data.images) - before
+    assert len(new) == 4
+    assert not shader.inputs["Metallic"].is_linked  # the artist's own material is as it was
+    assert jobs.ended[-1].folder.joinpath("height.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("preset", "file", "channels"),
+    [("UNITY", "MetallicSmoothness", {0: 0.8, 3: 0.7}), ("UNREAL", "ORM", {0: 1.0, 1: 0.3, 2: 0.8})],
+)
+def test_engines_get_their_own_packing(cube, tmp_path, preset, file, channels):
+    """A map of roughness, and a number for metalness, in the channels that the engine reads.
+
+    What is painted in its colours alone is exported without.
+    """
+    painted = bpy.data.images.new("Paint", SIDE, SIDE)
+    material.show_image(cube, painted)
+    worn = memory.stylized_material(cube, 0)
+    settings = presets.PRESETS[preset]
+    bare = engines.export(bpy.context, [cube], settings, tmp_path / "bare.fbx", 64, "PNG", False)
+    assert not [path for path in bare.files if path.name.endswith(f"_{file}.png")]
+    map = bpy.data.images.new("Rough", SIDE, SIDE, is_data=True)
+    map.pixels.foreach_set(np.tile(np.float32((0.3, 0.3, 0.3, 1)), SIDE * SIDE))
+    whole.link(worn, {"roughness": map})
+    shader = next(node for node in worn.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    shader.inputs["Metallic"].default_value = 0.8
+    written = engines.export(bpy.context, [cube], settings, tmp_path / "cube.fbx", 64, "PNG", False)
+    (packed,) = [path for path in written.files if path.name.endswith(f"_{file}.png")]
+    shown = bpy.data.images.load(str(packed))
+    shown.colorspace_settings.name, shown.alpha_mode = "Non-Color", "CHANNEL_PACKED"
+    found = image.read_pixels(shown).reshape(-1, 4).mean(0)
+    for channel, value in channels.items():
+        assert found[channel] == pytest.approx(value, abs=0.01)
