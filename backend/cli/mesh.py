@@ -14,7 +14,7 @@ from PIL import Image
 from ..export.files import write_file
 from ..export.wear import wear
 from ..models import files, gltf, textures
-from ..models.build import GREY
+from ..models.looks import lightness
 from ..models.maps import MAPS, shown_maps
 from ..models.parts import read_parts, z_up
 from ..models.textures import Painted
@@ -100,9 +100,7 @@ def _lightness(painted: Painted, keys: Sequence[tuple[int, int]]) -> int:
     """How light, of 255, primitives are to which nobody gave a colour."""
     meshes = painted.model.tree["meshes"]
     primitives = [meshes[mesh]["primitives"][number] for mesh, number in keys]
-    if all("COLOR_0" in primitive["attributes"] for primitive in primitives):
-        return 255  # all its vertices are white
-    return painted.model.bare if all("material" in primitive for primitive in primitives) else GREY
+    return min(lightness(painted.model, primitive) for primitive in primitives)
 
 
 def own_maps(painted: Painted, size: int) -> dict[str, Image.Image]:

@@ -12,9 +12,9 @@ import numpy as np
 from ..protocol import PatinaError
 from . import gltf
 from .arrays import Floats
+from .looks import GREY
 from .parts import check_uvs
 
-GREY = 231  # of 255: what Blender shows where nobody chose a colour, 0.8 in linear light
 _ARRAYS = ("corners", "uvs", "normals", "colors")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -18,6 +19,7 @@ STARVED_RATIO = 1 / 16  # of the length in the map that an even layout would giv
 MAX_STARVED = 0.25  # of a surface: with more, the map is none to paint on
 GRID = 512  # texels along a side at which overlaps are looked for
 MAX_OVERLAP = 0.05  # of the map: more is no layout for colours that differ
+MIN_ROOM = 1 / 16  # of an equal share of the map: what the smallest part gets
 
 
 def areas(corners: Floats) -> Floats:
@@ -73,6 +75,17 @@ def folded(uvs: Floats, wraps: tuple[str, str]) -> Floats | None:
         inside = inside.clip(0, 1)
         found[..., axis] = np.where(cell % 2 == 1, 1 - inside, inside) if wrap == "mirror" else inside
     return found
+
+
+def roomy(parts: Sequence[Floats]) -> Floats:
+    """Enlarge those of `parts` (F, 3, 3) that would get next to nothing of a map, and give all in one.
+
+    A button on a house has a colour, too.
+    """
+    shares = np.array([areas(corners).sum() for corners in parts])
+    least = MIN_ROOM * shares.mean()
+    scales = np.sqrt(np.maximum(least / np.maximum(shares, 1e-12 * least), 1)) if least > 0 else shares + 1
+    return np.concatenate([corners * scale for corners, scale in zip(parts, scales, strict=True)])
 
 
 def unwrap(corners: Floats, size: int) -> Floats:

@@ -15,6 +15,7 @@ from . import gltf
 from .arrays import Floats, Ints
 
 SPECULAR_GLOSSINESS = "KHR_materials_pbrSpecularGlossiness"
+GREY = 231  # of 255: what Blender shows where there is no material, 0.8 in linear light
 # What glTF calls them, and what becomes of a place beyond 0..1.
 WRAPS = {10497: "repeat", 33648: "mirror", 33071: "clamp"}
 
@@ -62,6 +63,13 @@ def look_of(model: gltf.Gltf, material: int | None) -> Look:
         nearest=sampler.get("magFilter") == 9728,
         chosen=info is not None or factor in record,
     )
+
+
+def lightness(model: gltf.Gltf, primitive: dict[str, Any]) -> int:
+    """How light, of 255, a primitive is to which nobody gave a colour."""
+    if "COLOR_0" in primitive["attributes"]:
+        return 255  # its vertices say
+    return model.bare if "material" in primitive else GREY
 
 
 def base_slots(material: dict[str, Any]) -> list[tuple[dict[str, Any], str, str]]:

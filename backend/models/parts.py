@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy as np
 from ..protocol import PatinaError
 from . import gltf
 from .arrays import Floats, Ints
-from .looks import Look, look_of
+from .looks import Look, lightness, look_of
+from .srgb import to_linear
 
 MAX_UV = 1000.0  # how far from the texture UVs may lie
 MAX_FACES = 50_000_000
@@ -51,6 +52,7 @@ def read_parts(model: gltf.Gltf) -> list[Part]:
     for node, world in _nodes(model.tree):
         if "mesh" not in node:
             continue
+        world = world @ _first_instance(model, node)
         for index, primitive in enumerate(model.tree["meshes"][node["mesh"]]["primitives"]):
             faces = gltf.triangles(model, primitive)
             if faces is None or not len(faces):
@@ -84,6 +86,18 @@ def _nodes(tree: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Floats]]:
         waiting += [(child, world) for child in nodes[index].get("children", ())]
 
 
+def _first_instance(model: gltf.Gltf, node: dict[str, Any]) -> Floats:
+    """The place (4, 4), on the node, of the first of the many that EXT_mesh_gpu_instancing draws there.
+
+    It stands for all: they wear the same, and may be thousands.
+    """
+    found = node.get("extensions", {}).get("EXT_mesh_gpu_instancing", {}).get("attributes", {})
+    names = ("TRANSLATION", "ROTATION", "SCALE")
+    return _matrix(
+        {name.lower(): gltf.accessor(model, found[name])[0].tolist() for name in names if name in found}
+    )
+
+
 def _matrix(node: dict[str, Any]) -> Floats:
     if "matrix" in node:
         return np.array(node["matrix"], float).reshape(4, 4).T
@@ -103,6 +117,9 @@ def _part(
     model: gltf.Gltf, key: tuple[int, int], primitive: dict[str, Any], faces: Ints, world: Floats
 ) -> Part:
     look = look_of(model, primitive.get("material"))
+    if not look.chosen:
+        level = float(to_linear(np.array(lightness(model, primitive) / 255)))
+        look = replace(look, factor=np.array((level, level, level, 1.0)))
     found = primitive["attributes"]
     read = {
         name: np.asarray(gltf.accessor(model, index), float)

@@ -123,7 +123,8 @@ def _sorted(parts: Sequence[Part], unwrap: bool) -> tuple[dict[object, list[Part
 def places_for(parts: Sequence[Part], size: int, unwrap: bool, named: str) -> tuple[dict[Key, Floats], bool]:
     """Find the UVs by which the parts' colours are baked, by primitive; and whether they are new."""
     single = {part.key: part for part in parts}
-    corners = np.concatenate([part.own_order(part.vertices[part.faces]) for part in single.values()])
+    several = [part.own_order(part.vertices[part.faces]) for part in single.values()]
+    corners = np.concatenate(several)
     ends = np.cumsum([len(part.faces) for part in single.values()])[:-1]
     laid = [part.own_order(there) for part in single.values() if (there := repeating(part)) is not None]
     if len(laid) == len(single):
@@ -137,7 +138,8 @@ def places_for(parts: Sequence[Part], size: int, unwrap: bool, named: str) -> tu
             "Unwrap it (Blender: UV > Smart UV Project) and export it with its UVs, or leave out --keep-uvs.",
             "mesh",
         )
-    return dict(zip(single, np.split(layout.unwrap(corners, size), ends), strict=True)), True
+    uvs = layout.unwrap(layout.roomy(several), size)
+    return dict(zip(single, np.split(uvs, ends), strict=True)), True
 
 
 def repeating(part: Part) -> Floats | None:

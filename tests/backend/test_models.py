@@ -75,8 +75,7 @@ def colors_of(painted: Painted, faces: np.ndarray, weights: np.ndarray) -> np.nd
 def test_plain_colours_are_baked_into_the_new_texture(name, color, world):
     painted = planned(world[name][0])
     shown = colors_of(painted, np.arange(12), np.full((12, 3), 1 / 3))
-    linear = np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
-    np.testing.assert_allclose(linear[:, :3], np.broadcast_to(color, (12, 3)), atol=0.01)
+    np.testing.assert_allclose(to_linear(255 * shown[:, :3]), np.broadcast_to(color, (12, 3)), atol=0.01)
 
 
 def test_a_palette_s_colours_are_baked_side_by_side(world):
@@ -85,6 +84,36 @@ def test_a_palette_s_colours_are_baked_side_by_side(world):
     sides = np.round(shown[:6, :3] * 255)
     assert len(np.unique(sides, axis=0)) == 6
     assert layout.overlap(painted.corners, painted.uvs) < 0.02
+
+
+def test_the_smallest_part_has_room_for_its_colour(world):
+    painted = planned(world["small_beside_large"][0])
+    shown = colors_of(painted, np.arange(12, 24), np.full((12, 3), 1 / 3))
+    np.testing.assert_allclose(
+        to_linear(255 * shown[:, :3]), np.broadcast_to((0.2, 0.7, 0.3), (12, 3)), atol=0.02
+    )
+
+
+def test_a_part_without_a_material_is_as_light_as_blender_shows_it_beside_others(world):
+    painted = planned(world["one_without_a_material"][0])
+    shown = to_linear(255 * colors_of(painted, np.arange(36), np.full((36, 3), 1 / 3))[:, :3])
+    np.testing.assert_allclose(shown[:12], 0.8, atol=0.01)
+    np.testing.assert_allclose(shown[12:], np.broadcast_to((0.5, 0.1, 0.1), (24, 3)), atol=0.01)
+
+
+def test_the_first_instance_stands_for_all_and_all_come_back(world):
+    path = world["drawn_often"][0]
+    model = files.read(path)
+    corners = read_parts(model)[1].vertices
+    np.testing.assert_allclose((corners.min(0) + corners.max(0)) / 2, (3, 0, 0), atol=1e-5)
+    np.testing.assert_allclose(np.ptp(corners, axis=0), np.ptp(cube().places, axis=0) * (2**0.5, 0.5, 2**0.5))
+    painted = planned(path)
+    paintings = [picture.picture.convert("RGB") for picture in painted.textures]
+    worn = gltf.parse(wear(painted.model, painted.textures, paintings), path.parent)
+    before, after = model.tree["nodes"][1], worn.tree["nodes"][1]
+    assert before == after
+    for name, index in before["extensions"]["EXT_mesh_gpu_instancing"]["attributes"].items():
+        np.testing.assert_array_equal(gltf.rows(model, index), gltf.rows(worn, index), name)
 
 
 def test_what_nobody_gave_a_colour_is_as_light_as_blender_shows_it(world, tmp_path):

@@ -281,6 +281,40 @@ def _instances() -> Writer:
     return writer
 
 
+def _drawn_often() -> Writer:
+    """Five cubes by EXT_mesh_gpu_instancing, with nothing at the node's own place, beside a textured one."""
+    writer = Writer()
+    writer.node(writer.mesh(writer.primitive(cube(), pictured()(writer))))
+    mesh = writer.mesh(writer.primitive(cube(), writer.material(factor=[0.6, 0.3, 0.1, 1]), uvs=""))
+    places = [[3 + 3 * k, k, 0] for k in range(5)]
+    attributes = {
+        "TRANSLATION": writer.numbers(np.array(places), "VEC3"),
+        "ROTATION": writer.numbers(np.tile((0, 0.3826834, 0, 0.9238795), (5, 1)), "VEC4"),
+        "SCALE": writer.numbers(np.tile((1, 0.5, 1), (5, 1)), "VEC3"),
+    }
+    writer.use("EXT_mesh_gpu_instancing")
+    writer.node(mesh, extensions={"EXT_mesh_gpu_instancing": {"attributes": attributes}})
+    return writer
+
+
+def _small_beside_large() -> Writer:
+    """A plain floor, and a plain button on it, which is a hundred times smaller."""
+    writer = Writer()
+    for scale, factor in ((200.0, [0.15, 0.1, 0.09, 1]), (1.0, [0.2, 0.7, 0.3, 1])):
+        mesh = writer.mesh(writer.primitive(cube(), writer.material(factor=factor), uvs=""))
+        writer.node(mesh, scale=[scale, 1, scale], translation=[0, 1.0 if scale == 1 else 0.0, 0])
+    return writer
+
+
+def _one_without_a_material() -> Writer:
+    """Two plain cubes, and one of no material."""
+    writer = Writer()
+    for k in range(3):
+        material = writer.material(factor=[0.5, 0.1, 0.1, 1]) if k else None
+        writer.node(writer.mesh(writer.primitive(cube((3 * k, 0, 0)), material, uvs="")))
+    return writer
+
+
 def _sparse() -> Writer:
     """The UVs are zeros, but for all of them."""
     writer = one()
@@ -370,6 +404,9 @@ GLTF = {
     "uvs_on_a_point": lambda: one(lambda writer: writer.material(factor=[0.2, 0.5, 0.7, 1]), shape=moved(0)),
     "palette": _palette,
     "instances": _instances,
+    "drawn_often": _drawn_often,
+    "small_beside_large": _small_beside_large,
+    "one_without_a_material": _one_without_a_material,
     "sparse": _sparse,
     "quantized": _quantized,
     "strip": _strip,
