@@ -163,7 +163,8 @@ def parameterization(settings: properties.PatinaSettings, mode: str, picture: bo
     """Choose what is optimised: what is set, or else what suits."""
     if settings.parameterization != "auto" and mode != "animate":  # whose frames know but one way
         return str(settings.parameterization)
-    return suited.parameterization(task_of(mode), not picture, is_deepdream(settings, mode, picture))
+    relief = settings.relief and not picture
+    return suited.parameterization(task_of(mode), not picture, is_deepdream(settings, mode, picture), relief)
 
 
 def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> dict[str, Any]:

@@ -90,13 +90,14 @@ def target_of(kind: str | None) -> str:
 def learn(folder: Path) -> None:
     """Keep how long the finished job in `folder` took.
 
-    What says little of the next job teaches nothing: one that went on from another or painted several
-    textures, and a strange report.
+    What says little of the next job teaches nothing: one that went on from another, painted several
+    textures or sewed one from pieces, which takes seconds, and a strange report.
     """
     try:
         report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
         record = kind_of(report["job"]) | {"seconds": float(report["seconds"]["total"])}
-        if report["job"].get("tiles") or report["job"].get("resume"):
+        job = report["job"]
+        if job.get("tiles") or job.get("resume") or job.get("parameterization") == "pieces":
             return
         if not _is_sound(record):
             return

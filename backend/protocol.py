@@ -96,7 +96,7 @@ STEERED = (
     "steps",
     *("seed", "targets", "mesh", "mask", "tiles"),  # of the mesh and the tiles: where to paint
 )
-PARAMETERIZATIONS = ("pyramid", "fourier", "pixel", "cppn", "shared")
+PARAMETERIZATIONS = ("pyramid", "fourier", "pixel", "cppn", "shared", "pieces")
 TEXTURE_SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 
@@ -232,7 +232,7 @@ class Job:
     transparent: bool = False  # dream: with alpha, opaque only where it matters
     relief: bool = False  # stylize and synthesize on a mesh: a height map beside the colour
     tileable: bool = False  # synthesize: left goes on at right, top at bottom
-    scales: int = 3  # synthesize: of the exemplar's pyramid; 1 is plain Gram matrices
+    scales: int = 3  # synthesize, but in pieces: of the exemplar's pyramid; 1 is plain Gram matrices
     cppns: tuple[str, ...] = ()  # morph: the two ends
     tiles: tuple[
         Tile, ...
@@ -278,6 +278,11 @@ class Job:
     def on_pixels(self) -> bool:
         """Whether a flat picture gets its style as a whole, in its own pixels."""
         return self.mesh is None and self.task == "stylize" and self.parameterization == "pixel"
+
+    @property
+    def in_pieces(self) -> bool:
+        """Whether it is sewn from pieces of its exemplars, without any optimisation."""
+        return self.task == "synthesize" and self.parameterization == "pieces"
 
     @property
     def pictures(self) -> tuple[tuple[str, Any], ...]:

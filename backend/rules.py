@@ -251,6 +251,18 @@ RULES = (
         "Use fourier or pyramid.",
     ),
     Rule(
+        lambda job: job.parameterization == "pieces" and (job.task != "synthesize" or job.relief),
+        "parameterization",
+        "is pieces, of which nothing but a synthesis is made, and no relief",
+        "Leave it out, for what suits the task.",
+    ),
+    Rule(
+        lambda job: job.parameterization == "pieces" and job.resume,
+        "resume",
+        "has no meaning for pieces, which are whole at once",
+        "Start anew.",
+    ),
+    Rule(
         lambda job: (job.parameterization == "shared") != (job.task == "interpolate"),
         "parameterization",
         "is {job.parameterization}, which does not fit {job.task}",

@@ -42,9 +42,11 @@ def _do(
     from .canvas.job import run as run_on_canvas
     from .painting.job import run as run_on_mesh
     from .painting.picture_job import run as run_on_picture
+    from .painting.synthesis import run as run_in_pieces
     from .session import JobSession
 
     run = run_on_mesh if job.on_pyramid else run_on_picture if job.on_pixels else run_on_canvas
+    run = run_in_pieces if job.in_pieces else run
     session = JobSession(job, folder, emit, cancelled, shelf, wishes)
     try:
         run(session)

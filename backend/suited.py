@@ -12,12 +12,15 @@ def network(by_class: bool = False) -> str:
     return CLASSIFIER if by_class else Job.network
 
 
-def parameterization(task: str, on_mesh: bool, deepdream: bool = False) -> str:
+def parameterization(task: str, on_mesh: bool, deepdream: bool = False, optimised: bool = False) -> str:
     """Choose what a job for `task` optimises: see docs/dreaming.md.
 
     Spectra make the best pictures from nothing; on a surface, where views see parts, scales do. A picture
-    that takes on a style is its own pixels.
+    that takes on a style is its own pixels. More of a texture is sewn from pieces of it, unless it is to be
+    `optimised`: for a relief, or to look alike at so many scales.
     """
+    if task == "synthesize" and not optimised:
+        return "pieces"
     if task == "interpolate":
         return "shared"
     if task == "stylize" and not on_mesh:

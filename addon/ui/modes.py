@@ -52,13 +52,16 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
         column.prop(settings, "relief")
     if mode == "style" and not picture:
         draw_material(column, settings)
+    in_pieces = mode == "texture" and job_fields.parameterization(settings, mode, picture) == "pieces"
     if mode == "texture":
-        column.prop(settings, "scales")
+        if not in_pieces:
+            column.prop(settings, "scales")
         if picture:
             column.prop(settings, "tileable")
     if picture:
         column.prop(settings, "picture_size")
-    draw_quality(layout, settings, mode, picture)
+    if not in_pieces:  # which takes seconds, and has none
+        draw_quality(layout, settings, mode, picture)
     row = layout.row(align=True)
     row.prop(settings, "seed")
     row.operator("patina.new_seed", text="", icon="FILE_REFRESH")

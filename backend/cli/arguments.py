@@ -133,7 +133,10 @@ def synthesize(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--relief", action="store_true", help="on a mesh: with a height map")
     parser.add_argument("--tileable", action="store_true", help="the result repeats without a seam")
     parser.add_argument(
-        "--scales", type=int, default=3, help="of the exemplar to match (3); 1 is Gatys's plain method"
+        "--scales",
+        type=int,
+        help="optimise its statistics at so many scales (3 suits, 1 is Gatys's plain method), in place of "
+        "sewing it from pieces of the EXEMPLAR",
     )
     add_crop(parser, "of an EXEMPLAR, the first of the first")
     _add_size(parser, 256)
@@ -201,7 +204,8 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         type=parameterization,
         metavar="{" + ",".join(PARAMETERIZATIONS) + f",{OWN}NAME" + "}",
         help="what is optimised: pyramid (of scales), fourier (a spectrum), pixel, cppn (a function of "
-        "the place), shared (frames), or a plugin's own; the default suits the task",
+        "the place), shared (frames), a plugin's own; or nothing: pieces (of an exemplar); the default suits "
+        "the task",
     )
     parser.add_argument(
         "--keep-uvs",

@@ -46,13 +46,20 @@ def _add(
 
 
 def _settings(
-    options: argparse.Namespace, source: Path | None, task: str, targets: list[Target]
+    options: argparse.Namespace,
+    source: Path | None,
+    task: str,
+    targets: list[Target],
+    optimised: bool = False,
 ) -> dict[str, Any]:
-    """The fields that every job of these verbs has; `source`: what it is of, a mesh or a picture, or None."""
+    """The fields that every job of these verbs has; `source`: what it is of, a mesh or a picture, or None.
+
+    optimised: a synthesis that is not in pieces.
+    """
     kinds = {target.kind for target in targets}
     on_mesh = source is not None and is_model(source)
     size = {"texture_size": options.texture_size} if on_mesh else {"image_size": options.size}
-    suits = suited.parameterization(task, on_mesh, "deepdream" in kinds)
+    suits = suited.parameterization(task, on_mesh, "deepdream" in kinds, optimised)
     return {
         "task": task,
         "targets": tuple(targets),
@@ -120,11 +127,13 @@ def dream(options: argparse.Namespace, do_job: DoJob) -> int:
 def synthesize(options: argparse.Namespace, do_job: DoJob) -> int:
     """Do what the options of `synthesize` say; the results are in `options.out`."""
     styles = styles_of([(path, 1.0) for path in options.exemplar], options.crops)
-    fields = _settings(options, options.mesh, "synthesize", []) | {
+    optimised = options.relief or options.scales is not None or options.steps is not None
+    fields = _settings(options, options.mesh, "synthesize", [], optimised) | {
         "tileable": options.tileable,
         "relief": options.relief,
-        "scales": options.scales,
     }
+    if options.scales is not None:
+        fields["scales"] = options.scales
     return make_and_do(
         options.out, Inputs(options.mesh, styles=styles, keep_uvs=options.keep_uvs), fields, do_job
     )

@@ -65,15 +65,21 @@ class Brush:
         self.average, self.weight, self.adam = torch.zeros_like(start), 0.0, None
         self._take(pixels)
 
-    def step(self, gradient: Tensor, rate: float) -> None:
-        """Take a step of Adam against `gradient` (3, h, w), within what a screen shows."""
+    def step(self, gradient: Tensor, rate: float, gamut: Tensor | None = None) -> None:
+        """Take a step of Adam against `gradient` (3, h, w), within what a screen shows.
+
+        gamut (3, 3): what of a change of colour is taken; None: all.
+        """
         assert self.pixels is not None
         assert self.average is not None
         assert self.adam is not None
         self.pixels.grad = gradient
         self.adam.param_groups[0]["lr"] = rate
+        before = self.pixels.detach().clone() if gamut is not None else None
         self.adam.step()
         with torch.no_grad():
+            if before is not None:
+                self.pixels.copy_(before + torch.einsum("ij,jhw->ihw", gamut, self.pixels - before))
             self.pixels.clamp_(0, 1)
             self.average.mul_(AVERAGED).add_(self.pixels, alpha=1 - AVERAGED)
         self.weight = AVERAGED * self.weight + 1 - AVERAGED

@@ -176,6 +176,7 @@ def paint(
     """
     device = texture.rows.device
     random = np.random.default_rng(plan.seed)
+    gamut = styles.gamut
     rows = _content_rows(subject, kept, texture)
     pace = Pace(plan)
     attempt = Attempt(plan.views_per_step)
@@ -210,7 +211,7 @@ def paint(
                 for view, gradient in zip(batch, gradients, strict=True):  # in order, for the same sums
                     texture.accumulate(view.patch, gradient)
                 rate = stage.rate * pace.damping * _cooling(k / stage.steps)
-                texture.step([view.patch for view in batch], rate, level, each)
+                texture.step([view.patch for view in batch], rate, level, each, gamut)
                 session.clock.lap("texture")
                 yield pace.after(stage, loss)
                 session.clock.lap("events")

@@ -112,6 +112,8 @@ def paint(
     picture's size. Steps without numbers, and memory that does not suffice, are as in `optimize.paint`.
     """
     pace, attempt = Pace(plan), Attempt(1)
+    gamut = styles.gamut
+    gamut = None if gamut is None else gamut.to(session.device)
     for stage in plan.stages:
         small = picture.at(stage.size).to(session.device)
         brush.enter(small.start, goes_on=stage.done > 0)
@@ -123,7 +125,7 @@ def paint(
             (loss, gradient), attempt = fitted(judge, attempt, SIDE, session.message)
             session.clock.lap("score")
             if pace.is_sound(loss, [gradient]):
-                brush.step(gradient, stage.rate * pace.damping)
+                brush.step(gradient, stage.rate * pace.damping, gamut)
             else:
                 session.message(pace.skip())
                 if pace.skipped == MAX_SKIPPED_STEPS:

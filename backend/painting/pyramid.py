@@ -91,7 +91,14 @@ class Pyramid:
         """Add a view's `gradient` (D, C) on its rows to that of the next step."""
         self.gradient.index_add_(0, view.rows, gradient)
 
-    def step(self, views: list[Patch], rate: float, level: int, each: Map = serial_map) -> None:
+    def step(
+        self,
+        views: list[Patch],
+        rate: float,
+        level: int,
+        each: Map = serial_map,
+        gamut: Tensor | None = None,
+    ) -> None:
         """Take a step of Adam (Kingma 2015) on the rows that `views` read; the others rest, moments and all.
 
         `level` is the one that the views resolve on average; its rows move by `rate`, those of other levels
@@ -101,6 +108,7 @@ class Pyramid:
         of a level's typical gradient is added to each row's own, so that rows which hardly matter to
         any view (hidden, or half faded out) do not wander: plain Adam makes salt and pepper of them.
         Ranges of rows step side by side; one that several views read belongs to one range, and steps once.
+        gamut (3, 3): what of a change of sRGB is taken; None: all.
         """
         pieces = _pieces([view.rows for view in views], 1 if each is serial_map else len(views))
         due = each(lambda piece: self._due(self._distinct(piece)), pieces)
@@ -112,7 +120,10 @@ class Pyramid:
         self.level_square[here] = self.level_square[here].lerp(newest, 1 - BETAS[1])
         typical = (self.level_square / (1 - BETAS[1] ** self.level_count).clamp_min(1e-9)).sqrt()
         least = FLOOR * typical + 1e-12
-        each(lambda one: self._move(one, rate, level, least), due)
+        turn = None
+        if gamut is not None:
+            turn = (torch.linalg.inv(self.colors) @ gamut.to(self.colors) @ self.colors).T
+        each(lambda one: self._move(one, rate, level, least, turn), due)
 
     def _distinct(self, several: list[Tensor]) -> Tensor:
         """Merge the rows of `several`, each once."""
@@ -140,10 +151,11 @@ class Pyramid:
         total = torch.bincount(levels, squared.mean(1), minlength=number)
         return _Due(rows, self.rows.index_select(0, rows), moments, count, levels, numbers, total)
 
-    def _move(self, due: _Due, rate: float, level: int, least: Tensor) -> None:
+    def _move(self, due: _Due, rate: float, level: int, least: Tensor, turn: Tensor | None) -> None:
         """Write moments, and step by `rate`, less the further a row's level is from the `level` resolved.
 
-        `least` (L,) is added to the root of the squared gradients that a step is divided by.
+        `least` (L,) is added to the root of the squared gradients that a step is divided by; `turn` (3, 3) is
+        applied to the step.
         """
         rows, (mean, square) = due.rows, due.moments.unbind(1)
         self.moments.index_copy_(0, rows, due.moments)
@@ -155,7 +167,8 @@ class Pyramid:
         rates = rate * FALLOFF ** between.abs() / (1 - BETAS[0] ** due.count)
         scale = (square / (1 - BETAS[1] ** due.count)[:, None]).sqrt_()
         scale += least.index_select(0, due.levels)[:, None]
-        self.rows.index_copy_(0, rows, due.values.addcdiv_(mean * rates[:, None], scale, value=-1))
+        step = mean * rates[:, None] / scale
+        self.rows.index_copy_(0, rows, due.values - (step if turn is None else step @ turn))
 
     @torch.no_grad()
     def texture(self, side: int | None = None) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..networks import feedforward
 from ..pictures.images import enlarged, within
-from ..pictures.palette import commonness, moments, recolor, sliced_transport, transport
+from ..pictures.palette import commonness, moments, recolor, sliced_transport, transport, within_gamut
 from ..pictures.styles import Styles
 from ..protocol import Job
 from ..rendering.sampling import enlarge
@@ -75,7 +75,7 @@ def initial_texture(
     change = fill_gutters(change, texels.used)
     if subject.tiled:
         change *= _inside(side).repeat(len(subject.names), 1)
-    start = (start + enlarge(change, size)).clamp(0, 1)
+    start = within_gamut((start + enlarge(change, size)).clamp(0, 1), styles.mean_color, styles.gamut)
     return kept.lerp(start, min(1.0, 2 * job.strength))
 
 
@@ -110,7 +110,8 @@ def initial_picture(content: Tensor, styles: Styles, job: Job, device: torch.dev
         vector = feedforward.blend(vectors, styles.shares)
         painted = feedforward.paint(network, within(content, VIEW_SIZE)[None].to(device), vector)[0].cpu()
         change = change + (1 - BROKEN_SHARE) * (enlarged(painted, content) - start - change)
-    return content.lerp((start + change).clamp(0, 1), min(1.0, 2 * job.strength))
+    start = within_gamut((start + change).clamp(0, 1), styles.mean_color, styles.gamut)
+    return content.lerp(start, min(1.0, 2 * job.strength))
 
 
 def _plane(height: int, width: int) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from torch import Tensor
 MIN_VARIANCE = 0.06**2  # what is nearly one colour is moved, not stretched beyond the palette
 ROUNDS, ROUND_SHARE = 12, 0.7  # of sliced transport, and how far each goes
 QUANTILES, SAMPLES = 256, 30_000  # that a map is read off
+TINTED = 0.012  # the deviation of colours along an axis, below which they have one tint
 BINS = 10  # of a histogram, along each channel
 COMMON_QUANTILE = 0.9  # the quantile from which on a colour counts as common
 
@@ -44,6 +45,28 @@ def recolor(image: Tensor, transform: tuple[Tensor, Tensor]) -> Tensor:
     """Map the colours of `image` (3, H, W) by x -> A x + b, clamped to 0..1."""
     matrix, offset = transform
     return (torch.einsum("ij,jhw->ihw", matrix, image) + offset[:, None, None]).clamp(0, 1)
+
+
+def gamut(covariance: Tensor) -> Tensor | None:
+    """Find what of a change of colour stays in a palette of that `covariance` (3, 3): (3, 3).
+
+    Grey, sepia and ink have colours on a line: what leads away from it would be a stain, and is left out.
+    None: colours of all kinds.
+    """
+    values, axes = torch.linalg.eigh(covariance.double())
+    share = (values.clamp_min(0) / TINTED**2).clamp(max=1)
+    if bool((share == 1).all()):
+        return None
+    allowed: Tensor = (axes * share) @ axes.T
+    return allowed.float()
+
+
+def within_gamut(image: Tensor, mean: Tensor, allowed: Tensor | None) -> Tensor:
+    """Bring the colours of `image` (3, H, W) into the `gamut` around the palette's `mean` (3,)."""
+    if allowed is None:
+        return image
+    away = image - mean[:, None, None]
+    return (torch.einsum("ij,jhw->ihw", allowed, away) + mean[:, None, None]).clamp(0, 1)
 
 
 def sliced_transport(colors: Tensor, palette: Tensor, random: np.random.Generator) -> Tensor:

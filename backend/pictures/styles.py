@@ -13,7 +13,7 @@ from torch import Tensor
 from ..protocol import Job, Style
 from .images import read_image, resize_shorter
 from .orientation import LUMINANCE, stroke_angle
-from .palette import moments, recolor, transport
+from .palette import gamut, moments, recolor, transport
 
 MAX_PIXELS = 1 << 25  # of a style that are kept: of more, no view shows anything
 PALETTE_SIDE = 256  # of each picture scaled down, whose colours are drawn from
@@ -39,6 +39,14 @@ class Styles:
         """(3,): the mean colour of all."""
         zero = torch.zeros(3, device=self.images[0].device)
         return sum((image.mean((1, 2)) * share for image, share in self), zero)
+
+    @property
+    def gamut(self) -> Tensor | None:
+        """(3, 3): what of a change of colour stays among the styles' own; None: all of it (see `gamut`)."""
+        away = [image.flatten(1) - self.mean_color[:, None] for image in self.images]
+        spread = sum(share * one @ one.T / one.shape[1] for one, share in zip(away, self.shares, strict=True))
+        assert isinstance(spread, Tensor)
+        return gamut(spread)
 
     @property
     def stroke_angle(self) -> float:

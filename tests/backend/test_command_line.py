@@ -412,7 +412,10 @@ SUITED = {
     "a class": (["dream", "--class", "daisy"], "efficientnet_lite0", "fourier"),
     "a class on a mesh": (["dream", "{ball}", "--class", "daisy"], "efficientnet_lite0", "pyramid"),
     "a mesh's deepdream": (["dream", "{ball}", "--deepdream"], "vgg16", "fourier"),
-    "a texture on a mesh": (["synthesize", "{style}", "--mesh", "{ball}"], "vgg16", "pyramid"),
+    "a texture": (["synthesize", "{style}"], "vgg16", "pieces"),
+    "a texture on a mesh": (["synthesize", "{style}", "--mesh", "{ball}"], "vgg16", "pieces"),
+    "a texture by its statistics": (["synthesize", "{style}", "--scales", "2"], "vgg16", "fourier"),
+    "a texture in relief": (["synthesize", "{style}", "--mesh", "{ball}", "--relief"], "vgg16", "pyramid"),
     "frames": (["interpolate", "--style", "{style}", "{style}"], "vgg16", "shared"),
     "another": (["dream", "--class", "daisy", "--network", "resnet50"], "resnet50", "fourier"),
 }

@@ -35,10 +35,10 @@ def content(height: int = SIDE, width: int = SIDE) -> torch.Tensor:
     return torch.where(x * x + y * y < 0.2, 0.1, 0.7 + 0.2 * x).expand(3, -1, -1).contiguous()
 
 
-def painted(folder, **fields) -> tuple[torch.Tensor, dict]:
+def painted(folder, style: torch.Tensor | None = None, **fields) -> tuple[torch.Tensor, dict]:
     folder.mkdir(exist_ok=True)
     write_image(content(), folder / "content.png")
-    write_image(noise(1), folder / "style.png")
+    write_image(noise(1) if style is None else style, folder / "style.png")
     chosen = {"steps": 6, "image_size": SIDE} | fields
     job = Job(content="content.png", styles=(Style("style.png"),), parameterization="pixel", **chosen)
     picture_job.run(JobSession(job, folder, lambda event: None, lambda: False))
@@ -124,6 +124,17 @@ def test_the_object_s_colours_are_its_own(tmp_path):
     spread = [float((image - image.mean(0)).abs().mean()) for image in (own, theirs)]
     assert spread[0] < 0.3 * spread[1]  # the content is grey
     assert (own.mean((1, 2)) - grey).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("tint", [(1.0, 1.0, 1.0), (1.0, 0.75, 0.5)])
+def test_ink_leaves_no_stain(tmp_path, tint):
+    """Of a style with colours on a line, through grey, all of the result is on that line."""
+    axis = torch.tensor(tint)[:, None, None] / torch.tensor(tint).norm()
+    ink = 0.5 + (noise(1)[:1] - 0.5) * 0.8 * axis
+    found, _ = painted(tmp_path, ink, steps=12, strength=1.0)
+    away = found - 0.5 - (axis * (found - 0.5)).sum(0) * axis
+    assert found.std() > 0.1
+    assert away.abs().max() < 0.02
 
 
 def test_the_same_seed_gives_the_same_picture(tmp_path):

@@ -86,6 +86,15 @@ def do(folder: Path, job: Job = JOB) -> list[Event]:
     return events
 
 
+def test_ink_leaves_no_stain_on_a_surface(tmp_path):
+    """Of a style with colours on a line, from black to blue, all of the texture is on that line."""
+    do(folder_of(tmp_path, replace(JOB, strength=1.0, follow_shape=0.0)))
+    texture, axis = pixels(tmp_path / "texture.png") / 255, np.array([0.2, 0.4, 1.0])
+    away = texture - (texture @ axis / (axis @ axis))[..., None] * axis
+    assert texture.std() > 0.1
+    assert np.abs(away).max() < 0.02
+
+
 def assert_same_texture(one: Path, other: Path) -> None:
     first, second = ((folder / "texture.png").read_bytes() for folder in (one, other))
     assert first == second

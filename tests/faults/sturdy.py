@@ -140,6 +140,7 @@ def job(random: Random) -> Job:
             "content": None,
             "tileable": flat,
             "scales": int(random.integers(1, 6)),
+            "parameterization": str(random.choice(["pieces", "pyramid"])),
         }
         fields |= {
             "mesh": None if flat else "mesh.npz",
