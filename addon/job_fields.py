@@ -163,8 +163,10 @@ def parameterization(settings: properties.PatinaSettings, mode: str, picture: bo
     """Choose what is optimised: what is set, or else what suits."""
     if settings.parameterization != "auto" and mode != "animate":  # whose frames know but one way
         return str(settings.parameterization)
-    relief = settings.relief and not picture
-    return suited.parameterization(task_of(mode), not picture, is_deepdream(settings, mode, picture), relief)
+    optimised = bool(settings.steps) or (settings.relief and not picture)
+    return suited.parameterization(
+        task_of(mode), not picture, is_deepdream(settings, mode, picture), optimised
+    )
 
 
 def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> dict[str, Any]:
@@ -205,6 +207,8 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
         found["material"] = material_of(settings) if paints_several(found) else None
     if mode == "texture":
         found |= {"scales": settings.scales, "tileable": picture and settings.tileable}
+        if not picture and found["parameterization"] == "pieces":
+            found["style_size"] = round(settings.style_size, 6) or None
     if mode == "transparent":
         found["transparent"] = True
     if mode == "animate":

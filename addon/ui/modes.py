@@ -56,6 +56,8 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
     if mode == "texture":
         if not in_pieces:
             column.prop(settings, "scales")
+        elif not picture:
+            column.prop(settings, "style_size")
         if picture:
             column.prop(settings, "tileable")
     if picture:

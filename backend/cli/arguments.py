@@ -130,6 +130,9 @@ def dream(parser: argparse.ArgumentParser) -> None:
 def synthesize(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("exemplar", type=Path, nargs="+", metavar="EXEMPLAR", help="pictures of the texture")
     parser.add_argument("--mesh", type=Path, help="put it on this mesh instead of a flat picture")
+    parser.add_argument(
+        "--style-size", type=float, help="on a mesh: scene units that the picture's shorter side spans"
+    )
     parser.add_argument("--relief", action="store_true", help="on a mesh: with a height map")
     parser.add_argument("--tileable", action="store_true", help="the result repeats without a seam")
     parser.add_argument(

@@ -134,6 +134,8 @@ def synthesize(options: argparse.Namespace, do_job: DoJob) -> int:
     }
     if options.scales is not None:
         fields["scales"] = options.scales
+    if options.style_size is not None:
+        fields["style_size"] = options.style_size
     return make_and_do(
         options.out, Inputs(options.mesh, styles=styles, keep_uvs=options.keep_uvs), fields, do_job
     )

@@ -43,7 +43,7 @@ SHOWN = {
         "style_loss",
     },
     "dream": {"present", "kind", "class_name"},
-    "texture": {"style", "relief", "scales", "layers"},
+    "texture": {"style", "relief", "style_size", "layers"},
     "transparent": {"kind", "class_name"},
     "animate": {"between", "style", "frames", "aligned", "layers"},
 }
@@ -54,7 +54,18 @@ OF_A_MODE = set().union(*SHOWN.values())
 def test_each_mode_shows_its_own_settings_only(cube, settings, mode):
     settings.mode = mode
     assert shown() & OF_A_MODE == SHOWN[mode]
-    assert {"mode", "quality", "seed", "network", "steps", "texture_size", "views"} <= shown()
+    assert {"mode", "seed", "network", "steps", "texture_size", "views"} <= shown()
+    assert ("quality" in shown()) == (mode != "texture")  # which is sewn, and is so in seconds
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("relief", True), ("steps", 20), ("parameterization", "fourier")]
+)
+def test_a_texture_that_is_optimised_has_scales_and_a_quality(cube, settings, name, value):
+    settings.mode = "texture"
+    setattr(settings, name, value)
+    assert {"scales", "quality"} <= shown()
+    assert "style_size" not in shown()
 
 
 def test_a_dream_of_what_is_there_asks_for_no_class(cube, settings):

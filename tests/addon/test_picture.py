@@ -74,7 +74,7 @@ SHOWN = {
     "stylize": {"style", "strength", "palette", "layers", "use_crop", "style_loss"},
     "dream": {"class_name", "kind"},
     "deepdream": set(),
-    "texture": {"scales", "tileable", "layers"},
+    "texture": {"tileable", "layers"},
 }
 NEVER = {
     *("style_size", "motifs", "relief", "material", "follow_shape", "texture_size", "views", "unwrap"),
@@ -84,10 +84,11 @@ NEVER = {
 
 @pytest.mark.parametrize("mode", MODES)
 def test_each_mode_shows_its_own_settings_only(settings, photo, mode):
-    settings.picture_mode = mode
+    settings.picture_mode, settings.steps = mode, 0
     names, layout = shown(photo)
     assert names & (set().union(*SHOWN.values()) | NEVER) == SHOWN[mode]
-    assert {"picture_size", "quality", "seed"} <= names
+    assert {"picture_size", "seed"} <= names
+    assert ("quality" in names) == (mode != "texture")  # which is sewn, and is so in seconds
     assert "patina.paint_image" in layout.operators
 
 
