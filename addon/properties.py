@@ -333,7 +333,7 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
         name="Detail",
         description="What becomes of the normals that the object has, its pores and stitches: at 0 they are "
         "kept, at 0.5 smoothed away, at 1 strokes stand thick where they were",
-        default=0.25,
+        default=0.4,
         min=0.0,
         max=1.0,
     )

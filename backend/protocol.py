@@ -181,7 +181,7 @@ class Material:
     metalness: float = 1.0
     normal: float = 1.0
     height: float = 1.0
-    detail: float = 0.25
+    detail: float = 0.4
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from . import circles, losses, page, step_shares, surfaces, texture_size, time_to_quality
+from . import (
+    circles,
+    losses,
+    page,
+    step_shares,
+    surfaces,
+    texture_size,
+    time_to_quality,
+    whole_material,
+)
 
 PIECES: dict[str, Callable[[], None]] = {
     f"time_to_quality:{name}:{style}": lambda name=name, style=style: time_to_quality.measure(name, style)
@@ -17,6 +26,7 @@ PIECES: dict[str, Callable[[], None]] = {
     "texture_size": texture_size.measure,
     "texture_size:8192": lambda: texture_size.whole_job(8192),
     "step_shares": step_shares.measure,
+    "whole_material": whole_material.measure,
     "qualities:fox": lambda: surfaces.qualities("fox", "starry_night"),
     "qualities:suzanne": lambda: surfaces.qualities("suzanne", "composition_viii"),
     "surfaces": surfaces.surfaces,

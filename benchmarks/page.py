@@ -155,6 +155,19 @@ side. What the clock says beyond processor time is a core that waits for the oth
     return text + f"\nThe loop's parts (`score` is the network with all around it): {parts}.\n"
 
 
+def whole_material(n: dict[str, Any]) -> str:
+    text = """## The whole material
+
+Steps on the finest views of a Standard job on the fox at 1024², with the colours alone and with roughness,
+metalness, normals and height beside them, in turns on the same machine; then the most memory of a short job.
+
+"""
+    head = ["processor seconds a step, colour", "whole material", "ratio", "short job", "peak memory, GB"]
+    keys = "colour", "whole", "whole_over_colour"
+    size = f"{n['job_size']}²" if "job_size" in n else "–"
+    return text + table(head, [[*(n[key] for key in keys), size, n.get("peak_memory_gb", "–")]])
+
+
 def qualities(numbers: dict[str, Any]) -> str:
     keys = "steps", "seconds", "processor_seconds", "style_distance", "content_distance"
     rows = [[name, *("–" if n[key] is None else n[key] for key in keys)] for name, n in numbers.items()]
@@ -232,6 +245,7 @@ SECTIONS = {
         time_to_quality,
         texture_size,
         step_shares,
+        whole_material,
         qualities,
         near_and_far,
         surfaces,

@@ -31,11 +31,12 @@ from ..result.maps import normals_of, slopes_of
 
 LEVEL = 0.5  # of the strokes' height, where the surface is
 STROKE = 0.02  # a stroke's width, in shorter sides of the painting
-THICKNESS = 0.012  # from the thinnest to the thickest paint, in the same
-DRY, GLOSSY = 0.8, 0.32  # the roughness of thin and of thick paint
+THICKNESS = 0.016  # from the thinnest to the thickest paint, in the same
+DRY, GLOSSY = 0.8, 0.35  # the roughness of thin and of thick paint
+GROUND = 0.35  # how far paint is as rough as what it lies on
 CONTRAST = 0.8  # of thickness, for a deviation of lightness within strokes
 BODY = 0.8  # of thickness, for a deviation of lightness from stroke to stroke: light paint is put on thickly
-COVER = 2.5  # times its thickness, how far paint hides metal
+COVER = 1.6  # times its thickness, how far paint hides metal
 STEEPEST = 3.0  # of a normal map's slopes
 STRONG = 0.3  # the slope of detail
 GAIN = 2.0  # how much thicker strokes are where detail as strong was turned into them
@@ -143,7 +144,7 @@ def impasto(own: Own, paint: Tensor, used: NDArray[np.bool_], width: float) -> T
     """
     thick = thickness(paint, used, width)
     bare = (1 - COVER * thick).clamp(0, 1)
-    gloss = DRY + (GLOSSY - DRY) * thick
+    gloss = (DRY + (GLOSSY - DRY) * thick).lerp(own.roughness, GROUND)
     return torch.cat([gloss.lerp(own.roughness, bare * own.metalness), bare, thick])
 
 

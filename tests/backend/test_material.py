@@ -116,7 +116,7 @@ def striped(width: int = 8) -> torch.Tensor:
 
 def test_thick_strokes_stand_high_and_shine_and_thin_ones_are_low_and_dry():
     paint, used = striped(), np.ones((SIZE, SIZE), bool)
-    roughness, bare, height = material.impasto(plain(metal=1.0), paint, used, 8.0)
+    roughness, bare, height = material.impasto(plain(), paint, used, 8.0)
     light, dark = paint[0] > 0.7, paint[0] < 0.3
     assert height[light].min() > height[dark].max() + 0.2
     assert roughness[light].max() < roughness[dark].min() - 0.1
@@ -124,6 +124,10 @@ def test_thick_strokes_stand_high_and_shine_and_thin_ones_are_low_and_dry():
     assert roughness.max() <= DRY
     assert bare[light].max() < 0.1  # paint hides metal, the more the thicker it is
     assert bare[dark].mean() > bare[light].mean()
+    own = plain()
+    glossy, rough = (replace(own, roughness=each * torch.ones_like(own.roughness)) for each in (0.2, 0.9))
+    on_glossy, on_rough = (material.impasto(each, paint, used, 8.0)[0] for each in (glossy, rough))
+    assert (on_rough > on_glossy + 0.1).all()  # paint is a little as what it lies on
 
 
 def test_what_is_no_metal_stays_none_and_metal_gives_way_to_paint():

@@ -29,6 +29,7 @@ SIZE = 256  # of the renders
 DIRECTION = Vector((1.0, -1.3, 0.7))  # from the object to the camera, z up
 FRAME = 0.9  # the longest side of the bounding box times this fills the picture
 GREY = 0.5  # background, linear
+SUN, SUN_STRENGTH = Vector((0.4, -1.0, 0.9)), 3.0  # from the object to the sun; of what is seen under light
 PALETTE = ((0.9, 0.2, 0.1), (0.9, 0.7, 0.5), (0.1, 0.6, 0.3), (0.2, 0.3, 0.8))
 
 
@@ -68,6 +69,7 @@ def main(out: Path) -> None:
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(folder)
     figure(out / "figure")
+    whole(out / "whole")
 
 
 def figure(folder: Path) -> None:
@@ -95,6 +97,29 @@ def figure(folder: Path) -> None:
     export = bpy.context.scene.patina_export
     export.preset, export.scope = "GODOT", "ALL"
     bpy.ops.patina.export(filepath=str(folder / "figure.glb"))
+
+
+def whole(folder: Path) -> None:
+    """A gilded ball whose whole material is painted by one press: seen by Cycles under a sun, and written."""
+    folder.mkdir()
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.mesh.primitive_uv_sphere_add(segments=64, ring_count=32, calc_uvs=True)
+    ball = bpy.context.object
+    bpy.ops.object.shade_smooth()
+    gilt = bpy.data.materials.new("gilt")
+    gilt.use_nodes = True
+    shader = gilt.node_tree.nodes["Principled BSDF"]
+    shader.inputs["Base Color"].default_value = (0.8, 0.6, 0.2, 1)
+    shader.inputs["Metallic"].default_value = 1.0
+    ball.data.materials.append(gilt)
+    settings = bpy.context.scene.patina
+    settings.quality, settings.texture_size, settings.steps = "draft", "256", 12
+    settings.material = True
+    assert bpy.ops.patina.stylize() == {"FINISHED"}
+    export = bpy.context.scene.patina_export
+    export.preset, export.scope = "GODOT", "ALL"
+    bpy.ops.patina.export(filepath=str(folder / "ball.glb"))
+    render(ball, folder.parent / "blender_whole.png", lit=True)
 
 
 def palette(file: Path) -> bpy.types.Material:
@@ -154,14 +179,15 @@ def painted(fox: bpy.types.Object) -> bpy.types.Image:
     return image
 
 
-def render(obj: bpy.types.Object, path: Path) -> None:
-    """The object's picture without any light, from DIRECTION, by Cycles."""
+def render(obj: bpy.types.Object, path: Path, lit: bool = False) -> None:
+    """The object's picture from DIRECTION, by Cycles: without any light, or under the sun alone."""
     bpy.context.view_layer.update()
     mesh = bpy.data.meshes.new_from_object(obj.evaluated_get(bpy.context.evaluated_depsgraph_get()))
     mesh.transform(obj.matrix_world)
-    node = next(n for n in obj.material_slots[0].material.node_tree.nodes if n.label == "Patina")
-    mesh.materials.clear()
-    mesh.materials.append(shadeless(node.image))
+    if not lit:
+        node = next(n for n in obj.material_slots[0].material.node_tree.nodes if n.label == "Patina")
+        mesh.materials.clear()
+        mesh.materials.append(shadeless(node.image))
     corners = np.array([vertex.co for vertex in mesh.vertices])
     longest = float(np.ptp(corners, axis=0).max())
     middle = Vector((corners.min(axis=0) + corners.max(axis=0)) / 2)
@@ -180,6 +206,9 @@ def render(obj: bpy.types.Object, path: Path) -> None:
     scene.world.use_nodes = True
     scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (GREY, GREY, GREY, 1)
 
+    if lit:
+        light_by_sun(scene)
+
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising = 64, False
     scene.cycles.pixel_filter_type, scene.cycles.max_bounces = "BOX", 0
@@ -191,6 +220,17 @@ def render(obj: bpy.types.Object, path: Path) -> None:
     scene.render.filepath = str(path)
     bpy.ops.render.render(write_still=True, scene=scene.name)
     bpy.data.scenes.remove(scene)
+
+
+def light_by_sun(scene: bpy.types.Scene) -> None:
+    """Let a sun without shadows be all the light there is: the background is only seen."""
+    sun = bpy.data.lights.new("Proof", "SUN")
+    sun.energy, sun.angle, sun.use_shadow = SUN_STRENGTH, 0.0, False
+    shining = bpy.data.objects.new("Proof Sun", sun)
+    shining.rotation_euler = (-SUN).to_track_quat("-Z", "Y").to_euler()
+    scene.collection.objects.link(shining)
+    seen = scene.world.cycles_visibility
+    seen.diffuse = seen.glossy = seen.transmission = False
 
 
 def shadeless(image: bpy.types.Image) -> bpy.types.Material:
