@@ -150,8 +150,12 @@ def _failure(error: Exception) -> Event:
         return Event(
             "failed", message=f"The system refused to go on{named}: {error.strerror}.", cure=cure, field="out"
         )
+    said = str(error)
+    if not said:  # where, then
+        *_, place = traceback.extract_tb(error.__traceback__)
+        said = f"line {place.lineno} of {Path(place.filename).name}"
     return Event(
         "failed",
-        message=f"The backend stumbled: {type(error).__name__}: {error}.",
+        message=f"The backend stumbled: {type(error).__name__}: {said}.",
         cure="Try again; if it happens again, report it with the log in the job's folder.",
     )

@@ -131,19 +131,18 @@ def _groups(colors: Sequence[material.BaseColor], slots: np.ndarray, corners: np
 def _tiles(corners: np.ndarray, own: np.ndarray, color: material.BaseColor) -> list[tuple[int, np.ndarray]]:
     """The UDIM tiles of the faces `own` (F,): their numbers, ascending, and faces (F,); else 0 and all."""
     cells = uvs.cells(corners[own])
-    squares, square = np.unique(cells, axis=0, return_inverse=True)
+    squares, square = uvs.distinct(cells)
     numbers = np.array([uvs.udim(cell) for cell in squares.tolist()])
     if color.image:
         tiled = color.image.source == "TILED"
     else:  # without an image, a layout that keeps within several squares can only mean tiles
-        inside = (np.floor(corners[own].min(axis=1) + 1e-4) == cells).all() and (
-            np.ceil(corners[own].max(axis=1) - 1e-4) == cells + 1
-        ).all()
+        least, most = uvs.bounds(corners[own])
+        inside = (np.floor(least + 1e-4) == cells).all() and (np.ceil(most - 1e-4) == cells + 1).all()
         tiled = len(numbers) > 1 and bool(numbers.all()) and bool(inside)
     if not tiled:
         return [(0, own)]
     # What lies outside all tiles goes with the first: there is no number for it.
-    of_face = np.where(numbers, numbers, 1001)[square.ravel()]
+    of_face = np.where(numbers, numbers, 1001)[square]
     found = []
     for number in np.unique(of_face):
         faces = own.copy()

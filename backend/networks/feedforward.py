@@ -55,21 +55,24 @@ SOURCES = (
 
 def available() -> bool:
     """Whether the network's weights are here, and what reads them."""
-    return all(source.find() for source in SOURCES) and importlib.util.find_spec("onnx") is not None
+    return all(source.find() for source in SOURCES) and _is_readable()
+
+
+def _is_readable() -> bool:
+    return importlib.util.find_spec("onnx") is not None
 
 
 def load(device: torch.device) -> Network:
     """Load both networks to `device`, frozen. Raises PatinaError where they are not here or damaged."""
-    if not available():
-        raise PatinaError(
-            "The network that paints in one pass is not here.",
-            f"Run the set-up again; it installs {SOURCES[0].distribution}=={SOURCES[0].version}.",
-            "network",
-        )
     network: dict[str, Tensor] = {}
     for source in SOURCES:
         path = source.find()
-        assert path is not None
+        if path is None or not _is_readable():
+            raise PatinaError(
+                "The network that paints in one pass is not here.",
+                f"Run the set-up again; it installs {source.distribution}=={source.version}.",
+                "network",
+            )
         weights.verify(path, source.digest)
         network |= source.read(path)
     return {

@@ -257,7 +257,11 @@ def test_two_hundred_jobs_in_one_blender_leave_nothing_behind(cube, panel):
     counts, held = [], []
     for number in range(SOAK):
         panel.seed, panel.quality = number, "draft" if number % 10 == 9 else "sketch"
-        assert bpy.ops.patina.stylize() == {"FINISHED"}
+        try:
+            assert bpy.ops.patina.stylize() == {"FINISHED"}
+        except RuntimeError:
+            print((jobs.ended[-1].folder / jobs.LOG_FILE).read_text())
+            raise
         gc.collect()
         blocks = {kind: len(getattr(bpy.data, kind)) for kind in ("images", "materials", "meshes", "objects")}
         both = os.getpid(), jobs.ended[-1].process.pid

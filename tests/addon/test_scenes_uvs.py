@@ -214,3 +214,11 @@ def test_tiles_are_painted_across_their_border(tmp_path):
     across = np.abs(left[:, -1] - right[:, 0]).mean()
     within = np.abs(np.diff(np.concatenate((left, right), axis=1), axis=1)).mean()
     assert across < 1.5 * within
+
+
+@pytest.mark.parametrize("largest", [2, 40, 2**40])
+def test_rows_are_told_apart_as_by_sorting_them(largest):
+    rows = np.random.default_rng(largest).integers(-largest, largest, (300, 2))
+    found, which = uvs.distinct(rows)
+    assert (found == np.unique(rows, axis=0)).all()
+    assert (found[which] == rows).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from test_stylize_job import JOB, ROOT, folder_of, gone_seconds
 
+from backend import run
 from backend.locking import holding
 from backend.machine import memory
 from backend.protocol import (
@@ -253,3 +255,12 @@ def test_enough_of_a_dream(warm, tmp_path):
     warm.ask("enough", folder)
     assert warm.until(*ENDINGS)[-1].path == "image.png"
     assert json.loads((folder / "report.json").read_text())["steps"] < ENDLESS.steps
+
+
+def test_an_error_without_words_is_told_by_its_place(monkeypatch, tmp_path):
+    def stumble(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(run, "_do", stumble)
+    message = run.outcome_of(folder_of(tmp_path, LONG), print, lambda: False).ending.message
+    assert re.fullmatch(r"The backend stumbled: AssertionError: line \d+ of test_serve.py.", message), message
