@@ -21,6 +21,7 @@ MODULES = (
     "studio",
     "jobs",
     "lasting",
+    "style_assets",
     "operators.install",
     "operators.make_paintable",
     "operators.unwrap",

@@ -112,13 +112,20 @@ def stylize(
     values = settings | ({} if quality is None else {"quality": quality})
     values |= _style_values(style) if style is not None else {}
     _check(values)
-    with _selected(_found(objects)):
-        runs, errors = stylizing.begin(bpy.context, values, anew=True)
-    results = [_begin(run, on_event) for run in runs]
-    results += [Result(name, error=error) for name, error in errors]
+    results = begin(_found(objects), values, on_event)
     if wait:
         wait_for(results)
     return results
+
+
+def begin(
+    objects: Sequence[bpy.types.Object], values: Mapping[str, Any], on_event: OnEvent | None = None
+) -> list[Result]:
+    """Begin to paint `objects` with the panel's properties as `values` has them. Raises PatinaError."""
+    with _selected(objects):
+        runs, errors = stylizing.begin(bpy.context, values, anew=True)
+    results = [_begin(run, on_event) for run in runs]
+    return results + [Result(name, error=error) for name, error in errors]
 
 
 def wait_for(results: Iterable[Result]) -> None:

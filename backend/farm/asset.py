@@ -17,6 +17,7 @@ from ..writing import write_bytes
 OUTCOME_FILE = "asset.json"
 LOG_FILE = "log.txt"
 FINISHED, FAILED = "finished", "failed"
+MEMORY = "memory_gb"  # among an outcome's numbers: the most that its job held
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Asset:
     """A file that is to be painted into a folder. All paths are absolute.
 
     styles: named by their paths; fields: of its job (see `protocol.Job`); outputs: by recipe.OUTPUTS;
-    size_mm: of prints; blender: what opens a .blend file; cpus: threads that its job gets.
+    size_mm: of prints; blender: what opens and writes .blend files; cpus: threads that its job gets; goes_on:
+    from a checkpoint, where its painter was killed.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Asset:
     blender: str = ""
     cpus: int = 2
     online: bool = False
+    goes_on: bool = False
 
     @property
     def is_blend(self) -> bool:
@@ -49,7 +52,7 @@ class Asset:
         Raises OSError.
         """
         about = asdict(self)
-        for where in ("name", "folder", "source", "blender", "online"):
+        for where in ("name", "folder", "source", "blender", "online", "goes_on"):
             del about[where]
         about["styles"] = [asdict(style) | {"image": _hash(style.image)} for style in self.styles]
         files = [_hash(str(path)) for path in files_of(Path(self.source))]

@@ -1,4 +1,7 @@
-"""A .blend file, painted by the add-on in a Blender that the recipe names, through `patina stylize`."""
+"""What a Blender that the recipe names does: .blend files, painted by the add-on through `patina stylize`.
+
+And models of other kinds as .blend and .fbx.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..models import through_blender
 from ..protocol import REPORT_FILE, PatinaError
 from .asset import Asset
 from .page import write_model_script
 from .portrait import write_portraits
 
+MAX_SECONDS = 600  # for what takes seconds
 BLEND_FILE, FBX_FILE, MODEL_FILE = "painted.blend", "painted.fbx", "model.glb"
+FROM_GLB = Path(__file__).parents[2] / "addon" / "from_glb.py"
 # What the panel calls fields of a job otherwise.
 NAMES = {"colors": "palette"}
 IN_PYTHON = """
@@ -38,23 +44,54 @@ def command(blender: str, *words: str) -> list[str]:
 
 def check(blender: str) -> None:
     """Raise PatinaError where `blender` has no Patina."""
+    run = _tried(command(blender, "--help"))
+    if run.returncode or "stylize" not in run.stdout:
+        raise PatinaError(
+            f"{blender} does not know `--command patina`.{_last(run)}", "Install Patina there.", "blender"
+        )
+
+
+def check_converts(blender: str) -> None:
+    """Raise PatinaError where `blender` is no Blender that could write models as other files."""
+    run = _tried(through_blender.command(blender, FROM_GLB))
+    if run.returncode:
+        raise PatinaError(
+            f"{blender} does not run Blender's scripts.{_last(run)}",
+            "Name a Blender, or a Python with bpy.",
+            "blender",
+        )
+
+
+def _tried(words: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command that is soon done. Raises PatinaError where it cannot be started."""
     try:
-        run = subprocess.run(
-            command(blender, "--help"),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            errors="replace",
+        return subprocess.run(
+            words, capture_output=True, text=True, timeout=MAX_SECONDS, check=False, errors="replace"
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise PatinaError(f"{blender} cannot be started: {error}.", "Name another.", "blender") from None
-    if run.returncode or "stylize" not in run.stdout:
-        words = (run.stderr or run.stdout).strip().splitlines()
-        said = f" It says: {words[-1]}" if words else ""
-        raise PatinaError(
-            f"{blender} does not know `--command patina`.{said}", "Install Patina there.", "blender"
-        )
+        raise PatinaError(f"{words[0]} cannot be started: {error}.", "Name another.", "blender") from None
+
+
+def _last(run: subprocess.CompletedProcess[str]) -> str:
+    words = (run.stderr or run.stdout).strip().splitlines()
+    return f" It says: {words[-1]}" if words else ""
+
+
+def converted(asset: Asset, model: Path) -> list[Path]:
+    """Write a painted model as the .blend and .fbx that were asked for. Raises PatinaError."""
+    kinds = {"blend": BLEND_FILE, "fbx": FBX_FILE}
+    targets = [model.with_name(name) for kind, name in kinds.items() if kind in asset.outputs]
+    if not targets:
+        return []
+    for target in targets:
+        target.unlink(missing_ok=True)  # what was made before does not stand for this
+    run = _tried(through_blender.command(asset.blender, FROM_GLB, str(model), *map(str, targets)))
+    print(run.stdout, run.stderr, flush=True)
+    lacking = [target.name for target in targets if not target.is_file()]
+    if run.returncode or lacking:
+        names = ", ".join(lacking or [target.name for target in targets])
+        raise PatinaError(f"Blender did not write {names}.{_last(run)}", "See its log.", "blender")
+    return targets
 
 
 def settings_of(fields: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from .page import PAGE_FILE, write_page
 
 FARM_FILE = "farm.json"
 WRITE_SECONDS = 2.0  # between two writings of FARM_FILE
+MEMORY_GB, MORE_MEMORY = 3.0, 1.25
 MORE = "Ray is not installed: one asset after the other. For several at once, set up with --with farm."
 
 Step = tuple[Asset, Outcome] | int
@@ -72,8 +73,10 @@ def farm(path: Path, address: str | None = None, out: Path | None = None) -> int
         raise PatinaError(
             "Ray is not installed.", "Set up with --with farm, or leave --address out.", "address"
         )
-    if known.blender and any(asset.is_blend for asset in known.assets):
+    if any(asset.is_blend for asset in known.assets):
         blend.check(known.blender)
+    elif any({*recipe.OF_BLENDER} & {*asset.outputs} for asset in known.assets):
+        blend.check_converts(known.blender)
     try:
         known.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -92,6 +95,8 @@ def _drive(known: recipe.Recipe, address: str | None) -> int:
     missing = _missing(state)
     if state.outcomes:
         print(f"{len(state.outcomes)} of {len(known.assets)} are there already.", file=sys.stderr)
+    if known.memory_gb is None:
+        known = replace(known, memory_gb=_memory_needed(state))
     bar, state_name, written = ProgressBar(), "running", 0.0
     code = CANCELLED
     try:
@@ -122,6 +127,12 @@ def _drive(known: recipe.Recipe, address: str | None) -> int:
     counts = state.counts
     print(f"{counts[assets.FINISHED]} done, {counts[assets.FAILED]} set aside: {known.out / PAGE_FILE}")
     return code
+
+
+def _memory_needed(state: State) -> float:
+    """What the largest job so far held, in GB, and some more; at first what most do with."""
+    held = [outcome.numbers.get(assets.MEMORY, 0.0) for outcome in state.outcomes.values()]
+    return round(MORE_MEMORY * max(held), 2) if any(held) else MEMORY_GB
 
 
 def _steps(known: recipe.Recipe, missing: Sequence[Asset], address: str | None) -> Iterator[Step]:

@@ -18,6 +18,7 @@ from .recipe import Recipe
 LOST = 10  # times that a job may lose its worker or its node before it is set aside
 TICK_SECONDS = 1.0
 CONNECT_SECONDS = 10.0
+STARTS = 3  # of Ray on this machine: it gives itself half a minute, and a busy machine may need more
 
 
 def is_here() -> bool:
@@ -37,8 +38,7 @@ def cluster(recipe: Recipe, address: str | None) -> Iterator[None]:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     try:
         _reach(address)
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
-        ray.init(address or "local", **quiet, **({} if address else {"include_dashboard": False}))
+        _join(address)
     except Exception as error:  # of many kinds
         raise PatinaError(
             f"Ray at {address or 'this machine'} cannot be joined: {_line(error)}",
@@ -50,6 +50,24 @@ def cluster(recipe: Recipe, address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _join(address: str | None) -> None:
+    """Have Ray begin on this machine, or join the cluster at `address`. Raises what Ray raises."""
+    import ray
+
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    if address:
+        ray.init(address, **quiet)
+        return
+    for left in reversed(range(STARTS)):
+        try:
+            ray.init("local", include_dashboard=False, **quiet)
+            return
+        except Exception:  # of many kinds
+            ray.shutdown()
+            if not left:
+                raise
 
 
 def _line(error: Exception, index: int = 0) -> str:
@@ -103,6 +121,7 @@ def _check_nodes(recipe: Recipe) -> None:
 
 def _check_needs(recipe: Recipe, nodes: Sequence[dict[str, Any]]) -> None:
     """Raise PatinaError where no node has what a job needs: it would wait for ever."""
+    assert recipe.memory_gb is not None
     needs = {"CPU": recipe.cpus, "GPU": recipe.gpus, "memory": recipe.memory_gb * 1e9}
     keys = {"CPU": "cpus", "GPU": "gpus", "memory": "memory_gb"}
     for what, need in needs.items():
@@ -124,6 +143,7 @@ def painted(recipe: Recipe, assets: Sequence[Asset]) -> Iterator[tuple[Asset, Ou
     import ray
     from ray.exceptions import RayError, RayTaskError
 
+    assert recipe.memory_gb is not None
     needs: dict[str, Any] = {"num_cpus": recipe.cpus, "memory": int(recipe.memory_gb * 1e9)}
     task = ray.remote(max_retries=LOST, **needs, **({"num_gpus": recipe.gpus} if recipe.gpus else {}))(paint)
     waiting = {task.remote(asset, recipe.attempts): asset for asset in assets}

@@ -23,21 +23,25 @@ from ..suited import parameterization
 from .asset import Asset
 
 OUTPUTS = ("texture", "glb", "3mf", "fbx", "blend")
-OF_BLENDER = ("fbx", "blend")  # which only what is opened by Blender has
+OF_BLENDER = ("fbx", "blend")  # which only Blender writes
 # Fields of a job that a recipe may set.
 FIELDS = (
     *("quality", "texture_size", "seed", "strength", "colors", "follow_shape", "style_size", "style_loss"),
     *("network", "steps", "framing", "device", "rasterizer", "relief", "views", "layers"),
 )
 SETTINGS = (*FIELDS, "style", "keep_uvs", "outputs", "size_mm")
-TABLES = ("assets", "settings", "for", "out", "blender", "cpus", "gpus", "memory_gb", "attempts", "online")
+TABLES = (
+    *("assets", "settings", "for", "out", "blender", "cpus", "gpus", "memory_gb", "attempts", "online"),
+    "go_on",
+)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What a farm is to do: its assets, in the folder `out`, and what each job needs.
 
-    gpus: a part of one is possible; memory_gb: of each job; attempts: before an asset is set aside.
+    gpus: a part of one is possible; memory_gb: of each job, None: as such jobs needed so far; attempts:
+    before an asset is set aside.
     """
 
     path: Path
@@ -45,7 +49,7 @@ class Recipe:
     assets: tuple[Asset, ...]
     cpus: int = 2
     gpus: float = 0.0
-    memory_gb: float = 3.0
+    memory_gb: float | None = None
     attempts: int = 2
     blender: str = ""
 
@@ -72,7 +76,7 @@ def read(path: Path, out: Path | None = None) -> Recipe:
     needs = {
         "cpus": _number(known, "cpus", 2, 1),
         "gpus": _number(known, "gpus", 0.0, 0),
-        "memory_gb": _number(known, "memory_gb", 3.0, 0.1),
+        "memory_gb": _number(known, "memory_gb", 3.0, 0.1) if "memory_gb" in known else None,
         "attempts": _number(known, "attempts", 2, 1),
     }
     found = _found(known.get("assets"), place)
@@ -83,14 +87,21 @@ def read(path: Path, out: Path | None = None) -> Recipe:
         | {"folder": str(target.absolute() / "assets" / name), "blender": blender, "cpus": needs["cpus"]}
         for name, source in found.items()
     ]
-    online = _of_type(known, "online", bool, False)
-    assets = tuple(Asset(**about, online=online) for about in every)
+    online, goes_on = (_of_type(known, key, bool, False) for key in ("online", "go_on"))
+    assets = tuple(Asset(**about, online=online, goes_on=goes_on) for about in every)
     if not blender and (blends := [asset for asset in assets if asset.is_blend]):
         raise PatinaError(
             f"{blends[0].source} is opened by Blender, and the recipe names none.",
             'Add blender = "PATH", a Blender with Patina installed, or a Python with bpy.',
             "blender",
         )
+    for asset in assets:
+        if not blender and (lacking := sorted({*OF_BLENDER} & {*asset.outputs})):
+            raise PatinaError(
+                f"{asset.source} shall become {lacking[0]}, which Blender writes, and the recipe names none.",
+                'Add blender = "PATH", a Blender or a Python with bpy, or leave it out.',
+                "blender",
+            )
     return Recipe(path, target.absolute(), assets, blender=blender, **needs)
 
 
@@ -209,12 +220,6 @@ def _asset(
             _refuse("outputs", output, f"There are: {', '.join(OUTPUTS)}.")
         if output == "3mf" and source.suffix.lower() == ".blend":
             raise PatinaError(f"{inside} cannot become 3mf here.", "Use glb, and `export` that.", "outputs")
-        if output in OF_BLENDER and source.suffix.lower() != ".blend":
-            raise PatinaError(
-                f"{inside} cannot become {output}: only .blend files can.",
-                "Use glb, or leave it out.",
-                "outputs",
-            )
     fields = {name: value for name, value in settings.items() if name in FIELDS}
     fields = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
     fields["parameterization"] = parameterization("stylize", True, False)

@@ -24,14 +24,17 @@ from ..conversation import Emit, IsCancelled
 from ..export import export
 from ..export.options import Options
 from ..machine.shelf import Shelf
-from ..protocol import CANCELLED, REPORT_FILE, TEXTURE_FILE, Event, PatinaError
+from ..protocol import CANCELLED, CHECKPOINT_FILE, REPORT_FILE, TEXTURE_FILE, Event, PatinaError
 from ..run import outcome_of
-from .asset import FAILED, FINISHED, LOG_FILE, Asset, Outcome, from_json, hashes
+from ..writing import write_bytes
+from .asset import FAILED, FINISHED, LOG_FILE, MEMORY, Asset, Outcome, from_json, hashes
+from .blend import converted
 from .blend import paint as paint_blend
 from .page import write_model_script
 from .portrait import write_portraits
 
 GLB_FILE, PRINT_FILE = "game.glb", "print.3mf"
+BEGUN_FILE = "begun.txt"  # the digest of what is being painted; it stays where the painter was killed
 NUMBERS = ("style_distance", "content_distance", "seam_ratio", "coverage", "steps")
 
 
@@ -65,7 +68,13 @@ def _outcome(asset: Asset, shelf: Shelf) -> Outcome:
     began, where = time.monotonic(), os.uname().nodename if hasattr(os, "uname") else ""
     try:
         digest = asset.digest()
-        outputs = paint_blend(asset) if asset.is_blend else paint(asset, shelf)
+        begun = Path(asset.folder) / BEGUN_FILE
+        was_cut_off = begun.is_file() and begun.read_text() == digest
+        write_bytes(begun, digest.encode())
+        try:
+            outputs = paint_blend(asset) if asset.is_blend else paint(asset, shelf, was_cut_off)
+        finally:
+            begun.unlink(missing_ok=True)
         numbers = _numbers(Path(asset.folder))
         return Outcome(
             FINISHED, digest, 0, round(time.monotonic() - began, 2), hashes(outputs), numbers, where=where
@@ -84,12 +93,22 @@ def _numbers(folder: Path) -> dict[str, float]:
         report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return {name: report[name] for name in NUMBERS if isinstance(report.get(name), int | float)}
+    numbers = {name: report[name] for name in NUMBERS if isinstance(report.get(name), int | float)}
+    peak = report.get("peak_memory_mb")
+    return numbers | ({MEMORY: peak / 1000} if isinstance(peak, int | float) else {})
 
 
-def paint(asset: Asset, shelf: Shelf) -> list[Path]:
-    """Paint a model into the asset's folder, and give the files that were asked for. Raises PatinaError."""
+def paint(asset: Asset, shelf: Shelf, was_cut_off: bool = False) -> list[Path]:
+    """Paint a model into the asset's folder, and give the files that were asked for. Raises PatinaError.
+
+    was_cut_off: whether a painter was killed at the same before; its checkpoint is gone on from if the asset
+    says so.
+    """
     folder = Path(asset.folder)
+    fields = {"task": "stylize"} | asset.fields
+    if was_cut_off and asset.goes_on and (folder / CHECKPOINT_FILE).is_file():
+        print("It was cut off, and goes on from its checkpoint.", flush=True)
+        fields["resume"] = CHECKPOINT_FILE
     inputs = Inputs(Path(asset.source), styles=asset.styles, keep_uvs=asset.keep_uvs)
     failed: list[Event] = []
 
@@ -101,7 +120,7 @@ def paint(asset: Asset, shelf: Shelf) -> list[Path]:
             shelf.clear()
         return outcome.code
 
-    make_and_do(folder, inputs, {"task": "stylize"} | asset.fields, do)
+    make_and_do(folder, inputs, fields, do)
     if failed:
         raise PatinaError(failed[0].message, failed[0].cure, failed[0].field)
     write_portraits(folder, folder)
@@ -117,7 +136,8 @@ def exported(asset: Asset, model: Path) -> list[Path]:
         "glb": lambda: _export(model, "game-glb", folder / GLB_FILE, {}),
         "3mf": lambda: _export(model, "print-3mf", folder / PRINT_FILE, {"size_mm": asset.size_mm}),
     }
-    return [model, *(path for output in asset.outputs if output in make for path in make[output]())]
+    files = [path for output in asset.outputs if output in make for path in make[output]()]
+    return [model, *files, *converted(asset, model)]
 
 
 def _export(model: Path, preset: str, out: Path, options: dict[str, Any]) -> list[Path]:

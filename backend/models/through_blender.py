@@ -29,13 +29,9 @@ def glb(path: Path) -> bytes:
             f"or name Blender's program in the variable {VARIABLE}.",
             "model",
         )
-    as_program = ["--background", "--factory-startup", "--disable-autoexec", "--python"]
-    options = [] if Path(blender).name.lower().startswith("python") else as_program
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        done = _run(
-            [blender, *options, str(SCRIPT), *(["--"] if options else []), str(path.resolve()), name], name
-        )
+        done = _run(command(blender, SCRIPT, str(path.resolve()), name), name)
         if (folder / "problem.txt").is_file():
             message, cure = (folder / "problem.txt").read_text(encoding="utf-8").split("\n", 1)
             raise PatinaError(message, cure, "model")
@@ -47,6 +43,14 @@ def glb(path: Path) -> bytes:
                 "model",
             )
         return read_bytes(folder / "model.glb")
+
+
+def command(blender: str, script: Path, *words: str) -> list[str]:
+    """Make the command line by which a Blender, or a Python with bpy, runs `script` with `words`."""
+    if Path(blender).name.lower().startswith("python"):
+        return [blender, "-B", str(script), *words]
+    options = ("--background", "--factory-startup", "--disable-autoexec", "--python-exit-code", "1")
+    return [blender, *options, "--python", str(script), "--", *words]
 
 
 def _run(command: list[str], folder: str) -> str:

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 import recorder
-from bl_ext.user_default.patina.addon import asset_browser, history
+from bl_ext.user_default.patina.addon import asset_browser, history, jobs, problems, style_assets
 from bl_ext.user_default.patina.addon.scene import material
 
 
@@ -62,7 +62,50 @@ def test_an_object_and_its_material_become_assets(red, tmp_path):
 def test_it_is_in_blenders_own_menu(red):
     drawn = recorder.Recorder()
     bpy.types.VIEW3D_MT_object_asset.draw._draw_funcs[-1](type("Menu", (), {"layout": drawn}), bpy.context)
-    assert drawn.operators == ["patina.mark_as_asset"]
+    assert drawn.operators == ["patina.mark_as_asset", "patina.mark_style_as_asset"]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_style_dragged_onto_an_object_of_another_file_paints_it(own, tmp_path):
+    settings = bpy.context.scene.patina
+    settings.style, settings.seed, settings.strength = "great_wave", 7, 0.3
+    if own:
+        picture = bpy.data.images.new("mine", 40, 20)
+        picture.pixels.foreach_set(np.tile(np.array([1, 0, 0, 1], np.float32), 800))
+        picture.save(filepath=str(tmp_path / "mine.png"))
+        settings.style_file, settings.style = str(tmp_path / "mine.png"), "FILE"
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"))
+    assert bpy.ops.patina.mark_style_as_asset() == {"FINISHED"}
+    assert asset_browser.CATALOGUE in (tmp_path / asset_browser.CATALOGUES_FILE).read_text()
+    (tree,) = bpy.data.node_groups
+    assert {tag.name for tag in tree.asset_data.tags} >= {"mine" if own else "The Great Wave", "seed 7"}
+    pixels = np.empty(4 * tree.preview.image_size[0] * tree.preview.image_size[1], np.float32)
+    tree.preview.image_pixels_float.foreach_get(pixels)
+    assert (tuple(tree.preview.image_size) == (40, 20)) == own
+    assert pixels.reshape(-1, 4)[:, :3].std(0).max() > 0.1 or (own and pixels.reshape(-1, 4)[0, 0] > 0.9)
+    bpy.ops.wm.save_mainfile()
+    (tmp_path / "mine.png").unlink(missing_ok=True)  # it comes along
+
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.object
+    bpy.ops.mesh.primitive_cube_add(location=(5, 0, 0))
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), assets_only=True) as (there, wanted):
+        wanted.node_groups = there.node_groups
+    cube.modifiers.new("Style", "NODES").node_group = wanted.node_groups[0]  # as Blender does on a drop
+    bpy.context.view_layer.update()
+    assert bpy.app.timers.is_registered(style_assets._soon)
+    bpy.app.timers.unregister(style_assets._soon)
+    results = style_assets.apply_dropped()
+    assert len(results) == 1, problems.shown
+    (result,) = results
+    assert [obj.name for obj in result.objects] == [cube.name]
+    assert not cube.modifiers
+    job = json.loads((result.folder / "job.json").read_text())
+    assert (job["seed"], round(job["strength"], 2)) == (7, 0.3)
+    assert job["styles"][0]["image"].endswith(".png" if own else ".jpg")
+    result.cancel()
+    jobs.pump()
 
 
 def test_what_is_not_stylized_is_no_asset(cube):

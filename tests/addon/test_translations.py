@@ -32,6 +32,7 @@ OPERATORS = (
     "enough",
     "compare",
     "mark_as_asset",
+    "mark_style_as_asset",
     "crop",
     "dismiss",
     "queue_move",

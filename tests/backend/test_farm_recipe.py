@@ -73,7 +73,7 @@ def test_settings_go_by_pattern_and_the_later_ones_win(place):
         (("[settings]", "cpus = 1.5\n[settings]"), "The recipe's cpus is 1.5."),
         (("[settings]", 'blender = "no-such-blender"\n[settings]'), "There is no program no-such-blender."),
         (("quality", 'outputs = ["stl"]\nquality'), "The recipe's outputs is 'stl'."),
-        (("quality", 'outputs = ["fbx"]\nquality'), "props/a.obj cannot become fbx: only .blend files can."),
+        (("quality", 'outputs = ["fbx"]\nquality'), "a.obj shall become fbx, which Blender writes"),
         (("[settings]", "[settings"), "is no TOML"),
         (("[settings]", "[[for]]\nseed = 1\n[settings]"), "names no assets"),
         (("kit/chair.glb", "props_a.obj"), "would share a folder"),
