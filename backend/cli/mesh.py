@@ -135,7 +135,7 @@ def write_model(painted: Painted, out: Path, name: str, material: Material | Non
     """
     count = len(painted.textures)
     paintings = [_read(out / numbered(TEXTURE_FILE, index, count)) for index in range(count)]
-    maps = [{} if material is None else _painted_maps(out, k, count, material) for k in range(count)]
+    maps = [{} if material is None else painted_maps(out, k, count, material) for k in range(count)]
     write_file(out / name, wear(painted.model, painted.textures, paintings, maps))
 
 
@@ -145,7 +145,7 @@ def _read(path: Path) -> Image.Image:
     return image
 
 
-def _painted_maps(out: Path, index: int, count: int, material: Material) -> dict[str, Image.Image]:
+def painted_maps(out: Path, index: int, count: int, material: Material) -> dict[str, Image.Image]:
     """Read what a job made of a texture's maps, as glTF has them: roughness and metalness are in one picture.
 
     There, occlusion is red, roughness green, metalness blue; what was not painted is the object's own.

@@ -17,7 +17,7 @@ from test_models import planned
 from test_stylize_job import JOB, do, folder_of, waves
 from world_models import Writer, cube, encoded, one
 
-from backend.cli.mesh import own_maps
+from backend.cli.mesh import own_maps, painted_maps
 from backend.export.wear import wear
 from backend.models import gltf
 from backend.models.parts import read_parts
@@ -270,6 +270,24 @@ def test_the_whole_set_of_a_gltf_is_read(tmp_path):
         red, green, blue = at_middle(found["own_emission.png"], side)
         assert (red, green) == (1, 0)
         assert 0.3 < blue < 0.4  # half as much light, in sRGB
+
+
+def test_a_map_at_0_is_bit_for_bit_what_it_was_though_gltf_packs_it_with_one_that_is_painted(tmp_path):
+    writer = dressed()
+    writer.tree["materials"][0]["pbrMetallicRoughness"]["roughnessFactor"] = 1.0
+    path = tmp_path / "dressed.glb"
+    path.write_bytes(writer.glb())
+    for name, picture in own_maps(planned(path), 32).items():
+        picture.save(tmp_path / name)
+    Image.new("L", (32, 32), 7).save(tmp_path / "metalness.png")
+    found = painted_maps(tmp_path, 0, 1, Material(roughness=0.0, normal=0.0))
+    assert set(found) == {"metallicRoughnessTexture"}  # the normals' picture is not touched at all
+    _, green, blue = np.moveaxis(np.asarray(found["metallicRoughnessTexture"]), 2, 0)
+    places = (np.arange(32) + 0.5) / 32
+    across, along = (np.abs(places * count % 1 - 0.5) < 0.45 for count in (3, 2))  # within the six islands
+    used = along[:, None] & across
+    assert (green == np.arange(32) * 8)[used].all()
+    assert (blue == 7).all()
 
 
 def test_normals_follow_into_a_new_layout(tmp_path):
