@@ -188,15 +188,11 @@ gallery: backend
 	$(IN_BACKEND) -m benchmarks.gallery $(ROWS)
 
 # What is measured, and how fast: docs/benchmarks.md. `make bench PIECES="circles page"` runs some of it.
-bench: $(BACKEND)/.bench blender
+bench: backend blender
 	$(IN_BACKEND) -m benchmarks $(PIECES)
 
-bench-all: $(BACKEND)/.bench blender
+bench-all: backend blender
 	$(IN_BACKEND) -m benchmarks all
-
-$(BACKEND)/.bench: benchmarks/requirements.txt | backend
-	$(BACKEND)/bin/python -m pip install --quiet --requirement $<
-	touch $@
 
 clean:
 	rm -rf .env out dist backend/web/vendor

@@ -8,20 +8,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from . import (
-    circles,
-    losses,
-    page,
-    step_shares,
-    surfaces,
-    texture_size,
-    time_to_quality,
-    whole_material,
-)
+from . import circles, coherence, losses, page, race, step_shares, surfaces, texture_size, whole_material
 
 PIECES: dict[str, Callable[[], None]] = {
-    f"time_to_quality:{name}:{style}": lambda name=name, style=style: time_to_quality.measure(name, style)
-    for name, style in time_to_quality.PAIRS
+    f"race:{name}:{style}": lambda name=name, style=style: race.measure(name, style)
+    for name, style in race.PAIRS
 } | {
     "texture_size": texture_size.measure,
     "texture_size:8192": lambda: texture_size.whole_job(8192),
@@ -30,6 +21,7 @@ PIECES: dict[str, Callable[[], None]] = {
     "qualities:fox": lambda: surfaces.qualities("fox", "starry_night"),
     "qualities:suzanne": lambda: surfaces.qualities("suzanne", "composition_viii"),
     "surfaces": surfaces.surfaces,
+    "coherence": coherence.measure,
     "circles": circles.measure,
     "style_losses": losses.measure,
 }
@@ -37,7 +29,7 @@ LONG = [
     "texture_size:8192",
     "qualities:suzanne",
     "style_losses",
-    *(f"time_to_quality:{a}:{b}" for a, b in time_to_quality.PAIRS[2:]),
+    *(f"race:{a}:{b}" for a, b in race.PAIRS[2:]),
 ]
 
 

@@ -26,7 +26,7 @@ from backend.rendering.texels import locate
 from backend.rendering.views import ViewMaker
 
 from . import jobs
-from .pictures import portrait, sheet
+from .pictures import STAND, STANDS, portrait, sheet
 from .results import record
 from .subjects import SCRATCH, Subject, subject, viewing_of
 
@@ -162,7 +162,7 @@ def measure() -> None:
         texture = jobs.texture(who, style(), strength=1.0)
         found = ellipses(who.mesh, texture, 6 * diameter / SHARE)
         record("circles", {name: summary(found, diameter)})
-        tiles.append((name, portrait(who.mesh, texture, 320, name)))
+        tiles.append((name, portrait(who.mesh, texture, 320, STANDS.get(name, STAND))))
     sheet("circles", tiles, 3)
 
 

@@ -10,7 +10,7 @@ import importlib.util
 
 import torch
 
-from . import jobs, step_shares, texture_size, time_to_quality
+from . import jobs, race, step_shares, texture_size
 from .results import known, record
 from .subjects import DEVICE, machine, painting, subject
 
@@ -26,7 +26,7 @@ def main() -> None:
     for rasterizer in rasterizers:
         for quality, size in JOBS:
             whole_job(rasterizer, quality, size)
-    time_to_quality.measure("fox", "starry_night")
+    race.measure("fox", "starry_night")
     texture_size.measure()
     step_shares.measure()
     print(table())
@@ -46,7 +46,7 @@ def whole_job(rasterizer: str, quality: str, size: int) -> None:
 def table() -> str:
     """What was measured beside what it should be."""
     found = known()
-    race = found["time_to_quality"]["fox starry_night"]
+    beside = found["race"]["fox starry_night"]
     sizes = found["texture_size"]
     rows = [
         (f"{name}: seconds", job["seconds"]["job"], "10" if "1024" in name else "60")
@@ -59,7 +59,11 @@ def table() -> str:
         if name != "machine"
     ]
     rows += [
-        ("times faster than the recipe of 2018", race["times_faster"], "at least 5"),
+        (
+            "the recipe of 2018 over Standard, in seconds",
+            beside["times_less"]["standard"],
+            "at least 5",
+        ),
         ("a step at 4096² over one at 512²", sizes["4096_over_512"], "1.25"),
         ("a step at 8192² over one at 512²", sizes["8192_over_512"], ""),
         ("share of a step that is not the network", found["step_shares"]["not_the_network"], "0.15"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from backend.protocol import STYLE_LOSSES
 
 from . import jobs
-from .pictures import portrait, sheet
+from .pictures import STAND, STANDS, portrait, sheet
 from .results import record
 from .subjects import painting, subject
 
@@ -23,5 +23,5 @@ def measure() -> None:
             record("style_losses", {f"{name} {style} {loss}": numbers})
             texture = jobs.texture(subject(name), painting(style), quality="draft", style_loss=loss)
             text = f"{loss}: {done['style_distance']:.2f}, {seconds:.0f} s"
-            tiles.append((text, portrait(subject(name).mesh, texture, 320, name)))
+            tiles.append((text, portrait(subject(name).mesh, texture, 320, STANDS.get(name, STAND))))
     sheet("style_losses", tiles, len(STYLE_LOSSES))

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib
-
 from backend.painting.job import JUDGED_PIXEL
 from backend.result.report import VIEWS as FEW
 
+from . import blind
 from .judging import AWAY, VIEWS
 from .results import known
 from .subjects import FIGURES, ROOT
-
-matplotlib.use("Agg")
-from matplotlib import pyplot
 
 INTRO = """# Benchmarks
 
@@ -31,7 +27,7 @@ test. The fox in the pictures: model by PixelMannen, rigging by @tomkranis, conv
 def write() -> None:
     """Write the page and the plots."""
     sections = known()
-    parts = [INTRO]
+    parts = [INTRO, comparisons()]
     for name, render in SECTIONS.items():
         if name in sections:
             numbers = {k: v for k, v in sections[name].items() if k not in ("machine", "note")}
@@ -57,67 +53,47 @@ def figure(title: str, name: str) -> str:
     return f"\n![{title}](benchmarks/{name})\n" if (FIGURES / name).exists() else ""
 
 
-def time_to_quality(numbers: dict[str, Any]) -> str:
-    rows = []
-    for pair, n in numbers.items():
-        _plot(pair, n)
-        rows.append(
-            [
-                pair,
-                f"{n['peer_distance']:.3f}",
-                f"{min(value for _, value in n['peer']):.3f}",
-                f"{n['peer_seconds']} s",
-                f"{n['start']:.3f}",
-                f"{n['reached_by']}: {n['seconds_to_reach']} s" if n["reached_by"] else "not reached",
-                n["times_faster"] or "–",
-                n["times_less_processor_time"] or "–",
-            ]
-        )
-    text = """## Time to quality
+def comparisons() -> str:
+    """What judges said who did not know which was which."""
+    text = """## What is preferred
+
+Objects from four sides in two textures, of which a coin said which is which, beside the painting; told by
+judges that had seen neither before (language models that look at pictures): which goes into production, how
+sure (.5 to 1), and how painterly, how clean, how true in colour and in landmarks each is (1 to 10). Each vote
+is in [votes.json](benchmarks/votes.json). What was tried and lost, and pictures: [pictures.md](pictures.md).
+`python -m benchmarks.blind` makes such sheets, and counts.
+"""
+    head = ["", "of", "judge", "preferred", "sure", "scores"]
+    return text + "\n" + table(head, [blind.row(one) for one in blind.known()])
+
+
+def race(numbers: dict[str, Any]) -> str:
+    rows = [
+        [pair, n["peer"]["processor_seconds"], quality, n["ours"][quality]["processor_seconds"], times]
+        for pair, n in numbers.items()
+        for quality, times in n["times_less"].items()
+    ]
+    text = """## Beside the recipe of 2018
 
 The peer is the recipe of 2018 (`benchmarks/lucid_recipe.py`): 400 steps of one 512² view on a Fourier
-texture of 1024², in float32, with the network, layers and weights of ours. Ours are whole jobs, from
-files to files. The time of either is without the judging; the peer's is its steps times the seconds of a
-step right beside ours. The judge's views are nearer than the recipe's, which show the whole object: what
-the recipe does to the finer scales, no view of its own corrects. Ours begins with views of the
-object that a network painted in one pass (`backend/painting/one_pass.py`), or, where nothing has to be
-kept, with pieces of the painting; the recipe begins with the grey of a Fourier texture. One seed each.
+texture of 1024², in float32, with the network, layers and weights of ours. Ours are whole jobs, from files to
+files; the peer's time is its steps times the seconds of a step right beside ours. Which picture is preferred,
+judges say of the sheets that this makes.
 """
-    text += "\n" + table(
-        [
-            "",
-            "peer's final distance",
-            "its best",
-            "in",
-            "ours starts from",
-            "is at the final with",
-            "times faster",
-            "by processor time",
-        ],
-        rows,
-    )
-    return text + "\n" + "\n".join(f"![{pair}](benchmarks/{_file(pair)})" for pair in numbers) + "\n"
+    head = ["", "the peer's processor seconds", "ours", "its processor seconds", "times less"]
+    return text + "\n" + table(head, rows)
 
 
-def _file(pair: str) -> str:
-    return "time_to_quality_" + pair.replace(" ", "_") + ".png"
+def coherence(numbers: dict[str, Any]) -> str:
+    keys = "coherence", "completeness", "floor"
+    text = """## Coherence, an alarm
 
-
-def _plot(pair: str, n: dict[str, Any]) -> None:
-    figure, axes = pyplot.subplots(figsize=(6, 3.4), dpi=110)
-    axes.plot(*zip(*n["peer"], strict=True), color="#888", marker=".", label="recipe of 2018, one run")
-    names, seconds, values, _ = zip(*n["ours"], strict=True)
-    axes.plot(seconds, values, color="#1f4e9c", marker="o", label="Patina, whole jobs")
-    for i, (name, x, y) in enumerate(zip(names, seconds, values, strict=True)):
-        place = (0, -13 if i % 2 else 7)  # neighbours may be near
-        axes.annotate(name, (x, y), xytext=place, textcoords="offset points", fontsize=7, ha="center")
-    axes.margins(0.12)
-    axes.axhline(n["peer_distance"], color="#bbb", linestyle=":", linewidth=1)
-    axes.set(xscale="log", xlabel="seconds", ylabel="style distance", title=pair)
-    axes.legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(FIGURES / _file(pair))
-    pyplot.close(figure)
+1 - the mean cosine of every patch of the object with the nearest of the painting (coherence), the other way
+round (completeness), and of one half of the painting with the other (floor), by features that nobody
+optimises. A jump says that something broke; a small gain says nothing.
+"""
+    rows = [[name, *(n[key] for key in keys)] for name, n in numbers.items()]
+    return text + "\n" + table(["", *keys], rows)
 
 
 def texture_size(n: dict[str, Any]) -> str:
@@ -242,7 +218,8 @@ another network), so it leans towards the Gram loss: the pictures count as much.
 SECTIONS = {
     f.__name__: f
     for f in (
-        time_to_quality,
+        race,
+        coherence,
         texture_size,
         step_shares,
         whole_material,

@@ -17,13 +17,17 @@ from backend.rendering.sampling import Levels, gather, mipmaps, taps
 from .sheet import write
 from .subjects import FIGURES
 
-# Towards the camera, and what the picture spans: the side that shows most.
-STANDS = {"fox": ((0.95, 0.35, 0.3), 1.7), "suzanne": ((0.35, -1.0, 0.15), 1.75)}
+Stand = tuple[tuple[float, float, float], float]  # towards the camera, and what the picture spans
+STAND: Stand = ((0.6, -1.0, 0.4), 1.9)
+STANDS: dict[str, Stand] = {
+    "fox": ((0.95, 0.35, 0.3), 1.7),
+    "suzanne": ((0.35, -1.0, 0.15), 1.75),
+}  # show most
 
 
-def portrait(mesh: Mesh, texture: Tensor, side: int = 384, name: str = "") -> Tensor:
+def portrait(mesh: Mesh, texture: Tensor, side: int = 384, stand: Stand = STAND) -> Tensor:
     """(3, side, side): `mesh` in `texture` (3, S, S), on a light ground, supersampled."""
-    backward, window = STANDS.get(name, ((0.6, -1.0, 0.4), 1.9))
+    backward, window = stand
     eye = camera.look_at(np.zeros(3), np.array(backward), window, 2 * side)
     view = render(mesh, rasterizer.create("embree", mesh), eye)
     levels = Levels(texture.shape[-1])

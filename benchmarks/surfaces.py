@@ -6,7 +6,7 @@ from typing import Any
 
 from . import jobs
 from .judging import near_and_far
-from .pictures import portrait, sheet
+from .pictures import STAND, STANDS, portrait, sheet
 from .results import record
 from .subjects import painting, subject
 
@@ -24,7 +24,10 @@ def qualities(name: str, style: str) -> None:
         textures[quality] = jobs.texture(who, painting(style), quality=quality)
     for looked, numbers in near_and_far(who, painting(style), textures).items():
         record("near_and_far", {f"{name} {looked}": numbers})
-    tiles = [(quality, portrait(who.mesh, texture, 448, name)) for quality, texture in textures.items()]
+    tiles = [
+        (quality, portrait(who.mesh, texture, 448, STANDS.get(name, STAND)))
+        for quality, texture in textures.items()
+    ]
     sheet(f"qualities_{name}", tiles, len(QUALITIES))
 
 

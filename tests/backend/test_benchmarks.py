@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from functools import partial
 
 import pytest
@@ -13,16 +14,18 @@ from backend.rendering.texels import locate
 from backend.rendering.views import Viewing
 from backend.result import report
 from benchmarks import (
+    blind,
+    coherence,
     jobs,
     judging,
     lucid_recipe,
     page,
     pictures,
+    race,
     results,
     step_shares,
     subjects,
     surfaces,
-    time_to_quality,
 )
 
 
@@ -33,10 +36,11 @@ def small(tmp_path, monkeypatch):
     torch.set_num_threads(1)
     for module in (subjects, lucid_recipe, jobs):
         monkeypatch.setattr(module, "SIZE", 64, raising=False)
-    for module in (subjects, jobs, time_to_quality):
+    for module in (subjects, jobs, race):
         monkeypatch.setattr(module, "SCRATCH", tmp_path / "scratch", raising=False)
-    for module in (results, page, pictures):
+    for module in (results, page, pictures, blind):
         monkeypatch.setattr(module, "FIGURES", tmp_path / "docs" / "benchmarks")
+    monkeypatch.setattr(blind, "VOTES", tmp_path / "docs" / "benchmarks" / "votes.json")
     monkeypatch.setattr(results, "PATH", tmp_path / "docs" / "benchmarks" / "results.json")
     monkeypatch.setattr(page, "ROOT", tmp_path)
     for name, value in {"VIEW": 48, "STEPS": 4, "PART": 2}.items():
@@ -102,27 +106,68 @@ def test_the_qualities_are_judged_from_near_and_far(small, monkeypatch):
     assert (small / "docs" / "benchmarks" / "qualities_fox.jpg").stat().st_size < 300_000
 
 
-def test_time_to_quality_and_surfaces_end_on_the_page(small, monkeypatch):
-    monkeypatch.setattr(time_to_quality, "LADDER", ({"quality": "draft", "steps": 2},))
-    monkeypatch.setattr(time_to_quality, "PROBE", 1)
-    time_to_quality.measure("fox", "starry_night")
-    monkeypatch.setattr(surfaces, "SURFACES", (("islands", "starry_night"),))
-    paint = jobs.paint
+def test_the_race_and_surfaces_end_on_the_page(small, monkeypatch):
+    monkeypatch.setattr(race, "PROBE", 1)
+    paint, folder = jobs.paint, jobs.folder
     monkeypatch.setattr(jobs, "paint", lambda who, style, **options: paint(who, style, steps=2, **options))
+    monkeypatch.setattr(jobs, "folder", lambda who, style, **more: folder(who, style, **{"steps": 2} | more))
+    race.measure("fox", "starry_night")
+    monkeypatch.setattr(surfaces, "SURFACES", (("islands", "starry_night"),))
     surfaces.surfaces()
+    monkeypatch.setattr(coherence, "PAIRS", (("fox", "starry_night"),))
+    monkeypatch.setattr(coherence, "KEPT", 500)
+    coherence.measure()
     found = json.loads(results.PATH.read_text(encoding="utf-8"))
-    pair = found["time_to_quality"]["fox starry_night"]
-    assert [step for step, _ in pair["peer"]][-1] == pytest.approx(pair["peer_seconds"], abs=1)
-    assert pair["ours"][0][0] == "draft 2"
+    pair = found["race"]["fox starry_night"]
+    assert set(pair["times_less"]) == {"draft", "standard"}
+    assert pair["ours"]["draft"]["processor_seconds"] > 0
+    assert (small / "scratch" / "race" / "sheets" / "draft" / "01_painting.png").exists()
     assert found["surfaces"]["islands starry_night"]["seam_ratio"] > 0
     assert found["surfaces"]["machine"]["cores"] > 0
     page.write()
     text = (small / "docs" / "benchmarks.md").read_text(encoding="utf-8")
-    assert "## Time to quality" in text
+    assert "## Beside the recipe of 2018" in text
+    assert "## Coherence, an alarm" in text
     assert "islands starry_night" in text
     assert f"networks in {found['surfaces']['machine']['networks']}" in text
     assert "Not measured yet: texture_size" in text
-    assert (small / "docs" / "benchmarks" / "time_to_quality_fox_starry_night.png").exists()
+
+
+def test_a_coin_is_undone_when_votes_are_counted(small, monkeypatch):
+    """Twelve sheets of a red texture and a blue one: whoever is for red in all of them is for the new one."""
+    who, folder = subjects.subject("sphere"), small / "sheets"
+    monkeypatch.setattr(blind, "SIDE", 16)
+    for name, color in (("new", (1.0, 0, 0)), ("old", (0, 0, 1.0))):
+        image = torch.tensor(color)[:, None, None].expand(3, 64, 64)
+        pictures.to_pillow(image).save(small / f"{name}.png")
+    shutil.copytree(who.folder, small / "sphere", dirs_exist_ok=True)
+    painting, votes = str(subjects.painting("poppies")), {}
+    for _ in range(12):
+        files = [str(small / "sphere"), painting, *(str(small / f"{name}.png") for name in ("new", "old"))]
+        blind.main(["sheet", str(folder), *files])
+    for sheet in folder.glob("??.png"):
+        image = jobs.read_image(sheet, "", "")
+        upper = image[:, : image.shape[1] // 2].mean((1, 2))
+        red, scores = "A" if upper[0] > upper[2] else "B", ([8, 8, 8, 8], [4, 4, 4, 4])
+        votes[sheet.stem] = {"choice": red, "sure": 0.8, red: scores[0], "AB".strip(red): scores[1]}
+    (small / "votes.json").write_text(json.dumps(votes))
+    firsts = {one["A"] for one in json.loads((folder / "key.json").read_text()).values()}
+    assert firsts == {"new", "old"}  # but once in 2,000 runs
+    for judge in ("1", "2"):
+        blind.main(["count", str(folder), str(small / "votes.json"), "surfaces", "Red", "Blue"])
+        assert blind.row(blind.known()[-1]) == [
+            *("Red against Blue", "surfaces", judge, "12 of 12", "0.80 to 0.80"),
+            "8.0 8.0 8.0 8.0 against 4.0 4.0 4.0 4.0",
+        ]
+
+
+def test_of_a_painting_its_own_patches_are_no_alarm(small):
+    judged = judging.judge(subjects.subject("sphere"), subjects.painting("poppies"), views=3)
+    own = jobs.read_image(subjects.painting("poppies"), "", "")
+    whole = coherence.of_painting(judged, own, (1.0,))
+    assert coherence.distance(whole, whole) < 1e-3
+    other = jobs.read_image(subjects.painting("starry_night"), "", "")
+    assert coherence.distance(coherence.of_painting(judged, other, (1.0,)), whole) > 0.1
 
 
 def test_results_are_kept_section_by_section(small):
