@@ -23,7 +23,7 @@ MIN_BLOCK = 4  # pixels of it
 OVERLAP = 0.4  # of a block, with its neighbours
 SMALL = 24  # pixels of a block where the fit is looked for
 TOLERANCE = 1.1  # times the least difference, what still fits
-REUSE = 0.1  # variances of the exemplar, that a square taken once is taken for worse
+REUSE = 0.3  # variances of the exemplar, that a square taken once is taken for worse
 
 
 def quilt(

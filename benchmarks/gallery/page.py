@@ -57,7 +57,8 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     ),
     "texture_synthesis": (
         "Texture synthesis",
-        "More of The Starry Night and The Great Wave, from their mean colours.",
+        "More of The Starry Night and The Great Wave: sewn from pieces of them, and by their statistics from "
+        "their mean colours.",
         "Snelgrove's pyramid is closer to the exemplar at large scale than plain Gram matrices.",
     ),
     "mesh_classes": (
