@@ -114,6 +114,41 @@ def test_one_press_links_all_maps_and_what_is_at_0_stays_the_artists(cube, setti
     assert jobs.ended[-1].folder.joinpath("height.png").is_file()
 
 
+def test_udim_tiles_have_maps_of_their_own_and_get_them_back_as_tiles(settings, tmp_path):
+    """Roughness by the place along X, which is one tile's 0.25 and the other's 0.75 on average."""
+    bpy.ops.mesh.primitive_grid_add(x_subdivisions=2, y_subdivisions=1, size=1, calc_uvs=True)
+    obj = bpy.context.object
+    corners = np.empty(2 * len(obj.data.loops), np.float32)
+    layer = obj.data.uv_layers[0].uv
+    layer.foreach_get("vector", corners)
+    layer.foreach_set("vector", (corners.reshape(-1, 2) * (2, 1)).astype(np.float32).ravel())
+    worn = bpy.data.materials.new("Along")
+    worn.use_nodes = True
+    tree = worn.node_tree
+    where, apart = tree.nodes.new("ShaderNodeTexCoord"), tree.nodes.new("ShaderNodeSeparateXYZ")
+    tree.links.new(where.outputs["Generated"], apart.inputs[0])
+    tree.links.new(apart.outputs["X"], tree.nodes["Principled BSDF"].inputs["Roughness"])
+    obj.data.materials.append(worn)
+    scope, depsgraph = bpy.context.scene.patina_scope, bpy.context.evaluated_depsgraph_get()
+    prepared = job.write([obj], settings, scope, depsgraph, tmp_path)
+    tiles = read_job(prepared.folder).tiles
+    found = [pixels(prepared.folder / tile.maps.roughness)[..., 0].mean() for tile in tiles]
+    assert found == pytest.approx([0.25, 0.75], abs=0.02)
+    for index, tile in enumerate(tiles):  # as if these had been painted
+        (prepared.folder / f"roughness_{index}.png").write_bytes(
+            (prepared.folder / tile.maps.roughness).read_bytes()
+        )
+    material.show_image(obj, bpy.data.images.new("Paint", SIDE, SIDE))
+    wanted = Material(metalness=0.0, normal=0.0, height=0.0)
+    member = prepared.members[0]
+    (shown,) = whole.show(obj, member.textures, member.tiles, wanted, prepared.folder, 2)
+    assert [tile.number for tile in shown.tiles] == [1001, 1002]
+    assert shown.colorspace_settings.name == "Non-Color"
+    tree = memory.stylized_material(obj, 0).node_tree
+    (shader,) = (node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+    assert shader.inputs["Roughness"].links[0].from_node.image == shown
+
+
 @pytest.mark.parametrize(
     ("preset", "file", "channels"),
     [("UNITY", "MetallicSmoothness", {0: 0.8, 3: 0.7}), ("UNREAL", "ORM", {0: 1.0, 1: 0.3, 2: 0.8})],
