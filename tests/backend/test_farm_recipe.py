@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from backend.farm import asset, recipe
+from backend.farm import asset, drive, recipe
 from backend.farm.asset import Outcome
 from backend.protocol import PatinaError
 
@@ -101,6 +101,17 @@ def test_a_digest_knows_the_files_and_what_is_asked_of_them_and_not_where_they_l
     (place / "props" / "a.obj").write_text(CUBE + "# changed\n")
     asset._hash.cache_clear()
     assert first.digest() != digest
+
+
+def test_without_a_need_of_its_own_a_recipe_has_what_the_largest_job_so_far_held(place):
+    known = read(place, RECIPE)
+    assert known.memory_gb is None
+    assert read(place, RECIPE.replace("[settings]", "memory_gb = 5\n[settings]")).memory_gb == 5
+    state = drive.State(known)
+    assert drive._memory_needed(state) == drive.MEMORY_GB
+    for name, held in (("props_a.obj", 4.0), ("props_b.obj", 2.0), ("kit_chair.glb", 0.0)):
+        state.outcomes[name] = Outcome(asset.FINISHED, numbers={asset.MEMORY: held} if held else {})
+    assert drive._memory_needed(state) == 5.0
 
 
 def test_an_outcome_is_whole_with_its_files_alone(tmp_path):
