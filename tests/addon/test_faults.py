@@ -247,7 +247,7 @@ def open_files(pid: int) -> int:
 
 
 @on_linux
-@pytest.mark.skipif(not ALL, reason="takes ten minutes: make test-faults")
+@pytest.mark.skipif(not ALL, reason="takes minutes: make test-faults")
 def test_two_hundred_jobs_in_one_blender_leave_nothing_behind(cube, panel):
     """Each is put on the cube, as an artist who tries and tries again would, and the one before it goes.
 
