@@ -17,6 +17,7 @@ MODULES = (
     "scope",
     "export.properties",
     "export.printing",
+    "scene.sequence",
     "history",
     "studio",
     "jobs",

@@ -20,6 +20,7 @@ from ..backend.protocol import (
     JOB_FILE,
     MESH_FILE,
     REPORT_FILE,
+    TEXTURE_FILE,
     Job,
     PatinaError,
     read_job,
@@ -96,7 +97,7 @@ def _read(folder: Path) -> Entry | None:
     job, report, known = (_json(folder / name) for name in (JOB_FILE, REPORT_FILE, RECORD_FILE))
     prepared = records.read(folder, known)
     files = maps.shown_first(prepared.files)
-    is_whole = all(file.is_file() for file in files)
+    is_whole = all(file.is_file() for file in [*files, *(folder / name for name in _last_frame(folder, job))])
     goes_on = (folder / CHECKPOINT_FILE).is_file()
     if not job or not (is_whole or (goes_on and is_over(folder))):
         return None
@@ -119,6 +120,17 @@ def _read(folder: Path) -> Entry | None:
         goes_on and (not is_whole or report.get("ended_early") is True),
         panel,
     )
+
+
+def _last_frame(folder: Path, job: dict[str, Any]) -> list[str]:
+    """Name the files of the last frame of a style that moves; of another job none. Raises ValueError."""
+    if not (job.get("boil") or job.get("keys")):
+        return []
+    try:
+        moving = read_job(folder)
+    except PatinaError as error:
+        raise ValueError from error
+    return moving.frame_files(moving.frames - 1)
 
 
 def _subject(panel: dict[str, Any], is_surface: bool) -> str:
@@ -277,6 +289,9 @@ def go_on(entry: Entry, steps: int | None) -> Prepared:
                 raise PatinaError(f"This result's job names a file elsewhere: {name}.", GONE, "history")
             _link(source, folder / (MESH_FILE if name == plain.mesh else name))
         _link(entry.folder / CHECKPOINT_FILE, folder / RESUME_FILE)
+        if earlier.moves and not entry.is_whole:  # the frames that it has
+            for path in sorted(entry.folder.glob(f"{Path(TEXTURE_FILE).stem}_*.png")):
+                _link(path, folder / path.name)
         members = _members_here(entry)
         name = members[0].name if len(members) == 1 else entry.object_name
         shown = next((image for image in bpy.data.images if image.get(FOLDER_KEY) == entry.folder.name), None)

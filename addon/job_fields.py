@@ -17,19 +17,29 @@ TASKS = {"style": "stylize", "texture": "synthesize", "animate": "interpolate"} 
 FLAT_MODES = {"stylize": "style", "dream": "dream", "deepdream": "dream", "texture": "texture"}
 
 
-def task_of(mode: str) -> str:
+def boils(settings: properties.PatinaSettings, mode: str) -> bool:
+    """Whether one style is painted in several frames."""
+    return mode == "animate" and settings.between == "boil"
+
+
+def look_of(settings: properties.PatinaSettings, mode: str) -> str:
+    """Name the mode by whose settings is painted: what boils is painted as a style is."""
+    return "style" if boils(settings, mode) else mode
+
+
+def task_of(settings: properties.PatinaSettings, mode: str) -> str:
     """Name the task of a job for `mode` (see `Job.task`)."""
-    return TASKS.get(mode, "dream")
+    return TASKS.get(look_of(settings, mode), "dream")
 
 
 def uses_styles(settings: properties.PatinaSettings, mode: str) -> bool:
     """Whether pictures say what is wanted, and not targets."""
-    return mode in ("style", "texture") or (mode == "animate" and settings.between == "styles")
+    return mode in ("style", "texture") or (mode == "animate" and settings.between != "dreams")
 
 
-def uses_mixture(mode: str) -> bool:
+def uses_mixture(settings: properties.PatinaSettings, mode: str) -> bool:
     """Whether more than one picture may be mixed."""
-    return mode in ("style", "texture")
+    return look_of(settings, mode) in ("style", "texture")
 
 
 def is_deepdream(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> bool:
@@ -43,9 +53,9 @@ def style_files(settings: properties.PatinaSettings, mode: str) -> list[Style]:
     """List the pictures that the job needs, by their paths. Raises PatinaError for one that is missing."""
     if not uses_styles(settings, mode):
         return []
-    others = [settings.style_to] if mode == "animate" else settings.mixed
-    choices = [settings, *others]
-    weighted = mode != "animate" and len(choices) > 1
+    mixes = uses_mixture(settings, mode)
+    choices = [settings, *(settings.mixed if mixes else [settings.style_to])]
+    weighted = mixes and len(choices) > 1
     return [
         Style(str(style_path(choice)), round(choice.weight, 4) if weighted else 1.0, crop_of(choice))
         for choice in choices
@@ -165,7 +175,7 @@ def parameterization(settings: properties.PatinaSettings, mode: str, picture: bo
         return str(settings.parameterization)
     optimised = bool(settings.steps) or (settings.relief and not picture)
     return suited.parameterization(
-        task_of(mode), not picture, is_deepdream(settings, mode, picture), optimised
+        task_of(settings, mode), not picture, is_deepdream(settings, mode, picture), optimised
     )
 
 
@@ -176,7 +186,7 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
     """
     network = network_of(settings, mode, picture)
     found: dict[str, Any] = {
-        "task": task_of(mode),
+        "task": task_of(settings, mode),
         "quality": settings.quality,
         "seed": settings.seed,
         "steps": settings.steps or None,
@@ -192,10 +202,11 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
         found["image_size"] = settings.picture_size
     else:
         found |= {"texture_size": int(settings.texture_size), "views": settings.views or None}
-    if mode == "style":
+    look = look_of(settings, mode)
+    if look == "style":
         found |= {"strength": round(settings.strength, 4), "colors": round(settings.palette, 4)}
         found["style_loss"] = settings.style_loss
-    if mode == "style" and not picture:
+    if look == "style" and not picture:
         found["follow_shape"] = round(settings.follow_shape, 4) if settings.use_follow_shape else None
         if not found["strength"] and not settings.use_follow_shape:
             found["follow_shape"] = 0.0  # nothing is to change, and the light of the form would
@@ -204,7 +215,7 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
     if mode in ("style", "texture") and not picture:
         found["relief"] = settings.relief
     if mode == "style" and not picture:
-        found["material"] = material_of(settings) if paints_several(found) else None
+        found["material"] = material_of(settings) if mode == "style" and paints_several(found) else None
     if mode == "texture":
         found |= {"scales": settings.scales, "tileable": picture and settings.tileable}
         if not picture and found["parameterization"] == "pieces":
@@ -212,7 +223,8 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
     if mode == "transparent":
         found["transparent"] = True
     if mode == "animate":
-        found |= {"frames": settings.frames, "aligned": settings.aligned}
+        found["frames"] = settings.frames
+        found |= {"boil": round(settings.boil, 4)} if look == "style" else {"aligned": settings.aligned}
     return found
 
 
@@ -251,11 +263,12 @@ def kind(
 ) -> dict[str, Any]:
     """Tell what such a job's time depends on, as `timings.kind_of` has it. For drawing: raises nothing."""
     chosen = None if uses_styles(settings, mode) else settings.target.kind
+    task = "boil" if boils(settings, mode) else task_of(settings, mode)
     if is_deepdream(settings, mode, picture):
         chosen = "deepdream"
     return {
         "device": device(),
-        "task": task_of(mode),
+        "task": task,
         "target": timings.target_of(chosen),
         "flat": picture,
         "quality": quality,

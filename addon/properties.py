@@ -350,7 +350,28 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
         items=(
             ("styles", "Two Styles", "From one picture's style to another's"),
             ("dreams", "Two Dreams", "From one dream to another"),
+            (
+                "boil",
+                "Paintings",
+                "Boil: one style, painted again and again. What is large stays, the strokes are alive",
+            ),
         ),
+    )
+    boil: FloatProperty(
+        name="Boil",
+        description="How far strokes move from one painting to the next",
+        default=0.5,
+        min=0.05,
+        max=1.0,
+        subtype="FACTOR",
+    )
+    hold: IntProperty(
+        name="Hold",
+        description="How many frames of the scene each painting shows: 2 or 3 look drawn by hand",
+        default=2,
+        min=1,
+        soft_max=8,
+        max=1000,
     )
     style_to: PointerProperty(type=PatinaStyle, name="To", description="The style that it ends in")
     target_to: PointerProperty(type=PatinaTarget, name="To", description="The dream that it ends in")

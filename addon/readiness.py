@@ -132,18 +132,20 @@ def of_settings(settings: bpy.types.PropertyGroup, mode: str) -> list[Advice]:
     """List what is to be said about the settings."""
     found = []
     if job_fields.uses_styles(settings, mode):
-        others = settings.mixed if job_fields.uses_mixture(mode) else [settings.style_to]
+        others = settings.mixed if job_fields.uses_mixture(settings, mode) else [settings.style_to]
         choices = [settings, *others]
         if any(choice.style == styles.OWN_IMAGE and not choice.style_file for choice in choices):
             found.append(Advice("Choose an image file.", stops=True))
     if mode == "animate" and _ends_alike(settings):
         found.append(Advice("Both ends are the same: choose another.", stops=True))
-    if mode == "style" and settings.strength == 0:
+    if job_fields.look_of(settings, mode) == "style" and settings.strength == 0:
         found.append(Advice("At strength 0 the object stays as it is."))
     return found
 
 
 def _ends_alike(settings: bpy.types.PropertyGroup) -> bool:
+    if settings.between == "boil":
+        return False
     if settings.between == "styles":
         first, last, names = settings, settings.style_to, ("style", "style_file")
     else:

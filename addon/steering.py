@@ -61,7 +61,8 @@ def asked(scene: bpy.types.Scene, job: Prepared) -> Asked | None:
     mode = job_fields.FLAT_MODES[settings.picture_mode] if flat else settings.mode
     try:
         fields = job_fields.of(settings, mode, picture=flat)
-        if fields.get("strength") == 0 or _kind(fields) != _kind(vars(read_job(job.folder))):
+        written = read_job(job.folder)
+        if fields.get("strength") == 0 or written.moves or _kind(fields) != _kind(vars(written)):
             return None
         is_exemplar = flat and mode == "texture"  # which is the picture itself
         files = () if is_exemplar else tuple(job_fields.style_files(settings, mode))

@@ -73,7 +73,7 @@ def kind_of(job: dict[str, Any]) -> Record:
     targets = job.get("targets") or [{}]
     return {
         "device": job["device"],
-        "task": job["task"],
+        "task": "boil" if job.get("boil") or job.get("keys") else job["task"],
         "target": target_of(targets[0].get("kind")),
         "flat": flat,
         "quality": job["quality"],
@@ -123,7 +123,7 @@ def expected(kind: Record) -> Expected | None:
 
 def _work(kind: Record) -> float:
     """How much there is to do, in a unit of its own: steps of one quality, pixels of a flat picture."""
-    if kind["task"] == "stylize" and not kind["flat"]:
+    if kind["task"] in ("stylize", "boil") and not kind["flat"]:
         usual, work = ON_MESH[kind["quality"]]
         start = ON_MESH["sketch"][1]
         return start + (work - start) * (kind["steps"] or usual) / max(1, usual)

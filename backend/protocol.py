@@ -35,6 +35,8 @@ The backend adds `preview.png`, `texture.png` (`image.png` where there is no mes
 `checkpoint.npz` (from which another job can go on: see `backend/painting/checkpoint.py`),
 each written beside and renamed, so a reader never sees half a file. Several frames are `texture_0.png`,
 `texture_1.png`, …, and so are the textures of several tiles, their masks and previews (see `numbered`);
+frames of several tiles are `texture_TILE_FRAME.png`. Frames of a style are there one after the other, and a
+job that goes on keeps those that its folder has already;
 a CPPN is also kept as `picture.cppn`; relief gives `height.png` (16 bits) and `normal.png` (tangent
 space, green up) too. It writes one event a line to stdout; everything else goes to
 stderr. It reads stdin: a line `cancel` ends the job within two seconds, and so does the end of the stream.
@@ -87,6 +89,7 @@ FRAMINGS = ("surface", "bounding_box")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 RASTERIZERS = ("embree", "nvdiffrast")
 TASKS = ("stylize", "dream", "synthesize", "interpolate", "morph")
+EASINGS = ("linear", "smooth")  # how frames go from one key to the next
 TARGETS = ("class", "channel", "neuron", "direction", "deepdream", "own")
 OWN = "own:"  # a parameterization that begins so is a plugin's: see backend/plugins.py
 REQUESTS = ("paint", "cancel", "enough", "steer")
@@ -202,6 +205,19 @@ class Tile:
 
 
 @dataclass(frozen=True)
+class Key:
+    """How a style looks at one frame of several: the frame's number, from 0.
+
+    weights: of the job's styles, one each, 0 for one that does not count; empty: as the styles have them.
+    strength: as `Job.strength`; None: the job's.
+    """
+
+    frame: int
+    weights: tuple[float, ...] = ()
+    strength: float | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """What is to be done. Paths are relative to the job folder. Without a mesh it is a flat picture."""
 
@@ -227,7 +243,12 @@ class Job:
     task: str = "stylize"
     targets: tuple[Target, ...] = ()  # of dream and interpolate
     image_size: int = 256  # pixels along a flat picture's longer side
-    frames: int = 4  # of interpolate and morph
+    frames: int = 4  # of interpolate and morph, and of a style that moves
+    # A style that moves, on a mesh: how much its frames' strokes differ, 0..1; what is large is the same.
+    boil: float = 0.0
+    keys: tuple[Key, ...] = ()  # the same: what the frames go between; empty: the style is one
+    loop: bool = False  # after the last key frames go back to the first, so that they can be repeated
+    easing: str = "linear"  # between keys
     aligned: bool = False  # interpolate: neighbouring frames must look alike to the network's middle
     transparent: bool = False  # dream: with alpha, opaque only where it matters
     relief: bool = False  # stylize and synthesize on a mesh: a height map beside the colour
@@ -275,6 +296,17 @@ class Job:
         return on_mesh and self.parameterization == "pyramid" and not self.relief
 
     @property
+    def moves(self) -> bool:
+        """Whether a style is painted in several frames."""
+        return self.boil > 0 or bool(self.keys)
+
+    def frame_files(self, frame: int) -> list[str]:
+        """Name the textures' files of a frame, where the job moves."""
+        count = len(self.textures)
+        files = [numbered(TEXTURE_FILE, tile, count) for tile in range(count)]
+        return [numbered(file, frame, self.frames) for file in files]
+
+    @property
     def on_pixels(self) -> bool:
         """Whether a flat picture gets its style as a whole, in its own pixels."""
         return self.mesh is None and self.task == "stylize" and self.parameterization == "pixel"
@@ -304,7 +336,10 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "rasterizer": RASTERIZERS,
     "texture_size": TEXTURE_SIZES,
     "task": TASKS,
-} | dict.fromkeys(("aligned", "transparent", "relief", "tileable", "occlusion", "motifs"), (True, False))
+    "easing": EASINGS,
+} | dict.fromkeys(
+    ("aligned", "transparent", "relief", "tileable", "occlusion", "motifs", "loop"), (True, False)
+)
 
 
 def _check(job: Job) -> None:
@@ -343,6 +378,8 @@ def _check(job: Job) -> None:
     _check_maps(job.maps)
     if job.material is not None:
         _check_material(job.material)
+    for key in job.keys:
+        _check_key(key, len(job.styles))
     _obey(RULES, job)
 
 
@@ -386,6 +423,17 @@ def _check_material(material: Material) -> None:
     for name, share in shares.items():
         if not is_share(share):
             _refuse("material", f"has {name} {share!r:.100}", "Use numbers from 0 to 1, or null.")
+
+
+def _check_key(key: Key, styles: int) -> None:
+    if not is_whole(key.frame) or key.frame < 0:
+        _refuse("keys", f"has one at the frame {key.frame!r}", "Use a whole number from 0 on.")
+    if key.strength is not None and not is_share(key.strength):
+        _refuse("keys", f"has the strength {key.strength!r}", "Use a number from 0 to 1, or null.")
+    weights = key.weights
+    sound = isinstance(weights, tuple) and all(is_number(weight) and weight >= 0 for weight in weights)
+    if not sound or (weights and (len(weights) != styles or not any(weights))):
+        _refuse("keys", f"has the weights {weights!r:.100}", "Give each style one, and not all 0.")
 
 
 def _check_target(target: Target) -> None:
@@ -447,6 +495,7 @@ def read_job(folder: Path) -> Job:
     for name, kind in (("maps", Maps), ("material", Material)):
         if isinstance(raw.get(name), dict):
             raw[name] = _record(raw[name], name, kind)
+    keys = _records(raw, "keys", _key, '[{"frame": …, "weights": …}]')
     for name in ("cppns", "layers"):
         value = raw.get(name, ())
         if not isinstance(value, list | tuple):
@@ -456,7 +505,7 @@ def read_job(folder: Path) -> Job:
         raw["looked_from"] = tuple(raw["looked_from"])
     if isinstance(raw.get("colors"), str):
         raw["colors"] = COLORS.get(raw["colors"], raw["colors"])
-    return Job(styles=styles, targets=targets, tiles=tiles, **raw)
+    return Job(styles=styles, targets=targets, tiles=tiles, keys=keys, **raw)
 
 
 def _records(
@@ -479,6 +528,10 @@ def _record(record: dict[str, Any], name: str, kind: Callable[..., Part]) -> Par
 def _tile(record: dict[str, Any]) -> Tile:
     maps = record.get("maps")
     return Tile(**(record | ({"maps": Maps(**maps)} if isinstance(maps, dict) else {})))
+
+
+def _key(record: dict[str, Any]) -> Key:
+    return Key(**(record | {"weights": tuple(record.get("weights", ()))}))
 
 
 def _target(record: dict[str, Any]) -> Target:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 MAX_TILES = 256
+MAX_FRAMES = 240  # of a style that moves
 LARGEST = 1e300  # Python's whole numbers have no end, others' have
 
 
@@ -72,6 +74,12 @@ RANGES = (
         "follow_shape",
         "is {job.follow_shape!r}",
         "Use a number from 0 to 1, or null.",
+    ),
+    Rule(
+        lambda job: not is_share(job.boil),
+        "boil",
+        "is {job.boil!r}",
+        "Use a number from 0 to 1.",
     ),
     Rule(
         lambda job: job.style_size is not None and (not is_number(job.style_size) or job.style_size <= 0),
@@ -300,6 +308,43 @@ RULES = (
         "frames",
         "is {job.frames!r}, and a way from one end to the other has at least 3",
         "Use a whole number from 3 to 64.",
+    ),
+    Rule(
+        lambda job: job.moves and not job.on_pyramid,
+        "frames",
+        f"{_FOR_PYRAMIDS}, where a style moves",
+        "Leave boil and keys out.",
+    ),
+    Rule(
+        lambda job: job.moves and job.material is not None,
+        "material",
+        "has no frames, and the style moves",
+        "Leave it out, or boil and keys.",
+    ),
+    Rule(
+        lambda job: job.moves and not is_within(job.frames, 2, MAX_FRAMES),
+        "frames",
+        "is {job.frames!r}",
+        f"Use a whole number from 2 to {MAX_FRAMES}.",
+    ),
+    Rule(
+        lambda job: (
+            job.keys
+            and not (
+                len(job.keys) > 1
+                and all(a.frame < b.frame for a, b in pairwise(job.keys))
+                and job.keys[-1].frame < job.frames
+            )
+        ),
+        "keys",
+        "must be two or more, at frames that there are, in their order",
+        "Give each a frame of its own, from 0 to one less than there are frames.",
+    ),
+    Rule(
+        lambda job: not job.keys and (job.loop or job.easing != "linear"),
+        "keys",
+        "is empty, and loop and easing are about what is between them",
+        "Give two keys or more, or leave loop and easing out.",
     ),
     Rule(
         lambda job: job.tiles and not job.on_pyramid,

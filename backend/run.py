@@ -41,11 +41,13 @@ def _do(
     """Run the job; what the GPU has no room for is done again on the processor."""
     from .canvas.job import run as run_on_canvas
     from .painting.job import run as run_on_mesh
+    from .painting.motion import run as run_in_frames
     from .painting.picture_job import run as run_on_picture
     from .painting.synthesis import run as run_in_pieces
     from .session import JobSession
 
-    run = run_on_mesh if job.on_pyramid else run_on_picture if job.on_pixels else run_on_canvas
+    run_on_pyramid = run_in_frames if job.moves else run_on_mesh
+    run = run_on_pyramid if job.on_pyramid else run_on_picture if job.on_pixels else run_on_canvas
     run = run_in_pieces if job.in_pieces else run
     session = JobSession(job, folder, emit, cancelled, shelf, wishes)
     try:

@@ -100,7 +100,7 @@ class JobSession:
         taken = replace(self.job, **changed)
         # A card may have had too little memory since.
         as_before = replace(taken, device=asked.device, rasterizer=asked.rasterizer)
-        if as_before != asked or not taken.strength:
+        if as_before != asked or not taken.strength or asked.moves:
             raise PatinaError(
                 "What was changed cannot change while the job runs.", "Cancel it, and press the button again."
             )
@@ -111,6 +111,10 @@ class JobSession:
         if starts_over:
             torch.manual_seed(taken.seed)
         return starts_over
+
+    def now(self) -> float:
+        """How many seconds the job has taken."""
+        return time.perf_counter() - self._began
 
     def check(self) -> None:
         """Raise Cancelled once the job is asked to end."""

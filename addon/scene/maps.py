@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -22,8 +23,8 @@ RELIEF_DEPTH = 0.1  # of the bump, in Blender units
 
 def shown_first(files: Sequence[Path]) -> list[Path]:
     """Name the texture files of a job; of the frames of one, which have its name with numbers, the first."""
-    frame = files[0].with_name(numbered(TEXTURE_FILE, 0, 2))
-    return [frame] if len(files) == 1 and frame.is_file() else list(files)
+    firsts = [file.with_name(numbered(file.name, 0, 2)) for file in files]
+    return [first if first.is_file() else file for first, file in zip(firsts, files, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def add(obj: bpy.types.Object, loaded: Maps) -> None:
     """Give the stylized materials of `obj` what was loaded."""
     for each in {pair.stylized for pair in obj.patina.slots if pair.stylized}:
         if loaded.frames:
-            add_frames(each, loaded.frames, _scene_of(obj))
+            add_frames(each, loaded.frames, scene_of(obj))
         if loaded.is_transparent:
             link_alpha(each)
         if loaded.relief:
@@ -201,30 +202,35 @@ def add_frames(
         shown = mix.outputs[2]
     for socket in into:
         tree.links.new(shown, socket)
-    _key(dial.outputs[0], len(further), scene)
+    key(dial.outputs[0], "default_value", ((scene.frame_start, 0), (scene.frame_end, len(further))))
 
 
-def _scene_of(obj: bpy.types.Object) -> bpy.types.Scene:
+def scene_of(obj: bpy.types.Object) -> bpy.types.Scene:
     """The scene whose frames count for `obj`: the present one if it is in there."""
     scenes = obj.users_scene
     return bpy.context.scene if bpy.context.scene in scenes or not scenes else scenes[0]
 
 
-def _key(value: bpy.types.NodeSocket, last: int, scene: bpy.types.Scene) -> None:
-    """Key `value` from 0 to `last` over the frames of `scene`, evenly, in an action of its tree's own."""
-    tree = value.id_data
-    data = tree.animation_data
+def key(owner: Any, name: str, points: Sequence[tuple[int, float]], turns: bool = False) -> None:
+    """Key the property `name` of a part of a node tree by `points`, frames and values, in its own action.
+
+    In between it goes evenly; or it `turns`: it stays as it is up to the next point, and after the last it
+    begins again.
+    """
+    data = owner.id_data.animation_data
     if data is not None and data.action is not None:  # a copied tree moves by the artist's own action
         _copy_action(data)
-    for frame, number in ((scene.frame_start, 0), (scene.frame_end, last)):
-        value.default_value = number
-        value.keyframe_insert("default_value", frame=frame)
-    value.default_value = 0
-    path = value.path_from_id("default_value")
-    for curve in _curves(tree.animation_data):
+    for frame, number in points:
+        setattr(owner, name, number)
+        owner.keyframe_insert(name, frame=frame)
+    setattr(owner, name, points[0][1])
+    path = owner.path_from_id(name)
+    for curve in _curves(owner.id_data.animation_data):
         if curve.data_path == path:
             for point in curve.keyframe_points:
-                point.interpolation = "LINEAR"
+                point.interpolation = "CONSTANT" if turns else "LINEAR"
+            if turns:
+                curve.modifiers.new("CYCLES")
 
 
 def _copy_action(data: bpy.types.AnimData) -> None:

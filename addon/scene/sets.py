@@ -23,7 +23,7 @@ from ...backend.protocol import (
 )
 from .. import job_fields
 from ..scope import PatinaScope
-from . import directions, image, maps, masks, material, memory, result, textures, whole
+from . import directions, image, maps, masks, material, memory, result, sequence, textures, whole
 from .records import Member, Prepared
 
 
@@ -255,11 +255,10 @@ def show(
 
 def _put_on(obj: bpy.types.Object, member: Member, job: Prepared) -> list[bpy.types.Image]:
     """Show the textures of `member` on `obj`, in copies of its materials, with all that was made beside."""
-    files, kept = [job.files[tile] for tile in member.tiles], None
+    files, kept = maps.shown_first([job.files[tile] for tile in member.tiles]), None
+    frames = _frames(member, job)
     if left := _masks(member, job):
         files, kept = _composed(member, job.folder, files, left)
-    elif job.count == 1:
-        files = maps.shown_first(files)
     beside = maps.load(job.folder, obj.name + material.SUFFIX)
     try:
         images = result.show(obj, member.textures, files, kept)
@@ -270,7 +269,40 @@ def _put_on(obj: bpy.types.Object, member: Member, job: Prepared) -> list[bpy.ty
     wanted = read_job(job.folder).material
     if wanted is not None:
         images += whole.show(obj, member.textures, member.tiles, wanted, job.folder, job.count)
+    if frames:
+        for image_shown, of_texture in zip(images, zip(*frames, strict=True), strict=True):
+            sequence.turn(image_shown, of_texture, job.folder / "frames")
+        scene = maps.scene_of(obj)
+        for stylized in {pair.stylized for pair in obj.patina.slots if pair.stylized}:
+            sequence.play(stylized, scene, scene.patina.hold)
     return images + beside.images
+
+
+def _frames(member: Member, job: Prepared) -> list[list[Path]]:
+    """Write what each frame of a style that moves shows of the textures of `member`; none of another job.
+
+    Raises PatinaError for tiles of a UDIM image, whose files can be no sequence.
+    """
+    written = read_job(job.folder)
+    if not written.moves:
+        return []
+    if any(texture.udim for texture in member.textures):
+        raise PatinaError(
+            f"{member.name} shows tiles of a UDIM image, which cannot move.",
+            "Choose the mode Style, or lay its UVs into one tile.",
+            member.name,
+        )
+    left, found = _masks(member, job), []
+    for frame in range(written.frames):
+        every = written.frame_files(frame)
+        files, masks_left = [job.folder / every[tile] for tile in member.tiles], dict[int, np.ndarray]()
+        if left:
+            files, masks_left = _composed(member, job.folder, files, left)
+        for index, texture in enumerate(member.textures):
+            if original := image.find(texture.image, texture.image_uid):
+                files[index], _ = result.composed(original, files[index], masks_left.get(index))
+        found.append(files)
+    return found
 
 
 def _masks(member: Member, job: Prepared) -> list[Path]:

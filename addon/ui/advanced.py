@@ -37,7 +37,7 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
     if not picture:
         column.prop(settings, "texture_size")
         column.prop(settings, "views")
-    if mode == "style":
+    if job_fields.look_of(settings, mode) == "style":
         column.prop(settings, "style_loss")
     if not picture:
         row = column.row()

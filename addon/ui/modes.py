@@ -37,7 +37,7 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
         if not job_fields.is_deepdream(settings, mode, picture):
             draw_target(layout, settings.target, settings)
     column = layout.column()
-    if mode == "style":
+    if job_fields.look_of(settings, mode) == "style":
         column.prop(settings, "strength", slider=True)
         column.prop(settings, "palette", slider=True)
         if not picture:
@@ -81,7 +81,10 @@ def draw_material(column: Any, settings: Any) -> None:
 
 def draw_animation(layout: Any, settings: Any) -> None:
     layout.prop(settings, "between")
-    if settings.between == "styles":
+    if settings.between == "boil":
+        styles.draw_choice(layout, settings)
+        styles.draw_mixture(layout, settings)
+    elif settings.between == "styles":
         styles.draw_choice(layout, settings)
         styles.draw_choice(layout, settings.style_to, end=True)
     else:
@@ -89,7 +92,11 @@ def draw_animation(layout: Any, settings: Any) -> None:
         draw_target(layout, settings.target_to, settings)
     column = layout.column()
     column.prop(settings, "frames")
-    column.prop(settings, "aligned")
+    if settings.between == "boil":
+        column.prop(settings, "boil", slider=True)
+        column.prop(settings, "hold")
+    else:
+        column.prop(settings, "aligned")
 
 
 def draw_target(layout: Any, target: Any, settings: Any) -> None:

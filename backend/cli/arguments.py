@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..protocol import (
     DEVICES,
+    EASINGS,
     FRAMINGS,
     OWN,
     PARAMETERIZATIONS,
@@ -21,14 +22,59 @@ from .plugins import add_plugins
 
 def stylize(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("mesh", type=Path, metavar="MESH", help="an OBJ, glTF, GLB or PLY file, or a photo")
+    _add_style(parser, required=True)
+    _add_painting(parser)
+    parser.add_argument("--relief", action="store_true", help="with a height map for bump and print")
+    _add_material(parser)
+    parser.add_argument("--size", type=int, default=512, help="pixels along a photo's longer side (512)")
+    _add_common(parser)
+
+
+def animate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("mesh", type=Path, metavar="MESH", help="an OBJ, glTF, GLB or PLY file")
+    _add_style(parser, required=False)
+    parser.add_argument(
+        "--boil", type=int, metavar="N", help="N paintings in the --style that differ in their strokes"
+    )
+    parser.add_argument(
+        "--amount",
+        type=float,
+        metavar="0..1",
+        help="how much the strokes of one frame differ from another's (0.5; between keys 0)",
+    )
+    parser.add_argument(
+        "--key",
+        dest="keys",
+        action="append",
+        nargs=2,
+        default=[],
+        metavar=("FRAME", "IMAGE[:STRENGTH]"),
+        help="the style that a frame has, counted from 0; again for the next: frames between go from one "
+        "to the other",
+    )
+    parser.add_argument(
+        "--frames", type=int, help="how many frames the keys are among (default: to the last)"
+    )
+    parser.add_argument("--loop", action="store_true", help="after the last key go back to the first")
+    parser.add_argument("--easing", choices=EASINGS, default="linear", help="how to go from key to key")
+    _add_painting(parser)
+    _add_common(parser)
+
+
+def _add_style(parser: argparse.ArgumentParser, required: bool) -> None:
     parser.add_argument(
         "--style",
         action="append",
-        required=True,
+        required=required,
+        default=None if required else [],
         metavar="IMAGE[:WEIGHT]",
         help="the picture whose style to take; again for a mixture",
     )
     add_crop(parser, "of the --style before it", after="style")
+
+
+def _add_painting(parser: argparse.ArgumentParser) -> None:
+    """How a style is painted, whatever comes of it."""
     parser.add_argument(
         "--content", type=Path, help="the texture to keep the landmarks of (default: the mesh's own ones)"
     )
@@ -63,10 +109,6 @@ def stylize(parser: argparse.ArgumentParser) -> None:
         choices=FRAMINGS,
         help="views aim at the surface, or see the whole object from all round",
     )
-    parser.add_argument("--relief", action="store_true", help="with a height map for bump and print")
-    _add_material(parser)
-    parser.add_argument("--size", type=int, default=512, help="pixels along a photo's longer side (512)")
-    _add_common(parser)
 
 
 def _add_material(parser: argparse.ArgumentParser) -> None:

@@ -158,6 +158,8 @@ def _write(job: Job, inputs: Inputs, painted: Painted | None, out: Path) -> None
 
 def _result(job: Job, painted: Painted | None, out: Path) -> str:
     """The name of the result to look at; a mesh, but one in several frames, wears it."""
+    if job.moves:
+        return job.frame_files(0)[0]
     if job.task in ("interpolate", "morph"):
         return numbered(TEXTURE_FILE if painted is not None else IMAGE_FILE, 0, job.frames)
     if painted is None:
@@ -188,7 +190,7 @@ def keep_inputs(out: Path, inputs: Sequence[Path]) -> None:
 
 def _is_written(name: str) -> bool:
     stem, dot, suffix = name.casefold().rpartition(".")
-    unnumbered = re.sub(r"_\d+$", "", stem) + dot + suffix
+    unnumbered = re.sub(r"(_\d+){1,2}$", "", stem) + dot + suffix
     return any(fnmatchcase(unnumbered, pattern) for pattern in WRITTEN)
 
 

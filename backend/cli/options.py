@@ -82,3 +82,9 @@ def weighted_path(text: str) -> tuple[Path, float]:
         return Path(name or text), float(weight) if name else 1.0
     except ValueError:
         return Path(text), 1.0  # the colon is the name's own
+
+
+def strong_path(text: str) -> tuple[Path, float | None]:
+    """Parse "IMAGE:0.8" as (IMAGE, 0.8), a picture and a strength; None where there is none."""
+    path, strength = weighted_path(text)
+    return path, None if str(path) == str(Path(text)) else strength

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import suited
-from ..protocol import FINISHED, Material, PatinaError, Target
+from ..protocol import FINISHED, Key, Material, PatinaError, Style, Target
 from . import arguments, network_list
 from .job_folder import DoJob, Inputs, is_model, make_and_do
-from .options import styles_of, weighted_path
+from .options import strong_path, styles_of, weighted_path
 
 Verb = Callable[[argparse.Namespace, DoJob], int]
 
@@ -29,6 +29,7 @@ def add(verbs: Any, do_job: DoJob) -> None:
             arguments.interpolate,
             "make frames from one dream, or style, to another",
         ),
+        ("animate", animate, arguments.animate, "paint a mesh in several frames: a style that moves"),
         ("morph", morph, arguments.morph, "make frames between two CPPNs"),
         ("networks", list_networks, arguments.networks, "list the networks and their layers"),
     ):
@@ -80,8 +81,15 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
             f"{options.mesh.name} is a picture, and so its own content.", "Leave --content out.", "content"
         )
     styles = styles_of([weighted_path(text) for text in options.style], options.crops)
-    fields = _settings(options, options.mesh, "stylize", []) | {
-        "relief": options.relief,
+    fields = _painting(options) | {"relief": options.relief, "material": _material(options)}
+    return make_and_do(
+        options.out, Inputs(options.mesh, options.content, styles, keep_uvs=options.keep_uvs), fields, do_job
+    )
+
+
+def _painting(options: argparse.Namespace) -> dict[str, Any]:
+    """The fields of a job that paints a style."""
+    return _settings(options, options.mesh, "stylize", []) | {
         "quality": options.quality,
         "strength": options.strength,
         "colors": options.colors,
@@ -89,11 +97,42 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
         "motifs": options.motifs,
         "style_size": options.style_size,
         "framing": options.framing,
-        "material": _material(options),
     }
-    return make_and_do(
-        options.out, Inputs(options.mesh, options.content, styles, keep_uvs=options.keep_uvs), fields, do_job
-    )
+
+
+def animate(options: argparse.Namespace, do_job: DoJob) -> int:
+    """Do what the options of `animate` say; the frames are in `options.out`."""
+    if not is_model(options.mesh):
+        raise PatinaError(f"{options.mesh.name} is no model.", "Name an OBJ, glTF, GLB or PLY file.", "input")
+    if bool(options.keys) == bool(options.style) or bool(options.keys) == (options.boil is not None):
+        raise PatinaError(
+            "It is not clear what is to move.",
+            "Give --boil with --style, or two --key or more.",
+            "keys" if options.keys else "boil",
+        )
+    if options.keys:
+        styles, keys = _keys(options)
+        frames = options.frames or keys[-1].frame + 1
+        boil = options.amount or 0.0
+    else:
+        styles, keys = styles_of([weighted_path(text) for text in options.style], options.crops), ()
+        frames, boil = options.boil, 0.5 if options.amount is None else options.amount
+        if boil == 0:
+            raise PatinaError("At --amount 0 all frames are the same.", "Use more, or stylize.", "boil")
+    moving = {"frames": frames, "boil": boil, "keys": keys, "loop": options.loop, "easing": options.easing}
+    inputs = Inputs(options.mesh, options.content, styles, keep_uvs=options.keep_uvs)
+    return make_and_do(options.out, inputs, _painting(options) | moving, do_job)
+
+
+def _keys(options: argparse.Namespace) -> tuple[list[Style], tuple[Key, ...]]:
+    """The pictures that the options' keys name, each once, and the keys. Raises PatinaError."""
+    found = [(_whole(frame, "keys"), *strong_path(text)) for frame, text in options.keys]
+    paths = list(dict.fromkeys(path for _, path, _ in found))
+    keys = [
+        Key(frame, tuple(float(path == other) for other in paths), strength)
+        for frame, path, strength in sorted(found, key=lambda one: one[0])
+    ]
+    return styles_of([(path, 1.0) for path in paths], {}), tuple(keys)
 
 
 def _material(options: argparse.Namespace) -> Material | None:
@@ -211,4 +250,5 @@ def _whole(text: str, field: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise PatinaError(f"{text!r} is not a channel's number.", "Use a whole number.", field) from None
+        what = "frame" if field == "keys" else "channel"
+        raise PatinaError(f"{text!r} is not a {what}'s number.", "Use a whole number.", field) from None

@@ -44,11 +44,39 @@ MAX_PIXEL = 1 / 64  # of the finest stage, in the mesh's units: the coarsest sti
 MAX_STYLE_WIDTH = 16.0  # the styles' shorter side, in the mesh's units: eight times the object
 
 
+@dataclass(frozen=True)
+class Aim:
+    """What a job's settings make of its subject.
+
+    styles: in the colours that are wanted; start (3, tiles · S, S): what is begun with, and kept.
+    """
+
+    styles: Styles
+    viewing: Viewing
+    start: Tensor
+
+
+@dataclass(frozen=True)
+class Painting:
+    """What there is after the last step, before anything is finished or written."""
+
+    subject: Subject
+    texture: Pyramid
+    aim: Aim
+    plan: Plan
+    follow: Follower
+
+
 def run(session: JobSession) -> None:
     """Paint the job's mesh; the textures and the report are written to its folder.
 
     Raises PatinaError for input that cannot be used, Cancelled once the job is asked to end.
     """
+    _finish(session, paint(session, session.progress))
+
+
+def paint(session: JobSession, tell: Callable[[Progress], None]) -> Painting:
+    """Take all steps of the session's job; `tell` is given where it is. Raises as `run` does."""
     job, folder = session.job, session.folder
     session.start(job.rasterizer)
     styles = read_styles(job, folder)
@@ -63,13 +91,13 @@ def run(session: JobSession) -> None:
     if not is_sketch:  # now, so that what is wrong with it is told at once
         session.network(average_pooling=True)
         session.check()
-    aim = _aim_of(session, subject, styles, partial(onlooker.watch, subject))
+    aim = aim_of(session, job, subject, styles, partial(onlooker.watch, subject))
     texture = Pyramid(_begun(subject, aim), session.device, subject.density)
     kept = checkpoint.read(folder / job.resume, texture, subject.mesh) if job.resume else Kept(0)
     _draw_on(texture, subject)
     session.clock.lap("set-up")
     plan = plan_of(job, subject, kept)
-    follow = _Follower(session, subject, texture, plan, kept)
+    follow = Follower(session, subject, texture, plan, kept, tell)
     follow.show()
     while job.strength > 0:
         _optimise(session, subject, texture, aim, plan, follow)
@@ -83,26 +111,16 @@ def run(session: JobSession) -> None:
             texture.rows += fresh.rows - Pyramid(_begun(subject, old), session.device).rows
             kept = Kept(follow.steps)
         plan = plan_of(replace(job.without_drawn(), resume=None), subject, kept)
-        follow = _Follower(session, subject, texture, plan, kept)
+        follow = Follower(session, subject, texture, plan, kept, tell)
         follow.show()
-    _finish(session, subject, texture, aim, plan, follow)
+    return Painting(subject, texture, aim, plan, follow)
 
 
-@dataclass(frozen=True)
-class _Aim:
-    """What a job's settings make of its subject.
-
-    styles: in the colours that are wanted; start (3, tiles · S, S): what is begun with, and kept.
-    """
-
-    styles: Styles
-    viewing: Viewing
-    start: Tensor
-
-
-def _aim_of(session: JobSession, subject: Subject, styles: Styles, watch: Watch) -> _Aim:
-    """Make what the session's job asks for; the start at full strength is kept for the next of its like."""
-    job, original = session.job, subject.original
+def aim_of(
+    session: JobSession, job: Job, subject: Subject, styles: Styles, watch: Watch | None = None
+) -> Aim:
+    """Make what `job` asks for; the start at full strength is kept for the next of its like."""
+    original = subject.original
     if job.colors > 0 and subject.colored:
         styles = styles.recolored(subject.colors, job.colors)
     viewing = viewing_of(job, subject.mesh, styles, session.device)
@@ -117,7 +135,7 @@ def _aim_of(session: JobSession, subject: Subject, styles: Styles, watch: Watch)
         )
     session.check()
     start = subject.drawn_over(original.lerp(whole, min(1.0, 2 * job.strength)))
-    return _Aim(styles, viewing, start)
+    return Aim(styles, viewing, start)
 
 
 def _draw_on(texture: Pyramid, subject: Subject) -> None:
@@ -128,12 +146,12 @@ def _draw_on(texture: Pyramid, subject: Subject) -> None:
         texture.rows += Pyramid(after, device).rows - Pyramid(before, device).rows
 
 
-def _stroke_width(subject: Subject, aim: _Aim) -> float:
+def _stroke_width(subject: Subject, aim: Aim) -> float:
     """A stroke's width, in texels."""
     return STROKE * aim.viewing.style_width * subject.size / subject.mesh.texel
 
 
-def _begun(subject: Subject, aim: _Aim) -> Tensor:
+def _begun(subject: Subject, aim: Aim) -> Tensor:
     """What the pyramid shows at first: the start and, of a whole material, the maps that its strokes make."""
     if subject.own is None:
         return aim.start
@@ -141,7 +159,7 @@ def _begun(subject: Subject, aim: _Aim) -> Tensor:
     return torch.cat([aim.start, impasto(subject.own, aim.start, subject.texels.used, width)])
 
 
-def _painted(subject: Subject, texture: Pyramid, aim: _Aim) -> Tensor:
+def _painted(subject: Subject, texture: Pyramid, aim: Aim) -> Tensor:
     """What the pyramid shows, (C, tiles · S, S); the maps of a whole material with the strokes that came."""
     result = texture.texture().cpu()
     if subject.own is None:
@@ -151,7 +169,7 @@ def _painted(subject: Subject, texture: Pyramid, aim: _Aim) -> Tensor:
     return torch.cat([result[:3], (result[3:] + after - before).clamp(0, 1)])
 
 
-def _write(subject: Subject, aim: _Aim, result: Tensor, folder: Path) -> list[str]:
+def _write(subject: Subject, aim: Aim, result: Tensor, folder: Path) -> list[str]:
     """Write the textures, and the maps of a whole material; gives the textures' names."""
     size = subject.size
     if subject.own is not None:
@@ -161,7 +179,7 @@ def _write(subject: Subject, aim: _Aim, result: Tensor, folder: Path) -> list[st
     return write_textures(result[:3], size, folder)
 
 
-def _height_depth(subject: Subject, aim: _Aim) -> dict[str, float]:
+def _height_depth(subject: Subject, aim: Aim) -> dict[str, float]:
     """The report's part on height maps: how far it is from black to white, in scene units."""
     if subject.own is None:
         return {}
@@ -176,7 +194,7 @@ def _start_fields(job: Job) -> Job:
     return replace(said.without_drawn(), resume=None)
 
 
-def _steered(session: JobSession, subject: Subject, aim: _Aim) -> tuple[Subject, _Aim, bool]:
+def _steered(session: JobSession, subject: Subject, aim: Aim) -> tuple[Subject, Aim, bool]:
     """Take up what the job's file says now, and whether that means to start over.
 
     What cannot be taken up is told, and all stays as it was.
@@ -185,7 +203,7 @@ def _steered(session: JobSession, subject: Subject, aim: _Aim) -> tuple[Subject,
     session.adapting()
     before = session.job
 
-    def take() -> tuple[Subject, _Aim, bool]:
+    def take() -> tuple[Subject, Aim, bool]:
         starts_over = session.take_settings()
         job, folder = session.job, session.folder
         styles = read_styles(job, folder)
@@ -202,7 +220,7 @@ def _steered(session: JobSession, subject: Subject, aim: _Aim) -> tuple[Subject,
             if subject.drawn is not None:
                 now = now.with_drawn(*subject.drawn)
                 tiles.add_drawn_to_masks(job, folder)
-        return now, _aim_of(session, now, styles, partial(onlooker.watch, now)), starts_over
+        return now, aim_of(session, job, now, styles, partial(onlooker.watch, now)), starts_over
 
     taken = session.without_fail("The new settings could not be taken up", take)
     if taken is None:
@@ -217,7 +235,7 @@ def _subject_fields(job: Job) -> tuple[object, ...]:
 
 
 def _optimise(
-    session: JobSession, subject: Subject, texture: Pyramid, aim: _Aim, plan: Plan, follow: _Follower
+    session: JobSession, subject: Subject, texture: Pyramid, aim: Aim, plan: Plan, follow: Follower
 ) -> None:
     """Take the plan's steps, or as many as are enough; however it ends, another job can go on from there."""
     styles, viewing, wishes = aim.styles, aim.viewing, session.wishes
@@ -235,23 +253,43 @@ def _optimise(
         follow.keep()
 
 
-def _finish(
-    session: JobSession, subject: Subject, texture: Pyramid, aim: _Aim, plan: Plan, follow: _Follower
-) -> None:
-    """Write the textures, once gaps and seams are finished, and the report."""
-    job, folder = session.job, session.folder
-    is_sketch = job.quality == "sketch"
-    as_it_is = is_sketch or job.strength == 0 or session.wishes.enough
-    session.finishing()
-    result, seen = _painted(subject, texture, aim), np.ones_like(subject.texels.used)
-    if not as_it_is:  # what no view saw is as the start, which painted it, too
-        seen = seen_texels(texture, optimize.finest_level(plan, aim.viewing, subject), subject)
-    if job.strength > 0:
-        done = partial(finish, result, aim.start, seen, subject.mesh, subject.texels)
-        finished = session.without_fail("Gaps and seams could not be finished", done)
-        result = result if finished is None else finished
+def seen_in(session: JobSession, painting: Painting) -> NDArray[np.bool_]:
+    """Find the texels (tiles · S, S) that are as some view made them, or as the start where that will do."""
+    if stays(session):  # what no view saw is as the start, which painted it, too
+        return np.ones_like(painting.subject.texels.used)
+    level = optimize.finest_level(painting.plan, painting.aim.viewing, painting.subject)
+    return seen_texels(painting.texture, level, painting.subject)
+
+
+def stays(session: JobSession) -> bool:
+    """Whether the texture is the result as it is now."""
+    return session.job.quality == "sketch" or session.job.strength == 0 or session.wishes.enough
+
+
+def sealed(session: JobSession, painting: Painting, texture: Tensor, seen: NDArray[np.bool_]) -> Tensor:
+    """Finish gaps and seams of `texture` (C, tiles · S, S), of which views made what is `seen`."""
+    subject = painting.subject
+    if session.job.strength > 0:
+        done = partial(finish, texture, painting.aim.start, seen, subject.mesh, subject.texels)
+        found = session.without_fail("Gaps and seams could not be finished", done)
+        texture = texture if found is None else found
     session.check()
-    result = subject.drawn_over(result, HELD)
+    return subject.drawn_over(texture, HELD)
+
+
+def _finish(session: JobSession, painting: Painting) -> None:
+    """Write the textures, once gaps and seams are finished, and the report."""
+    job, folder, subject, aim, follow = (
+        session.job,
+        session.folder,
+        painting.subject,
+        painting.aim,
+        painting.follow,
+    )
+    as_it_is = stays(session)
+    session.finishing()
+    seen = seen_in(session, painting)
+    result = sealed(session, painting, _painted(subject, painting.texture, aim), seen)
     files = follow.write_result(partial(_write, subject, aim, result, folder))
     session.clock.lap("finish")
     judge = partial(measure, subject, aim.styles, aim.viewing, aim.start, subject.composed(result[:3]))
@@ -265,7 +303,7 @@ def _finish(
         "texel_size": mean_texel(subject.mesh, job.texture_size),
         "steps": follow.steps,
         "rasterizer": job.rasterizer,
-        "ended_early": is_sketch or session.wishes.enough,
+        "ended_early": job.quality == "sketch" or session.wishes.enough,
         **_height_depth(subject, aim),
     }
     if job.tiles:
@@ -323,14 +361,21 @@ def plan_of(job: Job, subject: Subject, kept: Kept) -> Plan:
     return Plan(stages, content_weight, job.style_loss, views, seed)
 
 
-class _Follower:
+class Follower:
     """What is done beside the loop: progress told, previews and checkpoints written now and then."""
 
     def __init__(
-        self, session: JobSession, subject: Subject, texture: Pyramid, plan: Plan, before: Kept
+        self,
+        session: JobSession,
+        subject: Subject,
+        texture: Pyramid,
+        plan: Plan,
+        before: Kept,
+        tell: Callable[[Progress], None],
     ) -> None:
-        """before: how far `texture` was at first."""
+        """before: how far `texture` was at first; tell: is given how far it is."""
         self.session, self.subject, self.texture, self.plan = session, subject, texture, plan
+        self.tell = tell
         self.side = min(PREVIEW_SIDE, subject.size)
         self._before = self._now = before
         self._kept: Kept | None = before if before.steps else None
@@ -339,7 +384,7 @@ class _Follower:
     def __call__(self, progress: Progress) -> None:
         whole = optimize.STAGES[self.session.job.quality]
         self._now = optimize.after(self.plan, whole, self._before, progress.step)
-        self.session.progress(progress)
+        self.tell(progress)
         self.session.preview(self._preview)
         if time.perf_counter() - self._kept_at > CHECKPOINT_SECONDS:
             self.keep()
@@ -401,6 +446,12 @@ def seen_texels(texture: Pyramid, level: int, subject: Subject) -> NDArray[np.bo
     return np.asarray(seen & (subject.to_paint | ~texels.used))
 
 
+def judged_viewing(viewing: Viewing) -> Viewing:
+    """Decide how results are looked at to be measured."""
+    pixel = min(JUDGED_PIXEL * viewing.pixel, viewing.style_width / MIN_STYLE_PIXELS)
+    return replace(viewing, pixel=pixel)
+
+
 def measure(
     subject: Subject, styles: Styles, viewing: Viewing, start: Tensor, result: Tensor
 ) -> dict[str, Any]:
@@ -410,9 +461,7 @@ def measure(
     distance of each. See `report`.
     """
     mesh = subject.mesh
-    pixel = min(JUDGED_PIXEL * viewing.pixel, viewing.style_width / MIN_STYLE_PIXELS)
-    judged = replace(viewing, pixel=pixel)
-    judge = report.Judge(mesh, styles, judged, subject.mask)
+    judge = report.Judge(mesh, styles, judged_viewing(viewing), subject.mask)
     before = start if subject.kept is None else subject.kept
     seen, seen_before = judge.activations(result), judge.activations(before)
     found = {

@@ -75,6 +75,13 @@ class Styles:
         weights = torch.cat([torch.full((side * side,), share) for share in self.shares])
         return colors[torch.multinomial(weights, count, replacement=True, generator=random)]
 
+    def blended(self, other: Styles, share: float) -> Styles:
+        """Mix these styles with a `share` of the `other` ones."""
+        return Styles(
+            (*self.images, *other.images),
+            (*(own * (1 - share) for own in self.shares), *(own * share for own in other.shares)),
+        )
+
     def recolored(self, colors: Tensor, share: float) -> Styles:
         """Move the images to `colors` (N, 3), but keep their strokes' contrast where these have less.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from itertools import compress, pairwise
 
 import numpy as np
@@ -69,6 +70,13 @@ class Judge:
         scaled = styles.at(viewing.style_width / viewing.pixel).to(device)
         self.background = scaled.mean_color
         self.target = _grams(self.network, scaled)
+
+    def aimed_at(self, styles: Styles, viewing: Viewing) -> Judge:
+        """Make a judge by other `styles`, on the same views, which are those of `viewing`."""
+        other = copy(self)
+        scaled = styles.at(viewing.style_width / viewing.pixel).to(viewing.device)
+        other.background, other.target = scaled.mean_color, _grams(self.network, scaled)
+        return other
 
     @torch.no_grad()
     def activations(self, texture: Tensor) -> list[dict[str, Tensor]]:

@@ -1,0 +1,166 @@
+"""Frames of a painting as an image sequence: the right file at the right frame, also after save and move."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from bl_ext.user_default.patina.addon import history, job_fields, jobs
+from bl_ext.user_default.patina.addon.scene import maps, material, result, sequence
+from bl_ext.user_default.patina.backend.protocol import CHECKPOINT_FILE, PatinaError, read_job
+
+COLORS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0))
+HOLD = 2
+
+
+@pytest.fixture
+def frames(tmp_path) -> list[Path]:
+    """Four plain pictures."""
+    files = [tmp_path / f"texture_{k}.png" for k in range(len(COLORS))]
+    for color, file in zip(COLORS, files, strict=True):
+        image = bpy.data.images.new("plain", 8, 8)
+        image.pixels.foreach_set(np.tile(np.float32((*color, 1)), 64))
+        image.file_format = "PNG"
+        image.save(filepath=str(file))
+        bpy.data.images.remove(image)
+    return files
+
+
+def shown_at(obj: bpy.types.Object, frame: int) -> str:
+    """The name of the file that `obj` shows at a frame of the scene."""
+    bpy.context.scene.frame_set(frame)
+    worn = obj.evaluated_get(bpy.context.evaluated_depsgraph_get()).material_slots[0].material
+    node = next(node for node in worn.node_tree.nodes if material.is_image(node))
+    path = Path(node.image.filepath_from_user(image_user=node.image_user))
+    assert path.is_file()
+    return path.name
+
+
+def wear(obj: bpy.types.Object, files: list[Path], apart: Path) -> bpy.types.Image:
+    image = result.load_packed(files[0], "Cube Stylized")
+    material.show_image(obj, image)
+    sequence.turn(image, files, apart)
+    sequence.play(obj.material_slots[0].material, bpy.context.scene, HOLD)
+    return image
+
+
+def numbers(obj: bpy.types.Object, frames: range) -> list[int]:
+    return [int(Path(shown_at(obj, frame)).stem[-4:]) for frame in frames]
+
+
+def test_each_picture_is_held_and_the_last_is_followed_by_the_first(cube, frames, tmp_path):
+    bpy.context.scene.frame_start = 3
+    wear(cube, frames, tmp_path / "apart")
+    assert numbers(cube, range(1, 14)) == [3, 3, 0, 0, 1, 1, 2, 2, 3, 3, 0, 0, 1]
+
+
+def test_it_plays_once_saved_read_again_and_moved(cube, frames, tmp_path):
+    home = tmp_path / "project"
+    home.mkdir()
+    image = wear(cube, frames, tmp_path / "apart")
+    assert image.packed_file is None
+    bpy.ops.wm.save_as_mainfile(filepath=str(home / "scene.blend"))
+    assert image.filepath.startswith("//textures/")
+    shutil.rmtree(tmp_path / "apart")
+    for file in frames:
+        file.unlink()
+    home.rename(tmp_path / "elsewhere")
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "elsewhere" / "scene.blend"))
+    assert numbers(bpy.data.objects["Cube"], range(1, 9)) == [0, 0, 1, 1, 2, 2, 3, 3]
+    bpy.ops.wm.save_mainfile()  # and all stays where it is
+    assert len(list((tmp_path / "elsewhere" / "textures").iterdir())) == 1
+
+
+def test_beside_a_saved_file_the_frames_lie_at_once(cube, frames, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    images = [wear(cube, frames, tmp_path / "apart") for _ in range(2)]
+    assert not (tmp_path / "apart").exists()
+    assert len({image.filepath for image in images}) == 2
+    assert all(image.filepath.startswith("//textures/") for image in images)
+    assert sequence.files_of(images[0])[3].is_file()
+
+
+def test_a_render_shows_the_frame(cube, frames, tmp_path):
+    wear(cube, frames, tmp_path / "apart")
+    tree = cube.material_slots[0].material.node_tree
+    shine = tree.nodes.new("ShaderNodeEmission")
+    tree.links.new(material.stylized_node(cube.material_slots[0].material).outputs["Color"], shine.inputs[0])
+    tree.links.new(shine.outputs[0], tree.get_output_node("ALL").inputs["Surface"])
+    scene = bpy.context.scene
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    camera.location.z = 3
+    scene.collection.objects.link(camera)
+    scene.camera, scene.render.engine, scene.cycles.samples = camera, "CYCLES", 1
+    scene.render.resolution_x = scene.render.resolution_y = 16
+    scene.view_settings.view_transform, scene.cycles.use_denoising = "Standard", False
+    for frame, color in ((1, COLORS[0]), (4, COLORS[1]), (9, COLORS[0])):
+        scene.frame_set(frame)
+        scene.render.filepath = str(tmp_path / f"render_{frame}.png")
+        bpy.ops.render.render(write_still=True)
+        image = bpy.data.images.load(scene.render.filepath)
+        pixels = np.empty(16 * 16 * 4, np.float32)
+        image.pixels.foreach_get(pixels)
+        assert pixels.reshape(16, 16, 4)[8, 8, :3] == pytest.approx(color, abs=0.02)
+
+
+def test_the_artists_own_action_is_left_alone(cube, frames, tmp_path):
+    tree = cube.material_slots[0].material.node_tree
+    value = tree.nodes.new("ShaderNodeValue")
+    value.outputs[0].keyframe_insert("default_value", frame=1)
+    action = tree.animation_data.action
+    wear(cube, frames, tmp_path / "apart")
+    worn = cube.material_slots[0].material.node_tree
+    assert worn.animation_data.action != action
+    assert tree.animation_data.action == action
+    curves = maps._curves(tree.animation_data)
+    assert [len(curve.keyframe_points) for curve in curves] == [1]
+    assert len(maps._curves(worn.animation_data)) == 2
+
+
+def test_what_boils_is_painted_as_a_style_is(cube):
+    settings = bpy.context.scene.patina
+    settings.mode, settings.between, settings.frames, settings.boil = "animate", "boil", 6, 0.25
+    settings.strength = 0.75
+    fields = job_fields.of(settings, settings.mode)
+    assert (fields["task"], fields["frames"], fields["boil"]) == ("stylize", 6, 0.25)
+    assert fields["strength"] == 0.75
+    assert fields["parameterization"] == "pyramid"
+    assert "relief" not in fields
+
+
+def test_a_boiling_object_plays_and_an_interrupted_one_goes_on(cube, tmp_path):
+    settings = bpy.context.scene.patina
+    settings.mode, settings.between, settings.frames = "animate", "boil", 3
+    settings.quality, settings.texture_size = "sketch", "256"
+    bpy.ops.patina.stylize()
+    (run,) = jobs.ended
+    assert run.state == jobs.FINISHED, run.error
+    assert numbers(cube, range(1, 8)) == [0, 0, 1, 1, 2, 2, 0]
+    image = history.signed_image(cube)
+    assert (image.source, image.size[:]) == ("SEQUENCE", (256, 256))
+    frame = run.folder / "texture_2.png"
+    frame.unlink()  # as if it had been ended before
+    (run.folder / CHECKPOINT_FILE).write_bytes(b"")
+    entry = history.read(run.folder)
+    assert entry.goes_on
+    assert not entry.is_whole
+    going = history.go_on(entry, None)
+    assert sorted(path.name for path in going.folder.glob("texture_*.png")) == [
+        "texture_0.png",
+        "texture_1.png",
+    ]
+    assert read_job(going.folder).frames == 3
+    assert json.loads((run.folder / "report.json").read_text())["frames"] == 3
+
+
+def test_frames_that_cannot_be_written_leave_the_image(cube, frames, tmp_path):
+    image = result.load_packed(frames[0], "Cube Stylized")
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(PatinaError, match="cannot be written"):
+        sequence.turn(image, frames, tmp_path / "file")
+    assert image.packed_file is not None
+    assert image.source == "FILE"

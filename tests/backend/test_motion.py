@@ -1,0 +1,185 @@
+"""A style in several frames: what stays and what moves, what lies between keys, what a cancel leaves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from meshes import sphere
+from test_stylize_job import QUICK, folder_of, pixels, waves
+
+from backend.__main__ import main
+from backend.conversation import Cancelled
+from backend.painting import motion
+from backend.painting.subject import Subject
+from backend.protocol import Event, Job, Key, PatinaError, Style, read_job, write_job
+from backend.rendering.texels import fill_gutters, locate
+from backend.rendering.views import Viewing
+from backend.result import report
+from backend.session import JobSession
+
+BOIL = replace(QUICK, texture_size=128, boil=0.6, frames=3)
+TWO = (Style("style.png"), Style("other.png"))
+KEYS = replace(QUICK, styles=TWO, frames=5, keys=(Key(0, (1.0, 0.0)), Key(4, (0.0, 1.0))))
+
+
+@pytest.fixture(autouse=True)
+def few_views(monkeypatch):
+    monkeypatch.setattr(report, "VIEWS", 2)
+    monkeypatch.setattr(motion, "JUDGED_VIEWS", 2)
+
+
+def do(folder: Path, job: Job, until: int | None = None) -> list[Event]:
+    """Paint a ball in frames; it is cancelled once the frame `until` is there."""
+    folder_of(folder, job)
+    waves(128, (1.0, 0.3, 0.1), 60).save(folder / "other.png")
+    events: list[Event] = []
+    last = folder / job.frame_files(until)[0] if until is not None else None
+    motion.run(JobSession(job, folder, events.append, lambda: bool(last and last.is_file())))
+    return events
+
+
+def frames_in(folder: Path, job: Job) -> list[np.ndarray]:
+    return [pixels(folder / job.frame_files(frame)[0]) for frame in range(job.frames)]
+
+
+def test_strokes_move_and_what_is_larger_stays():
+    mesh = sphere(3)
+    texels = locate(mesh, 128)
+    viewing = Viewing(0.01, 1.6, torch.device("cpu"))
+    around = np.zeros((128, 128), np.float32)
+    around[texels.used] = 0.5 + 0.2 * texels.points[:, 2]  # from pole to pole
+    grain = np.random.default_rng(0).normal(0, 0.1, (64, 64)).astype(np.float32).repeat(2, 0).repeat(2, 1)
+    texture = fill_gutters(torch.from_numpy(around + grain)[None].expand(3, 128, 128), texels.used)
+    strokes = motion.Strokes(Subject(mesh, texels, torch.full((3, 128, 128), 0.5)), viewing)
+    one, other = (strokes.moved(texture, 1.0, 0, frame) for frame in (0, 1))
+    inside = torch.from_numpy(texels.used)
+
+    def apart(a: torch.Tensor, b: torch.Tensor, side: int) -> float:
+        a, b = (F.adaptive_avg_pool2d(fill_gutters(x, texels.used), side) for x in (a, b))
+        return float((a - b).square().mean().sqrt())
+
+    assert apart(one, other, 128) > 0.06  # of a grain of 0.1
+    assert apart(one, texture, 8) < 0.3 * apart(one, texture, 128)  # the means of 64 grains are others
+    assert 0.7 < float(one[0, inside].std() / texture[0, inside].std()) < 1.1
+    assert torch.equal(one, strokes.moved(texture, 1.0, 0, 0))
+    assert apart(strokes.moved(texture, 0.1, 0, 0), texture, 128) < 0.7 * apart(one, texture, 128)
+
+
+def test_landmarks_do_not_move():
+    mesh = sphere(3)
+    texels = locate(mesh, 128)
+    content = torch.full((3, 128, 128), 0.5)
+    content[:, 20:28, 20:28], content[:, 20:28, 24:28] = 1.0, 0.0
+    strokes = motion.Strokes(Subject(mesh, texels, content), Viewing(0.01, 1.6, torch.device("cpu")))
+    moved = (strokes.moved(content, 1.0, 0, 0) - content).abs().amax(0)
+    assert texels.used[20:28, 20:28].all()
+    assert float(moved[20:28, 23:25].max()) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("loop", "expected"),
+    [
+        (False, [(0, 0, 0), (0, 1, 0), (0, 1, 0.5), (1, 1, 0), (1, 1, 0), (1, 1, 0)]),
+        (True, [(1, 0, 0.75), (0, 1, 0), (0, 1, 0.5), (1, 0, 0), (1, 0, 0.25), (1, 0, 0.5)]),
+    ],
+)
+def test_frames_lie_between_their_keys_and_a_loop_goes_back(loop, expected):
+    job = Job(
+        **{name: getattr(KEYS, name) for name in ("mesh", "content", "styles")},
+        frames=6,
+        keys=(Key(1), Key(3)),
+        loop=loop,
+    )
+    assert [motion.between(job, frame) for frame in range(6)] == expected
+
+
+def test_easing_starts_and_ends_slowly():
+    assert [motion.eased(t, "smooth") for t in (0, 0.5, 1)] == [0, 0.5, 1]
+    assert motion.eased(0.1, "smooth") < 0.03
+    assert motion.eased(0.1, "linear") == 0.1
+
+
+def test_a_painting_boils(tmp_path):
+    events = do(tmp_path, BOIL)
+    frames = frames_in(tmp_path, BOIL)
+    for one, other in zip(frames, [*frames[1:], frames[0]], strict=True):
+        assert np.abs(one - other).mean() > 3
+        coarse = [F.adaptive_avg_pool2d(torch.tensor(f).permute(2, 0, 1), 8) for f in (one, other)]
+        assert float((coarse[0] - coarse[1]).abs().mean()) < 0.35 * np.abs(one - other).mean()
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert [len(found[name]) for name in ("style_distance", "frame_change")] == [3, 2]
+    assert max(found["style_distance"]) < 1.25 * min(found["style_distance"])
+    assert events[-1].path == "texture_0.png"
+    fractions = [event.fraction for event in events if event.kind == "progress" and event.step]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+
+
+def test_between_keys_each_frame_is_nearer_to_the_next_key(tmp_path):
+    do(tmp_path, KEYS)
+    frames = frames_in(tmp_path, KEYS)
+    redness = [frame[..., 0].mean() - frame[..., 2].mean() for frame in frames]
+    steps = np.diff(redness)
+    assert (steps > 0).all()
+    assert steps.max() < 1.5 * steps.mean()
+
+
+def test_a_cancelled_job_leaves_its_frames_and_another_goes_on_from_them(tmp_path):
+    folder = tmp_path / "job"
+    with pytest.raises(Cancelled):
+        do(folder, BOIL, until=0)
+    assert not (folder / "texture_1.png").exists()
+    first = (folder / "texture_0.png").stat().st_mtime_ns
+    job = replace(BOIL, resume="checkpoint.npz")
+    write_job(folder, job)
+    motion.run(JobSession(job, folder, lambda event: None, lambda: False))
+    assert (folder / "texture_0.png").stat().st_mtime_ns == first
+    assert len(list(folder.glob("texture_*.png"))) == 3
+
+
+def test_a_job_with_keys_is_read_as_it_was_written(tmp_path):
+    write_job(tmp_path, KEYS)
+    assert read_job(tmp_path) == KEYS
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"boil": 1.5}, "boil"),
+        ({"boil": 0.5, "frames": 1}, "frames"),
+        ({"boil": 0.5, "relief": True}, "frames"),
+        ({"keys": (Key(0),)}, "keys"),
+        ({"keys": (Key(2), Key(1))}, "keys"),
+        ({"keys": (Key(0), Key(9))}, "keys"),
+        ({"keys": (Key(0, (1.0, 1.0)), Key(1))}, "keys"),
+        ({"keys": (Key(0, (0.0,)), Key(1))}, "keys"),
+        ({"keys": (Key(0), Key(1, strength=2.0))}, "keys"),
+        ({"loop": True}, "keys"),
+        ({"easing": "soon"}, "easing"),
+    ],
+)
+def test_what_cannot_move_is_refused(changed, field):
+    with pytest.raises(PatinaError) as caught:
+        replace(QUICK, **changed)
+    assert caught.value.field == field
+
+
+def test_the_command_line_says_what_moves(tmp_path, capsys):
+    fox = str(Path(__file__).parents[1] / "assets" / "fox.gltf")
+    waves(64, (0.2, 0.4, 1.0), 60).save(tmp_path / "a.png")
+    waves(64, (1.0, 0.4, 0.2), 60).save(tmp_path / "b.png")
+    common = [fox, "--quality", "sketch", "--texture-size", "64", "--device", "cpu", "--network", "alexnet"]
+    keys = ["--key", "2", f"{tmp_path / 'b.png'}:0.9", "--key", "0", str(tmp_path / "a.png")]
+    assert main(["animate", *common, *keys, "--loop", "--frames", "4", "--out", str(tmp_path / "out")]) == 0
+    job = read_job(tmp_path / "out")
+    assert (job.keys, job.frames, job.loop) == ((Key(0, (0.0, 1.0)), Key(2, (1.0, 0.0), 0.9)), 4, True)
+    assert len(list((tmp_path / "out").glob("texture_*.png"))) == 4
+    assert capsys.readouterr().out.strip().endswith("texture_0.png")
+    assert main(["animate", *common, "--boil", "4", "--out", str(tmp_path / "none")]) != 0
+    assert "--style" in capsys.readouterr().err
