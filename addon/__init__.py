@@ -37,6 +37,7 @@ MODULES = (
     "operators.queue",
     "operators.history",
     "operators.export",
+    "operators.film",
     "operators.settings",
     "ui.styles",
     "ui.presets",

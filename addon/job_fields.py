@@ -215,7 +215,7 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
     if mode in ("style", "texture") and not picture:
         found["relief"] = settings.relief
     if mode == "style" and not picture:
-        found["material"] = material_of(settings) if mode == "style" and paints_several(found) else None
+        found["material"] = material_of(settings) if paints_several(found) else None
     if mode == "texture":
         found |= {"scales": settings.scales, "tileable": picture and settings.tileable}
         if not picture and found["parameterization"] == "pieces":

@@ -39,6 +39,7 @@ def _do(words: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):  # a file's name is told as it is, where it is no text, too
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=sys.getfilesystemencodeerrors())
+    from .cli import film
     from .cli.plugins import with_plugins
     from .cli.verbs import add as add_verbs
 
@@ -47,6 +48,7 @@ def _do(words: list[str]) -> int:
     run.add_arguments(verbs.add_parser("run", help="do the job in a folder, telling events on stdout"))
     verbs.add_parser("serve", help="do jobs as a program asks for them on stdin, telling events on stdout")
     add_verbs(verbs, do_job)
+    film.add(verbs)
     _weights_arguments(verbs.add_parser("weights", help="fetch a network's weights, or take a file"))
     _export_arguments(verbs.add_parser("export", help="write a model for a game engine or a printer"))
     _farm_arguments(verbs.add_parser("farm", help="paint a library of models as a recipe says"))

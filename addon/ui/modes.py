@@ -97,6 +97,7 @@ def draw_animation(layout: Any, settings: Any) -> None:
         column.prop(settings, "hold")
     else:
         column.prop(settings, "aligned")
+    layout.operator("patina.film", icon="RENDER_ANIMATION")
 
 
 def draw_target(layout: Any, target: Any, settings: Any) -> None:

@@ -176,7 +176,13 @@ def at_key(job: Job, key: Key) -> Job:
     weights = key.weights or tuple(style.weight for style in job.styles)
     pairs = zip(job.styles, weights, strict=True)
     styles = tuple(replace(style, weight=weight) for style, weight in pairs if weight)
-    still = {"boil": 0.0, "keys": (), "loop": False, "easing": Job.easing, "frames": Job.frames}
+    still: dict[str, Any] = {
+        "boil": 0.0,
+        "keys": (),
+        "loop": False,
+        "easing": Job.easing,
+        "frames": Job.frames,
+    }
     return replace(job, styles=styles, strength=strength_of(job, key), **still)
 
 

@@ -44,6 +44,7 @@ OPERATORS = (
     "image_settings_use",
     "unwrap",
     "export",
+    "film",
     "print_check",
     "print_cancel",
     "soft_proof",
