@@ -79,6 +79,8 @@ def gather(
     for obj in objects:
         try:
             source = _read(obj, fields, limits, depsgraph)
+            if fields.get("boil"):
+                check_can_move(obj.name, source.textures)
             contents = _contents(obj, source, fields, limits, depsgraph, folder)
             mask = masks.write_picture(limits, folder / "paint_only.png") if limits else None
             owned = _maps(obj, source, fields, depsgraph, folder)
@@ -278,6 +280,16 @@ def _put_on(obj: bpy.types.Object, member: Member, job: Prepared) -> list[bpy.ty
     return images + beside.images
 
 
+def check_can_move(name: str, painted: Sequence[textures.Texture]) -> None:
+    """Raise PatinaError for tiles of a UDIM image, whose files can be no sequence."""
+    if any(texture.udim for texture in painted):
+        raise PatinaError(
+            f"{name} shows tiles of a UDIM image, which cannot move.",
+            "Choose the mode Style, or lay its UVs into one tile.",
+            name,
+        )
+
+
 def _frames(member: Member, job: Prepared) -> list[list[Path]]:
     """Write what each frame of a style that moves shows of the textures of `member`; none of another job.
 
@@ -286,12 +298,7 @@ def _frames(member: Member, job: Prepared) -> list[list[Path]]:
     written = read_job(job.folder)
     if not written.moves:
         return []
-    if any(texture.udim for texture in member.textures):
-        raise PatinaError(
-            f"{member.name} shows tiles of a UDIM image, which cannot move.",
-            "Choose the mode Style, or lay its UVs into one tile.",
-            member.name,
-        )
+    check_can_move(member.name, member.textures)
     left, found = _masks(member, job), []
     for frame in range(written.frames):
         every = written.frame_files(frame)

@@ -10,7 +10,8 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.patina.addon import history, job_fields, jobs
-from bl_ext.user_default.patina.addon.scene import maps, material, result, sequence
+from bl_ext.user_default.patina.addon.scene import maps, material, result, sequence, sets
+from bl_ext.user_default.patina.addon.scene.textures import Texture
 from bl_ext.user_default.patina.backend.protocol import CHECKPOINT_FILE, PatinaError, read_job
 
 COLORS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0))
@@ -164,3 +165,24 @@ def test_frames_that_cannot_be_written_leave_the_image(cube, frames, tmp_path):
         sequence.turn(image, frames, tmp_path / "file")
     assert image.packed_file is not None
     assert image.source == "FILE"
+
+
+def test_tiles_of_a_udim_image_are_refused_before_they_are_painted():
+    tile = Texture("Cube", (0,), None, 1001, "paint", 0)
+    sets.check_can_move("Cube", [Texture("Cube", (0,), None, 0, "paint", 0)])
+    with pytest.raises(PatinaError, match="UDIM"):
+        sets.check_can_move("Cube", [tile])
+
+
+def test_an_exported_model_shows_a_painting(cube, frames, tmp_path):
+    wear(cube, frames, tmp_path / "apart")
+    assert bpy.ops.patina.export(filepath=str(tmp_path / "cube.glb")) == {"FINISHED"}
+    data = (tmp_path / "cube.glb").read_bytes()
+    tree = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
+    (image,) = tree["images"]
+    view = tree["bufferViews"][image["bufferView"]]
+    start = 28 + int.from_bytes(data[12:16], "little") + view.get("byteOffset", 0)
+    path = tmp_path / "exported.png"
+    path.write_bytes(data[start : start + view["byteLength"]])
+    seen = bpy.data.images.load(str(path))
+    assert tuple(seen.pixels[:3]) == pytest.approx(COLORS[0], abs=0.01)
