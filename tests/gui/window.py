@@ -132,6 +132,15 @@ class Window:
             raise AssertionError(f"Nowhere is written {label!r}; there is: {seen}")
         self.screen.click(*found.middle)
 
+    def point(self, x: int, y: int) -> None:
+        """Point at (x, y), and wait until Blender knows it.
+
+        On a busy machine a key or click comes in along with the mouse, and goes to the button that it leaves.
+        """
+        self.screen.move(x, y)
+        for _ in range(3):  # the move is heard, the button left, the other one entered
+            self.ask("None")
+
     def _within(self, seconds: float, label: str, box: Box | None, turned: bool) -> Box | None:
         end = time.monotonic() + seconds
         while not (found := self.find(label, box, turned)) and time.monotonic() < end:
