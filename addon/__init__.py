@@ -22,7 +22,7 @@ MODULES = (
     "studio",
     "jobs",
     "lasting",
-    "style_assets",
+    "dropped_styles",
     "operators.install",
     "operators.make_paintable",
     "operators.unwrap",

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..backend.protocol import PatinaError
 from ..backend.writing import write_bytes
-from . import api, asset_browser, folders, problems, settings, styles
+from . import asset_browser, folders, settings, styles
 
 SETTINGS_KEY, PICTURE_KEY = "patina_style", "patina_picture"  # of the node group
 SIDE = 256  # pixels of a preview, at most
@@ -96,53 +96,3 @@ def dropped(obj: bpy.types.Object) -> list[bpy.types.Modifier]:
         for modifier in obj.modifiers
         if modifier.type == "NODES" and modifier.node_group and SETTINGS_KEY in modifier.node_group
     ]
-
-
-def apply_dropped() -> list[api.Result]:
-    """Take the styles off all objects that they were dragged onto, and paint these.
-
-    What cannot be painted is told of in the panel.
-    """
-    results = []
-    for obj in [obj for obj in bpy.context.view_layer.objects if dropped(obj)]:
-        styled = dropped(obj)
-        tree = styled[-1].node_group
-        for modifier in styled:
-            obj.modifiers.remove(modifier)
-        try:
-            results += api.begin([obj], settings_of(tree))
-        except PatinaError as error:
-            problems.tell(error, obj.name)
-    for result in results:
-        if result.error is not None:
-            problems.tell(result.error, result.name)
-    return results
-
-
-@bpy.app.handlers.persistent
-def _look(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
-    """See whether a style was dragged onto an object; nothing may be changed now."""
-    if bpy.app.timers.is_registered(_soon):
-        return
-    for update in depsgraph.updates:
-        if (
-            update.is_updated_geometry
-            and isinstance(update.id, bpy.types.Object)
-            and dropped(update.id.original)
-        ):
-            bpy.app.timers.register(_soon, first_interval=0.0)
-            return
-
-
-def _soon() -> None:
-    apply_dropped()
-
-
-def register() -> None:
-    bpy.app.handlers.depsgraph_update_post.append(_look)
-
-
-def unregister() -> None:
-    bpy.app.handlers.depsgraph_update_post.remove(_look)
-    if bpy.app.timers.is_registered(_soon):
-        bpy.app.timers.unregister(_soon)

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 import recorder
-from bl_ext.user_default.patina.addon import asset_browser, history, jobs, problems, style_assets
+from bl_ext.user_default.patina.addon import asset_browser, dropped_styles, history, jobs, problems
 from bl_ext.user_default.patina.addon.scene import material
 
 
@@ -94,9 +94,9 @@ def test_a_style_dragged_onto_an_object_of_another_file_paints_it(own, tmp_path)
         wanted.node_groups = there.node_groups
     cube.modifiers.new("Style", "NODES").node_group = wanted.node_groups[0]  # as Blender does on a drop
     bpy.context.view_layer.update()
-    assert bpy.app.timers.is_registered(style_assets._soon)
-    bpy.app.timers.unregister(style_assets._soon)
-    results = style_assets.apply_dropped()
+    assert bpy.app.timers.is_registered(dropped_styles._soon)
+    bpy.app.timers.unregister(dropped_styles._soon)
+    results = dropped_styles.apply_dropped()
     assert len(results) == 1, problems.shown
     (result,) = results
     assert [obj.name for obj in result.objects] == [cube.name]
