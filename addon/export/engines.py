@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 import zipfile
 from dataclasses import dataclass, field
@@ -58,8 +59,8 @@ def export(
             new.colorspace_settings.name = image.colorspace_settings.name
             return new
 
-        with copies(context, objects, replace):
-            run(preset, output / path.name)
+        with copies(context, objects, replace) as stand_ins:
+            run(_with_tangents(preset, objects, stand_ins), output / path.name)
         if preset.packing:
             _pack(objects, {image: file for (image, _), file in made.items()}, preset.packing, output)
         files = sorted(file for file in output.rglob("*") if file.is_file())
@@ -72,6 +73,18 @@ def export(
             write_file(target, file.read_bytes())
         written.files = targets
     return written
+
+
+def _with_tangents(
+    preset: Preset, objects: list[bpy.types.Object], stand_ins: list[bpy.types.Object]
+) -> Preset:
+    """Let glTF have the tangents that painted normals are relative to: what readers make is coarser."""
+    worn = (material for obj in objects for material in memory.stylized_materials(obj))
+    if preset.operator != "gltf" or not any(map(whole.is_shown, worn)):
+        return preset
+    if any(len(obj.data.uv_layers) > 1 for obj in stand_ins):  # nobody says of which map they would be
+        return preset
+    return dataclasses.replace(preset, options=dict(preset.options) | {"export_tangents": True})
 
 
 def _pack(

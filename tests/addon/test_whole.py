@@ -149,6 +149,19 @@ def test_udim_tiles_have_maps_of_their_own_and_get_them_back_as_tiles(settings, 
     assert shader.inputs["Roughness"].links[0].from_node.image == shown
 
 
+def test_a_glb_has_tangents_with_a_whole_material_and_else_none(cube, tmp_path):
+    """Without these, readers make their own for the painted normals."""
+    material.show_image(cube, bpy.data.images.new("Paint", SIDE, SIDE))
+    found = []
+    for name in ("colour", "whole"):
+        path = tmp_path / f"{name}.glb"
+        engines.export(bpy.context, [cube], presets.PRESETS["GODOT"], path, 64, "PNG", False)
+        found.append(b'"TANGENT"' in path.read_bytes())
+        map = bpy.data.images.new("Map", SIDE, SIDE, is_data=True)
+        whole.link(memory.stylized_material(cube, 0), {"roughness": map, "normal": map})
+    assert found == [False, True]
+
+
 @pytest.mark.parametrize(
     ("preset", "file", "channels"),
     [("UNITY", "MetallicSmoothness", {0: 0.8, 3: 0.7}), ("UNREAL", "ORM", {0: 1.0, 1: 0.3, 2: 0.8})],

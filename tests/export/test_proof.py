@@ -27,7 +27,6 @@ SIZE, OVERSAMPLE = 256, 4
 # As in export_all.py.
 DIRECTION, FRAME, GREY = (1.0, -1.3, 0.7), 0.9, 0.5
 CLOSE = 2.0  # of 255, on average over the object's own pixels
-CLOSE_LIT = 3.0  # under a light, where renderers differ in how much of it a rough surface loses
 SUN = {"direction": (0.4, -1.0, 0.9), "strength": 3.0}
 
 # What is shown by three.js: the file, its reader, its upward axis, Blender's picture of the same pose.
@@ -136,7 +135,7 @@ def test_three_js_shows_what_blender_shows(seen, name):
     picture = np.asarray(Image.open(OUT / f"three_{name}.png").convert("RGB"))
     off = difference(shrunk(picture), MODELS[name][3])
     print(f"{name}: {off:.2f} of 255")
-    assert off < (CLOSE_LIT if name == "whole" else CLOSE)
+    assert off < CLOSE
 
 
 def test_prints_have_the_size_that_was_asked_for(seen):
