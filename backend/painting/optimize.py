@@ -29,6 +29,8 @@ from .subject import Subject
 from .unseen import Unseen
 
 VIEWS_PER_STEP = 2
+# Where strokes have a direction, which may turn within a view: views so many times smaller, and more of them.
+CLOSER, CLOSE_VIEWS = 2, 3
 MAX_SKIPPED_STEPS = 3  # steps in a row that may be left out
 MAX_GRADIENT = 1e15  # its square is a number, too
 STYLE_WIDTH = 0.55  # a painting's shorter side, in square roots of the surface's area
@@ -179,7 +181,9 @@ def paint(
     gamut = styles.gamut
     rows = _content_rows(subject, kept, texture)
     pace = Pace(plan)
-    attempt = Attempt(plan.views_per_step)
+    closer, more_views = (1, 1) if subject.mesh.directions is None else (CLOSER, CLOSE_VIEWS)
+    count = more_views * plan.views_per_step
+    attempt = Attempt(count)
     whole = None
     if subject.own is not None:
         whole = whole_of(subject.own, subject.mesh, texture.levels, viewing.style_width, device)
@@ -195,12 +199,12 @@ def paint(
             subject.mesh, viewing.rasterizer, random, viewing.framing, device, viewing.stroke_angle
         )
         keep = score.landmarks if plan.content_weight else None
-        bank = Bank(views, width, stage.size, texture, rows, keep, unseen, whole)
+        bank = Bank(views, width, stage.size // closer, texture, rows, keep, unseen, whole)
         session.clock.lap("set-up")
         with parallel_map(side_by_side) as each:
             for k in range(stage.done, stage.steps):
-                judge = partial(_judged, score, bank, plan.views_per_step, random, each, session.clock)
-                (batch, loss, gradients), attempt = fitted(judge, attempt, stage.size, session.message)
+                judge = partial(_judged, score, bank, count, random, each, session.clock)
+                (batch, loss, gradients), attempt = fitted(judge, attempt, bank.size, session.message)
                 session.clock.lap("score")
                 if not pace.is_sound(loss, gradients):
                     session.message(pace.skip())

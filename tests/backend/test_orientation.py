@@ -13,12 +13,15 @@ from meshes import quad, sphere, write_npz
 from PIL import Image
 from test_stylize_job import JOB, do, folder_of
 
+from backend.painting import optimize
 from backend.pictures.images import read_image
 from backend.pictures.orientation import main_angle, stroke_angle, structure_tensor
 from backend.rendering.camera import UP, look_at, upwards
 from backend.rendering.mesh import Attributes, build_mesh
 from backend.rendering.views import ViewMaker
 from backend.result import report
+
+WAY = np.ones((2, 3, 3), np.float32)
 
 
 def stripes(angle: float, size: int = 128, count: float = 12) -> torch.Tensor:
@@ -86,3 +89,22 @@ def test_strokes_follow_the_field(tmp_path, monkeypatch):
         found = main_angle(structure_tensor(painted).mean((0, 1)))
         assert difference(found, angle) < math.radians(12), math.degrees(found)
         assert json.loads((folder / "report.json").read_text())["coverage"] > 0.9
+
+
+def test_where_directions_turn_views_are_close(tmp_path, monkeypatch):
+    """In one that shows most of an object a field turns, and a view can have but one way upright."""
+    monkeypatch.setattr(report, "VIEWS", 2)
+    sizes, pose = [], ViewMaker.pose
+    monkeypatch.setattr(
+        ViewMaker, "pose", lambda self, window, size, aim: sizes.append(size) or pose(self, window, size, aim)
+    )
+    job = replace(JOB, texture_size=128, content=None, strength=1.0, steps=1)
+    (stage,) = optimize.stages(job.quality, job.steps)
+    close = stage.size // optimize.CLOSER
+    for more, many, none in (({}, stage.size, close), ({"directions": WAY}, close, stage.size)):
+        folder = folder_of(tmp_path / str(many), job, quad())
+        write_npz(quad(), folder / "mesh.npz", **more)
+        del sizes[:]
+        do(folder, job)
+        assert sizes.count(many) >= optimize.VIEWS_PER_STEP * (optimize.CLOSE_VIEWS if more else 1)
+        assert none not in sizes
