@@ -108,7 +108,7 @@ class Pyramid:
         of a level's typical gradient is added to each row's own, so that rows which hardly matter to
         any view (hidden, or half faded out) do not wander: plain Adam makes salt and pepper of them.
         Ranges of rows step side by side; one that several views read belongs to one range, and steps once.
-        gamut (3, 3): what of a change of sRGB is taken; None: all.
+        gamut (3, 3): what of a change of sRGB is taken; None: all. Other maps take all of theirs.
         """
         pieces = _pieces([view.rows for view in views], 1 if each is serial_map else len(views))
         due = each(lambda piece: self._due(self._distinct(piece)), pieces)
@@ -122,7 +122,8 @@ class Pyramid:
         least = FLOOR * typical + 1e-12
         turn = None
         if gamut is not None:
-            turn = (torch.linalg.inv(self.colors) @ gamut.to(self.colors) @ self.colors).T
+            wanted = _beside(gamut, torch.eye(len(self.colors) - len(gamut))).to(self.colors)
+            turn = (torch.linalg.inv(self.colors) @ wanted @ self.colors).T
         each(lambda one: self._move(one, rate, level, least, turn), due)
 
     def _distinct(self, several: list[Tensor]) -> Tensor:
