@@ -70,7 +70,8 @@ def row(comparison: dict[str, Any]) -> list[str]:
     """Sum a comparison up: what was compared, by which judge, won how often, how sure, the mean scores."""
     votes = comparison["votes"]
     won = [vote["sure"] for vote in votes if vote["for"] == "new"]
-    scores = [" ".join(f"{x:.1f}" for x in np.mean([vote[k] for vote in votes], 0)) for k in ("new", "old")]
+    means = [np.mean([vote[k] for vote in votes], 0) for k in ("new", "old")]
+    scores = [" ".join(f"{x:.1f}" for x in mean) for mean in means] if means[0].size else ["–"]
     return [
         f"{comparison['new']} against {comparison['old']}",
         comparison["of"],
