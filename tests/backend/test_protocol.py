@@ -233,6 +233,7 @@ def test_rules_are_about_what_jobs_have():
         "kinds",
         "on_pyramid",
         "on_pixels",
+        "moves",
         "textures",
     }
     for rule in (*rules.RANGES, *rules.RULES):
