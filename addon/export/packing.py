@@ -12,10 +12,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ...backend.protocol import PatinaError
 from ..scene import nodes
 from .presets import file_stem
-from .textures import read_pixels, resized
+from .textures import read_pixels, resized, written_to
 
 # From roughness and metalness, both (H, W), to the picture (H, W, 4).
 Packing = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -77,18 +76,7 @@ def _map_of(stylized: bpy.types.Material, name: str, written: Mapping[bpy.types.
 
 
 def _save(pixels: np.ndarray, path: Path) -> None:
-    height, width = pixels.shape[:2]
-    image = bpy.data.images.new("Patina", width, height, alpha=True, is_data=True)
-    try:
+    with written_to(path, pixels, alpha=True, is_data=True) as image:
         image.alpha_mode = "CHANNEL_PACKED"  # alpha is a map, too
-        image.pixels.foreach_set(np.ascontiguousarray(pixels[::-1], np.float32).ravel())
         image.file_format = "PNG"
         image.save(filepath=str(path))
-    except (RuntimeError, OSError) as error:
-        raise PatinaError(
-            f"{path} cannot be written: {str(error).strip()}",
-            "Make room on the disk, or allow writing to it.",
-            "out",
-        ) from None
-    finally:
-        bpy.data.images.remove(image)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
@@ -89,15 +91,19 @@ def resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
     return pixels
 
 
-def _save(pixels: np.ndarray, path: Path, format: str, opaque: bool, lossless: bool) -> None:
+@contextmanager
+def written_to(
+    path: Path, pixels: np.ndarray, alpha: bool, is_data: bool = False
+) -> Iterator[bpy.types.Image]:
+    """Make an image of `pixels` (H, W, 4) to be saved at `path`, gone afterwards.
+
+    Raises PatinaError where that cannot be done.
+    """
     height, width = pixels.shape[:2]
-    image = bpy.data.images.new("Patina", width, height, alpha=not opaque)
+    image = bpy.data.images.new("Patina", width, height, alpha=alpha, is_data=is_data)
     try:
-        image.pixels.foreach_set(np.ascontiguousarray(pixels[::-1]).ravel())
-        image.file_format = format
-        image.save(filepath=str(path), quality=100 if lossless else _QUALITY)
-        if format == "PNG":
-            path.write_bytes(tag_srgb(path.read_bytes()) if not lossless else path.read_bytes())
+        image.pixels.foreach_set(np.ascontiguousarray(pixels[::-1], np.float32).ravel())
+        yield image
     except (RuntimeError, OSError) as error:
         raise PatinaError(
             f"{path} cannot be written: {str(error).strip()}",
@@ -106,6 +112,14 @@ def _save(pixels: np.ndarray, path: Path, format: str, opaque: bool, lossless: b
         ) from None
     finally:
         bpy.data.images.remove(image)
+
+
+def _save(pixels: np.ndarray, path: Path, format: str, opaque: bool, lossless: bool) -> None:
+    with written_to(path, pixels, alpha=not opaque) as image:
+        image.file_format = format
+        image.save(filepath=str(path), quality=100 if lossless else _QUALITY)
+        if format == "PNG" and not lossless:
+            path.write_bytes(tag_srgb(path.read_bytes()))
 
 
 def grey16_png(values: np.ndarray) -> bytes:
