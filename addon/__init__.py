@@ -40,6 +40,7 @@ MODULES = (
     "operators.film",
     "operators.settings",
     "ui.styles",
+    "ui.keys",
     "ui.presets",
     "ui.panel",
     "ui.scope",

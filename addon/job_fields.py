@@ -10,21 +10,26 @@ from typing import Any
 import bpy
 
 from ..backend import suited
-from ..backend.protocol import Material, PatinaError, Style, Target
-from . import catalogue, folders, properties, recent, styles, timings
+from ..backend.protocol import Key, Material, PatinaError, Style, Target
+from . import catalogue, folders, keying, properties, recent, styles, timings
 
 TASKS = {"style": "stylize", "texture": "synthesize", "animate": "interpolate"}  # by mode; others: dream
 FLAT_MODES = {"stylize": "style", "dream": "dream", "deepdream": "dream", "texture": "texture"}
 
 
-def boils(settings: properties.PatinaSettings, mode: str) -> bool:
-    """Whether one style is painted in several frames."""
-    return mode == "animate" and settings.between == "boil"
+def moves(settings: properties.PatinaSettings, mode: str) -> bool:
+    """Whether a style is painted in several frames: it boils, or goes from key to key."""
+    return mode == "animate" and settings.between in ("boil", "keys")
+
+
+def has_keys(settings: properties.PatinaSettings, mode: str) -> bool:
+    """Whether a style goes from key to key."""
+    return mode == "animate" and settings.between == "keys"
 
 
 def look_of(settings: properties.PatinaSettings, mode: str) -> str:
-    """Name the mode by whose settings is painted: what boils is painted as a style is."""
-    return "style" if boils(settings, mode) else mode
+    """Name the mode by whose settings is painted: what moves is painted as a style is."""
+    return "style" if moves(settings, mode) else mode
 
 
 def task_of(settings: properties.PatinaSettings, mode: str) -> str:
@@ -39,7 +44,42 @@ def uses_styles(settings: properties.PatinaSettings, mode: str) -> bool:
 
 def uses_mixture(settings: properties.PatinaSettings, mode: str) -> bool:
     """Whether more than one picture may be mixed."""
-    return look_of(settings, mode) in ("style", "texture")
+    return look_of(settings, mode) in ("style", "texture") and not has_keys(settings, mode)
+
+
+def choices(settings: properties.PatinaSettings, mode: str) -> list[properties.StyleChoice]:
+    """List the chosen pictures; keys in their order, and so more than once where more have one."""
+    if has_keys(settings, mode):
+        return keys_in_order(settings)
+    return [settings, *(settings.mixed if uses_mixture(settings, mode) else [settings.style_to])]
+
+
+def keys_in_order(settings: properties.PatinaSettings) -> list[properties.PatinaKey]:
+    """List the keys by their frames."""
+    return sorted(settings.style_keys, key=lambda key: key.frame)
+
+
+def strength_of(settings: properties.PatinaSettings, mode: str) -> float:
+    """Read the strength; of keys, the greatest."""
+    if has_keys(settings, mode):
+        return max((key.strength for key in settings.style_keys), default=0.0)
+    return float(settings.strength)
+
+
+def timing_of(settings: properties.PatinaSettings, mode: str) -> keying.Timing | None:
+    """Tell when the textures of a style that moves show; None of another job. Raises PatinaError."""
+    scene = settings.id_data
+    if has_keys(settings, mode):
+        return keying.timing(*_of_keys(settings))
+    even = moves(settings, mode)
+    return keying.evenly(scene.frame_start, settings.frames, settings.hold) if even else None
+
+
+def _of_keys(settings: properties.PatinaSettings) -> tuple[list[int], int, int]:
+    """The frames of the keys, how many textures there may be, and the period, as `keying` wants them."""
+    scene = settings.id_data
+    period = scene.frame_end - scene.frame_start + 1 if settings.loop else 0
+    return [key.frame for key in keys_in_order(settings)], settings.textures, period
 
 
 def is_deepdream(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> bool:
@@ -53,13 +93,30 @@ def style_files(settings: properties.PatinaSettings, mode: str) -> list[Style]:
     """List the pictures that the job needs, by their paths. Raises PatinaError for one that is missing."""
     if not uses_styles(settings, mode):
         return []
-    mixes = uses_mixture(settings, mode)
-    choices = [settings, *(settings.mixed if mixes else [settings.style_to])]
-    weighted = mixes and len(choices) > 1
-    return [
-        Style(str(style_path(choice)), round(choice.weight, 4) if weighted else 1.0, crop_of(choice))
-        for choice in choices
-    ]
+    chosen = choices(settings, mode)
+    if has_keys(settings, mode):
+        return list(dict.fromkeys(map(_picture, chosen)))
+    weighted = uses_mixture(settings, mode) and len(chosen) > 1
+    return [_picture(choice, round(choice.weight, 4) if weighted else 1.0) for choice in chosen]
+
+
+def _picture(choice: properties.StyleChoice, weight: float = 1.0) -> Style:
+    return Style(str(style_path(choice)), weight, crop_of(choice))
+
+
+def _frames(settings: properties.PatinaSettings) -> dict[str, Any]:
+    """The fields of a job about its frames. Raises PatinaError."""
+    if settings.between == "boil":
+        return {"frames": settings.frames, "boil": round(settings.boil, 4)}
+    if settings.between != "keys":
+        return {"frames": settings.frames, "aligned": settings.aligned}
+    places, count = keying.placed(*_of_keys(settings))
+    ordered, pictures = keys_in_order(settings), style_files(settings, "animate")
+    keys = tuple(
+        Key(place, tuple(float(_picture(key) == one) for one in pictures), round(key.strength, 4))
+        for key, place in zip(ordered, places, strict=True)
+    )
+    return {"frames": count, "keys": keys, "loop": settings.loop, "easing": settings.easing}
 
 
 def crop_of(choice: properties.StyleChoice) -> tuple[float, float, float, float] | None:
@@ -204,7 +261,7 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
         found |= {"texture_size": int(settings.texture_size), "views": settings.views or None}
     look = look_of(settings, mode)
     if look == "style":
-        found |= {"strength": round(settings.strength, 4), "colors": round(settings.palette, 4)}
+        found |= {"strength": round(strength_of(settings, mode), 4), "colors": round(settings.palette, 4)}
         found["style_loss"] = settings.style_loss
     if look == "style" and not picture:
         found["follow_shape"] = round(settings.follow_shape, 4) if settings.use_follow_shape else None
@@ -223,8 +280,7 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
     if mode == "transparent":
         found["transparent"] = True
     if mode == "animate":
-        found["frames"] = settings.frames
-        found |= {"boil": round(settings.boil, 4)} if look == "style" else {"aligned": settings.aligned}
+        found |= _frames(settings)
     return found
 
 
@@ -263,7 +319,7 @@ def kind(
 ) -> dict[str, Any]:
     """Tell what such a job's time depends on, as `timings.kind_of` has it. For drawing: raises nothing."""
     chosen = None if uses_styles(settings, mode) else settings.target.kind
-    task = "boil" if boils(settings, mode) else task_of(settings, mode)
+    task = "boil" if moves(settings, mode) else task_of(settings, mode)
     if is_deepdream(settings, mode, picture):
         chosen = "deepdream"
     return {

@@ -23,6 +23,7 @@ OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}  # objects of other files can be stylized 
 # No `from __future__ import annotations` here: a function given to a property would lose its module's names.
 
 MAX_FRAMES = 16  # each is an image of the material, and graphics cards bind no more
+MAX_TEXTURES = 240  # of an image sequence (see backend/rules.py)
 SEEDS = 2**31 - 1
 
 MODES = (
@@ -56,6 +57,7 @@ PALETTE = (
     "Whose palette the result has: 0 the painting's, 1 that which the object has now; "
     "in between something of both"
 )
+STRENGTH = "How far to go: low keeps the object's own details, high leaves them to the painting"
 NETWORK_NAMES = {
     "vgg16": "VGG-16",
     "alexnet": "AlexNet",
@@ -184,6 +186,20 @@ class PatinaStyle(StyleChoice, bpy.types.PropertyGroup):
     )
 
 
+class PatinaKey(StyleChoice, bpy.types.PropertyGroup):
+    """How a style looks at one frame of the scene."""
+
+    frame: IntProperty(name="Frame", description="The frame of the scene from which it looks so", default=1)
+    strength: FloatProperty(
+        name="Strength",
+        description=STRENGTH,
+        default=0.5,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+
+
 class PatinaTarget(bpy.types.PropertyGroup):
     """What to dream of."""
 
@@ -223,7 +239,7 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
     mixed_index: IntProperty(name="Active Style", description="The style that Remove takes out", default=0)
     strength: FloatProperty(
         name="Strength",
-        description="How far to go: low keeps the object's own details, high leaves them to the painting",
+        description=STRENGTH,
         default=0.5,
         min=0.0,
         max=1.0,
@@ -355,6 +371,11 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
                 "Paintings",
                 "Boil: one style, painted again and again. What is large stays, the strokes are alive",
             ),
+            (
+                "keys",
+                "Keys",
+                "Paintings at frames of the scene, and what lies between: one look turns into the next",
+            ),
         ),
     )
     boil: FloatProperty(
@@ -372,6 +393,34 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
         min=1,
         soft_max=8,
         max=1000,
+    )
+    style_keys: CollectionProperty(
+        type=PatinaKey, name="Keys", description="Which painting, and how strong, at which frame of the scene"
+    )
+    style_key_index: IntProperty(
+        name="Active Key", description="The key whose painting is shown below", default=0
+    )
+    textures: IntProperty(
+        name="Textures",
+        description="How many textures are made of the keys, these included; no more than there are frames. "
+        "More go more smoothly, and take longer",
+        default=12,
+        min=2,
+        max=MAX_TEXTURES,
+    )
+    easing: EnumProperty(
+        name="Easing",
+        description="How it goes from key to key",
+        items=(
+            ("linear", "Linear", "Evenly"),
+            ("smooth", "Smooth", "It begins and ends slowly"),
+        ),
+        default="smooth",
+    )
+    loop: BoolProperty(
+        name="Loop",
+        description="After the last key it goes back to the first one, by the end of the scene, so that the "
+        "scene can be repeated",
     )
     style_to: PointerProperty(type=PatinaStyle, name="To", description="The style that it ends in")
     target_to: PointerProperty(type=PatinaTarget, name="To", description="The dream that it ends in")
@@ -507,7 +556,7 @@ class PatinaMaterial(bpy.types.PropertyGroup):
     made: StringProperty()  # how its nodes were made, as `scene.earlier` tells it
 
 
-classes = (PatinaStyle, PatinaTarget, PatinaSettings, PatinaSlot, PatinaObject, PatinaMaterial)
+classes = (PatinaStyle, PatinaKey, PatinaTarget, PatinaSettings, PatinaSlot, PatinaObject, PatinaMaterial)
 
 
 def register() -> None:

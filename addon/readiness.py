@@ -132,13 +132,15 @@ def of_settings(settings: bpy.types.PropertyGroup, mode: str) -> list[Advice]:
     """List what is to be said about the settings."""
     found = []
     if job_fields.uses_styles(settings, mode):
-        others = settings.mixed if job_fields.uses_mixture(settings, mode) else [settings.style_to]
-        choices = [settings, *others]
+        choices = job_fields.choices(settings, mode)
         if any(choice.style == styles.OWN_IMAGE and not choice.style_file for choice in choices):
             found.append(Advice("Choose an image file.", stops=True))
-    if mode == "animate" and _ends_alike(settings):
+    if job_fields.has_keys(settings, mode):
+        if len(settings.style_keys) < 2:
+            found.append(Advice("Add two keys or more.", stops=True))
+    elif mode == "animate" and _ends_alike(settings):
         found.append(Advice("Both ends are the same: choose another.", stops=True))
-    if job_fields.look_of(settings, mode) == "style" and settings.strength == 0:
+    if job_fields.look_of(settings, mode) == "style" and job_fields.strength_of(settings, mode) == 0:
         found.append(Advice("At strength 0 the object stays as it is."))
     return found
 

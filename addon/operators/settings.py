@@ -64,16 +64,84 @@ class PATINA_OT_style_open(bpy.types.Operator, ImportHelper):
 
     filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-    end: bpy.props.BoolProperty(
-        name="End", description="For the style that an animation ends in", options={"HIDDEN", "SKIP_SAVE"}
+    choice: bpy.props.StringProperty(
+        name="Style",
+        description="Which of the styles, by its path in the scene",
+        default="patina",
+        options={"HIDDEN", "SKIP_SAVE"},
     )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        settings = context.scene.patina
-        choice = settings.style_to if self.end else settings
+        choice = context.scene.path_resolve(self.choice)
         choice.style_file, choice.style = self.filepath, styles.OWN_IMAGE
         recent.remember(self.filepath)
         return {"FINISHED"}
 
 
-classes = (PATINA_OT_new_seed, PATINA_OT_style_add, PATINA_OT_style_remove, PATINA_OT_style_open)
+class PATINA_OT_key_add(bpy.types.Operator):
+    """Add a key at the present frame of the scene: another painting, from there on"""
+
+    bl_idname = "patina.key_add"
+    bl_label = "Add Key"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        scene, settings = context.scene, context.scene.patina
+        frames = {key.frame for key in settings.style_keys}
+        taken = {key.style for key in settings.style_keys}
+        free = (frame for frame in (scene.frame_current, scene.frame_end) if frame not in frames)
+        key = settings.style_keys.add()
+        key.frame = next(free, max(frames, default=0) + 1)
+        key.strength = settings.strength
+        wanted = (settings.style, *styles.PAINTINGS)
+        key.style = next((name for name in wanted if name not in taken), settings.style)
+        key.style_file = settings.style_file
+        settings.style_key_index = len(settings.style_keys) - 1
+        return {"FINISHED"}
+
+
+class _OfKey:
+    """What is done to the active key."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        settings = context.scene.patina
+        return 0 <= settings.style_key_index < len(settings.style_keys)
+
+
+class PATINA_OT_key_remove(_OfKey, bpy.types.Operator):
+    """Remove the active key"""
+
+    bl_idname = "patina.key_remove"
+    bl_label = "Remove Key"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        settings = context.scene.patina
+        settings.style_keys.remove(settings.style_key_index)
+        settings.style_key_index = max(0, min(settings.style_key_index, len(settings.style_keys) - 1))
+        return {"FINISHED"}
+
+
+class PATINA_OT_key_move(_OfKey, bpy.types.Operator):
+    """Put the active key at the present frame of the scene"""
+
+    bl_idname = "patina.key_move"
+    bl_label = "Key to Present Frame"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        settings = context.scene.patina
+        settings.style_keys[settings.style_key_index].frame = context.scene.frame_current
+        return {"FINISHED"}
+
+
+classes = (
+    PATINA_OT_new_seed,
+    PATINA_OT_style_add,
+    PATINA_OT_style_remove,
+    PATINA_OT_style_open,
+    PATINA_OT_key_add,
+    PATINA_OT_key_remove,
+    PATINA_OT_key_move,
+)

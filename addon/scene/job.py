@@ -75,7 +75,8 @@ def write(
             **fields,
         )
         notes, failed = tuple(found.notes), tuple(found.failed)
-        prepared = Prepared(folder, name, found.members, notes=notes, failed=failed)
+        timing = job_fields.timing_of(settings, settings.mode)
+        prepared = Prepared(folder, name, found.members, notes=notes, failed=failed, timing=timing)
         records.write(prepared, dump(settings))
         write_job(folder, job)
     return prepared

@@ -211,11 +211,17 @@ def scene_of(obj: bpy.types.Object) -> bpy.types.Scene:
     return bpy.context.scene if bpy.context.scene in scenes or not scenes else scenes[0]
 
 
-def key(owner: Any, name: str, points: Sequence[tuple[int, float]], turns: bool = False) -> None:
+def key(
+    owner: Any,
+    name: str,
+    points: Sequence[tuple[int, Any]],
+    turns: bool = False,
+    again: bool = False,
+) -> None:
     """Key the property `name` of a part of a node tree by `points`, frames and values, in its own action.
 
-    In between it goes evenly; or it `turns`: it stays as it is up to the next point, and after the last it
-    begins again.
+    In between it goes evenly; or it `turns`: it stays as it is up to the next point. again: at the last point
+    it begins again, and so before the first.
     """
     data = owner.id_data.animation_data
     if data is not None and data.action is not None:  # a copied tree moves by the artist's own action
@@ -229,7 +235,7 @@ def key(owner: Any, name: str, points: Sequence[tuple[int, float]], turns: bool 
         if curve.data_path == path:
             for point in curve.keyframe_points:
                 point.interpolation = "CONSTANT" if turns else "LINEAR"
-            if turns:
+            if again:
                 curve.modifiers.new("CYCLES")
 
 

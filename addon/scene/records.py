@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from mathutils import Matrix
 
 from ...backend.protocol import IMAGE_FILE, TEXTURE_FILE, PatinaError, numbered
 from ...backend.writing import write_bytes
+from ..keying import Timing
 from .textures import Texture
 
 RECORD_FILE = "panel.json"  # beside job.json: what the add-on must know of the job later
 MAX_SLOTS = 32767  # Blender has no more
+MAX_FRAME = 2**24  # more than Blender's scenes have, either way from 0
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Prepared:
     """A job on disk, and what is not in its files but needed when its result comes back.
 
     name: whom it is for, in messages. members: none for a flat picture. picture: the session's number of the
-    image that a flat picture is made from. failed: by name, the objects that cannot be painted.
+    image that a flat picture is made from. failed: by name, the objects that cannot be painted. timing: when
+    the textures of a style that moves show.
     """
 
     folder: Path
@@ -48,6 +52,7 @@ class Prepared:
     picture: int = 0
     notes: tuple[str, ...] = ()
     failed: tuple[tuple[str, PatinaError], ...] = ()
+    timing: Timing | None = None
 
     @property
     def count(self) -> int:
@@ -99,6 +104,8 @@ def write(job: Prepared, panel: Mapping[str, Any]) -> None:
         ],
         "settings": panel,
     }
+    if job.timing is not None:
+        known["timing"] = asdict(job.timing)
     write_bytes(job.folder / RECORD_FILE, (json.dumps(known, indent=2) + "\n").encode())
 
 
@@ -108,7 +115,26 @@ def read(folder: Path, known: Mapping[str, Any]) -> Prepared:
     Raises ValueError, TypeError, KeyError or OverflowError for what is no such record.
     """
     members = tuple(member(one) for one in known.get("members", ()))
-    return Prepared(folder, str(known.get("name") or ""), members)
+    return Prepared(folder, str(known.get("name") or ""), members, timing=timing(known.get("timing")))
+
+
+def timing(record: Any) -> Timing | None:
+    """Read the timing that `record` is, if it is one. Raises ValueError for something else."""
+    if record is None:
+        return None
+    known = set(record) == {"starts", "period"} if isinstance(record, dict) else False
+    starts = record["starts"] if known else None
+    if not isinstance(starts, list) or not starts or not all(map(_is_frame, [*starts, record["period"]])):
+        raise ValueError("a timing is none")
+    if any(a >= b for a, b in pairwise(starts)):
+        raise ValueError("textures do not follow each other")
+    if record["period"] and record["period"] <= starts[-1] - starts[0]:
+        raise ValueError("a period is shorter than what it repeats")
+    return Timing(tuple(starts), record["period"])
+
+
+def _is_frame(value: Any) -> bool:
+    return type(value) is int and abs(value) <= MAX_FRAME
 
 
 def member(record: Any) -> Member:

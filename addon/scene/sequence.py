@@ -13,6 +13,7 @@ from pathlib import Path
 import bpy
 
 from ...backend.protocol import PatinaError
+from ..keying import Timing
 from . import maps
 
 KEY = "patina_frames"  # of an image: how many there are
@@ -32,14 +33,15 @@ def turn(image: bpy.types.Image, files: Sequence[Path], apart: Path) -> None:
     image[KEY] = len(files)
 
 
-def play(stylized: bpy.types.Material, scene: bpy.types.Scene, hold: int) -> None:
-    """Have a material that shows a sequence go through it again and again, `hold` frames of `scene` each."""
-    node = maps.patina_node(stylized)
-    count, user = int(node.image[KEY]), node.image_user
+def play(stylized: bpy.types.Material, timing: Timing) -> None:
+    """Have a material that shows a sequence go through it as `timing` says."""
+    user = maps.patina_node(stylized).image_user
     user.use_auto_refresh = user.use_cyclic = True
     user.frame_duration, user.frame_start = 1, 1  # so that the offset alone says which
-    turns = [(scene.frame_start + k * hold, FIRST - 1 + k % count) for k in range(count + 1)]
-    maps.key(user, "frame_offset", turns, turns=True)
+    turns = [(start, FIRST - 1 + k) for k, start in enumerate(timing.starts)]
+    if timing.period:
+        turns.append((timing.starts[0] + timing.period, FIRST - 1))
+    maps.key(user, "frame_offset", turns, turns=True, again=bool(timing.period))
 
 
 def _folder(image: bpy.types.Image, apart: Path) -> Path:

@@ -21,7 +21,7 @@ from ...backend.protocol import (
     numbered,
     read_job,
 )
-from .. import job_fields
+from .. import job_fields, keying
 from ..scope import PatinaScope
 from . import directions, image, maps, masks, material, memory, result, sequence, textures, whole
 from .records import Member, Prepared
@@ -79,7 +79,7 @@ def gather(
     for obj in objects:
         try:
             source = _read(obj, fields, limits, depsgraph)
-            if fields.get("boil"):
+            if fields.get("boil") or fields.get("keys"):
                 check_can_move(obj.name, source.textures)
             contents = _contents(obj, source, fields, limits, depsgraph, folder)
             mask = masks.write_picture(limits, folder / "paint_only.png") if limits else None
@@ -274,9 +274,12 @@ def _put_on(obj: bpy.types.Object, member: Member, job: Prepared) -> list[bpy.ty
     if frames:
         for image_shown, of_texture in zip(images, zip(*frames, strict=True), strict=True):
             sequence.turn(image_shown, of_texture, job.folder / "frames")
-        scene = maps.scene_of(obj)
+        timing = job.timing
+        if timing is None or len(timing.starts) != len(frames):  # nobody said
+            scene = maps.scene_of(obj)
+            timing = keying.evenly(scene.frame_start, len(frames), scene.patina.hold)
         for stylized in {pair.stylized for pair in obj.patina.slots if pair.stylized}:
-            sequence.play(stylized, scene, scene.patina.hold)
+            sequence.play(stylized, timing)
     return images + beside.images
 
 

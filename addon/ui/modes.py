@@ -9,7 +9,7 @@ from bpy.app.translations import pgettext_iface as iface
 from ...backend.terminal import clock
 from .. import catalogue, job_fields, timings
 from ..properties import network_for_style
-from . import styles
+from . import keys, styles
 
 BUTTONS = {
     "style": "Stylize",
@@ -38,7 +38,8 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
             draw_target(layout, settings.target, settings)
     column = layout.column()
     if job_fields.look_of(settings, mode) == "style":
-        column.prop(settings, "strength", slider=True)
+        if not job_fields.has_keys(settings, mode):
+            column.prop(settings, "strength", slider=True)
         column.prop(settings, "palette", slider=True)
         if not picture:
             row = column.row(heading="Follow Shape")
@@ -84,18 +85,24 @@ def draw_animation(layout: Any, settings: Any) -> None:
     if settings.between == "boil":
         styles.draw_choice(layout, settings)
         styles.draw_mixture(layout, settings)
+    elif settings.between == "keys":
+        keys.draw(layout, settings)
     elif settings.between == "styles":
         styles.draw_choice(layout, settings)
-        styles.draw_choice(layout, settings.style_to, end=True)
+        styles.draw_choice(layout, settings.style_to)
     else:
         draw_target(layout, settings.target, settings)
         draw_target(layout, settings.target_to, settings)
     column = layout.column()
-    column.prop(settings, "frames")
+    if settings.between == "keys":
+        for name in ("textures", "easing", "loop"):
+            column.prop(settings, name)
+    else:
+        column.prop(settings, "frames")
     if settings.between == "boil":
         column.prop(settings, "boil", slider=True)
         column.prop(settings, "hold")
-    else:
+    elif settings.between != "keys":
         column.prop(settings, "aligned")
     layout.operator("patina.film", icon="RENDER_ANIMATION")
 

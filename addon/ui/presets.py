@@ -11,7 +11,7 @@ from bl_ui.utils import PresetPanel
 
 SHIPPED = Path(__file__).parents[1]  # Blender looks in its `presets`
 SUBFOLDER = "patina"
-EXCLUDED = {"rna_type", "name", "seed", "mixed_index", "picture_mode", "colors"}
+EXCLUDED = {"rna_type", "name", "seed", "mixed_index", "style_key_index", "picture_mode", "colors"}
 
 
 def values(settings: bpy.types.PropertyGroup) -> list[str]:

@@ -30,12 +30,12 @@ class PATINA_UL_styles(bpy.types.UIList):
         row.prop(item, "weight", text="")
 
 
-def draw_choice(layout: Any, choice: Any, end: bool = False) -> None:
+def draw_choice(layout: Any, choice: Any) -> None:
     """Draw one style: its picture, which opens the menu of pictures, and where it comes from."""
     row = layout.row(align=True)
     row.template_icon_view(choice, "style", show_labels=True, scale=5.0, scale_popup=5.0)
     column = row.column(align=True)
-    column.operator("patina.style_open", text="", icon="FILE_FOLDER").end = end
+    column.operator("patina.style_open", text="", icon="FILE_FOLDER").choice = choice.path_from_id()
     if choice.style == styles.OWN_IMAGE:
         row = layout.row()
         row.use_property_split = False

@@ -81,10 +81,11 @@ def run(session: JobSession) -> None:
         if not there:
             begun, weight = begin(job, frame, posed, strokes)
             done = begun.texture
-            if job.strength > 0 and not stays(session) and weight > 0:
+            if begun.strength > 0 and not stays(session) and weight > 0:
                 done = _repainted(session, painting, begun, frame, account, strokes)
             result = begun.texture.lerp(done, weight)
-            result = sealed(session, replace(painting, aim=begun.aim), result, seen)
+            if begun.strength > 0:
+                result = sealed(session, replace(painting, aim=begun.aim), result, seen)
             session.write_result(partial(_write, result, job.texture_size, session, names))
             if measures is not None:
                 judge = partial(measures.add, begun.aim.styles, painting.subject.composed(result))
@@ -149,7 +150,10 @@ def frame_stages(job: Job) -> tuple[Stage, ...]:
 
 
 def _keys(session: JobSession, job: Job, account: _Account) -> tuple[Painting, list[Posed]]:
-    """Paint every key, or the one style of a job without: the first's painting, and what each looks like."""
+    """Paint every key, or the one style of a job without: the first's painting, and what each looks like.
+
+    A key of strength 0 is the object as it was; the texture of the painting is that of the first that is not.
+    """
     keys = job.keys or (Key(0),)
     whole = read_styles(job, session.folder)
     session.job = at_key(job, keys[0])
@@ -164,10 +168,15 @@ def _keys(session: JobSession, job: Job, account: _Account) -> tuple[Painting, l
         after = Pyramid(aim.start, session.device, painting.subject.density)
         after.rows += texture.rows - Pyramid(before.start, session.device).rows
         texture = after
-        plan = plan_of(replace(own, resume=None), painting.subject, Kept(0))
-        _optimise(session, painting.subject, texture, aim, plan, account)
+        if own.strength > 0:
+            plan = plan_of(replace(own, resume=None), painting.subject, Kept(0))
+            _optimise(session, painting.subject, texture, aim, plan, account)
+            if not any(one.strength for one in posed):
+                painting = replace(painting, texture=texture, plan=plan)
+        else:
+            texture = Pyramid(aim.start, session.device, painting.subject.density)
         account.painted()
-        posed.append(Posed(texture.texture().cpu(), aim, strength_of(job, key)))
+        posed.append(Posed(texture.texture().cpu(), aim, own.strength))
     return painting, posed
 
 
@@ -234,7 +243,7 @@ def begin(job: Job, frame: int, posed: Sequence[Posed], strokes: Strokes) -> tup
         aim = Aim(styles, one.aim.viewing, one.aim.start.lerp(other.aim.start, share))
         strength = one.strength + share * (other.strength - one.strength)
         one = Posed(one.texture.lerp(other.texture, share), aim, strength)
-    if not job.boil:
+    if not job.boil or not one.strength:
         return one, 4 * share * (1 - share)
     return replace(one, texture=strokes.moved(one.texture, job.boil, job.seed, frame)), 1.0
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import bpy
 import pytest
 import recorder
-from bl_ext.user_default.patina.addon import catalogue, properties, readiness, recent, thumbnails, timings
+from bl_ext.user_default.patina.addon import (
+    catalogue,
+    job_fields,
+    properties,
+    readiness,
+    recent,
+    thumbnails,
+    timings,
+)
 from bl_ext.user_default.patina.addon.ui import advanced, panel
 from bl_ext.user_default.patina.addon.ui.text import _letters, lines
 
@@ -236,6 +244,29 @@ def test_styles_are_mixed(cube, settings):
     assert not bpy.ops.patina.style_remove.poll()
 
 
+def test_keys_are_set_at_frames_of_the_scene(cube, settings):
+    settings.mode, settings.between = "animate", "keys"
+    assert not {"style_keys", "strength", "hold"} & shown()
+    assert readiness.of_settings(settings, "animate")[0].stops
+    scene = bpy.context.scene
+    scene.frame_end = 40
+    for frame in (5, 20, 20):  # where one is, the next stands at the end
+        scene.frame_current = frame
+        assert bpy.ops.patina.key_add() == {"FINISHED"}
+    assert [key.frame for key in settings.style_keys] == [5, 20, 40]
+    assert len({key.style for key in settings.style_keys}) == 3
+    assert {"style_keys", "frame", "strength", "textures", "easing", "loop"} <= shown()
+    assert not readiness.of_settings(settings, "animate")
+    scene.frame_current, settings.style_key_index = 30, 0
+    assert bpy.ops.patina.key_move() == {"FINISHED"}
+    assert [key.frame for key in job_fields.keys_in_order(settings)] == [20, 30, 40]
+    bpy.ops.patina.style_open(filepath="/pictures/c.png", choice="patina.style_keys[0]")
+    assert settings.style_keys[0].style_file == "/pictures/c.png"
+    for _ in range(3):
+        bpy.ops.patina.key_remove()
+    assert not bpy.ops.patina.key_remove.poll()
+
+
 def test_a_recent_style_becomes_the_own_image(cube, settings, tmp_path, monkeypatch):
     monkeypatch.setattr(recent, "_path", tmp_path / "recent.json")
     monkeypatch.setattr(recent, "files", [])
@@ -259,7 +290,7 @@ def test_an_image_is_opened_as_the_style(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(recent, "_path", tmp_path / "recent.json")
     monkeypatch.setattr(recent, "files", [])
     assert bpy.ops.patina.style_open(filepath="/pictures/a.png") == {"FINISHED"}
-    assert bpy.ops.patina.style_open(filepath="/pictures/b.png", end=True) == {"FINISHED"}
+    assert bpy.ops.patina.style_open(filepath="/pictures/b.png", choice="patina.style_to") == {"FINISHED"}
     assert (settings.style, settings.style_file) == ("FILE", "/pictures/a.png")
     assert (settings.style_to.style, settings.style_to.style_file) == ("FILE", "/pictures/b.png")
     assert recent.files == ["/pictures/b.png", "/pictures/a.png"]
@@ -283,8 +314,8 @@ def test_layers_belong_to_their_network(settings):
 
 
 def test_every_setting_says_what_it_does():
-    groups = (properties.PatinaSettings, properties.PatinaStyle, properties.PatinaTarget)
-    for group in groups:
+    ours = properties.PatinaSettings, properties.PatinaStyle, properties.PatinaKey, properties.PatinaTarget
+    for group in ours:
         for prop in group.bl_rna.properties:
             if prop.identifier not in ("rna_type", "name"):
                 assert len(prop.description) > 10, prop.identifier

@@ -9,10 +9,10 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.patina.addon import history, job_fields, jobs
-from bl_ext.user_default.patina.addon.scene import maps, material, result, sequence, sets
+from bl_ext.user_default.patina.addon import history, job_fields, jobs, keying
+from bl_ext.user_default.patina.addon.scene import maps, material, records, result, sequence, sets
 from bl_ext.user_default.patina.addon.scene.textures import Texture
-from bl_ext.user_default.patina.backend.protocol import CHECKPOINT_FILE, PatinaError, read_job
+from bl_ext.user_default.patina.backend.protocol import CHECKPOINT_FILE, Key, PatinaError, read_job
 
 COLORS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0))
 HOLD = 2
@@ -41,11 +41,14 @@ def shown_at(obj: bpy.types.Object, frame: int) -> str:
     return path.name
 
 
-def wear(obj: bpy.types.Object, files: list[Path], apart: Path) -> bpy.types.Image:
+def wear(
+    obj: bpy.types.Object, files: list[Path], apart: Path, timing: keying.Timing | None = None
+) -> bpy.types.Image:
     image = result.load_packed(files[0], "Cube Stylized")
     material.show_image(obj, image)
     sequence.turn(image, files, apart)
-    sequence.play(obj.material_slots[0].material, bpy.context.scene, HOLD)
+    evenly = keying.evenly(bpy.context.scene.frame_start, len(files), HOLD)
+    sequence.play(obj.material_slots[0].material, timing or evenly)
     return image
 
 
@@ -57,6 +60,43 @@ def test_each_picture_is_held_and_the_last_is_followed_by_the_first(cube, frames
     bpy.context.scene.frame_start = 3
     wear(cube, frames, tmp_path / "apart")
     assert numbers(cube, range(1, 14)) == [3, 3, 0, 0, 1, 1, 2, 2, 3, 3, 0, 0, 1]
+
+
+def test_what_does_not_begin_again_stays_as_it_is_at_its_ends(cube, frames, tmp_path):
+    wear(cube, frames, tmp_path / "apart", keying.Timing((3, 4, 8, 9)))
+    assert numbers(cube, range(1, 12)) == [0, 0, 0, 1, 1, 1, 1, 2, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("frames", "textures", "period", "places", "starts"),
+    [
+        ([1, 25], 4, 0, [0, 3], (1, 9, 17, 25)),
+        ([1, 5, 25], 4, 0, None, ()),  # the first two have no texture each
+        ([1, 9, 25], 4, 0, [0, 1, 3], (1, 9, 17, 25)),
+        ([10, 14], 100, 0, [0, 4], (10, 11, 12, 13, 14)),
+        ([1, 13], 4, 24, [0, 2], (1, 7, 13, 19)),
+        ([1, 24], 4, 24, None, ()),
+        ([1, 30], 4, 24, None, ()),
+        ([3, 3], 4, 0, None, ()),
+        ([3], 4, 0, None, ()),
+    ],
+)
+def test_each_key_shows_from_its_frame_on(frames, textures, period, places, starts):
+    if places is None:
+        with pytest.raises(PatinaError):
+            keying.timing(frames, textures, period)
+        return
+    assert keying.placed(frames, textures, period) == (places, len(starts))
+    assert keying.timing(frames, textures, period) == keying.Timing(starts, period)
+
+
+def test_when_textures_show_is_remembered_and_nonsense_is_not():
+    timing = keying.Timing((1, 5, 6), 24)
+    assert records.timing({"starts": [1, 5, 6], "period": 24}) == timing
+    assert records.timing(None) is None
+    for starts, period in (([], 0), ([5, 1], 0), ([1, 5], 3), ([1, 2**40], 0), (["a"], 0), ([1], None)):
+        with pytest.raises(ValueError, match=r"none|follow|shorter"):
+            records.timing({"starts": starts, "period": period})
 
 
 def test_it_plays_once_saved_read_again_and_moved(cube, frames, tmp_path):
@@ -156,6 +196,28 @@ def test_a_boiling_object_plays_and_an_interrupted_one_goes_on(cube, tmp_path):
     ]
     assert read_job(going.folder).frames == 3
     assert json.loads((run.folder / "report.json").read_text())["frames"] == 3
+
+
+def test_a_style_goes_from_key_to_key_at_the_frames_of_the_scene(cube):
+    scene, settings = bpy.context.scene, bpy.context.scene.patina
+    settings.mode, settings.between, settings.textures = "animate", "keys", 3
+    settings.quality, settings.texture_size, settings.network = "sketch", "256", "alexnet"
+    for frame, style, strength in ((12, "great_wave", 0.75), (2, "starry_night", 0.0), (22, "great_wave", 1)):
+        key = settings.style_keys.add()
+        key.frame, key.style, key.strength = frame, style, strength
+    bpy.ops.patina.stylize()
+    settings.style_keys[0].frame = 99  # what is set meanwhile is another matter
+    (run,) = jobs.ended
+    assert run.state == jobs.FINISHED, run.error
+    job = read_job(run.folder)
+    assert [style.image for style in job.styles] == ["style.jpg", "style_1.jpg"]
+    assert job.keys == (Key(0, (1.0, 0.0), 0.0), Key(1, (0.0, 1.0), 0.75), Key(2, (0.0, 1.0), 1.0))
+    assert (job.easing, job.loop, job.strength) == ("smooth", False, 1.0)
+    assert [numbers(cube, range(frame, frame + 1)) for frame in (1, 11, 12, 21, 22, 60)] == [
+        *([0], [0], [1], [1], [2], [2])
+    ]
+    assert scene.frame_current == 60
+    assert history.read(run.folder).job.timing == keying.Timing((2, 12, 22))
 
 
 def test_frames_that_cannot_be_written_leave_the_image(cube, frames, tmp_path):

@@ -26,6 +26,9 @@ OPERATORS = (
     "style_add",
     "style_remove",
     "style_open",
+    "key_add",
+    "key_remove",
+    "key_move",
     "preset_add",
     "paint_image",
     "cancel",
@@ -59,7 +62,7 @@ NAMES = re.compile(
 def rna_texts() -> set[str]:
     """Labels and tooltips of all settings and of the panel's operators."""
     found = set()
-    ours = properties.PatinaSettings, properties.PatinaStyle, properties.PatinaTarget
+    ours = properties.PatinaSettings, properties.PatinaStyle, properties.PatinaKey, properties.PatinaTarget
     groups = *ours, scope.PatinaScope, PatinaExport
     for group in groups:
         for prop in group.bl_rna.properties:
@@ -83,6 +86,10 @@ def drawn_texts() -> set[str]:
         settings.mode = mode
         for drawn in (panel.PATINA_PT_stylize, scope_panel.PATINA_PT_scope, advanced.PATINA_PT_advanced):
             found |= set(recorder.draw(drawn).texts) | {drawn.bl_label}
+    settings.mode, settings.between = "animate", "keys"
+    for _ in range(2):
+        found |= set(recorder.draw(panel.PATINA_PT_stylize).texts)
+        bpy.ops.patina.key_add()
     for mode, *_ in properties.PICTURE_MODES:
         settings.picture_mode = mode
         for drawn in (image_editor.PATINA_PT_image, image_editor.PATINA_PT_image_advanced):

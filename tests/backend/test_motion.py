@@ -130,6 +130,16 @@ def test_between_keys_each_frame_is_nearer_to_the_next_key(tmp_path):
     assert steps.max() < 1.5 * steps.mean()
 
 
+def test_a_key_without_strength_is_the_object_as_it_was(tmp_path):
+    keys = (Key(0, (1.0, 0.0), 0.0), Key(2, (0.0, 1.0), 0.9), Key(3, (0.0, 1.0), 0.0))
+    job = replace(KEYS, frames=4, keys=keys, content="content.png", boil=0.3, texture_size=64)
+    do(tmp_path, job)
+    content, used = pixels(tmp_path / "content.png"), locate(sphere(2), 64).used
+    away = [np.abs(frame - content)[used].mean() for frame in frames_in(tmp_path, job)]
+    assert max(away[0], away[3]) < 0.5
+    assert 4 < away[1] < away[2]
+
+
 def test_a_cancelled_job_leaves_its_frames_and_another_goes_on_from_them(tmp_path):
     folder = tmp_path / "job"
     with pytest.raises(Cancelled):
