@@ -88,7 +88,7 @@ def drawn_texts() -> set[str]:
             found |= set(recorder.draw(drawn).texts) | {drawn.bl_label}
     settings.mode, settings.between = "animate", "keys"
     for _ in range(2):
-        found |= set(recorder.draw(panel.PATINA_PT_stylize).texts)
+        found |= set(recorder.draw(panel.PATINA_PT_stylize, width=4000).texts)
         bpy.ops.patina.key_add()
     for mode, *_ in properties.PICTURE_MODES:
         settings.picture_mode = mode
