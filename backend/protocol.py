@@ -232,7 +232,7 @@ class Job:
     follow_shape: float | None = None  # stylize on a mesh: how far its form sets the tones; None: as suits
     motifs: bool = True  # stylize on a mesh: plain objects may show recognisable pieces of the styles
     style_loss: str = "gram"  # stylize on a pyramid or in pixels: what is compared of features
-    style_size: float | None = None  # scene units that the style's shorter side spans; None: by texel density
+    style_size: float | None = None  # scene units that the style's shorter side spans; 0, None: what fits
     seed: int = 0
     network: str = "vgg16"
     parameterization: str = "pyramid"

@@ -82,10 +82,10 @@ RANGES = (
         "Use a number from 0 to 1.",
     ),
     Rule(
-        lambda job: job.style_size is not None and (not is_number(job.style_size) or job.style_size <= 0),
+        lambda job: job.style_size is not None and (not is_number(job.style_size) or job.style_size < 0),
         "style_size",
         "is {job.style_size!r}",
-        "Use a positive number of scene units, or null.",
+        "Use a positive number of scene units, or 0 to fit the painting to the object.",
     ),
     Rule(
         lambda job: not is_within(job.seed, 0, 2**32 - 1),

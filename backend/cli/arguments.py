@@ -102,7 +102,9 @@ def _add_painting(parser: argparse.ArgumentParser) -> None:
         action="store_false",
         help="no recognisable pieces of the picture, not even on plain objects",
     )
-    parser.add_argument("--style-size", type=float, help="scene units that the picture's shorter side spans")
+    parser.add_argument(
+        "--style-size", type=float, help="scene units that the picture's shorter side spans; 0: what fits"
+    )
     parser.add_argument(
         "--framing",
         default="surface",
@@ -173,7 +175,9 @@ def synthesize(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("exemplar", type=Path, nargs="+", metavar="EXEMPLAR", help="pictures of the texture")
     parser.add_argument("--mesh", type=Path, help="put it on this mesh instead of a flat picture")
     parser.add_argument(
-        "--style-size", type=float, help="on a mesh: scene units that the picture's shorter side spans"
+        "--style-size",
+        type=float,
+        help="on a mesh: scene units that the picture's shorter side spans; 0: what fits",
     )
     parser.add_argument("--relief", action="store_true", help="on a mesh: with a height map")
     parser.add_argument("--tileable", action="store_true", help="the result repeats without a seam")

@@ -295,6 +295,13 @@ def test_a_stroke_size_that_shows_nothing_is_refused_with_those_that_work(
     assert all(math.isfinite(losses[name]) for name in ("style_distance", "content_distance"))
 
 
+def test_a_stroke_size_of_0_is_one_as_the_sentence_about_others_says(ball, style, tmp_path, monkeypatch):
+    monkeypatch.setattr("backend.__main__.do_job", lambda *_: FAILED)
+    out = tmp_path / "out"
+    main(["stylize", str(ball), "--style", str(style), "--style-size", "0", "--out", str(out)])
+    assert not read_job(out).style_size
+
+
 def test_a_style_of_sixteen_pixels_is_enough(ball, tmp_path, monkeypatch):
     monkeypatch.setattr(report, "VIEWS", 2)
     Image.effect_noise((16, 16), 80).convert("RGB").save(tmp_path / "stamp.png")

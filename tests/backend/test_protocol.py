@@ -124,7 +124,7 @@ REFUSED = {
     "strength": [-0.1, 1.1, "0.5", None, math.nan, math.inf, True, 10**400],
     "colors": ["both", -0.1, 1.1, None, math.nan, True],
     "follow_shape": [-0.1, 1.1, "1", math.nan, True],
-    "style_size": [0, -1, "1", math.nan, math.inf],
+    "style_size": [-1, "1", math.nan, math.inf],
     "seed": [-1, 2**32, 1.0, "1", None, True],
     "steps": [0, -5, 1.5, "10", 100_001],
     "views": [0, -1, 17, 2.0, "2", True],
