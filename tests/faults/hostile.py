@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ from backend.protocol import Job, PatinaError, Style, Target  # noqa: E402
 from backend.rendering.mesh import read_mesh  # noqa: E402
 from backend.rendering.texels import locate  # noqa: E402
 
+IN_MEMORY = Path("/dev/shm")  # where no case waits for a disk
 MAX_SECONDS = 5  # of a processor
 MAX_WAIT = 30  # seconds, be they spent waiting for others on a busy machine
 MAX_GROWTH = 1 << 30  # bytes
@@ -170,9 +172,18 @@ def make_job(folder: Path, random: Random) -> Path:
     return folder
 
 
+@cache
+def made(name: str, number: int = 0) -> bytes:
+    """The good file `name`, which is made once; `number`: of those of one kind."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        MAKERS[path.name](path, number)
+        return path.read_bytes()
+
+
 def make_npz(folder: Path, random: Random) -> Path:
     path = folder / "mesh.npz"
-    write_npz(sphere(1), path)
+    path.write_bytes(made(path.name))
     return wound_npz(path, random)
 
 
@@ -216,22 +227,30 @@ def read_npz(path: Path) -> None:
 
 def make_checkpoint(folder: Path, random: Random) -> Path:
     """One of a mesh, of a picture, or of another canvas."""
-    write_npz(sphere(1), folder / "mesh.npz")
+    (folder / "mesh.npz").write_bytes(made("mesh.npz"))
     path = folder / random.choice(("mesh_state.npz", "picture_state.npz", "canvas_state.npz"))
-    if path.stem == "picture_state":
-        painting = brush.Brush(torch.Generator())
-        painting.enter(torch.rand(3, 24, 32), goes_on=False)
-        painting.step(torch.rand(3, 24, 32), 0.1)
-        brush.write(path, painting, checkpoint.Kept(7, ((9, 7),)))
-    elif path.stem == "canvas_state":
-        canvas = small_canvas()
-        canvas.pictures().sum().backward()
-        canvas.step(0.1)
-        canvas_checkpoint.write(path, canvas, canvas_checkpoint.Kept(3, 9, torch.Generator().get_state()))
-    else:
-        mesh = read_mesh(folder / "mesh.npz")
-        checkpoint.write(path, Pyramid(torch.rand(3, 64, 64)), mesh, checkpoint.Kept(7, ((9, 7),)))
+    path.write_bytes(made(path.name))
     return wound_npz(path, random)
+
+
+def write_mesh_state(path: Path, _: int) -> None:
+    write_npz(sphere(1), path.with_name("mesh.npz"))
+    mesh = read_mesh(path.with_name("mesh.npz"))
+    checkpoint.write(path, Pyramid(torch.rand(3, 64, 64)), mesh, checkpoint.Kept(7, ((9, 7),)))
+
+
+def write_picture_state(path: Path, _: int) -> None:
+    painting = brush.Brush(torch.Generator())
+    painting.enter(torch.rand(3, 24, 32), goes_on=False)
+    painting.step(torch.rand(3, 24, 32), 0.1)
+    brush.write(path, painting, checkpoint.Kept(7, ((9, 7),)))
+
+
+def write_canvas_state(path: Path, _: int) -> None:
+    canvas = small_canvas()
+    canvas.pictures().sum().backward()
+    canvas.step(0.1)
+    canvas_checkpoint.write(path, canvas, canvas_checkpoint.Kept(3, 9, torch.Generator().get_state()))
 
 
 def small_canvas() -> Flat:
@@ -279,10 +298,14 @@ def make_picture(folder: Path, random: Random) -> Path:
     format = str(
         random.choice(PICTURES if mode == "RGB" else ("PNG", "TIFF") if mode != "L" else PICTURES[:3])
     )
+    (folder / "style.jpg").write_bytes(with_bytes_wrong(picture_bytes(mode, format, random), random))
+    return folder / "style.jpg"
+
+
+def picture_bytes(mode: str, format: str, random: Random) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(random.integers(0, 255, (40, 32, 3), np.uint8)).convert(mode).save(stream, format)
-    (folder / "style.jpg").write_bytes(with_bytes_wrong(stream.getvalue(), random))
-    return folder / "style.jpg"
+    return stream.getvalue()
 
 
 def read_picture(path: Path) -> None:
@@ -291,16 +314,12 @@ def read_picture(path: Path) -> None:
     assert 0 <= image.min() <= image.max() <= 1
 
 
-_models: dict[str, bytes] = {}
-
-
+@cache
 def model_bytes(kind: str) -> bytes:
-    if kind not in _models:
-        mesh = torus(rings=6, sides=4)
-        _models[kind] = bytes(mesh.export(file_type=kind)) if kind in ("glb", "ply") else b""
-        if kind == "obj":
-            _models[kind] = mesh.export(file_type="obj", return_texture=False).encode()
-    return _models[kind]
+    mesh = torus(rings=6, sides=4)
+    if kind == "obj":
+        return str(mesh.export(file_type=kind, return_texture=False)).encode()
+    return bytes(mesh.export(file_type=kind))
 
 
 def make_model(folder: Path, random: Random) -> Path:
@@ -352,11 +371,7 @@ def read_any_model(path: Path) -> None:
 
 def make_cppn(folder: Path, random: Random) -> Path:
     path = folder / "picture.cppn"
-    network = cppn.CPPN(int(random.integers(2, 4)))
-    if random.random() < 0.2:
-        with torch.no_grad():
-            network.hidden[0].weight[0, 0] = float(random.choice([np.nan, np.inf]))
-    cppn.write(path, network)
+    path.write_bytes(made(path.name, int(random.integers(2)) + 2 * int(random.random() < 0.2)))
     if random.random() < 0.7:
         path.write_bytes(with_bytes_wrong(path.read_bytes(), random))
         return path
@@ -364,6 +379,15 @@ def make_cppn(folder: Path, random: Random) -> Path:
     record[str(random.choice(list(record)))] = odd(random)
     torch.save(record, path)
     return path
+
+
+def write_cppn(path: Path, number: int) -> None:
+    """One of two or three dimensions; from 2 on, with a number that is none."""
+    network = cppn.CPPN(2 + number % 2)
+    if number >= 2:
+        with torch.no_grad():
+            network.hidden[0].weight[0, 0] = (np.nan, np.inf)[number % 2]
+    cppn.write(path, network)
 
 
 def read_cppn(path: Path) -> None:
@@ -389,6 +413,13 @@ def read_weights(path: Path) -> None:
     (weights.read_state_dict if path.suffix == ".pth" else weights.read_arrays)(path)
 
 
+MAKERS: dict[str, Callable[[Path, int], object]] = {
+    "mesh.npz": lambda path, _: write_npz(sphere(1), path),
+    "mesh_state.npz": write_mesh_state,
+    "picture_state.npz": write_picture_state,
+    "canvas_state.npz": write_canvas_state,
+    "picture.cppn": write_cppn,
+}
 KINDS: dict[str, tuple[Callable[[Path, Random], Path], Callable[[Path], object]]] = {
     "job": (make_job, protocol.read_job),
     "npz": (make_npz, read_npz),
@@ -434,25 +465,22 @@ def attempt(read: Callable[[Path], object], path: Path, watch: Watch) -> tuple[s
     return ending, wrong
 
 
-def main(kind: str, seed: int, count: int) -> dict[str, Any]:
-    """Try `count` cases; what came of them."""
+def main(kind: str, seed: int, count: int, watch: Watch) -> dict[str, Any]:
+    """Try `count` cases in the watched folder; what came of them."""
     make, read = KINDS[kind]
     found: dict[str, Any] = {"kind": kind, "seed": seed, "cases": count, "read": 0, "refused": 0, "wrong": []}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name).resolve()
-        watch = Watch(folder)
-        for case in range(count):
-            random = np.random.default_rng((seed, case))
-            for left in folder.iterdir():
-                left.unlink()
-            path = make(folder, random)
-            began = time.monotonic()
-            ending, wrong = attempt(read, path, watch)
-            if ending:
-                found[ending] += 1
-            if wrong and len(found["wrong"]) < 20:
-                seconds = round(time.monotonic() - began, 2)
-                found["wrong"].append({"case": case, "seconds": seconds, "what": wrong})
+    for case in range(count):
+        random = np.random.default_rng((seed, case))
+        for left in watch.folder.iterdir():
+            left.unlink()
+        path = make(watch.folder, random)
+        began = time.monotonic()
+        ending, wrong = attempt(read, path, watch)
+        if ending:
+            found[ending] += 1
+        if wrong and len(found["wrong"]) < 20:
+            seconds = round(time.monotonic() - began, 2)
+            found["wrong"].append({"case": case, "seconds": seconds, "what": wrong})
     return found
 
 
@@ -468,7 +496,7 @@ class Watch:
     """Sees what Python is asked to run, and to open, outside `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self.on, self.folder, self.touched = False, str(folder), list[str]()
+        self.on, self.folder, self.touched = False, folder, list[str]()
         sys.addaudithook(self._see)
 
     def _see(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -479,11 +507,13 @@ class Watch:
         if event == "open" and isinstance(arguments[0], str | bytes):
             path = os.fsdecode(arguments[0])
             writes = isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-            own = path.startswith((self.folder, "/proc/", sys.prefix, sys.base_prefix, str(ROOT)))
-            if not own or (writes and not path.startswith(self.folder)):
+            own = path.startswith((str(self.folder), "/proc/", sys.prefix, sys.base_prefix, str(ROOT)))
+            if not own or (writes and not path.startswith(str(self.folder))):
                 self.touched.append(f"open {path}"[:200])
 
 
 if __name__ == "__main__":
-    for kind, seed, count in zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3], strict=True):
-        print(json.dumps(main(kind, int(seed), int(count))), flush=True)
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as name:
+        watch = Watch(Path(name).resolve())
+        for kind, seed, count in zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3], strict=True):
+            print(json.dumps(main(kind, int(seed), int(count), watch)), flush=True)
