@@ -80,12 +80,14 @@ def parse(data: bytes, folder: Path, name: str = "The model") -> Gltf:
         compressed.decoder(extension, name)
     gltf = Gltf(tree, [], folder, name)
     buffers: list[bytes] = []
+    held = 0
     for buffer in tree.get("buffers", []):
         if needed and compressed.is_fallback(buffer):
             buffers.append(b"")
         else:
             buffers.append(_bytes(gltf, buffer["uri"]) if "uri" in buffer else binary)
-        _limit(sum(map(len, buffers)))
+        held += len(buffers[-1])
+        _limit(held)
     views = tree.get("bufferViews", [])
     _limit(sum(view["byteLength"] for view in views))  # they may overlap
     for view in views:
@@ -106,6 +108,7 @@ def parse(data: bytes, folder: Path, name: str = "The model") -> Gltf:
 def _unpack(gltf: Gltf) -> None:
     """Put plain accessors in place of primitives' Draco data, and forget that anything was compressed."""
     primitives = [primitive for mesh in gltf.tree.get("meshes", ()) for primitive in mesh["primitives"]]
+    held, counted = 0, 0
     for primitive in primitives:
         if compressed.DRACO in primitive.get("extensions", {}):
             view = primitive["extensions"][compressed.DRACO]["bufferView"]
@@ -113,7 +116,9 @@ def _unpack(gltf: Gltf) -> None:
             _fill(gltf, primitive["indices"], index[:, None])
             for name, numbers in values.items():
                 _fill(gltf, primitive["attributes"][name], numbers)
-            _limit(sum(map(len, gltf.views)))
+            held += sum(map(len, gltf.views[counted:]))
+            counted = len(gltf.views)
+            _limit(held)
     compressed.forget(gltf.tree)
 
 

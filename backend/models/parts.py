@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -74,10 +75,10 @@ def _nodes(tree: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Floats]]:
     else:
         below = {child for node in nodes for child in node.get("children", ())}
         roots = [index for index in range(len(nodes)) if index not in below]
-    waiting = [(index, np.eye(4)) for index in roots]
+    waiting = deque((index, np.eye(4)) for index in roots)
     seen: set[int] = set()
     while waiting:
-        index, above = waiting.pop(0)
+        index, above = waiting.popleft()
         if index in seen:  # a node has one place; this also ends circles
             continue
         seen.add(index)

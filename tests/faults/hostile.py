@@ -513,6 +513,7 @@ class Watch:
 
 
 if __name__ == "__main__":
+    del __file__  # so that processes for unwrapping, which are begun anew, do not begin by importing this
     with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as name:
         watch = Watch(Path(name).resolve())
         for kind, seed, count in zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3], strict=True):
