@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -290,6 +292,17 @@ def test_a_colour_that_is_compressed_for_the_gpu_is_read_by_its_png_or_refused_b
         return
     with pytest.raises(PatinaError, match=r"packed.glb: its picture 0 is compressed for the GPU"):
         planned(path)
+
+
+def test_a_gltf_of_very_many_buffers_and_nodes_is_read_at_once(tmp_path):
+    """Their sizes were summed up anew for each: a hundred thousand took minutes."""
+    tree = {"asset": {"version": "2.0"}, "buffers": [{"byteLength": 0, "uri": "data:,"}] * 100_000}
+    tree |= {"scenes": [{"nodes": [0]}], "nodes": [{"children": [0] * 1_000_000}]}
+    (tmp_path / "many.gltf").write_text(json.dumps(tree))
+    began = time.process_time()
+    with pytest.raises(PatinaError, match="no faces"):
+        read_parts(gltf.read(tmp_path / "many.gltf"))
+    assert time.process_time() - began < 5
 
 
 def test_rigs_and_morphs_follow_the_vertices_that_a_new_uv_map_cuts(tmp_path):

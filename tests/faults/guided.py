@@ -126,4 +126,5 @@ def main(kind: str, seed: int, count: int) -> None:
 
 
 if __name__ == "__main__":
+    del __file__  # as in `hostile`
     main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
