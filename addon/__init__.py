@@ -38,6 +38,7 @@ MODULES = (
     "operators.history",
     "operators.export",
     "operators.film",
+    "operators.flip_book",
     "operators.settings",
     "ui.styles",
     "ui.keys",

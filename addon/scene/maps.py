@@ -230,13 +230,19 @@ def key(
         setattr(owner, name, number)
         owner.keyframe_insert(name, frame=frame)
     setattr(owner, name, points[0][1])
-    path = owner.path_from_id(name)
-    for curve in _curves(owner.id_data.animation_data):
-        if curve.data_path == path:
-            for point in curve.keyframe_points:
-                point.interpolation = "CONSTANT" if turns else "LINEAR"
-            if again:
-                curve.modifiers.new("CYCLES")
+    for curve in curves_of(owner, name):
+        for point in curve.keyframe_points:
+            point.interpolation = "CONSTANT" if turns else "LINEAR"
+        if again:
+            curve.modifiers.new("CYCLES")
+
+
+def curves_of(owner: Any, name: str) -> list[bpy.types.FCurve]:
+    """List the curves that move the property `name` of a part of a node tree."""
+    data, path = owner.id_data.animation_data, owner.path_from_id(name)
+    if data is None or data.action is None:
+        return []
+    return [curve for curve in _curves(data) if curve.data_path == path]
 
 
 def _copy_action(data: bpy.types.AnimData) -> None:

@@ -9,6 +9,7 @@ from bpy.app.translations import pgettext_iface as iface
 
 from ..export import copies, printing, proof
 from ..export.presets import PRESETS
+from ..scene import atlas
 from .panel import PATINA_PT_stylize
 from .text import wrapped
 
@@ -45,6 +46,8 @@ class PATINA_PT_export(bpy.types.Panel):
             column = layout.column()
             column.prop(settings, "texture_size")
             column.prop(settings, "texture_format")
+        if not preset.backend and any(map(atlas.moving, stylized)):
+            self.draw_moving(layout, context.region.width)
         if len(stylized) > 1:
             column = layout.column()
             column.prop(settings, "scope")
@@ -56,6 +59,11 @@ class PATINA_PT_export(bpy.types.Panel):
             row.scale_y = 1.5
             text = iface("Export {}…").format(preset.suffix[1:].upper())
             row.operator("patina.export", text=text, icon="EXPORT", translate=False)
+
+    def draw_moving(self, layout: Any, width: float) -> None:
+        text = iface("Such a file has no textures that move: it shows the first. Engines play a flip-book.")
+        wrapped(layout, text, width, "INFO")
+        layout.operator("patina.flip_book", icon="MESH_GRID")
 
     def draw_print(self, layout: Any, settings: Any) -> None:
         column = layout.column()

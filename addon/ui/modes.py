@@ -104,7 +104,9 @@ def draw_animation(layout: Any, settings: Any) -> None:
         column.prop(settings, "hold")
     elif settings.between != "keys":
         column.prop(settings, "aligned")
-    layout.operator("patina.film", icon="RENDER_ANIMATION")
+    row = layout.row(align=True)
+    row.operator("patina.film", icon="RENDER_ANIMATION")
+    row.operator("patina.flip_book", icon="MESH_GRID")
 
 
 def draw_target(layout: Any, target: Any, settings: Any) -> None:

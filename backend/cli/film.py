@@ -26,7 +26,8 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add both verbs' parsers to the command line's."""
     film = _verb(verbs, "film", "put pictures together as a moving WebP or GIF", make_film)
     film.add_argument("--fps", type=float, default=24.0, help="pictures a second (24)")
-    _verb(verbs, "atlas", "lay frames out in one picture, for a game's flip-book", make_atlas)
+    atlas = _verb(verbs, "atlas", "lay frames out in one picture, for a game's flip-book", make_atlas)
+    atlas.add_argument("--fps", type=float, help="frames a second, for the .json beside it")
 
 
 def _verb(
@@ -47,8 +48,7 @@ def make_film(options: argparse.Namespace) -> int:
     kind = FORMATS.get(options.out.suffix.lower())
     if kind is None:
         raise PatinaError(f"{options.out.name} is neither a .webp nor a .gif.", "Name one.", "out")
-    if not 0 < options.fps <= 100:
-        raise PatinaError(f"{options.fps:g} pictures a second cannot be.", "Use up to 100.", "fps")
+    _check_pace(options.fps, 100)
     frames = _read(options.frames, options.out)
     if kind == "GIF":  # one palette for all, so that nothing flickers that stays the same
         strip = Image.new("RGB", (64 * len(frames), 64))
@@ -82,6 +82,8 @@ def make_atlas(options: argparse.Namespace) -> int:
     """
     if options.out.suffix.lower() != ".png":
         raise PatinaError(f"{options.out.name} is no .png.", "Name one.", "out")
+    if options.fps is not None:
+        _check_pace(options.fps, 1000)
     frames = _read(options.frames, options.out)
     width, height = frames[0].size
     columns, rows = grid(len(frames))
@@ -96,12 +98,19 @@ def make_atlas(options: argparse.Namespace) -> int:
         atlas.paste(frame, (k % columns * width, k // columns * height))
     save(atlas, options.out)
     known = {"frames": len(frames), "columns": columns, "rows": rows, "width": width, "height": height}
+    known |= {} if options.fps is None else {"fps": options.fps}
     try:
         write_bytes(options.out.with_suffix(".json"), (json.dumps(known, indent=2) + "\n").encode())
     except OSError as error:
         raise cannot_write(options.out.with_suffix(".json"), error) from None
     print(options.out)
     return FINISHED
+
+
+def _check_pace(fps: float, most: int) -> None:
+    """Raise PatinaError unless `fps` is a pace up to `most`."""
+    if not 0 < fps <= most:
+        raise PatinaError(f"{fps:g} pictures a second cannot be.", f"Use up to {most}.", "fps")
 
 
 def grid(count: int) -> tuple[int, int]:

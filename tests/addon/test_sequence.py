@@ -9,10 +9,13 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+import recorder
 from bl_ext.user_default.patina.addon import history, job_fields, jobs, keying
-from bl_ext.user_default.patina.addon.scene import maps, material, records, result, sequence, sets
+from bl_ext.user_default.patina.addon.scene import atlas, maps, material, records, result, sequence, sets
 from bl_ext.user_default.patina.addon.scene.textures import Texture
+from bl_ext.user_default.patina.addon.ui import export
 from bl_ext.user_default.patina.backend.protocol import CHECKPOINT_FILE, Key, PatinaError, read_job
+from mathutils import Vector
 
 COLORS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0))
 HOLD = 2
@@ -125,11 +128,11 @@ def test_beside_a_saved_file_the_frames_lie_at_once(cube, frames, tmp_path):
     assert sequence.files_of(images[0])[3].is_file()
 
 
-def test_a_render_shows_the_frame(cube, frames, tmp_path):
-    wear(cube, frames, tmp_path / "apart")
-    tree = cube.material_slots[0].material.node_tree
+def rendered(obj: bpy.types.Object, at: tuple[int, ...], folder: Path) -> list[tuple[float, ...]]:
+    """The colours that a render shows of `obj`, which shines, at frames of the scene."""
+    tree, stylized = obj.material_slots[0].material.node_tree, obj.material_slots[0].material
     shine = tree.nodes.new("ShaderNodeEmission")
-    tree.links.new(material.stylized_node(cube.material_slots[0].material).outputs["Color"], shine.inputs[0])
+    tree.links.new(material.stylized_node(stylized).outputs["Color"], shine.inputs[0])
     tree.links.new(shine.outputs[0], tree.get_output_node("ALL").inputs["Surface"])
     scene = bpy.context.scene
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
@@ -138,14 +141,57 @@ def test_a_render_shows_the_frame(cube, frames, tmp_path):
     scene.camera, scene.render.engine, scene.cycles.samples = camera, "CYCLES", 1
     scene.render.resolution_x = scene.render.resolution_y = 16
     scene.view_settings.view_transform, scene.cycles.use_denoising = "Standard", False
-    for frame, color in ((1, COLORS[0]), (4, COLORS[1]), (9, COLORS[0])):
+    found = []
+    for frame in at:
         scene.frame_set(frame)
-        scene.render.filepath = str(tmp_path / f"render_{frame}.png")
+        scene.render.filepath = str(folder / f"render_{frame}.png")
         bpy.ops.render.render(write_still=True)
-        image = bpy.data.images.load(scene.render.filepath)
         pixels = np.empty(16 * 16 * 4, np.float32)
-        image.pixels.foreach_get(pixels)
-        assert pixels.reshape(16, 16, 4)[8, 8, :3] == pytest.approx(color, abs=0.02)
+        bpy.data.images.load(scene.render.filepath).pixels.foreach_get(pixels)
+        found.append(tuple(pixels.reshape(16, 16, 4)[8, 8, :3].round(1).tolist()))
+    return found
+
+
+def test_a_render_shows_the_frame(cube, frames, tmp_path):
+    wear(cube, frames, tmp_path / "apart")
+    assert rendered(cube, (1, 4, 9), tmp_path) == [COLORS[0], COLORS[1], COLORS[0]]
+
+
+def test_a_flip_book_plays_as_the_sequence_did(cube, frames, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    cube = bpy.data.objects["Cube"]
+    for loop in cube.data.uv_layers.active.data:  # they wrap
+        loop.uv += Vector((3, -2))
+    wear(cube, frames, tmp_path / "apart")
+    scene, file = bpy.context.scene, tmp_path / "cube.png"
+    scene.render.fps, scene.render.fps_base = 24, 1
+    assert bpy.ops.patina.flip_book(filepath=str(file), play=True) == {"FINISHED"}
+    known = json.loads(file.with_suffix(".json").read_text())
+    assert known == {"frames": 4, "columns": 2, "rows": 2, "width": 8, "height": 8, "fps": 12}
+    node = material.stylized_node(cube.material_slots[0].material)
+    assert (node.image.source, node.image.filepath) == ("FILE", "//cube.png")
+    assert rendered(cube, (1, 4, 5, 8, 9), tmp_path) == [COLORS[k] for k in (0, 1, 2, 3, 0)]
+    with pytest.raises(RuntimeError, match="no frames"):
+        bpy.ops.patina.flip_book(filepath=str(tmp_path / "again.png"))
+
+
+def test_a_blend_of_packed_textures_becomes_a_flip_book_too(cube, frames, tmp_path):
+    images = [result.load_packed(file, "Cube Stylized") for file in frames]
+    material.show_image(cube, images[0])
+    scene, stylized = bpy.context.scene, cube.material_slots[0].material
+    scene.frame_start, scene.frame_end = 1, 10
+    maps.add_frames(stylized, images[1:], scene)
+    file = tmp_path / "cube.png"
+    assert atlas.moving(cube) == [stylized]
+    assert bpy.ops.patina.flip_book(filepath=str(file), play=True) == {"FINISHED"}
+    assert not atlas.moving(cube)
+    (node,) = (node for node in stylized.node_tree.nodes if material.is_image(node))
+    assert [link.to_socket.name for link in node.outputs["Color"].links] == ["Base Color"]
+    assert rendered(cube, (1, 3, 4, 7, 10), tmp_path) == [COLORS[k] for k in (0, 0, 1, 2, 3)]
+    assert bpy.ops.patina.export(filepath=str(tmp_path / "cube.glb")) == {"FINISHED"}
+    wear(cube, frames, tmp_path / "apart")
+    with pytest.raises(RuntimeError, match="exists already"):
+        bpy.ops.patina.flip_book(filepath=str(file))
 
 
 def test_the_artists_own_action_is_left_alone(cube, frames, tmp_path):
@@ -236,8 +282,9 @@ def test_tiles_of_a_udim_image_are_refused_before_they_are_painted():
         sets.check_can_move("Cube", [tile])
 
 
-def test_an_exported_model_shows_a_painting(cube, frames, tmp_path):
+def test_an_exported_model_shows_a_painting_and_the_panel_says_so(cube, frames, tmp_path):
     wear(cube, frames, tmp_path / "apart")
+    assert "patina.flip_book" in recorder.draw(export.PATINA_PT_export).root.operators
     assert bpy.ops.patina.export(filepath=str(tmp_path / "cube.glb")) == {"FINISHED"}
     data = (tmp_path / "cube.glb").read_bytes()
     tree = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])

@@ -48,6 +48,7 @@ OPERATORS = (
     "unwrap",
     "export",
     "film",
+    "flip_book",
     "print_check",
     "print_cancel",
     "soft_proof",

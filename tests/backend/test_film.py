@@ -41,9 +41,9 @@ def test_a_film_shows_its_frames_for_as_long_as_they_last(suffix, frames, tmp_pa
 
 def test_an_atlas_lies_as_its_numbers_say(frames, tmp_path):
     out = tmp_path / "atlas.png"
-    assert main(["atlas", *frames, "--out", str(out)]) == 0
+    assert main(["atlas", *frames, "--out", str(out), "--fps", "12.5"]) == 0
     known = json.loads(out.with_suffix(".json").read_text())
-    assert known == {"frames": 5, "columns": 3, "rows": 2, "width": 16, "height": 8}
+    assert known == {"frames": 5, "columns": 3, "rows": 2, "width": 16, "height": 8, "fps": 12.5}
     with Image.open(out) as atlas:
         assert atlas.size == (48, 16)
         for k, color in enumerate(COLORS):
@@ -60,6 +60,7 @@ def test_a_grid_is_nearly_a_square_and_has_few_empty_places():
         (["film", "--out", "film.mp4"], ".webp"),
         (["film", "--out", "film.gif", "--fps", "0"], "second"),
         (["atlas", "--out", "atlas.jpg"], ".png"),
+        (["atlas", "--out", "atlas.png", "--fps", "-1"], "second"),
         (["atlas", "--out", "frame_1.png"], "written over"),
     ],
 )
