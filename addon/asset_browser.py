@@ -50,7 +50,7 @@ def _show(block: bpy.types.ID, pixels: np.ndarray) -> None:
 def tags_of(settings: dict[str, Any]) -> list[str]:
     """List the tags of a result: its style, the painter, the seed."""
     style = settings.get("style")
-    if style in styles.PAINTINGS:
+    if isinstance(style, str) and style in styles.PAINTINGS:
         title, who = styles.PAINTINGS[style]
         found = [title, who.split(",")[0]]
     else:

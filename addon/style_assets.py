@@ -84,7 +84,7 @@ def settings_of(tree: bpy.types.NodeTree) -> dict[str, object]:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(path, data)
             values["style_file"] = str(path)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise PatinaError(f"The style asset {tree.name} cannot be read: {error}.", "Make it again.") from None
     return values
 

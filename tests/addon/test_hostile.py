@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import bpy
+import numpy as np
 import pytest
-from bl_ext.user_default.patina.addon import folders, history, problems, settings
-from bl_ext.user_default.patina.backend.protocol import PatinaError
+from bl_ext.user_default.patina.addon import (
+    asset_browser,
+    dropped_styles,
+    folders,
+    history,
+    problems,
+    recent,
+    settings,
+    style_assets,
+    timings,
+)
+from bl_ext.user_default.patina.addon.given import given
+from bl_ext.user_default.patina.addon.setup import environment
+from bl_ext.user_default.patina.addon.ui.presets import reset
+from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, Style
+
+sys.path.append(str(Path(__file__).parents[1] / "faults"))
+
+import wounds
 
 ANYTHING = (
     *(0, -1, 2**31 - 1, 1.5, float("nan"), float("inf"), True, [1, 2, 3], [0.5] * 16, {"a": 1}, b"\xff\xfe"),
@@ -86,6 +107,25 @@ def test_settings_never_reach_into_data_blocks(cube):
     assert cube.name == "Cube"
 
 
+def test_a_style_that_lies_in_wait_in_somebody_s_file_paints_nothing_when_that_is_opened(cube, tmp_path):
+    """As if it had been dragged onto an object while the add-on was off."""
+    tree = style_assets.mark(bpy.context.scene.patina)
+    bpy.app.handlers.depsgraph_update_post.remove(dropped_styles._look)
+    try:
+        cube.modifiers.new("Style", "NODES").node_group = tree
+        bpy.context.view_layer.update()
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "theirs.blend"))
+    finally:
+        bpy.app.handlers.depsgraph_update_post.append(dropped_styles._look)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "theirs.blend"))
+    bpy.context.view_layer.update()
+    bpy.data.objects["Cube"].location.x += 1
+    bpy.context.view_layer.update()
+    assert style_assets.dropped(bpy.data.objects["Cube"])
+    assert not bpy.app.timers.is_registered(dropped_styles._soon)
+
+
 @pytest.mark.parametrize("place", ["elsewhere", "in a link", "above"])
 def test_only_results_among_the_results_are_found_and_removed(place, tmp_path):
     """A folder's name may come from anywhere; what is removed with a result is only ever a result."""
@@ -121,3 +161,136 @@ def test_the_panel_keeps_no_more_than_it_can_show():
         assert problems.shown[-1].is_error
     finally:
         problems.shown.clear()
+
+
+# Many of each, by chance. They are good records with something wrong with them, made again from a seed.
+
+GOOD_JOB = Job(mesh="mesh.npz", content="content.png", styles=(Style("style.jpg"),), texture_size=256)
+GOOD_REPORT = {"job": asdict(GOOD_JOB), "steps": 40, "seconds": {"total": 12.5}, "ended_early": False}
+GOOD_TIMING = {"device": "cpu", "task": "stylize", "target": "", "flat": False, "quality": "draft"}
+GOOD_TIMING |= {"steps": 0, "size": 256, "seconds": 3.5}
+
+
+def wounded_result(panel: bpy.types.PropertyGroup, random: wounds.Random) -> Path:
+    """A job's folder with a result; one of its records is wounded."""
+    folder = folders.jobs() / "20260101-000000-Cube-x"
+    folder.mkdir(parents=True, exist_ok=True)
+    member = {"name": "Cube", "textures": [{"name": "Cube", "slots": [0], "uv_map": "UVMap"}], "tiles": [0]}
+    member["world"] = np.eye(4).tolist()
+    timing = {"starts": [1, 5, 9], "period": 12}
+    known = {"name": "Cube", "members": [member], "settings": settings.dump(panel), "timing": timing}
+    good = {"job.json": asdict(GOOD_JOB), "panel.json": known, "report.json": GOOD_REPORT}
+    wounded = str(random.choice(list(good)))
+    for name, record in good.items():
+        whole = json.dumps(record).encode()
+        (folder / name).write_bytes(wounds.json_bytes(record, random) if name == wounded else whole)
+    for name in ("texture.png", "checkpoint.npz"):
+        (folder / name).write_bytes(b"")
+    return folder
+
+
+def read_result(folder: Path) -> None:
+    timings.learn(folder)
+    entry = history.find(str(folder))
+    assert len(entry.about + entry.subject + entry.object_name) <= 3 * history.MAX_TEXT
+    assert len(entry.job.files) <= 1 << 16
+    assert history.inputs(GOOD_JOB)
+    history.use_settings(bpy.context.scene.patina, entry.settings, folder)
+
+
+def wounded_image(panel: bpy.types.PropertyGroup, random: wounds.Random) -> bpy.types.Image:
+    """A signed image, one of whose properties is another's, or no text at all."""
+    image = bpy.data.images.get("result") or bpy.data.images.new("result", 4, 4)
+    text = wounds.json_bytes(settings.dump(panel), random).decode("utf-8", "replace").replace("\0", "0")
+    image[history.FOLDER_KEY], image[history.SETTINGS_KEY] = "20260101-000000-Cube-x", text
+    if random.random() < 0.3:
+        key = str(random.choice([history.FOLDER_KEY, history.JOB_KEY, history.SETTINGS_KEY]))
+        with suppress(TypeError, OverflowError, ValueError, UnicodeError):  # Blender has no such property
+            image[key] = wounds.odd(random)
+    return image
+
+
+def read_image(image: bpy.types.Image) -> None:
+    known, folder = history.signed_with(image)
+    assert folder is None or folder.parent == folders.jobs()
+    assert all(isinstance(tag, str) and tag for tag in asset_browser.tags_of(known))
+    history.use_settings(bpy.context.scene.patina, known, folder)
+
+
+def wounded_style(panel: bpy.types.PropertyGroup, random: wounds.Random) -> bpy.types.NodeTree:
+    """A style asset, whose settings are wounded."""
+    tree = bpy.data.node_groups.get("Style") or bpy.data.node_groups.new("Style", "GeometryNodeTree")
+    text = wounds.json_bytes(settings.dump(panel), random).decode("utf-8", "replace").replace("\0", "0")
+    tree[style_assets.SETTINGS_KEY] = text
+    if random.random() < 0.1:
+        with suppress(TypeError, OverflowError, ValueError, UnicodeError):
+            tree[style_assets.SETTINGS_KEY] = wounds.odd(random)
+    return tree
+
+
+def read_style(tree: bpy.types.NodeTree) -> None:
+    values = style_assets.settings_of(tree)
+    with given(bpy.context.scene.patina, values, anew=True):
+        pass
+
+
+def wounded_user_files(panel: bpy.types.PropertyGroup, random: wounds.Random) -> Path:
+    """The small files of the user's folder, each of them wounded."""
+    folder = folders.jobs() / "kept"
+    folder.mkdir(parents=True, exist_ok=True)
+    marked = environment.Record(environment.READY, True, "cpu", "x", "3.11.7")
+    environment.write(folder, marked)
+    record = json.loads((folder / environment.RECORD).read_text())
+    good = {timings.FILE: [GOOD_TIMING] * 3, recent.FILE: ["/a.png", "b.jpg"], environment.RECORD: record}
+    for name, values in good.items():
+        (folder / name).write_bytes(wounds.json_bytes(values, random))
+    return folder
+
+
+def read_user_files(folder: Path) -> None:
+    timings.load(folder / timings.FILE)
+    recent.load(folder / recent.FILE)
+    try:
+        expected = timings.expected({key: GOOD_TIMING[key] for key in timings.KEYS})
+        assert expected is None or expected.seconds >= 0
+        assert len(recent.files) <= recent.MAX_FILES
+        found = environment.inspect(folder, {"cpu": "x"})
+        assert found.state in (environment.ABSENT, environment.BROKEN)
+    finally:
+        timings._path = recent._path = None
+
+
+WOUNDED = {
+    "results": (wounded_result, read_result),
+    "image properties": (wounded_image, read_image),
+    "presets": (wounded_style, read_style),
+    "user files": (wounded_user_files, read_user_files),
+}
+QUICK = 60  # cases of each by `make test`
+SHARE = int(os.environ.get("PATINA_FAULTS", "1"))  # times as many, from another seed
+SEED = int(os.environ.get("PATINA_SEED", "25")) + SHARE - 1
+
+
+@pytest.fixture(scope="module")
+def watch() -> wounds.Watch:
+    """One for all: what is asked to see everything cannot be told to stop."""
+    return wounds.Watch(Path(os.environ["BLENDER_USER_RESOURCES"]).resolve())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
+@pytest.mark.parametrize("kind", WOUNDED)
+def test_wounded_records_are_read_or_refused_and_do_nothing_else(kind, watch):
+    make, read = WOUNDED[kind]
+    panel = bpy.context.scene.patina
+    endings, wrong = {"read": 0, "refused": 0, "": 0}, []
+    for case in range(QUICK * SHARE):
+        random = np.random.default_rng((SEED, case))
+        made = make(panel, random)
+        ending, what = wounds.attempt(read, made, watch, PatinaError)
+        endings[ending] += 1
+        if what and len(wrong) < 20:
+            wrong.append({"case": case, "what": what})
+        reset(panel)
+    print({"kind": kind, "seed": SEED, "cases": QUICK * SHARE, **endings, "wrong": wrong})
+    assert wrong == []
+    assert endings["read"] > 0

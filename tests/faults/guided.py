@@ -32,6 +32,8 @@ import trimesh  # noqa: E402, F401
 with atheris.instrument_imports(include=["backend"]):
     import hostile
 
+import wounds  # noqa: E402
+
 MAX_BYTES = 1 << 16  # of a case
 # Of each kind: the name of the file that is changed, and which kind of `hostile` reads it.
 KINDS = {
@@ -90,7 +92,7 @@ def json_changed(data: bytes, most: int, seed: int) -> bytes:
     random = np.random.default_rng(seed)
     if random.random() < 0.7:
         with suppress(ValueError, RecursionError, TypeError):
-            changed = hostile.with_value_wrong(json.loads(data), random)
+            changed = wounds.with_value_wrong(json.loads(data), random)
             return json.dumps(changed).encode("utf-8", "surrogatepass")[:most]
     return bytes(atheris.Mutate(data, most))
 
@@ -103,11 +105,11 @@ def main(kind: str, seed: int, count: int) -> None:
     folder, corpus = (Path(tempfile.mkdtemp()).resolve() for _ in range(2))
     begin_with(kind, corpus, folder)
     path = {"job": folder, "mtl": folder / "model.obj"}.get(kind, folder / name)
-    watch = hostile.Watch(folder)
+    watch = wounds.Watch(folder)
 
     def case(data: bytes) -> None:
         (folder / name).write_bytes(data)
-        ending, wrong = hostile.attempt(read, path, watch)
+        ending, wrong = wounds.attempt(read, path, watch, hostile.PatinaError)
         found["cases"] += 1
         if ending:
             found[ending] += 1
