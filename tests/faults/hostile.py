@@ -1,8 +1,8 @@
 """Hostile input, many times over: `python tests/faults/hostile.py KIND SEED COUNT [KIND SEED COUNT …]`.
 
 Each case is a good file (or line, or record) with something wrong with it: bytes flipped, cut, doubled, or a
-value replaced by one of a kind that its reader may not think of. How it is judged: wounds.py. Prints a line of
-JSON a kind: how many were read, how many refused, what went wrong with the others.
+value replaced by one of a kind that its reader may not think of. How it is judged: wounds.py. Prints a line
+of JSON a kind: how many were read, how many refused, what went wrong with the others.
 """
 
 from __future__ import annotations
