@@ -36,7 +36,23 @@ def unlit(path: Path) -> np.ndarray:
     for material in bpy.data.materials:
         if material.node_tree:
             _shine(material.node_tree)
+    _stage()
     return _rendered()
+
+
+def materials_seen() -> dict[str, np.ndarray]:
+    """Masks (8, SIDE, SIDE) of the materials that what `unlit` showed last wears, by their names."""
+    scene = bpy.context.scene
+    scene.view_settings.view_transform, scene.cycles.samples = "Raw", 1
+    slots = [slot for obj in scene.objects for slot in obj.material_slots if slot.material]
+    trees = {slot.material.name: slot.material.node_tree for slot in slots}
+    for number, tree in enumerate(trees.values(), 1):
+        output = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
+        emission = tree.nodes.new("ShaderNodeEmission")
+        emission.inputs[0].default_value = (number / 255, 0, 0, 1)
+        tree.links.new(emission.outputs[0], output.inputs[0])
+    shown = np.round(_rendered()[..., 0])
+    return {name: shown == number for number, name in enumerate(trees, 1)}
 
 
 def _come_near() -> None:
@@ -90,7 +106,8 @@ def _shine(tree: bpy.types.NodeTree) -> None:
     tree.links.new(mix.outputs[0], output.inputs[0])
 
 
-def _rendered() -> np.ndarray:
+def _stage() -> None:
+    """Make ready to render, before a world that is BLUE."""
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising = 16, False
@@ -102,11 +119,17 @@ def _rendered() -> np.ndarray:
     if bpy.app.version < (5, 0):
         scene.world.use_nodes = True
     scene.world.node_tree.nodes["Background"].inputs[0].default_value = (*BLUE, 1)
-    low, high = _bounds()
-    middle, radius = Vector((low + high) / 2), float(np.linalg.norm(high - low)) / 2
     camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
     scene.collection.objects.link(camera)
-    scene.camera, camera.data.type, camera.data.ortho_scale = camera, "ORTHO", 2.1 * radius
+    scene.camera = camera
+
+
+def _rendered() -> np.ndarray:
+    scene = bpy.context.scene
+    low, high = _bounds()
+    middle, radius = Vector((low + high) / 2), float(np.linalg.norm(high - low)) / 2
+    camera = scene.camera
+    camera.data.type, camera.data.ortho_scale = "ORTHO", 2.1 * radius
     camera.data.clip_start, camera.data.clip_end = radius / 100, radius * 10
     found = []
     with tempfile.TemporaryDirectory() as folder:
