@@ -63,7 +63,7 @@ def tags_of(settings: dict[str, Any]) -> list[str]:
 def write_catalogue(folder: Path) -> None:
     """Have the asset library in `folder` know the catalogue; what it knows already stays. Raises OSError."""
     path = folder / CATALOGUES_FILE
-    text = path.read_text(encoding="utf-8") if path.is_file() else _HEAD
+    text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.is_file() else _HEAD
     if CATALOGUE not in text:
         end = "" if text.endswith("\n") else "\n"
-        write_bytes(path, f"{text}{end}{CATALOGUE}:Patina:Patina\n".encode())
+        write_bytes(path, f"{text}{end}{CATALOGUE}:Patina:Patina\n".encode(errors="surrogateescape"))

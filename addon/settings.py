@@ -34,14 +34,23 @@ def dump(group: bpy.types.PropertyGroup) -> dict[str, Any]:
     return record
 
 
+def _check_size(value: Any) -> None:
+    """Raise OverflowError for numbers that Blender has no room for: of those in lists it tells too late."""
+    for number in value if isinstance(value, list) else [value]:
+        if isinstance(number, int):
+            float(number)
+
+
 def restore(group: bpy.types.PropertyGroup, record: dict[str, Any]) -> list[str]:
     """Set in `group` what `record` knows of; gives the names of what cannot be set any more.
 
     The record may come from a file that somebody else made: what is in it may be anything.
     """
     lost = []
+    # Blender itself stumbles over a name with half a character in it.
+    known = {prop.identifier: prop for prop in group.bl_rna.properties}
     for name, value in record.items():
-        prop = group.bl_rna.properties.get(name)
+        prop = known.get(name)
         try:
             if prop is None or name in _IGNORED:
                 raise ValueError(name)
@@ -58,6 +67,7 @@ def restore(group: bpy.types.PropertyGroup, record: dict[str, Any]) -> list[str]
                     raise TypeError(name)  # data-blocks are nobody's settings
                 lost += restore(inner, value)
             else:
+                _check_size(value)
                 setattr(group, name, set(value) if prop.type == "ENUM" and prop.is_enum_flag else value)
         except (TypeError, ValueError, AttributeError, OverflowError):
             lost.append(name)

@@ -51,6 +51,7 @@ files have new names: those that the job had stay as they are. The end of stdin 
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -64,6 +65,7 @@ Part = TypeVar("Part")
 VERSION = 1
 
 JOB_FILE = "job.json"
+MAX_JOB_BYTES = 1 << 24
 MESH_FILE = "mesh.npz"
 CONTENT_FILE = "content.png"
 PREVIEW_FILE = "preview.png"
@@ -477,8 +479,11 @@ def read_job(folder: Path) -> Job:
     """Read and check `folder/job.json`. Raises PatinaError naming the field that is wrong."""
     path = Path(folder) / JOB_FILE
     try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size > MAX_JOB_BYTES:
+            raise ValueError("it is no ordinary file, or far too long")  # a pipe would wait for its writer
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise PatinaError(f"There is no {JOB_FILE} in {folder}.", "Name a job folder.", "job") from None
     except (OSError, ValueError, RecursionError) as error:
         raise PatinaError(f"{path} cannot be read: {error}.", "Write the job again.", "job") from None

@@ -61,6 +61,12 @@ def write_bytes(path: Path, data: bytes, lasting: bool = True) -> None:
         stream.write(data)
 
 
+def make_way(path: Path) -> None:
+    """Remove what lies at `path`, for a writer that would follow a link there: a library, or Blender."""
+    with suppress(OSError):  # then it cannot be written either, which the writer says
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def going_on(path: Path) -> Iterator[IO[bytes]]:
     """Open what there is of `path`, a file that is being fetched, to read and to go on with.

@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 
 from ...backend.protocol import PatinaError
+from ...backend.writing import make_way
 from . import colorspace
 
 SWATCH = 16  # a plain colour is written as an image of so many pixels a side
@@ -94,6 +95,7 @@ def tile(image: bpy.types.Image, udim: int, beside: Path) -> Iterator[bpy.types.
     path, data = _tile_path(image, udim), _packed_tile(image, udim)
     if data is not None:
         path = beside
+        make_way(path)
         path.write_bytes(data)
     alone = bpy.data.images.load(str(path), check_existing=False)
     try:
@@ -155,6 +157,7 @@ def write_png(color: np.ndarray, path: Path) -> None:
     try:
         image.file_format = "PNG"
         image.pixels.foreach_set(pixels.ravel())
+        make_way(path)
         image.save(filepath=str(path))
     except RuntimeError as error:
         raise PatinaError(

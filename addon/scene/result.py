@@ -15,6 +15,7 @@ import bpy
 import numpy as np
 
 from ...backend.protocol import PatinaError
+from ...backend.writing import make_way
 from . import colorspace, material, split
 from . import image as images
 from .textures import Texture
@@ -144,6 +145,7 @@ def _save_like(original: bpy.types.Image, pixels: np.ndarray, painted: Path) -> 
         images.write_png(pixels if pixels.shape[2] >= 3 else pixels[..., :1].repeat(3, axis=2), path)
         return path, original.colorspace_settings.name
     path = path.with_suffix(".exr")
+    make_way(path)
     try:
         if original.file_format == "OPEN_EXR" and original.source == "FILE":
             _save_copy(original, pixels, path)
@@ -254,6 +256,7 @@ def load_tiles(files: Mapping[int, Path], name: str, space: str | None = colorsp
     for udim, file in files.items():
         place = Path(str(pattern).replace("<UDIM>", str(udim)))
         try:
+            make_way(place)
             place.write_bytes(file.read_bytes())
         except OSError as error:
             raise PatinaError(f"{place} cannot be written: {error.strerror}.", "Stylize again.") from None

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from ..models import through_blender
 from ..models.beside import named_file
 from ..protocol import PatinaError
+from ..reading import read_bytes
 
 _NAMING = re.compile(
     r"^[ \t]*(?:mtllib|map_\w+|bump|disp|decal|norm|refl|comment[ \t]+TextureFile)[ \t]+(.*)", re.I | re.M
@@ -37,7 +38,7 @@ def files_of(model: Path) -> list[Path]:
 
 
 def _of_gltf(model: Path) -> Iterator[Path]:
-    data = model.read_bytes()
+    data = read_bytes(model)
     if data[:4] == b"glTF":
         data = data[20 : 20 + struct.unpack_from("<I", data, 12)[0]]
     tree = json.loads(data.decode("utf-8-sig"))
@@ -54,7 +55,7 @@ def _named(file: Path) -> Iterator[Path]:
     """
     if file.suffix.lower() not in (".obj", ".mtl", ".ply"):
         return
-    text = file.read_text(encoding="utf-8", errors="surrogateescape")
+    text = read_bytes(file).decode("utf-8", "surrogateescape")
     if file.suffix.lower() == ".ply":
         text = text.partition("end_header")[0]
     for rest in _NAMING.findall(text):

@@ -6,7 +6,6 @@ And models of other kinds as .blend and .fbx.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from ..models import through_blender
 from ..protocol import REPORT_FILE, PatinaError
+from ..writing import write_bytes
 from .asset import Asset
 from .page import write_model_script
 from .portrait import write_portraits
@@ -118,7 +118,7 @@ def paint(asset: Asset) -> list[Path]:
     )
     job = Path(record["results"][0]["folder"])
     write_portraits(job, folder)
-    shutil.copyfile(job / REPORT_FILE, folder / REPORT_FILE)
+    write_bytes(folder / REPORT_FILE, (job / REPORT_FILE).read_bytes())
     files = [painted]
     if "glb" in asset.outputs:
         files.append(_exported(asset, painted, "godot", folder / MODEL_FILE))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..web.page import data_uri, script_of, write
+from ..writing import write_bytes
 from .asset import FAILED, LOG_FILE, Asset, Outcome
 
 PAGE_FILE, MODEL_SCRIPT = "index.html", "model.js"
@@ -21,7 +22,7 @@ def write_page(out: Path, assets: Sequence[Asset], outcomes: Mapping[str, Outcom
 
 def write_model_script(folder: Path, name: str, model: Path) -> None:
     """Write the script by which the page shows the asset's model. Raises OSError."""
-    (folder / MODEL_SCRIPT).write_text(script_of(name, model.read_bytes()), encoding="ascii")
+    write_bytes(folder / MODEL_SCRIPT, script_of(name, model.read_bytes()).encode("ascii"))
 
 
 def _entry(out: Path, asset: Asset, outcome: Outcome | None) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from ..export.options import Options
 from ..machine.shelf import Shelf
 from ..protocol import CANCELLED, CHECKPOINT_FILE, REPORT_FILE, TEXTURE_FILE, Event, PatinaError
 from ..run import outcome_of
-from ..writing import write_bytes
+from ..writing import make_way, write_bytes
 from .asset import FAILED, FINISHED, LOG_FILE, MEMORY, Asset, Outcome, from_json, hashes
 from .blend import converted
 from .blend import paint as paint_blend
@@ -49,7 +49,8 @@ def main() -> None:
         folder = Path(asset.folder)
         with suppress(OSError):  # what hinders the log hinders the job, which says it
             folder.mkdir(parents=True, exist_ok=True)
-            log = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            make_way(folder / LOG_FILE)
+            log = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.close(log)

@@ -24,6 +24,7 @@ from bl_ext.user_default.patina.addon import (
     timings,
 )
 from bl_ext.user_default.patina.addon.given import given
+from bl_ext.user_default.patina.addon.scene import image, result
 from bl_ext.user_default.patina.addon.setup import environment
 from bl_ext.user_default.patina.addon.ui.presets import reset
 from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, Style
@@ -105,6 +106,28 @@ def test_settings_never_reach_into_data_blocks(cube):
     assert image.name == "a mask"
     assert image.filepath_raw == ""
     assert cube.name == "Cube"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links that anybody may make")
+def test_links_among_a_result_of_somebody_else_lead_no_picture_astray(tmp_path):
+    """Pictures that are made on the way lie beside the painted ones."""
+    mine, folder = tmp_path / "mine", tmp_path / "job"
+    mine.write_bytes(b"years of work")
+    folder.mkdir()
+    own = bpy.data.images.new("own", 4, 4, alpha=True, float_buffer=False)
+    deep = bpy.data.images.new("deep", 4, 4, alpha=True, float_buffer=True)
+    painted = folder / "texture.png"
+    image.write_png(np.full((4, 4, 3), 0.5), painted)
+    made = ("texture_over.png", "texture_over.exr", "texture_alpha.png", "result.1001.png", "result.1002.png")
+    for name in made:
+        (folder / name).symlink_to(mine)
+    own.pixels.foreach_set(np.full(64, 0.5, np.float32))
+    for original in (own, deep):
+        result.composed(original, painted, np.ones((4, 4)))
+    result.composed(own, painted, None)
+    result.load_tiles({1001: painted, 1002: painted}, "result")
+    assert mine.read_bytes() == b"years of work"
+    assert not any((folder / name).is_symlink() for name in made)
 
 
 def test_a_style_that_lies_in_wait_in_somebody_s_file_paints_nothing_when_that_is_opened(cube, tmp_path):
@@ -200,18 +223,18 @@ def read_result(folder: Path) -> None:
 
 def wounded_image(panel: bpy.types.PropertyGroup, random: wounds.Random) -> bpy.types.Image:
     """A signed image, one of whose properties is another's, or no text at all."""
-    image = bpy.data.images.get("result") or bpy.data.images.new("result", 4, 4)
+    signed = bpy.data.images.get("result") or bpy.data.images.new("result", 4, 4)
     text = wounds.json_bytes(settings.dump(panel), random).decode("utf-8", "replace").replace("\0", "0")
-    image[history.FOLDER_KEY], image[history.SETTINGS_KEY] = "20260101-000000-Cube-x", text
+    signed[history.FOLDER_KEY], signed[history.SETTINGS_KEY] = "20260101-000000-Cube-x", text
     if random.random() < 0.3:
         key = str(random.choice([history.FOLDER_KEY, history.JOB_KEY, history.SETTINGS_KEY]))
         with suppress(TypeError, OverflowError, ValueError, UnicodeError):  # Blender has no such property
-            image[key] = wounds.odd(random)
-    return image
+            signed[key] = ANYTHING[int(random.integers(len(ANYTHING)))]
+    return signed
 
 
-def read_image(image: bpy.types.Image) -> None:
-    known, folder = history.signed_with(image)
+def read_signed(signed: bpy.types.Image) -> None:
+    known, folder = history.signed_with(signed)
     assert folder is None or folder.parent == folders.jobs()
     assert all(isinstance(tag, str) and tag for tag in asset_browser.tags_of(known))
     history.use_settings(bpy.context.scene.patina, known, folder)
@@ -224,7 +247,7 @@ def wounded_style(panel: bpy.types.PropertyGroup, random: wounds.Random) -> bpy.
     tree[style_assets.SETTINGS_KEY] = text
     if random.random() < 0.1:
         with suppress(TypeError, OverflowError, ValueError, UnicodeError):
-            tree[style_assets.SETTINGS_KEY] = wounds.odd(random)
+            tree[style_assets.SETTINGS_KEY] = ANYTHING[int(random.integers(len(ANYTHING)))]
     return tree
 
 
@@ -262,7 +285,7 @@ def read_user_files(folder: Path) -> None:
 
 WOUNDED = {
     "results": (wounded_result, read_result),
-    "image properties": (wounded_image, read_image),
+    "image properties": (wounded_image, read_signed),
     "presets": (wounded_style, read_style),
     "user files": (wounded_user_files, read_user_files),
 }

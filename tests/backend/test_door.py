@@ -17,6 +17,7 @@ import pytest
 from export_models import textured, torus
 from PIL import Image
 
+from backend.export.inputs import files_of
 from backend.export.model import read_image as read_picture
 from backend.export.model import read_model
 from backend.machine import memory
@@ -153,6 +154,13 @@ def test_what_is_no_ordinary_file_is_refused_at_once(read, tmp_path):
         with pytest.raises(PatinaError) as caught:
             read(place)
         assert caught.value.cure
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes with names")
+@pytest.mark.parametrize("name", ["model.gltf", "model.glb", "model.obj", "model.ply"])
+def test_a_pipe_in_the_place_of_a_model_names_no_files_and_is_not_waited_for(name, tmp_path):
+    os.mkfifo(tmp_path / name)
+    assert files_of(tmp_path / name) == []
 
 
 def test_a_header_that_claims_a_huge_picture_is_refused_before_memory_is_taken(tmp_path):

@@ -27,8 +27,10 @@ from backend.protocol import (
     FINISHED,
     Event,
     Job,
+    PatinaError,
     Style,
     read_event,
+    read_job,
     write_job,
 )
 from backend.rendering.mesh import Mesh, build_mesh
@@ -107,9 +109,9 @@ def pixels(path: Path) -> np.ndarray:
 class Backend:
     """`python -m backend run FOLDER`, with its pipes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-B", "-m", "backend", "run", str(folder)],
+            [sys.executable, "-B", "-m", "backend", "run", str(folder), *options],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -138,8 +140,8 @@ class Backend:
 def start():
     started = []
 
-    def start(folder: Path) -> Backend:
-        started.append(Backend(folder))
+    def start(folder: Path, *options: str) -> Backend:
+        started.append(Backend(folder, *options))
         return started[-1]
 
     yield start
@@ -482,14 +484,26 @@ def test_the_end_of_stdin_ends_it_before_its_first_step(start, tmp_path):
 
 
 def test_a_job_too_busy_to_listen_is_ended_where_it_is(start, tmp_path):
-    """It waits for its job file for ever: a named pipe into which nobody writes."""
-    os.mkfifo(tmp_path / "job.json")
-    backend = start(tmp_path)
+    """Its plugin never comes back."""
+    plugin = tmp_path / "busy.py"
+    plugin.write_text("import time\ntime.sleep(3600)\n")
+    backend = start(folder_of(tmp_path / "job"), "--plugin", str(plugin))
     backend.process.stdin.write("cancel\n")
     backend.process.stdin.flush()
     assert backend.events() == [Event("cancelled")]
     assert backend.process.wait(10) == CANCELLED
     assert GRACE < 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes with names")
+def test_a_job_file_without_an_end_is_refused_at_once(tmp_path):
+    """A pipe waited for a writer, and a link to a device took all memory."""
+    path = tmp_path / "job.json"
+    for plant in (os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir):
+        plant(path)
+        with pytest.raises(PatinaError, match=r"job\.json cannot be read"):
+            read_job(tmp_path)
+        path.rmdir() if path.is_dir() else path.unlink()
 
 
 def test_killed_it_leaves_nothing_half_written(start, tmp_path):

@@ -15,13 +15,14 @@ from PIL import Image
 
 from backend import run
 from backend.export.files import write_file
+from backend.farm.page import write_model_script
 from backend.locking import holding
 from backend.networks import weights
 from backend.parameterizations import cppn
 from backend.pictures.images import save, write_image
 from backend.protocol import FAILED, Job, PatinaError, Style, write_job
 from backend.session import write_report
-from backend.writing import remove_parts, replacing, write_bytes
+from backend.writing import make_way, remove_parts, replacing, write_bytes
 
 ROOT = Path(__file__).parents[2]
 GREY = Image.new("L", (8, 8))
@@ -33,6 +34,8 @@ WRITERS = {
     "job.json": lambda path: write_job(path.parent, Job(content="a.png", styles=(Style("b.png"),))),
     "model.glb": lambda path: write_file(path, b"glTF"),
     "other": lambda path: write_bytes(path, b"other"),
+    "model.js": lambda path: write_model_script(path.parent, "a", path.parent.parent / "mine"),
+    "a library's": lambda path: (make_way(path), path.write_bytes(b"other")),
 }
 linux = pytest.mark.skipif(sys.platform == "win32", reason="needs links that anybody may make")
 
