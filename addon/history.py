@@ -123,8 +123,8 @@ def _read(folder: Path) -> Entry | None:
 
 
 def _last_frame(folder: Path, job: dict[str, Any]) -> list[str]:
-    """Name the files of the last frame of a style that moves; of another job none. Raises ValueError."""
-    if not (job.get("boil") or job.get("keys")):
+    """Name the files of the last frame of a job that plays; of another job none. Raises ValueError."""
+    if not (job.get("boil") or job.get("keys") or (job.get("task") == "morph" and job.get("mesh"))):
         return []
     try:
         moving = read_job(folder)

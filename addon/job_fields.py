@@ -11,7 +11,7 @@ import bpy
 
 from ..backend import suited
 from ..backend.protocol import Key, Material, PatinaError, Style, Target
-from . import catalogue, folders, keying, properties, recent, styles, timings
+from . import catalogue, folders, formulas, keying, properties, recent, styles, timings
 
 TASKS = {"style": "stylize", "texture": "synthesize", "animate": "interpolate"}  # by mode; others: dream
 FLAT_MODES = {"stylize": "style", "dream": "dream", "deepdream": "dream", "texture": "texture"}
@@ -32,14 +32,22 @@ def look_of(settings: properties.PatinaSettings, mode: str) -> str:
     return "style" if moves(settings, mode) else mode
 
 
+def morphs(settings: properties.PatinaSettings, mode: str) -> bool:
+    """Whether it goes from one formula to another."""
+    return mode == "animate" and settings.between == "formulas"
+
+
 def task_of(settings: properties.PatinaSettings, mode: str) -> str:
     """Name the task of a job for `mode` (see `Job.task`)."""
+    if morphs(settings, mode):
+        return "morph"
     return TASKS.get(look_of(settings, mode), "dream")
 
 
 def uses_styles(settings: properties.PatinaSettings, mode: str) -> bool:
     """Whether pictures say what is wanted, and not targets."""
-    return mode in ("style", "texture") or (mode == "animate" and settings.between != "dreams")
+    animated = ("styles", "boil", "keys")
+    return mode in ("style", "texture") or (mode == "animate" and settings.between in animated)
 
 
 def uses_mixture(settings: properties.PatinaSettings, mode: str) -> bool:
@@ -71,6 +79,8 @@ def timing_of(settings: properties.PatinaSettings, mode: str) -> keying.Timing |
     scene = settings.id_data
     if has_keys(settings, mode):
         return keying.timing(*_of_keys(settings))
+    if morphs(settings, mode):
+        return keying.timing([scene.frame_start, scene.frame_end], settings.textures)
     even = moves(settings, mode)
     return keying.evenly(scene.frame_start, settings.frames, settings.hold) if even else None
 
@@ -108,6 +118,9 @@ def _frames(settings: properties.PatinaSettings) -> dict[str, Any]:
     """The fields of a job about its frames. Raises PatinaError."""
     if settings.between == "boil":
         return {"frames": settings.frames, "boil": round(settings.boil, 4)}
+    if settings.between == "formulas":
+        ends = [settings.id_data.frame_start, settings.id_data.frame_end]
+        return {"frames": keying.placed(ends, settings.textures)[1]}
     if settings.between != "keys":
         return {"frames": settings.frames, "aligned": settings.aligned}
     places, count = keying.placed(*_of_keys(settings))
@@ -117,6 +130,20 @@ def _frames(settings: properties.PatinaSettings) -> dict[str, Any]:
         for key, place in zip(ordered, places, strict=True)
     )
     return {"frames": count, "keys": keys, "loop": settings.loop, "easing": settings.easing}
+
+
+def copy_formulas(settings: properties.PatinaSettings, mode: str, folder: Path) -> tuple[str, ...]:
+    """Copy the formulas that a job goes between into its folder, and name them; none of another job.
+
+    Raises PatinaError, OSError.
+    """
+    if not morphs(settings, mode):
+        return ()
+    files = [formulas.path(name) for name in (settings.formula, settings.formula_to)]
+    names = ("a.cppn", "b.cppn")
+    for file, name in zip(files, names, strict=True):
+        shutil.copyfile(file, folder / name)
+    return names
 
 
 def crop_of(choice: properties.StyleChoice) -> tuple[float, float, float, float] | None:
@@ -172,7 +199,7 @@ def style_path(choice: properties.StyleChoice) -> Path:
 
 def targets(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> tuple[Target, ...]:
     """List what to dream of. Raises PatinaError for what the chosen network has not."""
-    if uses_styles(settings, mode):
+    if uses_styles(settings, mode) or morphs(settings, mode):
         return ()
     network = network_of(settings, mode, picture)
     if is_deepdream(settings, mode, picture):
@@ -184,7 +211,8 @@ def targets(settings: properties.PatinaSettings, mode: str, picture: bool = Fals
 def network_of(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> str:
     """Choose the network that does it. Raises PatinaError where the chosen one knows no classes."""
     ends = (settings.target, settings.target_to) if mode == "animate" else (settings.target,)
-    dreams = not uses_styles(settings, mode) and not is_deepdream(settings, mode, picture)
+    dreams = not (uses_styles(settings, mode) or morphs(settings, mode))
+    dreams = dreams and not is_deepdream(settings, mode, picture)
     by_class = dreams and any(end.kind == "class" for end in ends)
     if settings.network == "auto":
         return suited.network(by_class)
@@ -228,6 +256,8 @@ def _target(target: properties.PatinaTarget, network: str) -> Target:
 
 def parameterization(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> str:
     """Choose what is optimised: what is set, or else what suits."""
+    if morphs(settings, mode):
+        return "cppn"
     if settings.parameterization != "auto" and mode != "animate":  # whose frames know but one way
         return str(settings.parameterization)
     optimised = bool(settings.steps) or (settings.relief and not picture)

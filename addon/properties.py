@@ -16,7 +16,7 @@ from bpy.props import (
 
 from ..backend import suited
 from ..backend.protocol import COLORS
-from . import catalogue, styles, thumbnails
+from . import catalogue, formulas, styles, thumbnails
 
 OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}  # objects of other files can be stylized as overrides
 
@@ -126,6 +126,10 @@ def _find_classes(self: bpy.types.PropertyGroup, context: bpy.types.Context, tex
 
 def _find_layers(self: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> list[str]:
     return catalogue.search_layers(network_for_style(context.scene.patina), text)
+
+
+def _find_formulas(self: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> list[str]:
+    return formulas.search(text)
 
 
 def _palette_word(self: bpy.types.PropertyGroup) -> str:
@@ -376,6 +380,11 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
                 "Keys",
                 "Paintings at frames of the scene, and what lies between: one look turns into the next",
             ),
+            (
+                "formulas",
+                "Two Formulas",
+                "From one result to another that were both painted as Formula, at any size, in moments",
+            ),
         ),
     )
     boil: FloatProperty(
@@ -394,6 +403,19 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
         soft_max=8,
         max=1000,
     )
+    formula: StringProperty(
+        name="From",
+        description="A result of this object that was painted as Formula, by the name of its folder, or a "
+        ".cppn file",
+        search=_find_formulas,
+        search_options={"SUGGESTION"},
+    )
+    formula_to: StringProperty(
+        name="To",
+        description="Another such result, that it ends in",
+        search=_find_formulas,
+        search_options={"SUGGESTION"},
+    )
     style_keys: CollectionProperty(
         type=PatinaKey, name="Keys", description="Which painting, and how strong, at which frame of the scene"
     )
@@ -402,10 +424,10 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
     )
     textures: IntProperty(
         name="Textures",
-        description="How many textures are made of the keys, these included; no more than there are frames. "
-        "More go more smoothly, and take longer",
+        description="How many textures there are, the ends or keys included; no more than frames. More go "
+        "more smoothly, and take longer",
         default=12,
-        min=2,
+        min=3,
         max=MAX_TEXTURES,
     )
     easing: EnumProperty(

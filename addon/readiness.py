@@ -137,7 +137,7 @@ def of_settings(settings: bpy.types.PropertyGroup, mode: str) -> list[Advice]:
             found.append(Advice("Choose an image file.", stops=True))
     if job_fields.has_keys(settings, mode):
         if len(settings.style_keys) < 2:
-            found.append(Advice("Add two keys or more.", stops=True))
+            return [*found, Advice("Add two keys or more.", stops=True)]
     elif mode == "animate" and _ends_alike(settings):
         found.append(Advice("Both ends are the same: choose another.", stops=True))
     if job_fields.look_of(settings, mode) == "style" and job_fields.strength_of(settings, mode) == 0:
@@ -148,6 +148,8 @@ def of_settings(settings: bpy.types.PropertyGroup, mode: str) -> list[Advice]:
 def _ends_alike(settings: bpy.types.PropertyGroup) -> bool:
     if settings.between == "boil":
         return False
+    if settings.between == "formulas":
+        return bool(settings.formula == settings.formula_to)
     if settings.between == "styles":
         first, last, names = settings, settings.style_to, ("style", "style_file")
     else:

@@ -62,7 +62,7 @@ def asked(scene: bpy.types.Scene, job: Prepared) -> Asked | None:
     try:
         fields = job_fields.of(settings, mode, picture=flat)
         written = read_job(job.folder)
-        if fields.get("strength") == 0 or written.moves or _kind(fields) != _kind(vars(written)):
+        if fields.get("strength") == 0 or written.plays or _kind(fields) != _kind(vars(written)):
             return None
         is_exemplar = flat and mode == "texture"  # which is the picture itself
         files = () if is_exemplar else tuple(job_fields.style_files(settings, mode))

@@ -37,9 +37,10 @@ each written beside and renamed, so a reader never sees half a file. Several fra
 `texture_1.png`, …, and so are the textures of several tiles, their masks and previews (see `numbered`);
 frames of several tiles are `texture_TILE_FRAME.png`. Frames of a style are there one after the other, and a
 job that goes on keeps those that its folder has already;
-a CPPN is also kept as `picture.cppn`; relief gives `height.png` (16 bits) and `normal.png` (tangent
-space, green up) too. It writes one event a line to stdout; everything else goes to
-stderr. It reads stdin: a line `cancel` ends the job within two seconds, and so does the end of the stream.
+a CPPN is also kept as `picture.cppn`, from two of which a morph makes frames; relief gives `height.png`
+(16 bits) and `normal.png` (tangent space, green up) too. It writes one event a line to stdout; everything
+else goes to stderr. It reads stdin: a line `cancel` ends the job within two seconds, and so does the end of
+the stream.
 
 A painter (`python -m backend serve`) stays after a job. It reads one `Request` a line from stdin and does the
 jobs one after the other; each event names its job's folder. `enough` has a job take what there is by now as
@@ -302,8 +303,13 @@ class Job:
         """Whether a style is painted in several frames."""
         return self.boil > 0 or bool(self.keys)
 
+    @property
+    def plays(self) -> bool:
+        """Whether it leaves textures of a mesh that show one after the other, as many as there are frames."""
+        return self.moves or (self.task == "morph" and self.mesh is not None)
+
     def frame_files(self, frame: int) -> list[str]:
-        """Name the textures' files of a frame, where the job moves."""
+        """Name the textures' files of a frame, where the job plays."""
         count = len(self.textures)
         files = [numbered(TEXTURE_FILE, tile, count) for tile in range(count)]
         return [numbered(file, frame, self.frames) for file in files]

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 MAX_TILES = 256
-MAX_FRAMES = 240  # of a style that moves
+MAX_FRAMES = 240  # of a style that moves, or a morph
 LARGEST = 1e300  # Python's whole numbers have no end, others' have
 
 
@@ -298,16 +298,16 @@ RULES = (
         "Name two .cppn files.",
     ),
     Rule(
-        lambda job: job.task == "morph" and job.mesh is not None,
-        "mesh",
-        "has no meaning for morph",
-        "Leave it out.",
-    ),
-    Rule(
-        lambda job: job.task in ("interpolate", "morph") and not is_within(job.frames, 3, 64),
+        lambda job: job.task == "interpolate" and not is_within(job.frames, 3, 64),
         "frames",
         "is {job.frames!r}, and a way from one end to the other has at least 3",
         "Use a whole number from 3 to 64.",
+    ),
+    Rule(
+        lambda job: job.task == "morph" and not is_within(job.frames, 3, MAX_FRAMES),
+        "frames",
+        "is {job.frames!r}, and a way from one end to the other has at least 3",
+        f"Use a whole number from 3 to {MAX_FRAMES}.",
     ),
     Rule(
         lambda job: job.moves and not job.on_pyramid,

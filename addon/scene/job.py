@@ -71,6 +71,7 @@ def write(
             tiles=found.tiles if several else (),
             occlusion=scope.occlusion and len(found.members) > 1,
             styles=job_fields.copy_styles(files, folder),
+            cppns=job_fields.copy_formulas(settings, settings.mode, folder),
             looked_from=looked_from if job_fields.paints_several(fields) else None,
             **fields,
         )

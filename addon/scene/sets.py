@@ -294,12 +294,12 @@ def check_can_move(name: str, painted: Sequence[textures.Texture]) -> None:
 
 
 def _frames(member: Member, job: Prepared) -> list[list[Path]]:
-    """Write what each frame of a style that moves shows of the textures of `member`; none of another job.
+    """Write what each frame of a job that plays shows of the textures of `member`; none of another job.
 
     Raises PatinaError for tiles of a UDIM image, whose files can be no sequence.
     """
     written = read_job(job.folder)
-    if not written.moves:
+    if not written.plays:
         return []
     check_can_move(member.name, member.textures)
     left, found = _masks(member, job), []

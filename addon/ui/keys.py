@@ -22,9 +22,10 @@ class PATINA_UL_keys(bpy.types.UIList):
         active_data: Any,
         active_property: str,
     ) -> None:
-        row = layout.row(align=True)
+        row = layout.split(factor=0.24, align=True)
         row.use_property_split = False
         row.prop(item, "frame", text="")
+        row = row.split(factor=0.66, align=True)
         row.prop(item, "style", text="")
         row.prop(item, "strength", text="", slider=True)
 

@@ -20,6 +20,15 @@ BUTTONS = {
 }
 QUALITIES = (("sketch", "Sketch"), ("draft", "Draft"), ("standard", "Standard"), ("final", "Final"))
 
+# What else is set of an animation, by what it goes between.
+OF_ANIMATIONS = {
+    "styles": ("frames", "aligned"),
+    "dreams": ("frames", "aligned"),
+    "boil": ("frames", "boil", "hold"),
+    "keys": ("textures", "easing", "loop"),
+    "formulas": ("textures",),
+}
+
 
 def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
     """Draw the settings of `mode`; `picture`: for the image of an Image Editor."""
@@ -63,7 +72,7 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
             column.prop(settings, "tileable")
     if picture:
         column.prop(settings, "picture_size")
-    if not in_pieces:  # which takes seconds, and has none
+    if not in_pieces and not job_fields.morphs(settings, mode):  # which take seconds, and have none
         draw_quality(layout, settings, mode, picture)
     row = layout.row(align=True)
     row.prop(settings, "seed")
@@ -87,6 +96,10 @@ def draw_animation(layout: Any, settings: Any) -> None:
         styles.draw_mixture(layout, settings)
     elif settings.between == "keys":
         keys.draw(layout, settings)
+    elif settings.between == "formulas":
+        column = layout.column()
+        column.prop(settings, "formula", icon="VIEWZOOM")
+        column.prop(settings, "formula_to", icon="VIEWZOOM")
     elif settings.between == "styles":
         styles.draw_choice(layout, settings)
         styles.draw_choice(layout, settings.style_to)
@@ -94,16 +107,8 @@ def draw_animation(layout: Any, settings: Any) -> None:
         draw_target(layout, settings.target, settings)
         draw_target(layout, settings.target_to, settings)
     column = layout.column()
-    if settings.between == "keys":
-        for name in ("textures", "easing", "loop"):
-            column.prop(settings, name)
-    else:
-        column.prop(settings, "frames")
-    if settings.between == "boil":
-        column.prop(settings, "boil", slider=True)
-        column.prop(settings, "hold")
-    elif settings.between != "keys":
-        column.prop(settings, "aligned")
+    for name in OF_ANIMATIONS[settings.between]:
+        column.prop(settings, name)
     row = layout.row(align=True)
     row.operator("patina.film", icon="RENDER_ANIMATION")
     row.operator("patina.flip_book", icon="MESH_GRID")

@@ -81,11 +81,7 @@ class CanvasSetup:
             return self.texture.current().float().cpu()
         assert self.texture is not None
         assert texels is not None
-        points = torch.from_numpy(texels.points).to(next(self.texture.network.parameters()).device)
-        texture = torch.zeros(1, self.texture.channels, size * size)
-        texture[0][:, torch.from_numpy(texels.used).flatten()] = self.texture.values(points).T.cpu()
-        # Coarse views read around islands too, where no point of the surface is: what is nearest goes there.
-        return fill_gutters(texture.reshape(self.texture.channels, size, size), texels.used)[None]
+        return solid_texture(self.texture, texels, size)
 
     def seen(self, size: int) -> NDArray[np.bool_]:
         """Find the texels that some view of the surface read, at whatever level it resolved: (size, size)."""
@@ -153,6 +149,21 @@ def rate_of(job: Job) -> float:
     return rate
 
 
+def solid(network: CPPN, texels: Texels) -> SolidTexture:
+    """Lay a CPPN on a surface: its coordinates have unit variance there."""
+    spread = float(np.sqrt(np.square(texels.points).mean()))
+    return SolidTexture(network, 1 / (EXTENT * spread))
+
+
+def solid_texture(solid: SolidTexture, texels: Texels, size: int) -> Tensor:
+    """Evaluate a CPPN at the used texels of a texture of `size`: (1, C, S, S), on the CPU."""
+    points = torch.from_numpy(texels.points).to(next(solid.network.parameters()).device)
+    texture = torch.zeros(solid.channels, size * size)
+    texture[:, torch.from_numpy(texels.used).flatten()] = solid.values(points).T.cpu()
+    # Coarse views read around islands too, where no point of the surface is: what is nearest goes there.
+    return fill_gutters(texture.reshape(-1, size, size), texels.used)[None]
+
+
 def transform_of(job: Job) -> Transform:
     """Choose what a flat picture must survive, by what is to be seen in it."""
     if job.tileable:
@@ -200,8 +211,7 @@ def surface(
     texture: UVTexture | SolidTexture | ReliefTexture
     random = np.random.default_rng(job.seed)
     if network:
-        spread = float(np.sqrt(np.square(texels.points).mean()))
-        texture = SolidTexture(network.to(device), 1 / (EXTENT * spread))
+        texture = solid(network.to(device), texels)
     elif job.relief:
         heights = (
             SurfacePyramid(1, 1, texels, mesh.texel / size)

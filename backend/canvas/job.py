@@ -17,6 +17,7 @@ from torch import Tensor
 from .. import networks
 from ..objectives.objective import Objective
 from ..parameterizations import cppn
+from ..parameterizations.cppn import CPPN
 from ..pictures.images import read_image, resize, save, to_pillow, within
 from ..pictures.palette import moments, recolor, transport
 from ..pictures.styles import Styles, read_styles
@@ -30,6 +31,7 @@ from ..protocol import (
     TEXTURE_FILE,
     Job,
     PatinaError,
+    numbered,
 )
 from ..rendering.form import kept_of
 from ..rendering.mesh import Mesh, read_mesh
@@ -61,9 +63,7 @@ def run(session: JobSession) -> None:
     """
     job, folder = session.job, session.folder
     if job.task == "morph":
-        frames = morph(job, folder)
-        names = write_pictures(frames, folder, IMAGE_FILE)
-        session.finish(names[0], frame_distance(session.network(), frames))
+        morph(session)
         return
     session.start(job.network)
     # Averages give style finer gradients than maxima (Gatys et al. 2016), on every canvas as on the pyramid;
@@ -393,18 +393,44 @@ def write_relief(height: Tensor, mesh: Mesh, folder: Path) -> float:
     return float(high - low) * DEPTH * mesh.unit
 
 
-def morph(job: Job, folder: Path) -> Tensor:
-    """Make the frames (N, C, S, S) between two CPPNs of flat pictures, ends included."""
+def morph(session: JobSession) -> None:
+    """Write the frames between two CPPNs, ends included, one after the other: of a picture, or of a mesh.
+
+    Nothing is optimised. Raises PatinaError, Cancelled.
+    """
+    job, folder = session.job, session.folder
+    subject = read_subject(job, folder, session.message)
     first, second = (cppn.read(folder / path) for path in job.cppns)
+    kinds = {2: "a flat picture", 3: "a surface"}
     for end, path in zip((first, second), job.cppns, strict=True):
-        if end.dimensions != 2:
+        wanted = 2 if subject is None else 3
+        if end.dimensions != wanted:
             raise PatinaError(
-                f"{Path(path).name} paints a surface, not a flat picture.",
-                "Name a CPPN of a flat dream.",
+                f"{Path(path).name} paints {kinds[end.dimensions]}, not {kinds[wanted]}.",
+                f"Name a CPPN of {kinds[wanted]}.",
                 "cppns",
             )
-    size = job.image_size
-    with torch.no_grad():
-        return torch.cat(
-            [cppn.morph(first, second, i / (job.frames - 1)).image(size, size) for i in range(job.frames)]
-        )
+    network = session.network() if subject is None else None  # a texture says little of what is seen
+    file = IMAGE_FILE if subject is None else TEXTURE_FILE
+    names = [numbered(file, frame, job.frames) for frame in range(job.frames)]
+    before: Tensor | None = None
+    distances: list[float] = []
+    began = session.now()
+    for frame, name in enumerate(names):
+        picture = evaluated(cppn.morph(first, second, frame / (job.frames - 1)), job, subject)
+        session.write_result(partial(write_pictures, picture, folder, name))
+        if network is not None and before is not None:
+            distances += frame_distance(network, torch.cat([before, picture]))["frame_distance"]
+        before, done = picture, (frame + 1) / job.frames
+        left = (session.now() - began) * (1 / done - 1)
+        session.progress(Progress("frames", frame + 1, job.frames, done, left, 0.0))
+    session.finish(names[0], {"frames": job.frames} | ({"frame_distance": distances} if network else {}))
+
+
+@torch.no_grad()
+def evaluated(network: CPPN, job: Job, subject: tuple[Mesh, Texels] | None) -> Tensor:
+    """Evaluate a CPPN at the pixels of the job's picture, or the texels of its subject: (1, C, H, W)."""
+    if subject is None:
+        return network.image(job.image_size, job.image_size)
+    _, texels = subject
+    return build.solid_texture(build.solid(network, texels), texels, job.texture_size)

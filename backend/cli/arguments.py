@@ -209,10 +209,12 @@ def interpolate(parser: argparse.ArgumentParser) -> None:
 def morph(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cppn", type=Path, nargs=2, metavar="CPPN", help="picture.cppn of two dreams")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder for the results")
+    parser.add_argument("--mesh", type=Path, help="the mesh that both were painted on, for its textures")
     count = parser.add_mutually_exclusive_group()
     count.add_argument("--frames", type=int, default=8, help="how many, ends included (8)")
     count.add_argument("--steps", type=int, help="the same, counted between them: one less than the frames")
     _add_size(parser, 512)
+    _add_texture_size(parser)
     _add_device(parser)
     parser.add_argument(
         "--seed", type=int, default=0, help="nothing is drawn at random here; kept with the job"

@@ -208,11 +208,12 @@ def morph(options: argparse.Namespace, do_job: DoJob) -> int:
         "parameterization": "cppn",
         "network": options.network,
         "frames": options.frames if options.steps is None else options.steps + 1,
-        "image_size": options.size,
         "seed": options.seed,
         "device": options.device,
     }
-    return make_and_do(options.out, Inputs(cppns=options.cppn), fields, do_job)
+    on_mesh = options.mesh is not None
+    fields |= {"texture_size": options.texture_size} if on_mesh else {"image_size": options.size}
+    return make_and_do(options.out, Inputs(options.mesh, cppns=options.cppn), fields, do_job)
 
 
 def list_networks(options: argparse.Namespace, do_job: DoJob) -> int:

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 import pytest
 import recorder
-from bl_ext.user_default.patina.addon import history, job_fields, jobs, keying
+from bl_ext.user_default.patina.addon import formulas, history, job_fields, jobs, keying, readiness
 from bl_ext.user_default.patina.addon.scene import atlas, maps, material, records, result, sequence, sets
 from bl_ext.user_default.patina.addon.scene.textures import Texture
 from bl_ext.user_default.patina.addon.ui import export
@@ -264,6 +264,40 @@ def test_a_style_goes_from_key_to_key_at_the_frames_of_the_scene(cube):
     ]
     assert scene.frame_current == 60
     assert history.read(run.folder).job.timing == keying.Timing((2, 12, 22))
+
+
+def test_two_formulas_are_morphed_at_another_size(cube):
+    scene, settings = bpy.context.scene, bpy.context.scene.patina
+    settings.mode, settings.parameterization, settings.target.kind = "dream", "cppn", "channel"
+    settings.network, settings.target.layer, settings.texture_size = "alexnet", "relu2", "256"
+    settings.steps = 2
+    for channel in (1, 2):
+        settings.target.channel = channel
+        bpy.ops.patina.stylize()
+    assert [run.state for run in jobs.ended] == [jobs.FINISHED] * 2, jobs.ended[0].error
+    settings.mode, settings.between, settings.textures, settings.texture_size = (
+        "animate",
+        "formulas",
+        4,
+        "512",
+    )
+    assert readiness.of_settings(settings, "animate")[0].stops
+    settings.formula, settings.formula_to = (run.folder.name for run in jobs.ended)
+    assert not readiness.of_settings(settings, "animate")
+    assert {run.folder.name for run in jobs.ended} <= set(formulas.search("cube"))
+    scene.frame_start, scene.frame_end = 1, 10
+    bpy.ops.patina.stylize()
+    run = jobs.ended[-1]
+    assert run.state == jobs.FINISHED, run.error
+    assert [numbers(cube, range(frame, frame + 1)) for frame in (1, 3, 4, 7, 10)] == [
+        *([0], [0], [1], [2], [3])
+    ]
+    assert history.read(run.folder).is_whole
+    image = history.signed_image(cube)
+    assert (image.source, image.size[:]) == ("SEQUENCE", (512, 512))
+    settings.formula = "/nowhere/a.cppn"
+    with pytest.raises(PatinaError, match="no formula"):
+        formulas.path(settings.formula)
 
 
 def test_frames_that_cannot_be_written_leave_the_image(cube, frames, tmp_path):

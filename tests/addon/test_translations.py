@@ -91,6 +91,8 @@ def drawn_texts() -> set[str]:
     for _ in range(2):
         found |= set(recorder.draw(panel.PATINA_PT_stylize, width=4000).texts)
         bpy.ops.patina.key_add()
+    settings.between = "formulas"
+    found |= set(recorder.draw(panel.PATINA_PT_stylize, width=4000).texts)
     for mode, *_ in properties.PICTURE_MODES:
         settings.picture_mode = mode
         for drawn in (image_editor.PATINA_PT_image, image_editor.PATINA_PT_image_advanced):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from meshes import sphere, write_npz
 from PIL import Image
 
 from backend.__main__ import main
 from backend.canvas import job as canvas_job
 from backend.conversation import Cancelled
 from backend.protocol import Event, Job, PatinaError, Style, Target, read_job, write_job
+from backend.rendering.texels import locate
 from backend.session import JobSession
 
 CLASS = (Target("class", name="daisy"),)
@@ -75,7 +79,6 @@ REFUSED = {
     ),
     "two frames of a morph": ({"task": "morph", "cppns": ("a", "b"), "frames": 2}, "frames"),
     "one end of a morph": ({"task": "morph", "cppns": ("a",)}, "cppns"),
-    "a morph of a mesh": ({"task": "morph", "cppns": ("a", "b"), "mesh": "m.npz"}, "mesh"),
     "a texture of nothing": ({"task": "synthesize"}, "styles"),
     "an unknown task": ({"task": "sculpt"}, "task"),
     "an unknown parameterization": (
@@ -200,6 +203,29 @@ def test_cppns_are_kept_and_morphed(tmp_path):
     first = torch.tensor(list(Image.open(out / "image_0.png").resize((64, 64), Image.BOX).tobytes()))
     alone = torch.tensor(list(Image.open(tmp_path / "a" / "image.png").tobytes()))
     assert (first - alone).abs().float().mean() < 2
+
+
+def test_two_cppns_of_a_mesh_are_morphed_at_any_size(tmp_path):
+    write_npz(sphere(2), tmp_path / "mesh.npz")
+    base = {"mesh": "mesh.npz", "device": "cpu", "parameterization": "cppn", "network": "alexnet"}
+    for name, channel in (("a", 1), ("b", 2)):
+        target = (Target("channel", layer="relu2", channel=channel),)
+        run(Job(task="dream", targets=target, texture_size=64, steps=3, **base), tmp_path)
+        (tmp_path / "picture.cppn").rename(tmp_path / f"{name}.cppn")
+        (tmp_path / "texture.png").rename(tmp_path / f"{name}.png")
+    morph = Job(task="morph", cppns=("a.cppn", "b.cppn"), frames=3, texture_size=128, **base)
+    events = run(morph, tmp_path)
+    assert events[-1].path == "texture_0.png"
+    assert morph.plays
+    used = locate(sphere(2), 64).used
+    for frame, end in ((0, "a"), (2, "b")):
+        seen = Image.open(tmp_path / morph.frame_files(frame)[0])
+        assert seen.size == (128, 128)
+        alone = np.asarray(Image.open(tmp_path / f"{end}.png"), np.float32)
+        apart = np.asarray(seen.resize((64, 64), Image.BOX), np.float32)[..., :3] - alone[..., :3]
+        assert np.abs(apart[used]).mean() < 4
+    with pytest.raises(PatinaError, match="not a flat picture"):
+        run(replace(morph, mesh=None), tmp_path)
 
 
 def test_a_cancel_ends_it(tmp_path):
