@@ -130,9 +130,9 @@ def _is_chosen(job: Prepared) -> bool:
 def _mask_files(job: Prepared) -> Future[dict[str, Any]]:
     """Have the files of the mask as it is now written beside; gives the job's fields that change by that."""
     context, written = bpy.context, read_job(job.folder)
-    objects = sets.present(job.members)
+    members = [(member, obj) for member in job.members for obj in sets.present([member])]
     depsgraph = context.evaluated_depsgraph_get()
-    read = masks.read_now(job.folder, written, context.scene.patina_scope, objects, depsgraph)
+    read = masks.read_now(job.folder, written, context.scene.patina_scope, members, depsgraph)
     found: Future[dict[str, Any]] = Future()
 
     def write() -> None:

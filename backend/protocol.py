@@ -100,7 +100,8 @@ REQUESTS = ("paint", "cancel", "enough", "steer")
 STEERED = (
     *("strength", "colors", "style_size", "follow_shape", "motifs", "styles", "style_loss", "quality"),
     "steps",
-    *("seed", "targets", "mesh", "mask", "tiles"),  # of the mesh and the tiles: where to paint
+    # Of the mesh and the tiles: where to paint; the content: what shows elsewhere.
+    *("seed", "targets", "mesh", "content", "mask", "tiles"),
 )
 PARAMETERIZATIONS = ("pyramid", "fourier", "pixel", "cppn", "shared", "pieces")
 TEXTURE_SIZES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)

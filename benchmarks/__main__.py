@@ -8,7 +8,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from . import circles, coherence, losses, page, race, step_shares, surfaces, texture_size, whole_material
+from . import (
+    circles,
+    coherence,
+    in_blender,
+    losses,
+    page,
+    race,
+    step_shares,
+    surfaces,
+    texture_size,
+    whole_material,
+)
 
 PIECES: dict[str, Callable[[], None]] = {
     f"race:{name}:{style}": lambda name=name, style=style: race.measure(name, style)
@@ -23,6 +34,7 @@ PIECES: dict[str, Callable[[], None]] = {
     "surfaces": surfaces.surfaces,
     "coherence": coherence.measure,
     "circles": circles.measure,
+    "first_paint": in_blender.first_paint,
     "style_losses": losses.measure,
 }
 LONG = [

@@ -215,6 +215,27 @@ another network), so it leans towards the Gram loss: the pictures count as much.
     return text + figure("Style losses", "style_losses.jpg")
 
 
+def first_paint(numbers: dict[str, Any]) -> str:
+    """How soon after the press paint shows."""
+    parts = ("exported", "begun", "first preview", "second preview")
+    rows = [
+        [f"{int(triangles):,}", kind, *(times[kind].get(part, "–") for part in parts)]
+        for triangles, times in numbers["seconds"].items()
+        for kind in ("cold", "warm", "again")
+    ]
+    return (
+        """## First paint
+
+Seconds from the press of the button, in Blender without a window, for spheres of so many triangles with a
+texture of 1024²: until the job is written, until the backend begins it, until the first and the second
+preview are read. Cold: no painter runs yet; again: the third press.
+
+"""
+        + table(["triangles", "painter", *parts], rows)
+        + f"\nBlender {numbers['blender']}.\n"
+    )
+
+
 SECTIONS = {
     f.__name__: f
     for f in (
@@ -227,6 +248,7 @@ SECTIONS = {
         near_and_far,
         surfaces,
         circles,
+        first_paint,
         style_losses,
     )
 }

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 import numpy as np
 
-from ...backend.protocol import MESH_FILE, Job, PatinaError
+from ...backend.protocol import Job, PatinaError
 from ..scope import PatinaScope
-from . import colorspace, image
+from . import colorspace, image, material, memory
 from .mesh import get
+from .records import Member
 
 
 @dataclass(frozen=True)
@@ -41,40 +42,45 @@ def chosen(scope: PatinaScope, objects: Sequence[bpy.types.Object]) -> Chosen:
 
 @dataclass(frozen=True)
 class Now:
-    """What is to be painted of the objects of a job: corners' weights (T, 3), a picture (H, W), or all."""
+    """What is to be painted of the objects of a job: corners' weights (T, 3), a picture (H, W), or all.
+
+    plain: the colours (3,), in sRGB, of the textures that have no picture of their own, by their places,
+    where the job has none yet that can show outside.
+    """
 
     weights: np.ndarray | None = None
     picture: np.ndarray | None = None
-
-
-def is_limited(folder: Path) -> bool:
-    """Whether the job in `folder` began with a mask: only then is all there that shows outside of one."""
-    if any(folder.glob("paint_only*")):
-        return True
-    with np.load(folder / MESH_FILE) as arrays:
-        return "weights" in arrays
+    plain: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
 def read_now(
     folder: Path,
     job: Job,
     scope: PatinaScope,
-    objects: Sequence[bpy.types.Object],
+    members: Sequence[tuple[Member, bpy.types.Object]],
     depsgraph: bpy.types.Depsgraph,
 ) -> Now | None:
-    """Read what the mask of `scope` covers of the `objects` of a running `job`; None where it can have none.
+    """Read what the mask of `scope` covers of the `members` of a running `job`; None where it can have none.
 
     Raises PatinaError where nothing is left to paint, or where the objects are others by now.
     """
-    if job.mesh is None or not job.on_pyramid or not is_limited(folder):
+    if job.mesh is None or not job.on_pyramid:
         return None
+    objects = [obj for _, obj in members]
     if scope.mask == "NONE":
         return Now()
-    if scope.mask == "IMAGE":
-        return Now(picture=_grey(scope))
+    began = any(folder.glob("paint_only*")) or any(tile.mask for tile in job.textures)
     with np.load(folder / job.mesh) as arrays:
+        began = began or "weights" in arrays
         faces, count = arrays["faces"], len(arrays["vertices"])
         of_object = arrays.get("objects", np.zeros(len(faces), np.int32))
+    if not began and any(map(memory.shows_stylized, objects)):  # the mask is to keep it, and it is not here
+        raise PatinaError(
+            f"{job.name} wears an earlier result, which the job does not know.", "Press the button again."
+        )
+    plain = {} if began else _plain(members)
+    if scope.mask == "IMAGE":
+        return Now(picture=_grey(scope), plain=plain)
     starts = np.cumsum([0, *(len(obj.evaluated_get(depsgraph).data.vertices) for obj in objects)])
     parts = [faces[of_object == number] - start for number, start in enumerate(starts[:-1])]
     if starts[-1] != count or any(
@@ -82,7 +88,23 @@ def read_now(
     ):
         raise PatinaError(f"{job.name} is not what it was when the job began.", "Press the button again.")
     pairs = zip(objects, parts, strict=True)
-    return Now(np.concatenate([weights(obj, depsgraph, part, scope) for obj, part in pairs]))
+    limits = np.concatenate([weights(obj, depsgraph, part, scope) for obj, part in pairs])
+    return Now(limits, plain=plain)
+
+
+def _plain(members: Sequence[tuple[Member, bpy.types.Object]]) -> dict[int, np.ndarray]:
+    """The colours in sRGB of the textures of `members` that are of one plain colour, by their places."""
+    found = {}
+    for member, obj in members:
+        for texture, place in zip(member.textures, member.tiles, strict=True):
+            slots = texture.slots if obj.material_slots else ()
+            worn = {memory.original_material(obj, slot) for slot in slots} or {None}
+            bases = {material.base_color(each) for each in worn}
+            base = bases.pop()
+            if not bases and not base.image and not base.baked:
+                color = colorspace.to_rec709(np.asarray(base.color, np.float32))
+                found[place] = image.linear_to_srgb(color)
+    return found
 
 
 def triangles_of(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> int:
@@ -106,6 +128,13 @@ def write_now(folder: Path, job: Job, now: Now | None) -> dict[str, Any]:
         number = len(list(folder.glob("mesh*.npz")))
         changes["mesh"] = f"mesh_{number}.npz"
         np.savez(folder / changes["mesh"], **arrays, **({"weights": after} if after.size else {}))
+    textures = list(job.textures)
+    for place, color in now.plain.items():
+        name = f"plain_{place}.png"
+        (folder / name).write_bytes(_png(np.tile(color, (job.texture_size, job.texture_size, 1))))
+        textures[place] = replace(textures[place], content=name)
+    if now.plain:
+        changes |= {"tiles": tuple(textures)} if job.tiles else {"content": textures[0].content}
     name = None
     if now.picture is not None:
         data = _png(now.picture)
@@ -115,21 +144,23 @@ def write_now(folder: Path, job: Job, now: Now | None) -> dict[str, Any]:
             name = f"paint_only_{len(list(folder.glob('paint_only*')))}.png"
             (folder / name).write_bytes(data)
     if job.tiles and any(tile.mask != name for tile in job.tiles):
-        changes["tiles"] = tuple(replace(tile, mask=name) for tile in job.tiles)
+        changes["tiles"] = tuple(replace(tile, mask=name) for tile in textures)
     elif not job.tiles and job.mask != name:
         changes["mask"] = name
     return changes
 
 
-def _png(grey: np.ndarray) -> bytes:
-    """Encode `grey` (H, W) in 0..1, bottom row first, as a PNG of 8 bits."""
-    rows = np.zeros((grey.shape[0], grey.shape[1] + 1), np.uint8)  # each begins with its filter: none
-    rows[:, 1:] = np.rint(grey[::-1] * 255)
-    header = struct.pack(">2I5B", grey.shape[1], grey.shape[0], 8, 0, 0, 0, 0)
+def _png(pixels: np.ndarray) -> bytes:
+    """Encode grey (H, W), or colours (H, W, 3), in 0..1, bottom row first, as a PNG of 8 bits."""
+    height, width = pixels.shape[:2]
+    rows = np.zeros((height, pixels[0].size + 1), np.uint8)  # each begins with its filter: none
+    rows[:, 1:] = np.rint(pixels[::-1].reshape(height, -1) * 255)
+    kind = 0 if pixels.ndim == 2 else 2
+    header = struct.pack(">2I5B", width, height, 8, kind, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 1)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
     )
 
 

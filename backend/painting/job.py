@@ -231,7 +231,7 @@ def _steered(session: JobSession, subject: Subject, aim: Aim) -> tuple[Subject, 
 
 def _subject_fields(job: Job) -> tuple[object, ...]:
     """What the job's subject depends on, of all that may change under way."""
-    return job.follow_shape, job.mesh, job.mask, job.tiles
+    return job.follow_shape, job.mesh, job.content, job.mask, job.tiles
 
 
 def _optimise(

@@ -290,15 +290,26 @@ def test_a_mask_that_changes_is_taken_up_as_the_artist_leaves_its_mode(cube, pan
     assert not run.notes
 
 
-def test_a_job_without_a_mask_gets_none_under_way(cube, panel):
+def test_a_mask_that_begins_while_a_job_runs_is_taken_up(cube, panel):
     panel.strength, panel.steps = 0.3, 100_000
+    for face in cube.data.polygons:
+        face.select = face.index < 3
     run = submitted()
     pump(until=lambda: run.progress.step > 1)
+    assert weights_of(run).size == 0
     bpy.context.scene.patina_scope.mask = "FACES"
-    step = run.progress.step
-    pump(until=lambda: run.progress.step > step + 8)
-    assert read_job(run.folder).mesh == "mesh.npz"
+    pump(until=lambda: run.progress.stage == "adapting")
+    assert weights_of(run).mean() == 0.5
+    pump(until=lambda: run.progress.step > 0 and run.progress.stage != "adapting")
+    bpy.ops.patina.enough()
+    pump()
+    assert run.state == jobs.FINISHED, run.error
     assert not run.notes
+    where = masks.read(run.folder / "mask.png")
+    assert where.shape == (256, 256)
+    shown = images.read_pixels(history.signed_image(cube))[..., :3]
+    assert np.ptp(shown[where == 0], axis=0).max() < 0.01
+    assert np.ptp(shown[where == 1], axis=0).min() > 0.1
 
 
 def test_what_is_drawn_on_a_result_goes_into_the_job_that_goes_on_with_it(cube, panel):
