@@ -27,7 +27,7 @@ from ..backend.protocol import (
     readable,
     write_job,
 )
-from ..backend.reading import within
+from ..backend.reading import is_file, within
 from ..backend.terminal import clock
 from . import folders, settings, styles
 from .scene import drawn, maps, memory, records, sets
@@ -145,13 +145,6 @@ def _subject(panel: dict[str, Any], is_surface: bool) -> str:
     return title
 
 
-def _is_file(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except ValueError:  # a name with a zero in it
-        return False
-
-
 def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -231,7 +224,7 @@ def use_settings(panel: bpy.types.PropertyGroup, known: dict[str, Any], folder: 
         raise PatinaError("This result does not know its settings.", "Read them in its job.json.", "history")
     known = dict(known)
     path = known.get("style_file")
-    if isinstance(path, str) and path and not _is_file(bpy.path.abspath(path)) and folder:
+    if isinstance(path, str) and path and not is_file(Path(bpy.path.abspath(path))) and folder:
         with suppress(PatinaError, IndexError):  # without, the panel says that the picture is not there
             known["style_file"] = str(folder / read_job(folder).styles[0].image)
     return settings.restore(panel, known)

@@ -11,6 +11,7 @@ import bpy
 
 from ..backend import suited
 from ..backend.protocol import Key, Material, PatinaError, Style, Target
+from ..backend.reading import is_file, is_folder
 from . import catalogue, folders, formulas, keying, properties, recent, styles, timings
 
 TASKS = {"style": "stylize", "texture": "synthesize", "animate": "interpolate"}  # by mode; others: dream
@@ -191,8 +192,8 @@ def style_path(choice: properties.StyleChoice) -> Path:
             "No style image is chosen.", "Choose an image file, or one of the paintings.", "style"
         )
     path = Path(bpy.path.abspath(choice.style_file))
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
+    if not is_file(path):
+        what = "is a folder" if is_folder(path) else "does not exist"
         raise PatinaError(f"The style image {path} {what}.", "Choose an image file.", "style")
     return path
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..backend.reading import is_file
 from . import user_files
 
 FILE = "recent_styles.json"
@@ -17,15 +18,8 @@ def load(path: Path) -> None:
     """Read the list of earlier sessions. What is gone by now is left out."""
     global _path
     _path = path
-    files[:] = [name for name in user_files.read(path) if isinstance(name, str) and _is_file(name)]
+    files[:] = [name for name in user_files.read(path) if isinstance(name, str) and is_file(Path(name))]
     del files[MAX_FILES:]
-
-
-def _is_file(name: str) -> bool:
-    try:
-        return Path(name).is_file()
-    except (OSError, ValueError):  # too long, a zero in it
-        return False
 
 
 def remember(style: Path | str) -> None:

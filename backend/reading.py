@@ -46,6 +46,22 @@ def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
     return data
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file lies at `path`. A name too long, or with a zero in it, is no file's."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder lies at `path`, as `is_file` does."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def read_within(folder: Path, name: str, field: str, most: int = MAX_BYTES) -> bytes:
     """Read the bytes of what a file in `folder` calls `name`. Raises OSError as `regular` does.
 

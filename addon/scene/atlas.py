@@ -12,6 +12,7 @@ from pathlib import Path
 import bpy
 
 from ...backend.protocol import PatinaError
+from ...backend.reading import is_file
 from ..keying import Timing, evenly
 from . import colorspace, maps, material, sequence
 
@@ -86,7 +87,7 @@ def frames_of(stylized: bpy.types.Material, apart: Path) -> list[Path]:
         for image, file in zip(images, files, strict=True):
             if image.packed_file is not None:
                 file.write_bytes(image.packed_file.data)
-    missing = next((file for file in files if not file.is_file()), None)
+    missing = next((file for file in files if not is_file(file)), None)
     if not files or missing:
         raise PatinaError(
             f"A frame of {stylized.name} is not there: {missing}.", "Stylize again.", stylized.name

@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 
 from ...backend.protocol import PatinaError
+from ...backend.reading import is_file
 from ...backend.writing import make_way
 from . import colorspace
 
@@ -76,7 +77,7 @@ def find(name: str = "", uid: int = 0) -> bpy.types.Image | None:
 
 def has_tile(image: bpy.types.Image, udim: int) -> bool:
     """Whether the tile `udim` of `image` can be read from a file, on disk or packed, as it is shown."""
-    return not image.is_dirty and (_packed_tile(image, udim) is not None or _tile_path(image, udim).is_file())
+    return not image.is_dirty and (_packed_tile(image, udim) is not None or is_file(_tile_path(image, udim)))
 
 
 def _packed_tile(image: bpy.types.Image, udim: int) -> bytes | None:
@@ -117,7 +118,7 @@ def shown_frame(image: bpy.types.Image, user: bpy.types.ImageUser | None) -> Ite
         yield image
         return
     path = image.filepath_from_user(image_user=user)
-    if not Path(path).is_file():
+    if not is_file(Path(path)):
         raise PatinaError(
             f"Frame {user.frame_current} of {image.name} is not there ({path}).",
             "Go to a frame that the sequence has.",

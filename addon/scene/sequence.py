@@ -13,6 +13,7 @@ from pathlib import Path
 import bpy
 
 from ...backend.protocol import PatinaError
+from ...backend.reading import is_file
 from ..keying import Timing
 from . import maps
 
@@ -96,7 +97,7 @@ def _on_save(path: str, *_: object) -> None:
     home = Path(path).parent / "textures"
     for image in bpy.data.images:
         files = files_of(image)
-        if files and all(file.is_file() for file in files) and image.library is None:
+        if files and all(map(is_file, files)) and image.library is None:
             folder, number = home / files[0].parent.name, 1
             while folder.exists():
                 number += 1

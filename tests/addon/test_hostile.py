@@ -17,10 +17,12 @@ from bl_ext.user_default.patina.addon import (
     dropped_styles,
     folders,
     history,
+    job_fields,
     problems,
     recent,
     settings,
     style_assets,
+    styles,
     timings,
 )
 from bl_ext.user_default.patina.addon.given import given
@@ -106,6 +108,16 @@ def test_settings_never_reach_into_data_blocks(cube):
     assert image.name == "a mask"
     assert image.filepath_raw == ""
     assert cube.name == "Cube"
+
+
+def test_a_style_whose_name_no_file_can_have_is_not_there(cube):
+    """As a .blend that somebody else saved may have it: the disk itself refuses to look."""
+    panel = bpy.context.scene.patina
+    panel.style, panel.style_file = styles.OWN_IMAGE, "/" + "é" * 300
+    with pytest.raises(PatinaError, match="does not exist"):
+        job_fields.style_path(panel)
+    with pytest.raises(RuntimeError, match="does not exist"):
+        bpy.ops.patina.stylize()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs links that anybody may make")
