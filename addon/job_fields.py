@@ -127,7 +127,12 @@ def _frames(settings: properties.PatinaSettings) -> dict[str, Any]:
     places, count = keying.placed(*_of_keys(settings))
     ordered, pictures = keys_in_order(settings), style_files(settings, "animate")
     keys = tuple(
-        Key(place, tuple(float(_picture(key) == one) for one in pictures), round(key.strength, 4))
+        Key(
+            place,
+            tuple(float(_picture(key) == one) for one in pictures),
+            round(key.strength, 4),
+            round(key.style_size, 6) or None,
+        )
         for key, place in zip(ordered, places, strict=True)
     )
     return {"frames": count, "keys": keys, "loop": settings.loop, "easing": settings.easing}
@@ -298,7 +303,8 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
         found["follow_shape"] = round(settings.follow_shape, 4) if settings.use_follow_shape else None
         if not found["strength"] and not settings.use_follow_shape:
             found["follow_shape"] = 0.0  # nothing is to change, and the light of the form would
-        found["style_size"] = round(settings.style_size, 6) or None
+        each = has_keys(settings, mode)  # has its own
+        found["style_size"] = None if each else round(settings.style_size, 6) or None
         found["motifs"] = settings.motifs
     if mode in ("style", "texture") and not picture:
         found["relief"] = settings.relief

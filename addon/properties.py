@@ -57,6 +57,10 @@ PALETTE = (
     "Whose palette the result has: 0 the painting's, 1 that which the object has now; "
     "in between something of both"
 )
+STROKE_SIZE = (
+    "The length on the object that the painting's shorter side covers: larger gives larger strokes, the same "
+    "for all objects. 0 fits the painting to the object"
+)
 STRENGTH = "How far to go: low keeps the object's own details, high leaves them to the painting"
 NETWORK_NAMES = {
     "vgg16": "VGG-16",
@@ -202,6 +206,15 @@ class PatinaKey(StyleChoice, bpy.types.PropertyGroup):
         max=1.0,
         subtype="FACTOR",
     )
+    style_size: FloatProperty(
+        name="Stroke Size",
+        description=STROKE_SIZE,
+        default=0.0,
+        min=0.0,
+        soft_max=10.0,
+        subtype="DISTANCE",
+        unit="LENGTH",
+    )
 
 
 class PatinaTarget(bpy.types.PropertyGroup):
@@ -286,8 +299,7 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
     )
     style_size: FloatProperty(
         name="Stroke Size",
-        description="The length on the object that the painting's shorter side covers: larger gives larger "
-        "strokes, the same for all objects. 0 fits the painting to the object",
+        description=STROKE_SIZE,
         default=0.0,
         min=0.0,
         soft_max=10.0,

@@ -213,12 +213,13 @@ class Key:
     """How a style looks at one frame of several: the frame's number, from 0.
 
     weights: of the job's styles, one each, 0 for one that does not count; empty: as the styles have them.
-    strength: as `Job.strength`; None: the job's.
+    strength, style_size: as those of `Job`; None: the job's.
     """
 
     frame: int
     weights: tuple[float, ...] = ()
     strength: float | None = None
+    style_size: float | None = None
 
 
 @dataclass(frozen=True)
@@ -439,6 +440,9 @@ def _check_key(key: Key, styles: int) -> None:
         _refuse("keys", f"has one at the frame {key.frame!r}", "Use a whole number from 0 on.")
     if key.strength is not None and not is_share(key.strength):
         _refuse("keys", f"has the strength {key.strength!r}", "Use a number from 0 to 1, or null.")
+    size = key.style_size
+    if size is not None and (not is_number(size) or size <= 0):
+        _refuse("keys", f"has the stroke size {size!r}", "Use a positive number of scene units, or null.")
     weights = key.weights
     sound = isinstance(weights, tuple) and all(is_number(weight) and weight >= 0 for weight in weights)
     if not sound or (weights and (len(weights) != styles or not any(weights))):

@@ -48,7 +48,9 @@ def draw(layout: Any, settings: Any) -> None:
     column.separator()
     column.operator("patina.key_move", text="", icon="TIME")
     if 0 <= settings.style_key_index < len(settings.style_keys):
-        styles.draw_choice(layout, settings.style_keys[settings.style_key_index])
+        active = settings.style_keys[settings.style_key_index]
+        styles.draw_choice(layout, active)
+        layout.prop(active, "style_size")
 
 
 classes = (PATINA_UL_keys,)

@@ -56,7 +56,8 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
             row = row.row()
             row.active = settings.use_follow_shape
             row.prop(settings, "follow_shape", text="", slider=True)
-            column.prop(settings, "style_size")
+            if not job_fields.has_keys(settings, mode):
+                column.prop(settings, "style_size")
             column.prop(settings, "motifs")
     if mode in ("style", "texture") and not picture:
         column.prop(settings, "relief")

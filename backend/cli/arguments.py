@@ -48,9 +48,9 @@ def animate(parser: argparse.ArgumentParser) -> None:
         action="append",
         nargs=2,
         default=[],
-        metavar=("FRAME", "IMAGE[:STRENGTH]"),
-        help="the style that a frame has, counted from 0; again for the next: frames between go from one "
-        "to the other",
+        metavar=("FRAME", "IMAGE[:STRENGTH[:SIZE]]"),
+        help="the style that a frame has, counted from 0, and its --style-size; again for the next: frames "
+        "between go from one to the other",
     )
     parser.add_argument(
         "--frames", type=int, help="how many frames the keys are among (default: to the last)"

@@ -88,3 +88,10 @@ def strong_path(text: str) -> tuple[Path, float | None]:
     """Parse "IMAGE:0.8" as (IMAGE, 0.8), a picture and a strength; None where there is none."""
     path, strength = weighted_path(text)
     return path, None if str(path) == str(Path(text)) else strength
+
+
+def key_path(text: str) -> tuple[Path, float | None, float | None]:
+    """Parse "IMAGE:0.8:2" as (IMAGE, 0.8, 2): a picture, its strength, its stroke size; None: not said."""
+    path, last = strong_path(text)
+    before, strength = strong_path(str(path)) if last is not None else (path, None)
+    return (path, last, None) if strength is None else (before, strength, last)

@@ -12,7 +12,7 @@ from .. import suited
 from ..protocol import FINISHED, Key, Material, PatinaError, Style, Target
 from . import arguments, network_list
 from .job_folder import DoJob, Inputs, is_model, make_and_do
-from .options import strong_path, styles_of, weighted_path
+from .options import key_path, styles_of, weighted_path
 
 Verb = Callable[[argparse.Namespace, DoJob], int]
 
@@ -126,11 +126,11 @@ def animate(options: argparse.Namespace, do_job: DoJob) -> int:
 
 def _keys(options: argparse.Namespace) -> tuple[list[Style], tuple[Key, ...]]:
     """The pictures that the options' keys name, each once, and the keys. Raises PatinaError."""
-    found = [(_whole(frame, "keys"), *strong_path(text)) for frame, text in options.keys]
-    paths = list(dict.fromkeys(path for _, path, _ in found))
+    found = [(_whole(frame, "keys"), *key_path(text)) for frame, text in options.keys]
+    paths = list(dict.fromkeys(path for _, path, _, _ in found))
     keys = [
-        Key(frame, tuple(float(path == other) for other in paths), strength)
-        for frame, path, strength in sorted(found, key=lambda one: one[0])
+        Key(frame, tuple(float(path == other) for other in paths), strength, size)
+        for frame, path, strength, size in sorted(found, key=lambda one: one[0])
     ]
     return styles_of([(path, 1.0) for path in paths], {}), tuple(keys)
 

@@ -73,7 +73,8 @@ def run(session: JobSession) -> None:
     account = _Account(session, job)
     painting, posed = _keys(session, job, account)
     seen = seen_in(session, painting)
-    strokes = Strokes(painting.subject, painting.aim.viewing)
+    widest = max((pose.aim.viewing for pose in posed), key=lambda viewing: viewing.style_width)
+    strokes = Strokes(painting.subject, widest)
     measures = _Measures(session, painting) if not stays(session) else None
     for frame in range(job.frames):
         names = job.frame_files(frame)
@@ -88,7 +89,7 @@ def run(session: JobSession) -> None:
                 result = sealed(session, replace(painting, aim=begun.aim), result, seen)
             session.write_result(partial(_write, result, job.texture_size, session, names))
             if measures is not None:
-                judge = partial(measures.add, begun.aim.styles, painting.subject.composed(result))
+                judge = partial(measures.add, begun.aim, painting.subject.composed(result))
                 session.without_fail("A frame could not be measured", judge)
         account.frame(frame)
     measured = (
@@ -181,7 +182,7 @@ def _keys(session: JobSession, job: Job, account: _Account) -> tuple[Painting, l
 
 
 def at_key(job: Job, key: Key) -> Job:
-    """Make the job that paints `key` alone: its strength, and the styles that count there."""
+    """Make the job that paints `key` alone: its strength, stroke size, and the styles that count."""
     weights = key.weights or tuple(style.weight for style in job.styles)
     pairs = zip(job.styles, weights, strict=True)
     styles = tuple(replace(style, weight=weight) for style, weight in pairs if weight)
@@ -192,7 +193,8 @@ def at_key(job: Job, key: Key) -> Job:
         "easing": Job.easing,
         "frames": Job.frames,
     }
-    return replace(job, styles=styles, strength=strength_of(job, key), **still)
+    size = job.style_size if key.style_size is None else key.style_size
+    return replace(job, styles=styles, strength=strength_of(job, key), style_size=size, **still)
 
 
 def strength_of(job: Job, key: Key) -> float:
@@ -240,12 +242,24 @@ def begin(job: Job, frame: int, posed: Sequence[Posed], strokes: Strokes) -> tup
     one, other = posed[first], posed[second]
     if share:
         styles = one.aim.styles.blended(other.aim.styles, share)
-        aim = Aim(styles, one.aim.viewing, one.aim.start.lerp(other.aim.start, share))
+        viewing = between_viewings(one.aim.viewing, other.aim.viewing, share)
+        aim = Aim(styles, viewing, one.aim.start.lerp(other.aim.start, share))
         strength = one.strength + share * (other.strength - one.strength)
         one = Posed(one.texture.lerp(other.texture, share), aim, strength)
     if not job.boil or not one.strength:
         return one, 4 * share * (1 - share)
     return replace(one, texture=strokes.moved(one.texture, job.boil, job.seed, frame)), 1.0
+
+
+def between_viewings(one: Viewing, other: Viewing, share: float) -> Viewing:
+    """Look at strokes of a size between those of two keys: sizes go by ratios."""
+
+    def mean(a: float, b: float) -> float:
+        return float(a ** (1 - share) * b**share)
+
+    return replace(
+        one, pixel=mean(one.pixel, other.pixel), style_width=mean(one.style_width, other.style_width)
+    )
 
 
 def between(job: Job, frame: int) -> tuple[int, int, float]:
@@ -360,9 +374,10 @@ class _Measures:
         self.change: list[float] = []
         self.seen: list[dict[str, Tensor]] | None = None
 
-    def add(self, styles: Styles, texture: Tensor) -> None:
-        """Judge the next frame, `texture` (3, tiles · S, S), by the `styles` that it was painted for."""
-        judge = self.judge.aimed_at(styles, self.viewing)
+    def add(self, aim: Aim, texture: Tensor) -> None:
+        """Judge the next frame, `texture` (3, tiles · S, S), by what it was painted for."""
+        viewing = replace(self.viewing, style_width=aim.viewing.style_width)
+        judge = self.judge.aimed_at(aim.styles, viewing)
         seen = judge.activations(texture)
         self.style.append(round(judge.style_distance(seen), 4))
         if self.seen is not None:

@@ -251,13 +251,14 @@ def test_a_style_goes_from_key_to_key_at_the_frames_of_the_scene(cube):
     for frame, style, strength in ((12, "great_wave", 0.75), (2, "starry_night", 0.0), (22, "great_wave", 1)):
         key = settings.style_keys.add()
         key.frame, key.style, key.strength = frame, style, strength
+    settings.style_keys[0].style_size = 2.0
     bpy.ops.patina.stylize()
     settings.style_keys[0].frame = 99  # what is set meanwhile is another matter
     (run,) = jobs.ended
     assert run.state == jobs.FINISHED, run.error
     job = read_job(run.folder)
     assert [style.image for style in job.styles] == ["style.jpg", "style_1.jpg"]
-    assert job.keys == (Key(0, (1.0, 0.0), 0.0), Key(1, (0.0, 1.0), 0.75), Key(2, (0.0, 1.0), 1.0))
+    assert job.keys == (Key(0, (1.0, 0.0), 0.0), Key(1, (0.0, 1.0), 0.75, 2.0), Key(2, (0.0, 1.0), 1.0))
     assert (job.easing, job.loop, job.strength) == ("smooth", False, 1.0)
     assert [numbers(cube, range(frame, frame + 1)) for frame in (1, 11, 12, 21, 22, 60)] == [
         *([0], [0], [1], [1], [2], [2])

@@ -105,6 +105,14 @@ def test_easing_starts_and_ends_slowly():
     assert motion.eased(0.1, "linear") == 0.1
 
 
+def test_stroke_sizes_go_from_key_to_key_by_ratios():
+    one, other = (Viewing(pixel, width, torch.device("cpu")) for pixel, width in ((0.01, 0.5), (0.02, 2.0)))
+    half = motion.between_viewings(one, other, 0.5)
+    assert (half.pixel, half.style_width) == (pytest.approx(0.0002**0.5), pytest.approx(1.0))
+    assert motion.between_viewings(one, other, 0.0) == one
+    assert motion.at_key(replace(KEYS, style_size=3.0), Key(0, (1.0, 0.0), None, 0.5)).style_size == 0.5
+
+
 def test_a_painting_boils(tmp_path):
     events = do(tmp_path, BOIL)
     frames = frames_in(tmp_path, BOIL)
@@ -170,6 +178,7 @@ def test_a_job_with_keys_is_read_as_it_was_written(tmp_path):
         ({"keys": (Key(0, (1.0, 1.0)), Key(1))}, "keys"),
         ({"keys": (Key(0, (0.0,)), Key(1))}, "keys"),
         ({"keys": (Key(0), Key(1, strength=2.0))}, "keys"),
+        ({"keys": (Key(0), Key(1, style_size=0.0))}, "keys"),
         ({"loop": True}, "keys"),
         ({"easing": "soon"}, "easing"),
     ],
@@ -185,10 +194,10 @@ def test_the_command_line_says_what_moves(tmp_path, capsys):
     waves(64, (0.2, 0.4, 1.0), 60).save(tmp_path / "a.png")
     waves(64, (1.0, 0.4, 0.2), 60).save(tmp_path / "b.png")
     common = [fox, "--quality", "sketch", "--texture-size", "64", "--device", "cpu", "--network", "alexnet"]
-    keys = ["--key", "2", f"{tmp_path / 'b.png'}:0.9", "--key", "0", str(tmp_path / "a.png")]
+    keys = ["--key", "2", f"{tmp_path / 'b.png'}:0.9:200", "--key", "0", str(tmp_path / "a.png")]
     assert main(["animate", *common, *keys, "--loop", "--frames", "4", "--out", str(tmp_path / "out")]) == 0
     job = read_job(tmp_path / "out")
-    assert (job.keys, job.frames, job.loop) == ((Key(0, (0.0, 1.0)), Key(2, (1.0, 0.0), 0.9)), 4, True)
+    assert (job.keys, job.frames, job.loop) == ((Key(0, (0.0, 1.0)), Key(2, (1.0, 0.0), 0.9, 200.0)), 4, True)
     assert len(list((tmp_path / "out").glob("texture_*.png"))) == 4
     assert capsys.readouterr().out.strip().endswith("texture_0.png")
     assert main(["animate", *common, "--boil", "4", "--out", str(tmp_path / "none")]) != 0
