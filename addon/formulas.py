@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 
 from ..backend.protocol import CPPN_FILE, PatinaError
+from ..backend.reading import is_file
 from . import folders
 
 
@@ -22,7 +23,7 @@ def path(name: str) -> Path:
     if not name:
         raise PatinaError("No formula is chosen.", cure, "formula")
     inside = folders.jobs() / name / CPPN_FILE
-    file = inside if Path(name).name == name and inside.is_file() else Path(bpy.path.abspath(name))
-    if not file.is_file():
+    file = inside if Path(name).name == name and is_file(inside) else Path(bpy.path.abspath(name))
+    if not is_file(file):
         raise PatinaError(f"There is no formula {name}.", cure, "formula")
     return file
