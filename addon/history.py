@@ -276,7 +276,7 @@ def go_on(entry: Entry, steps: int | None) -> Prepared:
     mesh = plain.mesh and MESH_FILE  # by which a preview knows it
     job = replace(plain, mesh=mesh, resume=RESUME_FILE, steps=steps, quality=quality)
     with new_folder(entry.object_name, folders.jobs()) as folder:
-        for name in inputs(plain):
+        for name in plain.files - {plain.resume}:
             source = within(entry.folder, name)
             if source is None or source.parent != entry.folder.resolve():
                 raise PatinaError(f"This result's job names a file elsewhere: {name}.", GONE, "history")
@@ -318,13 +318,6 @@ def _with_drawn(job: Job, files: dict[int, tuple[str, str]]) -> Job:
     )
     picture, mask = none if job.tiles else files.get(0, none)
     return replace(job, tiles=tiles, drawn=picture, drawn_mask=mask)
-
-
-def inputs(job: Job) -> set[str]:
-    """Name the files that `job` reads, but for a checkpoint."""
-    named = [job.mesh, job.content, job.mask, *(style.image for style in job.styles)]
-    named += [name for tile in job.tiles for name in (tile.content, tile.mask)]
-    return {name for name in named if name}
 
 
 def _link(source: Path, target: Path) -> None:

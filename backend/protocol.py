@@ -54,7 +54,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -288,6 +288,14 @@ class Job:
         """The job's textures: those it names, or its one."""
         own = Tile(self.name, self.content, self.mask, self.drawn, self.drawn_mask, self.maps)
         return self.tiles or (own,)
+
+    @property
+    def files(self) -> set[str]:
+        """The files that it reads, as it names them."""
+        named = [self.mesh, self.resume, *self.cppns, *(style.image for style in self.styles)]
+        for tile in self.textures:
+            named += [tile.content, tile.mask, tile.drawn, tile.drawn_mask, *astuple(tile.maps)]
+        return {name for name in named if name}
 
     def without_drawn(self) -> Job:
         """Make the same job where nobody has drawn anything."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -75,6 +75,17 @@ def read_within(folder: Path, name: str, field: str, most: int = MAX_BYTES) -> b
             field,
         )
     return read_bytes(place, most)
+
+
+def check_files(names: Iterable[str], folder: Path) -> None:
+    """Raise PatinaError for a name in the job of `folder`, or a link of that name, that leads out of it."""
+    for name in names:
+        if within(folder, name) is None:
+            raise PatinaError(
+                f"job.json names a file outside its own folder: {name[:200]!r}.",
+                "Copy that file into the job's folder, and name the copy.",
+                "job",
+            )
 
 
 def within(folder: Path, name: str) -> Path | None:

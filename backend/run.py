@@ -18,6 +18,7 @@ from .locking import holding
 from .machine import memory
 from .machine.shelf import Shelf
 from .protocol import CANCELLED, ENDINGS, FAILED, FINISHED, Event, Job, PatinaError, read_job
+from .reading import check_files
 from .writing import remove_parts
 
 
@@ -118,6 +119,7 @@ def outcome_of(
 
     try:
         job = read_job(folder)
+        check_files(job.files, folder)
         for file in plugin_files:
             plugins.load(file)
         with _alone_in(folder):

@@ -21,6 +21,7 @@ from .machine.memory import NO_MEMORY, peak_memory, ran_out
 from .machine.shelf import Shelf
 from .pictures.images import cannot_write
 from .protocol import REPORT_FILE, STEERED, Event, Job, PatinaError, read_job
+from .reading import check_files
 from .writing import write_bytes
 
 Result = TypeVar("Result")
@@ -96,6 +97,7 @@ class JobSession:
         Raises PatinaError for what cannot change under way.
         """
         asked = read_job(self.folder)
+        check_files(asked.files, self.folder)
         changed = {name: getattr(asked, name) for name in STEERED}
         taken = replace(self.job, **changed)
         # A card may have had too little memory since.

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 from export_models import textured, torus
 from PIL import Image
 
+from backend import run
 from backend.export.inputs import files_of
 from backend.export.model import read_image as read_picture
 from backend.export.model import read_model
@@ -24,7 +26,7 @@ from backend.machine import memory
 from backend.models import gltf
 from backend.pictures import door
 from backend.pictures.images import read_image, resize
-from backend.protocol import PatinaError
+from backend.protocol import FAILED, Event, Job, Maps, Material, PatinaError, Style, Tile, write_job
 
 ROOT = Path(__file__).parents[2]
 SUFFIXES = {"JPEG2000": "jp2", "DIB": "bmp"}
@@ -154,6 +156,37 @@ def test_what_is_no_ordinary_file_is_refused_at_once(read, tmp_path):
         with pytest.raises(PatinaError) as caught:
             read(place)
         assert caught.value.cure
+
+
+ELSEWHERE = "../secret.png"
+TILE = Tile("a", "content.png", maps=Maps(normal=ELSEWHERE))
+ASKING = {
+    "style": {"styles": (Style("style.png"), Style(ELSEWHERE))},
+    "mesh": {"mesh": ELSEWHERE},
+    "content": {"content": ELSEWHERE},
+    "mask": {"mask": ELSEWHERE},
+    "resume": {"resume": ELSEWHERE},
+    "maps": {"material": Material(), "tiles": (TILE,), "content": None},
+    "a link": {"content": "link.png"},
+}
+
+
+@pytest.mark.parametrize("what", ASKING)
+def test_a_job_reads_nothing_outside_its_folder(what, tmp_path):
+    """Its job.json may be somebody else's; a style was read from anywhere."""
+    folder = tmp_path / "job"
+    folder.mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "secret.png")
+    if what == "a link" and sys.platform != "win32":
+        (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    elif what == "a link":
+        pytest.skip("needs links that anybody may make")
+    job = Job(mesh="mesh.npz", content="content.png", styles=(Style("style.png"),), texture_size=256)
+    write_job(folder, replace(job, **ASKING[what]))
+    said: list[Event] = []
+    assert run.do_job(folder, said.append, lambda: False) == FAILED
+    assert "outside its own folder" in said[-1].message
+    assert said[-1].cure
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs pipes with names")
