@@ -13,6 +13,7 @@ import trimesh
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from random_models import Soup, rows_of, write_gltf, write_obj, write_ply
 from world_models import GLTF, Writer, cube, encoded, make, one, picture
 
 from backend.cli.mesh import contents, fields_of, painted_model
@@ -419,8 +420,7 @@ UNITS = st.floats(0, 1, width=32)
 
 
 @st.composite
-def soups(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """places (V, 3), uvs (V, 2), colours (V, 3), faces (F, 3) of different corners."""
+def soups(draw: st.DrawFn) -> Soup:
     count = draw(st.integers(3, 12))
     rows = st.lists(st.tuples(*[COORDINATES] * 3), min_size=count, max_size=count, unique=True)
     places = np.array(draw(rows))
@@ -428,23 +428,6 @@ def soups(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarr
     colors = np.array(draw(st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=count, max_size=count)))
     corner = st.lists(st.integers(0, count - 1), min_size=3, max_size=3, unique=True)
     return places, uvs, colors, np.array(draw(st.lists(corner, min_size=1, max_size=10)))
-
-
-def triangles(parts: list) -> list:
-    """Places and UVs of all corners, sorted."""
-    rows = []
-    for part in parts:
-        uvs = np.zeros((len(part.faces), 3, 2)) if part.uvs is None else part.uvs
-        colors = np.zeros((len(part.faces), 3, 3)) if part.colors is None else part.colors[..., :3]
-        rows.append(np.concatenate((part.vertices[part.faces], uvs, colors), -1).reshape(-1, 24))
-    found = np.round(np.concatenate(rows), 3) + 0.0
-    return found[np.lexsort(found.T)].tolist()
-
-
-def expected(places, uvs, colors, faces) -> list:
-    rows = np.concatenate((places[faces], uvs[faces], colors[faces]), -1).reshape(-1, 24)
-    rows = np.round(rows, 3) + 0.0
-    return rows[np.lexsort(rows.T)].tolist()
 
 
 def to_linear(colors: np.ndarray) -> np.ndarray:
@@ -461,63 +444,63 @@ RANDOM = settings(
 )
 
 
+def read(path: Path) -> np.ndarray:
+    """What we read, as `rows_of`."""
+    (part,) = read_parts(files.read(path))
+    return rows_of(part.vertices[part.faces], part.uvs, part.colors)
+
+
+def read_by_trimesh(path: Path) -> np.ndarray:
+    """The same by trimesh, which leaves the colours out of an OBJ that has UVs."""
+    (mesh,) = trimesh.load_scene(path, process=False).geometry.values()
+    colors = mesh.visual.vertex_attributes.get("color")
+    if colors is not None:
+        colors = trimesh.visual.color.to_float(colors)[mesh.faces]
+    return rows_of(mesh.triangles, mesh.visual.uv[mesh.faces], colors)
+
+
+def shown(colors: np.ndarray, linear: bool = False) -> np.ndarray:
+    """(V, 3), linear: what is read of colours; where all are white, they say nothing."""
+    if (colors == 255).all():
+        return np.zeros(colors.shape)
+    return colors / 255 if linear else to_linear(colors)
+
+
 @RANDOM
 @given(soup=soups())
 def test_any_gltf_is_read_as_it_was_written(soup, tmp_path):
     places, uvs, colors, faces = soup
-    writer = Writer()
-    attributes = {
-        "POSITION": writer.numbers(places, "VEC3"),
-        "TEXCOORD_0": writer.numbers(uvs * (1, -1) + (0, 1), "VEC2"),
-        "COLOR_0": writer.numbers(
-            np.column_stack((colors, np.full(len(colors), 255))), "VEC4", 5121, normalized=True
-        ),
-    }
-    indices = writer.numbers(faces.reshape(-1, 1), "SCALAR", 5123)
-    writer.node(writer.mesh({"attributes": attributes, "indices": indices}))
-    (tmp_path / "any.glb").write_bytes(writer.glb())
-    found = triangles(read_parts(files.read(tmp_path / "any.glb")))
-    shown = np.zeros((len(colors), 3)) if np.allclose(colors, 255, atol=0.2) else colors / 255
-    np.testing.assert_allclose(found, expected(places, uvs, shown, faces), atol=2e-3)
+    path = tmp_path / "any.glb"
+    write_gltf(path, soup)
+    found = read(path)
+    wanted = rows_of(places[faces], uvs[faces], shown(colors, linear=True)[faces])
+    np.testing.assert_allclose(found, wanted, atol=2e-3)
+    if not (colors == 255).all():
+        np.testing.assert_allclose(found, read_by_trimesh(path), atol=2e-3)
 
 
 @RANDOM
 @given(soup=soups(), relative=st.booleans(), colored=st.booleans())
 def test_any_obj_is_read_as_it_was_written(soup, relative, colored, tmp_path):
     places, uvs, colors, faces = soup
-    lines = [
-        " ".join(["v", *map(repr, map(float, place)), *(map(str, color / 255) if colored else ())])
-        for place, color in zip(places, colors, strict=True)
-    ]
-    lines += [f"vt {float(u)!r} {float(v)!r}" for u, v in uvs]
-    for face in faces:
-        numbers = face - len(places) if relative else face + 1
-        lines.append("f " + " ".join(f"{n}/{n}" for n in numbers))
-    (tmp_path / "any.obj").write_text("\n".join(lines))
-    found = triangles(read_parts(files.read(tmp_path / "any.obj")))
-    white = (colors == 255).all() or not colored
-    shown = np.zeros((len(colors), 3)) if white else to_linear(colors)
-    np.testing.assert_allclose(found, expected(places, uvs, shown, faces), atol=2e-3)
+    path = tmp_path / "any.obj"
+    write_obj(path, soup, relative, colored)
+    found = read(path)
+    wanted = rows_of(places[faces], uvs[faces], shown(colors)[faces] if colored else None)
+    np.testing.assert_allclose(found, wanted, atol=2e-3)
+    if not colored:
+        np.testing.assert_allclose(found, read_by_trimesh(path), atol=2e-3)
 
 
 @RANDOM
-@given(soup=soups())
-def test_any_ply_is_read_as_it_was_written(soup, tmp_path):
-    places, _, colors, faces = soup
-    head = ["ply", "format ascii 1.0", f"element vertex {len(places)}"]
-    head += [f"property double {name}" for name in "xyz"]
-    head += [f"property uchar {name}" for name in ("red", "green", "blue")]
-    head += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header"]
-    rows = [
-        " ".join([*(repr(float(x)) for x in place), *map(str, color)])
-        for place, color in zip(places, colors, strict=True)
-    ]
-    rows += ["3 " + " ".join(map(str, face)) for face in faces]
-    (tmp_path / "any.ply").write_text("\n".join([*head, *rows]) + "\n")
-    found = triangles(read_parts(files.read(tmp_path / "any.ply")))
+@given(soup=soups(), mapped=st.booleans())
+def test_any_ply_is_read_as_it_was_written(soup, mapped, tmp_path):
+    places, uvs, colors, faces = soup
+    path = tmp_path / "any.ply"
+    write_ply(path, soup, mapped)
     up = places[:, [0, 2, 1]] * (1, 1, -1)
-    shown = np.zeros((len(colors), 3)) if (colors == 255).all() else to_linear(colors)
-    np.testing.assert_allclose(found, expected(up, np.zeros((len(places), 2)), shown, faces), atol=2e-3)
+    wanted = rows_of(up[faces], uvs[faces] if mapped else None, shown(colors)[faces])
+    np.testing.assert_allclose(read(path), wanted, atol=2e-3)
 
 
 @RANDOM

@@ -113,7 +113,7 @@ def _stage() -> None:
     scene.cycles.samples, scene.cycles.use_denoising = 16, False
     scene.cycles.filter_width, scene.cycles.transparent_max_bounces = 0.01, 64
     scene.render.resolution_x = scene.render.resolution_y = SIDE
-    scene.view_settings.view_transform = "Standard"
+    scene.view_settings.view_transform, scene.render.dither_intensity = "Standard", 0
     scene.render.image_settings.file_format = "PNG"
     scene.world = bpy.data.worlds.new("blue")
     if bpy.app.version < (5, 0):
