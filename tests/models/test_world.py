@@ -6,15 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
-from unlit import ROOT, difference, is_far, materials_seen, unlit
+from unlit import ROOT, difference, import_model, is_far, materials_seen, unlit
 
 sys.path.append(str(ROOT / "tests" / "backend"))
 
+from random_models import Soup, rows_of, write_gltf, write_obj, write_ply
 from world_models import make
 
 OUT = Path(os.environ.get("PATINA_ASSETS", "out/assets"))
@@ -83,6 +85,43 @@ def test_what_blender_alone_reads_is_painted_through_it(kind, tmp_path):
             check_that_all_wear_paint(before, shown)
         else:
             assert difference(before, shown) < MOST
+
+
+WRITERS = {".glb": write_gltf, ".obj": write_obj, ".ply": write_ply}
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("kind", WRITERS)
+def test_blender_reads_of_any_triangles_what_the_command_line_is_tested_to_read(kind, seed, tmp_path):
+    soup = places, uvs, colors, faces = any_soup(np.random.default_rng(seed))
+    WRITERS[kind](tmp_path / f"any{kind}", soup)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    import_model(tmp_path / f"any{kind}")
+    (obj,) = (obj for obj in bpy.context.scene.objects if obj.type == "MESH")
+    mesh = obj.data
+    corners = np.array([obj.matrix_world @ mesh.vertices[loop.vertex_index].co for loop in mesh.loops])
+    if kind != ".ply":  # which are z up as they are
+        corners = corners[:, [0, 2, 1]] * (1, 1, -1)
+    shown = mesh.color_attributes[0]
+    at = range(len(mesh.loops)) if shown.domain == "CORNER" else [loop.vertex_index for loop in mesh.loops]
+    seen = np.array([shown.data[k].color[:3] for k in at])
+    read = [loop.uv for loop in mesh.uv_layers[0].data]
+    found = rows_of(corners.reshape(-1, 3, 3), np.array(read).reshape(-1, 3, 2), seen.reshape(-1, 3, 3))
+    linear = colors / 255 if kind == ".glb" else to_linear(colors / 255)
+    np.testing.assert_allclose(found, rows_of(places[faces], uvs[faces], linear[faces]), atol=4e-3)
+
+
+def any_soup(random: np.random.Generator) -> Soup:
+    """Triangles anywhere, none of them twice: Blender would leave one out."""
+    count = random.integers(3, 13)
+    places = random.uniform(-100, 100, (count, 3)).round(2)
+    triples = np.array(list(combinations(range(count), 3)))
+    faces = random.choice(triples, min(len(triples), 10), replace=False)
+    return places, random.random((count, 2)), random.integers(0, 256, (count, 3)), faces
+
+
+def to_linear(values: np.ndarray) -> np.ndarray:
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
 def check_that_all_wear_paint(before: np.ndarray, after: np.ndarray) -> None:

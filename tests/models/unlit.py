@@ -20,15 +20,7 @@ BLUE = (0.0, 0.0, 1.0)  # behind the object, and through its holes
 def unlit(path: Path) -> np.ndarray:
     """(8, SIDE, SIDE, 3), 0..255: the model by its own importer, opacity over BLUE."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    kind = path.suffix.lower()
-    if kind == ".obj":
-        bpy.ops.wm.obj_import(filepath=str(path))
-    elif kind == ".ply":
-        bpy.ops.wm.ply_import(filepath=str(path))
-    elif kind in IMPORTERS:
-        IMPORTERS[kind](str(path))
-    else:
-        bpy.ops.import_scene.gltf(filepath=str(path))
+    import_model(path)
     for obj in bpy.context.scene.objects:
         if obj.type == "MESH":
             _fill_slots(obj)
@@ -38,6 +30,19 @@ def unlit(path: Path) -> np.ndarray:
             _shine(material.node_tree)
     _stage()
     return _rendered()
+
+
+def import_model(path: Path) -> None:
+    """Import it by Blender's importer of its kind."""
+    kind = path.suffix.lower()
+    if kind == ".obj":
+        bpy.ops.wm.obj_import(filepath=str(path))
+    elif kind == ".ply":
+        bpy.ops.wm.ply_import(filepath=str(path))
+    elif kind in IMPORTERS:
+        IMPORTERS[kind](str(path))
+    else:
+        bpy.ops.import_scene.gltf(filepath=str(path))
 
 
 def materials_seen() -> dict[str, np.ndarray]:
