@@ -68,15 +68,16 @@ def _ply(path: Path) -> gltf.Gltf:
     data = read_bytes(path)
     head, mark, body = data.partition(b"end_header")
     texture = _TEXTURE.search(head.decode("latin-1"))
-    head = head.replace(b"TextureFile", b"texture file")  # which trimesh would want to open
-    mesh = trimesh.load_mesh(io.BytesIO(head + mark + body), file_type="ply", process=False)
+    data = head.replace(b"TextureFile", b"texture file") + mark + body  # which trimesh would want to open
+    mesh = _loaded(data, fix_texture=False)
     if not isinstance(mesh, trimesh.Trimesh) or not len(mesh.faces):
         raise PatinaError(f"{path.name} has no faces.", "Export a mesh, not points.", "model")
     faces = mesh.faces
     if not 0 <= faces.min() <= faces.max() < len(mesh.vertices):
         raise ValueError("it has faces that name vertices it has not")
-    uv = getattr(mesh.visual, "uv", None)
-    uvs = None if uv is None or not len(uv) else np.asarray(uv, float)[faces]
+    uvs = _ply_uvs(mesh)
+    if uvs is not None:  # where faces say them, this has more vertices, to which no colours belong
+        uvs = _ply_uvs(_loaded(data, fix_texture=True))
     material = colors = None
     if texture and uvs is not None:
         material = Material(path.stem, (1.0, 1.0, 1.0, 1.0), beside(path, texture[1]))
@@ -94,6 +95,16 @@ def _ply(path: Path) -> gltf.Gltf:
             )
         ],
     )
+
+
+def _loaded(data: bytes, fix_texture: bool) -> trimesh.Trimesh:
+    return trimesh.load_mesh(io.BytesIO(data), file_type="ply", process=False, fix_texture=fix_texture)
+
+
+def _ply_uvs(mesh: trimesh.Trimesh) -> Floats | None:
+    """(F, 3, 2): the UVs of the corners, or None."""
+    uv = getattr(mesh.visual, "uv", None)
+    return None if uv is None or not len(uv) else np.asarray(uv, float)[mesh.faces]
 
 
 def _ply_colors(mesh: trimesh.Trimesh) -> Floats | None:
