@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .style import DECAY, Loss, MovingAverage, Samples, gram, mixed, summed_product
+from .style import Loss, MovingAverage, Samples, gram, mixed, summed_product
 
 RANK = 64  # axes along which two sets of features are compared one by one
 DIAGONAL_LIFT = 1e-4  # added to the diagonal while eigenvectors are computed, relative to its mean
@@ -19,7 +19,7 @@ MIN_EIGENVALUE = 1e-6  # of S*^½ S S*^½, relative to ‖S*‖²
 DISTANCE_SCALE = 8.0  # brings the distance, small even for features far apart, to the other losses' size
 
 
-def gaussian_loss(layers: list[Samples], decay: float = DECAY) -> Loss:
+def gaussian_loss(layers: list[Samples], decay: float, weights: Sequence[float]) -> Loss:
     """Make the Wasserstein-2 distance of Gaussians with the features' means and covariances.
 
     |m − m*|² + tr(S + S* − 2 (S*^½ S S*^½)^½), the Bures metric, relative to the style's mean square and
@@ -35,6 +35,7 @@ def gaussian_loss(layers: list[Samples], decay: float = DECAY) -> Loss:
     size, total, rest, least = (
         torch.stack([getattr(one, name) for one in statistics]) for name in ("size", "total", "rest", "least")
     )
+    shares = torch.tensor(weights, device=kept.device)
     spare = torch.tensor([kept.shape[1] - len(one.kept) for one in statistics], device=kept.device)
     none = spare * least.sqrt()  # what directions that only fill up add to the trace of the root
     axes = [one.axes.to(style[0][0].dtype) for one, style in zip(statistics, layers, strict=True)]
@@ -50,7 +51,7 @@ def gaussian_loss(layers: list[Samples], decay: float = DECAY) -> Loss:
         left = (variance - (inner.diagonal(0, 1, 2) / kept).sum(1)).clamp_min(MIN_REST_VARIANCE * size)
         # tr(M^½) is the least of (tr(B M) + tr(B⁻¹)) / 2, at B = M^-½: with B held, its slope is exact.
         twice = (inverse * inner).sum((1, 2)) + trace - none + 2 * (left * rest).sqrt()
-        scale = DISTANCE_SCALE * shown / size
+        scale = DISTANCE_SCALE * shares * shown / size
         value = scale @ ((mean - means).square().sum(1) + variance + total - twice)
         ratio = (rest / left).sqrt()
         by_product = torch.diag_embed(ratio[:, None] / kept) - inverse

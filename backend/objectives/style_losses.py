@@ -8,7 +8,7 @@ statistics can be averaged.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -22,12 +22,14 @@ DIRECTIONS = 64  # of a sliced distance
 SAMPLED_PIXELS = 2048  # of a layer, that stand for all of it
 
 
-def make(kind: str, layers: list[Samples], decay: float = DECAY) -> Loss:
+def make(
+    kind: str, layers: list[Samples], decay: float = DECAY, weights: Sequence[float] | None = None
+) -> Loss:
     """Make the loss called `kind` (one of protocol.STYLE_LOSSES) for `layers` of the styles.
 
-    decay: of the averages over past views.
+    decay: of the averages over past views; weights: of the layers in the sum, 1 if not given.
     """
-    return MAKERS[kind](layers, decay)
+    return MAKERS[kind](layers, decay, weights or [1.0] * len(layers))
 
 
 def gram_loss(style: Samples, decay: float = DECAY) -> LayerLoss:
@@ -93,19 +95,23 @@ def nearest_loss(style: Samples, _: float = DECAY) -> LayerLoss:
     return loss
 
 
-def _layer_by_layer(maker: Callable[[Samples, float], LayerLoss]) -> Callable[[list[Samples], float], Loss]:
-    def make(layers: list[Samples], decay: float) -> Loss:
+Maker = Callable[[list[Samples], float, Sequence[float]], Loss]  # of layers, decay, and the layers' weights
+
+
+def _layer_by_layer(maker: Callable[[Samples, float], LayerLoss]) -> Maker:
+    def make(layers: list[Samples], decay: float, shares: Sequence[float]) -> Loss:
         losses = [maker(style, decay) for style in layers]
 
         def loss(features: list[Tensor], weights: list[Tensor]) -> Tensor:
-            return torch.stack([one(f, w) for one, f, w in zip(losses, features, weights, strict=True)]).sum()
+            parts = zip(losses, shares, features, weights, strict=True)
+            return torch.stack([share * one(f, w) for one, share, f, w in parts]).sum()
 
         return loss
 
     return make
 
 
-MAKERS: dict[str, Callable[[list[Samples], float], Loss]] = {
+MAKERS: dict[str, Maker] = {
     "gram": _layer_by_layer(gram_loss),
     "gaussian": gaussian_loss,
     "sliced": _layer_by_layer(sliced_loss),

@@ -79,7 +79,8 @@ class Brush:
         self.adam.step()
         with torch.no_grad():
             if before is not None:
-                self.pixels.copy_(before + torch.einsum("ij,jhw->ihw", gamut, self.pixels - before))
+                change = torch.einsum("ij,jhw->ihw", gamut, self.pixels - before)
+                self.pixels.copy_(before + change * _room(before, change))
             self.pixels.clamp_(0, 1)
             self.average.mul_(AVERAGED).add_(self.pixels, alpha=1 - AVERAGED)
         self.weight = AVERAGED * self.weight + 1 - AVERAGED
@@ -99,6 +100,12 @@ class Brush:
         self.adam = torch.optim.Adam([self.pixels], betas=BETAS)
         if state is not None:
             self.adam.load_state_dict(state)
+
+
+def _room(pixels: Tensor, change: Tensor) -> Tensor:
+    """(1, h, w), 0..1: how far `pixels` (3, h, w) may go along `change` (3, h, w) with no channel cut off."""
+    room = torch.where(change > 0, 1 - pixels, pixels) / change.abs().clamp_min(1e-9)
+    return room.amin(0, keepdim=True).clamp(0, 1)
 
 
 def write(path: Path, brush: Brush, kept: Kept) -> None:

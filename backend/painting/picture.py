@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..machine.attempts import Attempt, fitted
@@ -26,19 +27,24 @@ from ..session import JobSession, Progress
 from .brush import Brush
 from .optimize import MAX_SKIPPED_STEPS, Pace, Plan, Stage, shared_out
 
-STYLE_WIDTH = 0.75  # a painting's shorter side, in square roots of the picture's area
+STYLE_WIDTH = 0.9  # a painting's shorter side, in square roots of the picture's area
 FINEST = 2.0  # how much larger than the style images their strokes may be painted
-COARSEST = 192  # pixels along the longer side, at least, of the first stage
+COARSEST = 128  # pixels along the longer side, at most, of the first stage of larger pictures
 STEP = math.sqrt(2)  # from a stage's size to the next
 SIDE = 1024  # pixels a side of what the network looks at, at most
-CALM = 362  # pixels along the longer side, above which stages take fewer steps, as strokes are there by then
+CALM = 512  # pixels along the longer side, above which stages take far fewer steps, as strokes are there then
+BORDER = 8  # pixels that a network is shown beyond a picture's border
 PALETTE_STRIDE = 3
-SMOOTHNESS = 1.0  # weight of the differences between neighbouring pixels, which otherwise speckle
-# Steps of a stage, how many stages there are at most, and Adam's rate from the first to the last.
+SMOOTHNESS = 2.0  # weight of the differences between neighbouring pixels, which otherwise speckle
+# Of a network's four style layers: the middle ones, which see strokes, count most; the last, which sees
+# motifs, scatters crumbs of them. About what plain Gram matrices weigh in style-transfer-pytorch.
+LAYER_WEIGHTS = (0.6, 1.32, 1.52, 0.56)
+# Steps of a stage of CALM pixels, and Adam's rate from the first stage to the last. Large shapes of the
+# painting come from small pictures, in which steps are cheap.
 QUALITIES = {
-    "draft": (24, 2, (0.04, 0.03)),
-    "standard": (40, 4, (0.03, 0.02)),
-    "final": (80, 5, (0.03, 0.015)),
+    "draft": (24, (0.035, 0.02)),
+    "standard": (70, (0.03, 0.012)),
+    "final": (120, (0.03, 0.01)),
 }
 
 
@@ -90,16 +96,17 @@ def stages(picture: Picture, styles: Styles, quality: str, steps: int | None) ->
 
     The last is as large as the picture, but no larger than the styles have detail for.
     """
-    each, most, (first, last) = QUALITIES[quality]
+    each, (first, last) = QUALITIES[quality]
     detail = FINEST * styles.shorter / style_side(*picture.content.shape[1:])
     finest = max(min(picture.longer, COARSEST), round(picture.longer * min(1.0, detail)))
-    count = max(1, min(most, 1 + math.floor(math.log(finest / COARSEST) / math.log(STEP) + 1e-6)))
+    count = max(1, 1 + math.ceil(math.log(finest / COARSEST) / math.log(STEP) - 1e-6))
     planned = []
     for k in range(count):
         side = round(finest / STEP ** (count - 1 - k))
         name = "refining" if k == count - 1 else "painting" if k else "composing"
         rate = first + (last - first) * k / max(1, count - 1)
-        planned.append(Stage(name, picture.longer / side, side, math.ceil(each * min(1, CALM / side)), rate))
+        steps_here = math.ceil(each * (CALM / min(side, SIDE)) ** (0.5 if side < CALM else 2))
+        planned.append(Stage(name, picture.longer / side, side, steps_here, rate))
     return tuple(planned) if steps is None else shared_out(tuple(planned), steps)
 
 
@@ -146,16 +153,23 @@ class _Score:
 
     def __init__(self, picture: Picture, styles: Styles, network: Network, plan: Plan) -> None:
         """picture: at that size, on the network's device."""
-        self.picture, self.network, self.content_weight = picture, network, plan.content_weight
+        self.picture, self.network = picture, network
+        # What is kept is laid out while the picture is small; then strokes may cross what is finer than they.
+        self.content_weight = plan.content_weight * min(1.0, COARSEST / picture.longer)
         self.layers = list(network.style_layers)
         self.shorter = style_side(*picture.content.shape[1:])
-        scaled = styles.at(self.shorter).to(picture.content.device)
+        scaled = list(styles.at(self.shorter).to(picture.content.device))
         decay = 0.0 if max(picture.content.shape[1:]) <= SIDE else DECAY
         with torch.no_grad():
-            seen = [(self._features(image[None], self.layers), share) for image, share in scaled]
-        samples = [[(one[name], share) for one, share in seen] for name in self.layers]
-        self.style = style_losses.make(plan.style_loss, samples, decay)
-        self.palette = palette_loss(list(scaled), decay)
+            seen = [self._features(_framed(image[None]), self.layers) for image, _ in scaled]
+        pairs = list(zip(seen, scaled, strict=True))
+        samples = [
+            [(_within(found[name], image.shape[2]), share) for found, (image, share) in pairs]
+            for name in self.layers
+        ]
+        weights = LAYER_WEIGHTS if len(samples) == len(LAYER_WEIGHTS) else None
+        self.style = style_losses.make(plan.style_loss, samples, decay, weights)
+        self.palette = palette_loss(scaled, decay)
         self._landmarks: tuple[Window, Landmarks] | None = None
 
     def _features(self, images: Tensor, layers: list[str]) -> dict[str, Tensor]:
@@ -169,16 +183,17 @@ class _Score:
         part = self.picture.part(window)
         mask = torch.ones_like(part.content[:1]) if part.mask is None else part.mask
         shown = part.composed(painting[window])[None]
+        framed, counts = _framed(shown), _around(mask)
         content = self.network.content_layer
-        features = self._features(shown, [*self.layers, *([content] if self.content_weight else [])])
+        features = self._features(framed, [*self.layers, *([content] if self.content_weight else [])])
         seen = [features[name] for name in self.layers]
-        loss = self.style(seen, [layer_mask(mask, (f.shape[2], f.shape[3]), 0) for f in seen])
+        loss = self.style(seen, [layer_mask(counts, (f.shape[2], f.shape[3]), 0) for f in seen])
         colors = shown[..., ::PALETTE_STRIDE, ::PALETTE_STRIDE]
         loss = loss + self.palette([colors], [mask[..., ::PALETTE_STRIDE, ::PALETTE_STRIDE]])
         loss = loss + SMOOTHNESS * _unrest(shown)
         if self.content_weight:
             kept = self._kept(window, part, mask)
-            loss = loss + self.content_weight * landmark_error(features[content], shown, mask, kept)
+            loss = loss + self.content_weight * landmark_error(features[content], framed, counts, kept)
         (gradient,) = torch.autograd.grad(loss, painting)
         return float(loss.detach()), gradient
 
@@ -193,11 +208,27 @@ class _Score:
     def _kept(self, window: Window, part: Picture, mask: Tensor) -> Landmarks:
         if self._landmarks is None or self._landmarks[0] != window:
             layer = self.network.content_layer
-            whole, start = torch.ones_like(mask), part.composed(part.start)[None]
-            contrast = contrast_of(part.content[None], whole, self.shorter)
+            whole, start = torch.ones_like(mask), _framed(part.composed(part.start)[None])
+            contrast = _around(contrast_of(part.content[None], whole, self.shorter))
             features = self._features(start, [layer])[layer]
-            self._landmarks = window, landmarks_of(features, start, contrast, whole)
+            self._landmarks = window, landmarks_of(features, start, contrast, _around(whole))
         return self._landmarks[1]
+
+
+def _framed(images: Tensor) -> Tensor:
+    """Let `images` (B, 3, h, w) go on beyond their border, which a network takes for one in the picture."""
+    return F.pad(images, (BORDER,) * 4, mode="replicate")
+
+
+def _around(weights: Tensor) -> Tensor:
+    """Lay zeros around `weights` (…, h, w): nothing counts that is beyond the border."""
+    return F.pad(weights, (BORDER,) * 4)
+
+
+def _within(features: Tensor, width: int) -> Tensor:
+    """Cut off what `features` (1, C, h, w) show of the border around a picture of `width` pixels."""
+    border = round(BORDER * features.shape[3] / (width + 2 * BORDER))
+    return features[:, :, border : features.shape[2] - border, border : features.shape[3] - border]
 
 
 def _unrest(images: Tensor) -> Tensor:

@@ -91,7 +91,8 @@ def _inside(side: int) -> Tensor:
 def initial_picture(content: Tensor, styles: Styles, job: Job, device: torch.device) -> Tensor:
     """Make what the painting of a flat picture, `content` (3, H, W), begins with and is held to: (3, H, W).
 
-    As `initial_texture` does it: recoloured, broken up, and painted in one pass.
+    It is recoloured, which keeps a face that person's; large shapes come from the small pictures that are
+    painted first. A sketch, which has none, is broken up and painted in one pass, as in `initial_texture`.
     """
     if job.strength == 0:
         return content
@@ -100,11 +101,12 @@ def initial_picture(content: Tensor, styles: Styles, job: Job, device: torch.dev
         palette = styles.palette(PALETTE_COLORS, torch.Generator().manual_seed(job.seed))
         moved = transport(moments(content.flatten(1).T), moments(palette))
         start = recolor(content, moved)
-        small = within(content, MAX_SIDE)
-        colors = recolor(small, moved).flatten(1), small.flatten(1)
-        broken = broken_colors(*colors, _plane(*small.shape[1:]), palette.T, job.seed).view_as(small)
-        change = (1 - job.colors) * enlarged(broken, content)
-    if feedforward.available():
+        if job.quality == "sketch":
+            small = within(content, MAX_SIDE)
+            colors = recolor(small, moved).flatten(1), small.flatten(1)
+            broken = broken_colors(*colors, _plane(*small.shape[1:]), palette.T, job.seed).view_as(small)
+            change = (1 - job.colors) * enlarged(broken, content)
+    if job.quality == "sketch" and feedforward.available():
         network = feedforward.load(device)
         vectors = [feedforward.style_vector(network, image.to(device)) for image in styles.images]
         vector = feedforward.blend(vectors, styles.shares)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from backend import networks
+from backend.objectives.style import layer_mask
 from backend.painting import picture as module
 from backend.painting import picture_job
 from backend.painting.brush import Brush
@@ -56,7 +57,7 @@ def test_stages_go_up_to_the_picture_by_halves_of_its_area():
     for before, after in pairwise(planned):
         assert after.size / before.size == pytest.approx(STEP, rel=0.01)
         assert after.steps <= before.steps
-    assert planned[0].size >= COARSEST
+    assert COARSEST / STEP < planned[0].size <= COARSEST
 
 
 def test_no_stage_is_finer_than_the_styles_are():
@@ -88,15 +89,28 @@ def test_a_painting_that_changed_nothing_gives_the_start_to_the_pixel():
     torch.testing.assert_close(finished(picture, small), start)
 
 
+def test_a_network_does_not_see_where_a_picture_ends():
+    """Of one of one colour, what counts of the first layers is the same up to the border."""
+    network = networks.load("vgg16", torch.device("cpu"), True)
+    found = network(module._framed(torch.full((1, 3, 96, 64), 0.4)), ["relu1_1", "relu2_1"])
+    for features, size in zip(found.values(), [(96, 64), (48, 32)], strict=True):
+        within = module._within(features, 64)
+        assert within.shape[2:] == size
+        assert within.var((2, 3)).max() < 1e-9
+        counts = layer_mask(module._around(torch.ones(1, 96, 64)), features.shape[2:], 0)
+        assert torch.equal(module._within(counts[None], 64), torch.ones(1, 1, *size))
+        assert counts.sum() == size[0] * size[1]
+
+
 def test_unrest_is_the_mean_slope():
     slope = torch.linspace(0, 1, 11).expand(1, 3, 11, 11)
     assert float(module._unrest(slope)) == pytest.approx(0.1, rel=1e-4)
 
 
 def test_a_picture_takes_on_the_style_and_keeps_its_landmarks(tmp_path):
-    result, report = painted(tmp_path, steps=12)
+    result, report = painted(tmp_path, steps=30)
     assert report["style_distance"] < 0.6 * report["style_distance_before"]
-    assert report["steps"] == 12
+    assert report["steps"] == 30
     dark = content()[0] < 0.5
     assert result[:, dark].mean() < result[:, ~dark].mean() - 0.1
 
@@ -119,10 +133,10 @@ def test_outside_the_mask_the_picture_stays_as_it_is(tmp_path):
 
 def test_the_object_s_colours_are_its_own(tmp_path):
     grey = content().mean((1, 2))
-    own, _ = painted(tmp_path / "object", colors=1.0)
-    theirs, _ = painted(tmp_path / "style", colors=0.0)
+    own, _ = painted(tmp_path / "object", colors=1.0, steps=20)
+    theirs, _ = painted(tmp_path / "style", colors=0.0, steps=20)
     spread = [float((image - image.mean(0)).abs().mean()) for image in (own, theirs)]
-    assert spread[0] < 0.3 * spread[1]  # the content is grey
+    assert spread[0] < 0.4 * spread[1]  # the content is grey
     assert (own.mean((1, 2)) - grey).abs().max() < 0.1
 
 
@@ -131,7 +145,7 @@ def test_ink_leaves_no_stain(tmp_path, tint):
     """Of a style with colours on a line, through grey, all of the result is on that line."""
     axis = torch.tensor(tint)[:, None, None] / torch.tensor(tint).norm()
     ink = 0.5 + (noise(1)[:1] - 0.5) * 0.8 * axis
-    found, _ = painted(tmp_path, ink, steps=12, strength=1.0)
+    found, _ = painted(tmp_path, ink, steps=30, strength=1.0)
     away = found - 0.5 - (axis * (found - 0.5)).sum(0) * axis
     assert found.std() > 0.1
     assert away.abs().max() < 0.02
@@ -164,7 +178,7 @@ def test_with_little_memory_the_network_looks_at_parts(tmp_path, monkeypatch):
 
     def features(self, images, layers):
         seen.append(images.shape[-1])
-        if images.shape[-1] > 100 and len(layers) > 1:
+        if images.shape[-1] > 140 and len(layers) > 1:
             raise RuntimeError("not enough memory: you tried to allocate 1 bytes")
         return original(self, images, layers)
 
@@ -180,7 +194,7 @@ def test_with_little_memory_the_network_looks_at_parts(tmp_path, monkeypatch):
     progress, *_ = module.paint(picture, styles(64), network, plan, session, brush)
     assert progress.step == 1
     assert math.isfinite(progress.loss)
-    assert 64 in seen
+    assert 64 + 2 * module.BORDER in seen
     assert any("little memory" in text for text in told)
     assert ((brush.shown - picture.start).abs() > 0).any()
 

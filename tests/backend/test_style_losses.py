@@ -195,7 +195,7 @@ def test_gaussian_of_rounded_features_is_near_that_of_exact_ones():
 
 @pytest.mark.parametrize("kind", protocol.STYLE_LOSSES)
 def test_layers_of_any_width_count_each_for_itself(kind, monkeypatch):
-    """Filled up to a common size, they are what they are alone; so are their gradients."""
+    """Filled up to a common size and weighted, they are what they are alone; so are their gradients."""
     monkeypatch.setattr(gaussian, "RANK", 6)
     monkeypatch.setattr(style_losses, "SAMPLED_PIXELS", 4096)  # for those that draw
     shapes = ((3, 64), (6, 40), (12, 20))
@@ -203,10 +203,11 @@ def test_layers_of_any_width_count_each_for_itself(kind, monkeypatch):
     seen = [torch.rand(2, channels, side, side, requires_grad=True) for channels, side in shapes]
     shown = [torch.rand(2, side, side) for _, side in shapes]
     shown[1] *= 0  # one of them may show nothing
-    together = style_losses.make(kind, [[(style, 1.0)] for style in styles])(seen, shown)
+    shares = 1.5, 1.0, 0.25
+    together = style_losses.make(kind, [[(style, 1.0)] for style in styles], weights=shares)(seen, shown)
     alone = sum(
-        loss_of(kind, [(style, 1.0)])(features, weight)
-        for style, features, weight in zip(styles, seen, shown, strict=True)
+        share * loss_of(kind, [(style, 1.0)])(features, weight)
+        for share, style, features, weight in zip(shares, styles, seen, shown, strict=True)
     )
     drawn = kind in ("sliced", "nearest")
     assert together.item() == pytest.approx(alone.item(), rel=0.1 if drawn else 1e-4)
