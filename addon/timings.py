@@ -101,7 +101,7 @@ def learn(folder: Path) -> None:
             return
         if not _is_sound(record):
             return
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return
     _records.append(record)
     del _records[:-MAX_RECORDS]

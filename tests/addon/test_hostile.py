@@ -110,6 +110,12 @@ def test_settings_never_reach_into_data_blocks(cube):
     assert cube.name == "Cube"
 
 
+def test_a_report_whose_seconds_have_no_end_teaches_nothing(tmp_path):
+    (tmp_path / "report.json").write_text(json.dumps(GOOD_REPORT | {"seconds": {"total": 10**400}}))
+    timings.learn(tmp_path)
+    assert timings._records == []
+
+
 def test_a_style_whose_name_no_file_can_have_is_not_there(cube):
     """As a .blend that somebody else saved may have it: the disk itself refuses to look."""
     panel = bpy.context.scene.patina
