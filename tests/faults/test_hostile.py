@@ -24,7 +24,7 @@ GUIDED = {
     "gltf": 2000,
     "obj": 3000,
 }
-GUIDED |= {"ply": 3000, "cppn": 1500, "pickle": 5000}
+GUIDED |= {"mtl": 2000, "ply": 3000, "cppn": 1500, "pickle": 5000}
 SHARE = int(os.environ.get("PATINA_FAULTS", "1"))  # times as many, from another seed
 
 
