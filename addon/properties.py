@@ -15,7 +15,7 @@ from bpy.props import (
 )
 
 from ..backend import suited
-from ..backend.protocol import COLORS
+from ..backend.protocol import COLORS, USUAL_BOIL
 from . import catalogue, formulas, styles, thumbnails
 
 OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}  # objects of other files can be stylized as overrides
@@ -402,7 +402,7 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
     boil: FloatProperty(
         name="Boil",
         description="How far strokes move from one painting to the next",
-        default=0.5,
+        default=USUAL_BOIL,
         min=0.05,
         max=1.0,
         subtype="FACTOR",

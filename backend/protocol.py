@@ -87,6 +87,7 @@ FINISHED, FAILED, USAGE, CANCELLED = 0, 1, 2, 3
 
 QUALITIES = ("sketch", "draft", "standard", "final")
 COLORS = {"style": 0.0, "object": 1.0}  # words for the ends, as older files have them
+USUAL_BOIL = 0.25  # features then change by less than a quarter of what another painting has (docs/motion.md)
 STYLE_LOSSES = ("gram", "gaussian", "sliced", "nearest")  # see backend/objectives/style_losses.py
 FRAMINGS = ("surface", "bounding_box")
 DEVICES = ("auto", "cpu", "cuda", "mps")

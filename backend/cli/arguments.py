@@ -40,7 +40,7 @@ def animate(parser: argparse.ArgumentParser) -> None:
         "--amount",
         type=float,
         metavar="0..1",
-        help="how much the strokes of one frame differ from another's (0.5; between keys 0)",
+        help="how much the strokes of one frame differ from another's (0.25; between keys 0)",
     )
     parser.add_argument(
         "--key",

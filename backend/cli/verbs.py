@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import suited
-from ..protocol import FINISHED, Key, Material, PatinaError, Style, Target
+from ..protocol import FINISHED, USUAL_BOIL, Key, Material, PatinaError, Style, Target
 from . import arguments, network_list
 from .job_folder import DoJob, Inputs, is_model, make_and_do
 from .options import key_path, styles_of, weighted_path
@@ -116,7 +116,7 @@ def animate(options: argparse.Namespace, do_job: DoJob) -> int:
         boil = options.amount or 0.0
     else:
         styles, keys = styles_of([weighted_path(text) for text in options.style], options.crops), ()
-        frames, boil = options.boil, 0.5 if options.amount is None else options.amount
+        frames, boil = options.boil, USUAL_BOIL if options.amount is None else options.amount
         if boil == 0:
             raise PatinaError("At --amount 0 all frames are the same.", "Use more, or stylize.", "boil")
     moving = {"frames": frames, "boil": boil, "keys": keys, "loop": options.loop, "easing": options.easing}
