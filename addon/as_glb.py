@@ -31,13 +31,18 @@ def main(source: Path, folder: Path) -> None:
                 filepath=target, export_format="GLB", export_cameras=True, export_lights=True
             )
     except Exception as error:  # what an operator reports, or that this Blender has none for the format
-        why = str(error).strip().splitlines() or [type(error).__name__]
-        problem = (
-            f"Blender {bpy.app.version_string} cannot read {source.name}: {why[-1]}",
-            "Export it again from where it came from.",
-        )
+        problem = unreadable(source, str(error).strip() or type(error).__name__)
     if problem:
         (folder / "problem.txt").write_text("\n".join(problem), encoding="utf-8")
+
+
+def unreadable(source: Path, error: str) -> tuple[str, str]:
+    """What is wrong with a model that this Blender cannot read, by what it said."""
+    said = f"Blender {bpy.app.version_string} cannot read {source.name}"
+    if "could not be found" in error:  # the operator
+        which = "one before 5.0" if source.suffix.lower() == ".dae" else "one from blender.org"
+        return f"{said}: it has no importer for it.", f"Let PATINA_BLENDER name another Blender: {which}."
+    return f"{said}: {error.splitlines()[-1]}", "Export it again from where it came from."
 
 
 def missing_picture(source: Path) -> tuple[str, str] | None:

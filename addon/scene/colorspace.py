@@ -19,6 +19,7 @@ _PICTURE = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 1 +X 4\n" + bytes(
     (128, 0, 0, 129, 0, 128, 0, 129, 0, 0, 128, 129, 128, 128, 128, 128)
 )
 _HALF = 0.02  # how far from one half the grey of a linear space may be
+_SAME = 1e-3  # how far what is read in a space may be from what is in sRGB
 
 
 def assign(image: bpy.types.Image, space: str) -> None:
@@ -33,6 +34,37 @@ def is_linear(image: bpy.types.Image) -> bool:
     """Whether the numbers in the file of `image` are taken as they are or as linear light, not as sRGB."""
     space = image.colorspace_settings
     return bool(space.is_data or abs(_read(space.name, _working())[3].mean() - 0.5) < _HALF)
+
+
+def is_srgb(image: bpy.types.Image) -> bool:
+    """Whether the numbers in the file of `image` are taken as sRGB."""
+    space, own = image.colorspace_settings, _read(_srgb_name(), _working())
+    return not space.is_data and np.allclose(_read(space.name, _working()), own, atol=_SAME)
+
+
+def scene_linear(color: np.ndarray, space: str) -> np.ndarray:
+    """Convert numbers (H, W, 3) of a file in any space to this file's scene-linear colours.
+
+    Blender reads them from a file of floats: what a look does (AgX, Filmic) is no matrix and curve.
+    """
+    height, width = color.shape[:2]
+    pixels = np.ones((height, width, 4), np.float32)
+    pixels[..., :3] = color
+    made = bpy.data.images.new("Patina", width, height, float_buffer=True, is_data=True)
+    images = [made]
+    with tempfile.TemporaryDirectory(prefix="patina-") as folder:
+        try:
+            made.pixels.foreach_set(pixels.ravel())
+            made.file_format, made.filepath_raw = "OPEN_EXR", str(Path(folder, "colors.exr"))
+            made.save()
+            images.append(bpy.data.images.load(made.filepath_raw, check_existing=False))
+            images[1].colorspace_settings.name = space
+            read = np.empty(pixels.size, np.float32)
+            images[1].pixels.foreach_get(read)
+            return read.reshape(pixels.shape)[..., :3]
+        finally:
+            for image in images:
+                bpy.data.images.remove(image)
 
 
 def to_rec709(color: np.ndarray, image: bpy.types.Image | None = None) -> np.ndarray:

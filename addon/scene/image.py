@@ -40,9 +40,13 @@ def srgb_of(image: bpy.types.Image) -> np.ndarray:
     color = pixels[..., :3] if channels >= 3 else pixels[..., :1]
     if image.is_float and channels == 4:  # floats hold the colour times alpha, bytes the plain colour
         color = color / np.maximum(pixels[..., 3:], 1e-6)
+    color = np.broadcast_to(color, (height, width, 3))
     if image.is_float or colorspace.is_linear(image):
-        color = linear_to_srgb(colorspace.to_rec709(np.broadcast_to(color, (height, width, 3)), image))
-    return np.broadcast_to(color, (height, width, 3))
+        color = linear_to_srgb(colorspace.to_rec709(color, image))
+    elif not colorspace.is_srgb(image):
+        light = colorspace.scene_linear(color, image.colorspace_settings.name)
+        color = linear_to_srgb(colorspace.to_rec709(light))
+    return color
 
 
 def read_pixels(image: bpy.types.Image) -> np.ndarray:
@@ -60,9 +64,12 @@ def read_pixels(image: bpy.types.Image) -> np.ndarray:
             image.name,
         )
     if not pixels.size or not image.has_data:  # asking for the size loads it
+        cure = "Find it with File > External Data > Find Missing Files."
+        if "<UDIM>" in image.filepath and image.source == "FILE":  # as the OBJ importer leaves it
+            cure = "Set its Source to UDIM Tiles, in the Image Editor's sidebar."
         raise PatinaError(
             f"The image {image.name} cannot be read ({bpy.path.abspath(image.filepath) or 'no file'}).",
-            "Find it with File > External Data > Find Missing Files.",
+            cure,
             image.name,
         )
     image.pixels.foreach_get(pixels)

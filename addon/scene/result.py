@@ -122,8 +122,11 @@ def _over(
     height, width = before.shape[:2]
     paint = _read(painted, (width, height))
     mask = resized(mask, width, height)[..., None]
+    space = None
     if original.is_float or colorspace.is_linear(original):
         paint = colorspace.from_rec709(images.srgb_to_linear(paint).astype(np.float32), original)
+    elif not colorspace.is_srgb(original):  # a look's, into which there is no way back
+        before, space = np.concatenate((images.srgb_of(original), before[..., 3:]), axis=2), colorspace.SRGB
     channels = min(3, before.shape[2])
     if channels < 3:
         paint = paint.mean(axis=2, keepdims=True)
@@ -133,7 +136,8 @@ def _over(
     after = before.copy()
     color = before[..., :channels]
     after[..., :channels] = np.where(mask > 0, color * (1 - mask) + paint * mask, color)
-    return _save_like(original, after, painted)
+    file, own = _save_like(original, after, painted)
+    return file, space or own
 
 
 def _save_like(original: bpy.types.Image, pixels: np.ndarray, painted: Path) -> tuple[Path, str | None]:

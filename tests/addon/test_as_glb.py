@@ -55,6 +55,14 @@ def test_a_picture_that_is_gone_is_named(fbx):
         through_blender.glb(fbx)
 
 
+@pytest.mark.skipif(bpy.app.version < (5, 0), reason="it reads Collada")
+def test_a_blender_without_an_importer_for_it_says_which_has_one(tmp_path):
+    (tmp_path / "chair.dae").write_text("<COLLADA/>")
+    with pytest.raises(PatinaError, match=r"cannot read chair.dae: it has no importer for it") as error:
+        through_blender.glb(tmp_path / "chair.dae")
+    assert "before 5.0" in error.value.cure
+
+
 def test_what_is_no_blender_is_named(tmp_path, monkeypatch):
     (tmp_path / "chair.fbx").write_bytes(b"Kaydara FBX Binary")
     monkeypatch.setenv(through_blender.VARIABLE, str(tmp_path / "blender"))

@@ -167,6 +167,35 @@ def test_colours_are_read_right(kind, tmp_path):
     assert np.abs(found - wanted).max() < tolerance + (0.05 if kind == "data" else 0)
 
 
+@pytest.mark.parametrize("space", ["AgX Base sRGB", "AgX Log", "Filmic sRGB", "Filmic Log", "Display P3"])
+def test_an_image_in_the_space_of_a_look_is_read_as_cycles_shows_it(space, cube, tmp_path, painted):
+    written = (180, 100, 30)
+    Image.new("RGB", (16, 16), written).save(tmp_path / "own.png")
+    own = bpy.data.images.load(str(tmp_path / "own.png"))
+    own.colorspace_settings.name = space
+    show(cube, own)
+
+    def content() -> np.ndarray:
+        depsgraph = bpy.context.evaluated_depsgraph_get()
+        (name,) = textures.write_contents(cube, textures.read(cube, depsgraph), depsgraph, tmp_path, 16)
+        with Image.open(tmp_path / name) as picture:
+            return np.asarray(picture.convert("RGB"))[8, 8].astype(int)
+
+    read = content()
+    tree = cube.data.materials[0].node_tree
+    color = tree.nodes["Principled BSDF"].inputs["Base Color"]
+    mix = tree.nodes.new("ShaderNodeMix")
+    mix.data_type, mix.inputs[0].default_value = "RGBA", 0
+    tree.links.new(color.links[0].from_socket, mix.inputs[6])
+    tree.links.new(mix.outputs[2], color)
+    assert np.abs(read - content()).max() <= 1  # now it is baked
+    assert np.abs(read - written).max() > 5
+    file, known = result.composed(own, painted, np.zeros((16, 16), np.float32))
+    with Image.open(file) as picture:
+        assert np.abs(np.asarray(picture.convert("RGB")) - read).max() <= 1
+    assert known == "sRGB"
+
+
 def test_alpha_is_kept_and_does_not_darken(tmp_path, painted):
     own = original("PNG8 alpha", tmp_path)
     file, space = result.composed(own, painted, None)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from bl_ext.user_default.patina.addon import folders
 from bl_ext.user_default.patina.addon.scene import image, job, material, result, textures, uvs
-from bl_ext.user_default.patina.backend.protocol import read_job, write_job
+from bl_ext.user_default.patina.backend.protocol import PatinaError, read_job, write_job
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
@@ -148,6 +148,21 @@ def test_a_tile_with_unsaved_paint_or_no_file_is_baked(tiled, tmp_path):
     bpy.data.images[0].reload()
     pictures = contents(tiled, tmp_path, 32)
     assert [picture.shape for picture in pictures] == [(8, 16, 3), (32, 32, 3), (8, 16, 3)]
+
+
+def test_tiles_that_the_importer_took_for_one_file_are_told_of_and_read_once_they_are_tiles(tmp_path):
+    for number, color in TILES.items():
+        Image.new("RGB", (16, 8), color).save(tmp_path / f"skin.{number}.png")
+    (tmp_path / "body.mtl").write_text("newmtl skin\nmap_Kd skin.<UDIM>.png\n")
+    corners = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 1.1 0.1\nvt 1.9 0.1\nvt 1.1 0.9\n"
+    (tmp_path / "body.obj").write_text(f"mtllib body.mtl\n{corners}usemtl skin\nf 1/1 2/2 3/3\n")
+    bpy.ops.wm.obj_import(filepath=str(tmp_path / "body.obj"))
+    (body,) = bpy.context.selected_objects
+    with pytest.raises(PatinaError, match=r"skin\.<UDIM>\.png cannot be read") as error:
+        contents(body, tmp_path)
+    assert "UDIM Tiles" in error.value.cure
+    bpy.data.images[0].source = "TILED"
+    assert [tuple(picture[0, 0]) for picture in contents(body, tmp_path)] == [TILES[1002]]
 
 
 def test_a_layout_in_tiles_without_an_image(tmp_path):
