@@ -86,6 +86,22 @@ def unpack_primitive(
     return np.asarray(mesh.faces).reshape(-1), found
 
 
+def leave_out(tree: dict[str, Any]) -> None:
+    """Take the compressed twins of what stands uncompressed off a file's records.
+
+    What is written again has other bytes where a view's twin lay, and other attributes than a primitive's.
+    """
+    primitives = [primitive for mesh in tree.get("meshes", ()) for primitive in mesh["primitives"]]
+    for record in (*tree.get("bufferViews", ()), *primitives):
+        extensions = record.get("extensions", {})
+        if not extensions.keys().isdisjoint(EXTENSIONS):
+            kept = {name: about for name, about in extensions.items() if name not in EXTENSIONS}
+            record |= {"extensions": kept}
+            if not kept:
+                del record["extensions"]
+    forget(tree)
+
+
 def forget(tree: dict[str, Any]) -> None:
     """Take the compression's extensions off the lists of those that a file uses and needs."""
     for key in ("extensionsUsed", "extensionsRequired"):

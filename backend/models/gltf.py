@@ -102,6 +102,8 @@ def parse(data: bytes, folder: Path, name: str = "The model") -> Gltf:
             raise ValueError("it is cut short")
     if needed:
         _unpack(gltf)
+    else:
+        compressed.leave_out(tree)
     return gltf
 
 

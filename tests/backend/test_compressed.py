@@ -118,6 +118,24 @@ def test_it_is_written_without_compression(packed, tmp_path):
     assert len(trimesh.load_scene(tmp_path / "again.glb").to_mesh().faces) == 12
 
 
+@pytest.mark.parametrize("packed", [with_draco, with_meshopt])
+def test_compressed_twins_of_what_stands_uncompressed_are_left_out(packed, tmp_path):
+    """Nothing says that a reader must know the extension, so that it finds all without."""
+    data = packed(tmp_path / "packed.glb").read_bytes()
+    tree = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
+    both = gltf.read(tmp_path / "packed.glb")
+    pairs = [*zip(both.tree["bufferViews"], tree["bufferViews"], strict=False)]
+    pairs += zip(both.tree["meshes"][0]["primitives"], tree["meshes"][0]["primitives"], strict=True)
+    for plain, twin in pairs:
+        plain |= {key: twin[key] for key in ("extensions",) if key in twin}
+    both.tree["extensionsUsed"] = tree["extensionsUsed"]
+    (tmp_path / "both.glb").write_bytes(gltf.write(both))
+    assert b"_compression" in (tmp_path / "both.glb").read_bytes()
+    (tmp_path / "again.glb").write_bytes(gltf.write(gltf.read(tmp_path / "both.glb")))
+    assert b"_compression" not in (tmp_path / "again.glb").read_bytes()
+    assert np.array_equal(shape(tmp_path / "again.glb"), shape(tmp_path / "packed.glb"))
+
+
 @pytest.mark.parametrize(("packed", "package"), [(with_draco, "DracoPy"), (with_meshopt, "meshopt")])
 def test_without_the_package_it_is_named(packed, package, tmp_path, monkeypatch):
     path = packed(tmp_path / "packed.glb")
