@@ -17,17 +17,20 @@ from . import colorspace
 SWATCH = 16  # a plain colour is written as an image of so many pixels a side
 
 
-def save_srgb(image: bpy.types.Image, path: Path, udim: int = 0) -> None:
+def save_srgb(image: bpy.types.Image, path: Path, udim: int = 0, least: int = 0) -> None:
     """Write the colours of `image`, without its alpha, to `path`: a PNG of 8 bits in sRGB.
 
-    Of an image with UDIM tiles, the tile `udim`. The image itself is left as it is, unsaved changes are
-    included. Raises PatinaError if it cannot be read.
+    Of an image with UDIM tiles, the tile `udim`. Of one with fewer than `least` pixels along its longer side,
+    each becomes a square of so many that there are enough. The image itself is left as it is, unsaved changes
+    are included. Raises PatinaError if it cannot be read.
     """
     if udim:
         with tile(image, udim, path.with_suffix(".tile")) as alone:
-            save_srgb(alone, path)
+            save_srgb(alone, path, least=least)
         return
-    write_png(srgb_of(image), path)
+    color = srgb_of(image)
+    times = max(1, -(-least // max(color.shape[:2])))
+    write_png(color.repeat(times, axis=0).repeat(times, axis=1) if times > 1 else color, path)
 
 
 def srgb_of(image: bpy.types.Image) -> np.ndarray:

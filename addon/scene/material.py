@@ -26,7 +26,7 @@ class BaseColor:
     """What a material's surface is coloured by: an image, a plain linear colour, or nodes to be baked.
 
     `uv_map` is the map that the image's node names, if it does. `ends`: beyond 0..1 of it the image does not
-    repeat.
+    repeat. `squares`: its pixels are shown as squares.
     """
 
     image: bpy.types.Image | None = None
@@ -34,6 +34,7 @@ class BaseColor:
     uv_map: str | None = None
     baked: bool = False
     ends: bool = False
+    squares: bool = False
 
 
 def base_color(material: bpy.types.Material | None) -> BaseColor:
@@ -60,7 +61,7 @@ def _input_color(place: nodes.Input) -> BaseColor:
     if still and output.name == "Color" and node.projection == "FLAT":
         mapped, uv_map = _mapping(nodes.Input(node.inputs["Vector"], at.scope))
         if mapped and node.extension == "REPEAT":
-            return BaseColor(node.image, uv_map=uv_map)
+            return BaseColor(node.image, uv_map=uv_map, squares=node.interpolation == "Closest")
         if mapped:
             return BaseColor(uv_map=uv_map, baked=True, ends=True)
     return BaseColor(baked=True)

@@ -162,7 +162,8 @@ def write_contents(
 ) -> list[str | None]:
     """Write what the textures of `source` show now into `folder`; their files' names.
 
-    None for the colour that nobody has chosen. Images keep their size, what is baked gets (size, size).
+    None for the colour that nobody has chosen. Images keep their size, but small ones whose pixels are shown
+    as squares; what is baked gets (size, size).
     Raises PatinaError.
     """
     names: list[str | None] = []
@@ -171,7 +172,7 @@ def write_contents(
         name = numbered("content.png", index, len(source.textures))
         names.append(name)
         if color.image and (not texture.udim or image.has_tile(color.image, texture.udim)):
-            image.save_srgb(color.image, folder / name, texture.udim)
+            image.save_srgb(color.image, folder / name, texture.udim, size if color.squares else 0)
         elif color.baked or color.image:
             uv_map = uv_name(obj, texture.uv_map)
             colors = bake.bake(obj, depsgraph, uv_map, texture.slots, source.cells[index], size)

@@ -219,6 +219,21 @@ def show(obj: bpy.types.Object, own: bpy.types.Image) -> None:
     tree.links.new(node.outputs["Color"], tree.nodes["Principled BSDF"].inputs["Base Color"])
 
 
+@pytest.mark.parametrize("interpolation", ["Closest", "Linear"])
+def test_pixels_that_are_shown_as_squares_stay_squares(interpolation, cube, tmp_path):
+    colors = np.random.default_rng(0).integers(0, 256, (8, 4, 3), np.uint8)
+    Image.fromarray(colors).save(tmp_path / "own.png")
+    show(cube, bpy.data.images.load(str(tmp_path / "own.png")))
+    tree = cube.data.materials[0].node_tree
+    next(node for node in tree.nodes if node.type == "TEX_IMAGE").interpolation = interpolation
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    (name,) = textures.write_contents(cube, textures.read(cube, depsgraph), depsgraph, tmp_path, 60)
+    with Image.open(tmp_path / name) as file:
+        found = np.asarray(file.convert("RGB"))
+    times = 8 if interpolation == "Closest" else 1
+    assert np.array_equal(found, colors.repeat(times, 0).repeat(times, 1))
+
+
 def test_from_object_to_object(cube, tmp_path, painted):
     """The mask of a job, in the texture's place in the list, composes the image that the object shows."""
     own = original("EXR32", tmp_path)
