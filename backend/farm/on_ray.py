@@ -61,13 +61,24 @@ def _join(address: str | None) -> None:
         ray.init(address, **quiet)
         return
     for left in reversed(range(STARTS)):
+        before = _children()
         try:
             ray.init("local", include_dashboard=False, **quiet)
             return
         except Exception:  # of many kinds
-            ray.shutdown()
+            ray.shutdown()  # which leaves the servers of a start that failed
+            for server in _children() - before:
+                with contextlib.suppress(ProcessLookupError):
+                    server.kill()
             if not left:
                 raise
+
+
+def _children() -> set[Any]:
+    """The processes that this one has started, and those that they have."""
+    import psutil  # which Ray brings, and says where it is
+
+    return {*psutil.Process().children(recursive=True)}
 
 
 def _line(error: Exception, index: int = 0) -> str:

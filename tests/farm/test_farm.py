@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from backend.farm import asset, bench
+from backend.farm import asset, bench, on_ray
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600.0  # seconds that anything may take on a busy machine
@@ -276,23 +276,42 @@ def test_a_full_disk_stops_it_with_all_so_far_whole_and_with_room_it_goes_on(pla
             assert one in roomy["assets"]  # it was not painted again
 
 
-def test_what_was_cut_off_goes_on_from_its_checkpoint_where_the_recipe_says_so(place):
+@pytest.mark.parametrize("killed", ["driver", "worker"])
+def test_what_was_cut_off_goes_on_from_its_checkpoint_where_the_recipe_says_so(place, killed):
+    """Once the driver is killed and started again, once a worker of Ray's, of which Ray makes another."""
     text = RECIPE.replace("*.obj", "box_0.obj").replace("[settings]", "go_on = true\n[settings]")
     (place / "recipe.toml").write_text(text.replace('"sketch"', '"draft"\nnetwork = "alexnet"'))
     others, folder = painters(), place / "painted" / "assets" / "box_0.obj"
-    driver = start(place)
+    driver = start(place, ray=killed == "worker")
     wait_for((folder / "checkpoint.npz").is_file)
     assert not (folder / asset.OUTCOME_FILE).is_file()
-    driver.kill()
-    driver.wait()
-    wait_for(lambda: not painters() - others)
-    assert (folder / "begun.txt").is_file()
-    code, said = end(start(place))
+    (painter,) = painters() - others
+    if killed == "driver":
+        driver.kill()
+        driver.wait()
+        wait_for(lambda: not painters() - others)
+        assert (folder / "begun.txt").is_file()
+        driver = start(place)
+    else:
+        os.kill(parent(painter), signal.SIGKILL)
+        wait_for(lambda: painter not in painters())
+    code, said = end(driver)
     assert code == 0, said
     assert "It was cut off, and goes on from its checkpoint." in (folder / asset.LOG_FILE).read_text()
     assert not (folder / "begun.txt").exists()
+    assert asset.read_outcome(folder).attempts == 0
     (memory,) = (one["numbers"][asset.MEMORY] for one in farm_of(place)["assets"])
     assert 0.2 < memory < 4
+
+
+def test_a_start_of_ray_that_fails_leaves_no_server_behind(monkeypatch):
+    monkeypatch.setenv("RAY_gcs_server_port_wait_time_s", "0")
+    with pytest.raises(Exception, match="port"):
+        on_ray._join(None)
+    import psutil  # which Ray brings
+
+    started = psutil.Process().children(recursive=True)
+    assert not [server for server in started if server.status() != psutil.STATUS_ZOMBIE]
 
 
 def test_a_model_becomes_a_blend_and_an_fbx_where_the_recipe_names_a_blender(place):
