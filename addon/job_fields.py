@@ -93,6 +93,13 @@ def _of_keys(settings: properties.PatinaSettings) -> tuple[list[int], int, int]:
     return [key.frame for key in keys_in_order(settings)], settings.textures, period
 
 
+def _placed(settings: properties.PatinaSettings) -> tuple[list[int], int]:
+    """The textures' numbers of the keys, or of two formulas, and how many there are. Raises PatinaError."""
+    if settings.between == "keys":
+        return keying.placed(*_of_keys(settings))
+    return keying.placed([settings.id_data.frame_start, settings.id_data.frame_end], settings.textures)
+
+
 def is_deepdream(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> bool:
     """Whether the dream begins with what is there."""
     if picture:
@@ -120,11 +127,10 @@ def _frames(settings: properties.PatinaSettings) -> dict[str, Any]:
     if settings.between == "boil":
         return {"frames": settings.frames, "boil": round(settings.boil, 4)}
     if settings.between == "formulas":
-        ends = [settings.id_data.frame_start, settings.id_data.frame_end]
-        return {"frames": keying.placed(ends, settings.textures)[1]}
+        return {"frames": _placed(settings)[1]}
     if settings.between != "keys":
         return {"frames": settings.frames, "aligned": settings.aligned}
-    places, count = keying.placed(*_of_keys(settings))
+    places, count = _placed(settings)
     ordered, pictures = keys_in_order(settings), style_files(settings, "animate")
     keys = tuple(
         Key(
@@ -367,4 +373,14 @@ def kind(
         "quality": quality,
         "steps": settings.steps,
         "size": settings.picture_size if picture else int(settings.texture_size),
+        "frames": _expected_frames(settings) if task in timings.COUNTED else 1,
+        "paintings": max(1, len(settings.style_keys)) if has_keys(settings, mode) else 1,
     }
+
+
+def _expected_frames(settings: properties.PatinaSettings) -> int:
+    """How many textures a job in frames makes; where its keys cannot be so yet, as many as were asked for."""
+    try:
+        return _placed(settings)[1] if settings.between in ("keys", "formulas") else int(settings.frames)
+    except PatinaError:
+        return int(settings.textures)

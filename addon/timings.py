@@ -1,6 +1,7 @@
 """How long jobs take on this machine, learnt from those that were done. No bpy here.
 
-A record is {device, task, target, flat, quality, steps, size, seconds}, taken from a finished job's report.
+A record is {device, task, target, flat, quality, steps, size, frames, paintings, seconds}, taken from a
+finished job's report.
 """
 
 from __future__ import annotations
@@ -25,8 +26,12 @@ ON_MESH = {"sketch": (0, 0.4), "draft": (40, 1.0), "standard": (108, 2.8), "fina
 OTHER = {"sketch": 20, "draft": 80, "standard": 200, "final": 500}
 DEEPDREAM = 0.12  # of those steps
 CLASS_ON_MESH = 3.0
+# Steps of a frame of a style that moves (backend/painting/motion.py), and the seconds besides, as above.
+FRAME_STEPS = {"sketch": 0, "draft": 6, "standard": 14, "final": 24}
+FRAME = 0.05
 
-KEYS = ("device", "task", "target", "flat", "quality", "steps", "size")
+KEYS = ("device", "task", "target", "flat", "quality", "steps", "size", "frames", "paintings")
+COUNTED = ("interpolate", "morph", "boil")  # tasks whose time depends on the number of frames
 
 Record = dict[str, Any]
 _records: list[Record] = []
@@ -56,13 +61,13 @@ def load(path: Path) -> None:
 def _is_sound(record: Record) -> bool:
     """Whether a record, from a file that may hold anything, has the types that guesses are made from."""
     words = all(isinstance(record[key], str) for key in ("device", "task", "target", "quality"))
-    numbers = [record[key] for key in ("steps", "size", "seconds")]
+    numbers = [record[key] for key in ("steps", "size", "seconds", "frames", "paintings")]
     sizes = all(type(n) in (int, float) and 0 <= n < 1e9 for n in numbers)
     return (
         words
         and sizes
         and isinstance(record["flat"], bool)
-        and record["size"] > 0
+        and all(record[key] > 0 for key in ("size", "frames", "paintings"))
         and record["quality"] in OTHER
     )
 
@@ -71,14 +76,17 @@ def kind_of(job: dict[str, Any]) -> Record:
     """Tell what the time depends on: `job` as in job.json."""
     flat = job["mesh"] is None
     targets = job.get("targets") or [{}]
+    task = "boil" if job.get("boil") or job.get("keys") else job["task"]
     return {
         "device": job["device"],
-        "task": "boil" if job.get("boil") or job.get("keys") else job["task"],
+        "task": task,
         "target": target_of(targets[0].get("kind")),
         "flat": flat,
         "quality": job["quality"],
         "steps": job["steps"] or 0,
         "size": job["image_size"] if flat else job["texture_size"],
+        "frames": job["frames"] if task in COUNTED else 1,
+        "paintings": max(1, len(job.get("keys") or ())),
     }
 
 
@@ -126,8 +134,12 @@ def _work(kind: Record) -> float:
     if kind["task"] in ("stylize", "boil") and not kind["flat"]:
         usual, work = ON_MESH[kind["quality"]]
         start = ON_MESH["sketch"][1]
-        return start + (work - start) * (kind["steps"] or usual) / max(1, usual)
-    steps = kind["steps"] or OTHER[kind["quality"]] * _share(kind)
+        optimised = (work - start) * (kind["steps"] or usual) / max(1, usual)
+        painted = start + kind["paintings"] * optimised
+        if kind["task"] == "stylize":
+            return painted
+        return painted + kind["frames"] * (FRAME + optimised * FRAME_STEPS[kind["quality"]] / max(1, usual))
+    steps = kind["frames"] * (kind["steps"] or OTHER[kind["quality"]] * _share(kind))
     return float(steps * kind["size"] ** 2 if kind["flat"] else steps)
 
 

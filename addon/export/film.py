@@ -7,8 +7,6 @@ frames of a WebP or a GIF are put together by the backend.
 from __future__ import annotations
 
 import math
-import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,14 +16,11 @@ import bpy
 from mathutils import Vector
 
 from ...backend.protocol import PatinaError
-from .. import folders
-from ..process import python_command
-from ..setup.system import backend_environment
+from .. import backend_verbs, folders
 
 ELEVATION = 0.25  # radians that the camera of a turn stands above
 MARGIN = 1.1  # around what it sees
 SUFFIXES = {"MP4": ".mp4", "WEBP": ".webp", "GIF": ".gif"}
-SECONDS = 600  # that the backend may take to put frames together
 
 
 @dataclass
@@ -125,18 +120,7 @@ def put_together(film: Film) -> None:
     if film.frames is not None:
         frames = sorted(map(str, Path(film.frames.name).glob("frame_*.png")))
         fps = film.scene.render.fps / film.scene.render.fps_base
-        words = ["-m", "backend", "film", *frames, "--out", str(film.target), "--fps", f"{min(fps, 100):g}"]
-        done = subprocess.run(
-            python_command(folders.backend_python(), *words),
-            cwd=folders.EXTENSION,
-            env=backend_environment(os.environ),
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        if done.returncode:
-            raise PatinaError(f"The film was not written. {done.stderr.strip()[-500:]}", "", "film")
+        backend_verbs.run("film", *frames, "--out", str(film.target), "--fps", f"{min(fps, 100):g}")
     if not film.target.is_file():
         raise PatinaError(f"{film.target} was not written.", "See what Blender says on the console.", "film")
 
@@ -170,8 +154,8 @@ def _end(film: Film, done: bool, ended: Callable[[PatinaError | None], None]) ->
     try:
         if done:
             put_together(film)
-    except (PatinaError, OSError, subprocess.TimeoutExpired) as problem:
-        error = problem if isinstance(problem, PatinaError) else PatinaError(f"{problem}.", "", "film")
+    except PatinaError as problem:
+        error = problem
     finally:
         film.discard()
     ended(error)

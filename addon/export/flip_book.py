@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -12,12 +10,8 @@ import bpy
 
 from ...backend.export.files import check_target
 from ...backend.protocol import PatinaError
-from .. import folders
-from ..process import python_command
+from .. import backend_verbs
 from ..scene import atlas
-from ..setup.system import backend_environment
-
-SECONDS = 600  # that the backend may take for one
 
 
 def write(
@@ -49,20 +43,9 @@ def _put_together(stylized: bpy.types.Material, target: Path, fps: float) -> atl
     """Have the backend write the atlas of one material. Raises PatinaError."""
     with tempfile.TemporaryDirectory(prefix="patina-atlas-", ignore_cleanup_errors=True) as apart:
         frames = map(str, atlas.frames_of(stylized, Path(apart)))
-        words = ["-m", "backend", "atlas", *frames, "--out", str(target), "--fps", f"{fps:.6g}"]
-        try:
-            done = subprocess.run(
-                python_command(folders.backend_python(), *words),
-                cwd=folders.EXTENSION,
-                env=backend_environment(os.environ),
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-                check=False,
-            )
-            if done.returncode:
-                raise PatinaError(f"The atlas was not written. {done.stderr.strip()[-500:]}", "", "atlas")
-            known = json.loads(target.with_suffix(".json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            raise PatinaError(f"The atlas was not written: {error}.", "", "atlas") from None
+        backend_verbs.run("atlas", *frames, "--out", str(target), "--fps", f"{fps:.6g}")
+    try:
+        known = json.loads(target.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PatinaError(f"The atlas was not written: {error}.", "", "atlas") from None
     return atlas.Grid(known["frames"], known["columns"], known["rows"])

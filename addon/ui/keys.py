@@ -6,25 +6,16 @@ from typing import Any
 
 import bpy
 
-from . import styles
+from . import lists, styles
 
 
-class PATINA_UL_keys(bpy.types.UIList):
+class PATINA_UL_keys(lists.Rows, bpy.types.UIList):
     """Keys in the order of their frames: which painting, how strong, from which frame on."""
 
-    def draw_item(
-        self,
-        context: bpy.types.Context,
-        layout: Any,
-        data: Any,
-        item: Any,
-        icon: int,
-        active_data: Any,
-        active_property: str,
-    ) -> None:
-        row = layout.split(factor=0.24, align=True)
-        row.use_property_split = False
-        row.prop(item, "frame", text="")
+    split, first = 0.24, "frame"
+
+    @staticmethod
+    def draw_rest(row: Any, item: Any) -> None:
         row = row.split(factor=0.66, align=True)
         row.prop(item, "style", text="")
         row.prop(item, "strength", text="", slider=True)
@@ -40,15 +31,12 @@ def draw(layout: Any, settings: Any) -> None:
     if not settings.style_keys:
         layout.operator("patina.key_add", icon="KEY_HLT")
         return
-    row = layout.row()
-    row.template_list("PATINA_UL_keys", "", settings, "style_keys", settings, "style_key_index", rows=3)
-    column = row.column(align=True)
-    column.operator("patina.key_add", text="", icon="ADD")
-    column.operator("patina.key_remove", text="", icon="REMOVE")
-    column.separator()
-    column.operator("patina.key_move", text="", icon="TIME")
-    if 0 <= settings.style_key_index < len(settings.style_keys):
-        active = settings.style_keys[settings.style_key_index]
+    buttons, active = lists.draw(
+        layout, settings, PATINA_UL_keys, "style_keys", "style_key_index", "patina.key", rows=3
+    )
+    buttons.separator()
+    buttons.operator("patina.key_move", text="", icon="TIME")
+    if active:
         styles.draw_choice(layout, active)
         layout.prop(active, "style_size")
 

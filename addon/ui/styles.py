@@ -7,26 +7,18 @@ from typing import Any
 import bpy
 
 from .. import styles
+from . import lists
 
 CROP = ("X", "Y", "Width", "Height")
 
 
-class PATINA_UL_styles(bpy.types.UIList):
+class PATINA_UL_styles(lists.Rows, bpy.types.UIList):
     """The styles that are mixed in, with their weights."""
 
-    def draw_item(
-        self,
-        context: bpy.types.Context,
-        layout: Any,
-        data: Any,
-        item: Any,
-        icon: int,
-        active_data: Any,
-        active_property: str,
-    ) -> None:
-        row = layout.split(factor=0.68, align=True)
-        row.use_property_split = False
-        row.prop(item, "style", text="")
+    split, first = 0.68, "style"
+
+    @staticmethod
+    def draw_rest(row: Any, item: Any) -> None:
         row.prop(item, "weight", text="")
 
 
@@ -68,13 +60,10 @@ def draw_mixture(layout: Any, settings: Any) -> None:
         layout.operator("patina.style_add", icon="ADD")
         return
     layout.prop(settings, "weight")
-    row = layout.row()
-    row.template_list("PATINA_UL_styles", "", settings, "mixed", settings, "mixed_index", rows=2, maxrows=4)
-    column = row.column(align=True)
-    column.operator("patina.style_add", text="", icon="ADD")
-    column.operator("patina.style_remove", text="", icon="REMOVE")
-    if 0 <= settings.mixed_index < len(settings.mixed):
-        active = settings.mixed[settings.mixed_index]
+    _, active = lists.draw(
+        layout, settings, PATINA_UL_styles, "mixed", "mixed_index", "patina.style", rows=2, maxrows=4
+    )
+    if active:
         if active.style == styles.OWN_IMAGE:
             row = layout.row()
             row.use_property_split = False

@@ -60,13 +60,11 @@ class Recorder:
     def template_list(
         self, kind: str, _: str, data: Any, name: str, active: Any, index: str, **kw: Any
     ) -> None:
-        assert hasattr(bpy.types, kind)
+        listed = getattr(bpy.types, kind)
         self.prop(data, name)
         self.prop(active, index)
         for item in getattr(data, name):
-            getattr(bpy.types, kind).draw_item(
-                SimpleNamespace(), bpy.context, self, data, item, 0, active, index
-            )
+            listed.draw_item(listed, bpy.context, self, data, item, 0, active, index)
 
     def operator(self, name: str, **kwargs: Any) -> Any:
         group, _, verb = name.partition(".")

@@ -710,7 +710,7 @@ def test_odd_json_in_the_users_folder_is_skipped_and_told(tmp_path, monkeypatch)
     monkeypatch.setattr(recent, "files", [])
     user_files.unreadable.clear()
     good = {"device": "cpu", "task": "stylize", "target": "", "flat": False, "quality": "draft"}
-    good |= {"steps": 0, "size": 64, "seconds": 3.0}
+    good |= {"steps": 0, "size": 64, "seconds": 3.0, "frames": 1, "paintings": 1}
     odd = (None, 3, "x", [], {}, [None], True, 10**400, float("nan"), "\0" * 5, "x" * 5000)
     try:
         for loader in (timings.load, recent.load):

@@ -209,7 +209,7 @@ def test_the_panel_keeps_no_more_than_it_can_show():
 GOOD_JOB = Job(mesh="mesh.npz", content="content.png", styles=(Style("style.jpg"),), texture_size=256)
 GOOD_REPORT = {"job": asdict(GOOD_JOB), "steps": 40, "seconds": {"total": 12.5}, "ended_early": False}
 GOOD_TIMING = {"device": "cpu", "task": "stylize", "target": "", "flat": False, "quality": "draft"}
-GOOD_TIMING |= {"steps": 0, "size": 256, "seconds": 3.5}
+GOOD_TIMING |= {"steps": 0, "size": 256, "seconds": 3.5, "frames": 1, "paintings": 1}
 
 
 def wounded_result(panel: bpy.types.PropertyGroup, random: wounds.Random) -> Path:

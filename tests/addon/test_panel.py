@@ -390,3 +390,29 @@ def test_a_dream_of_one_kind_says_little_of_another(cube, settings, tmp_path, mo
     assert standard() == "Standard   0:15"
     settings.present, settings.target.kind = False, "channel"
     assert standard() == "Standard   1:40"
+
+
+def test_the_time_of_what_moves_grows_with_its_frames_and_keys(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(timings, "_path", None)
+    timings.load(tmp_path / "timings.json")
+
+    def draft() -> timings.Expected | None:
+        return timings.expected(job_fields.kind(settings, "animate", "draft"))
+
+    settings.between, settings.frames = "boil", 4
+    report(tmp_path / "job", "draft", 32, boil=0.25, frames=4)
+    assert draft() == timings.Expected(32, True)
+    settings.frames = 16
+    boiling = draft()
+    assert not boiling.measured
+    assert 55 < boiling.seconds < 90  # a further painting takes about a seventh of the first
+    settings.between, settings.textures, settings.loop = "keys", 16, False
+    for frame in (1, 200):
+        settings.style_keys.add().frame = frame
+    assert boiling.seconds * 1.1 < draft().seconds < boiling.seconds * 1.5
+    settings.style_keys[1].frame = 1  # no two can be there: a guess all the same
+    assert draft().seconds > boiling.seconds
+    settings.between = "dreams"
+    report(tmp_path / "job", "draft", 30, task="interpolate", frames=4)
+    settings.frames = 8
+    assert draft() == timings.Expected(60, False)

@@ -12,7 +12,7 @@ import torch
 
 from backend import networks
 from backend.canvas import job as canvas_job
-from backend.painting import optimize
+from backend.painting import motion, optimize
 from backend.protocol import QUALITIES
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +61,7 @@ def test_guessed_times_grow_as_the_work_does():
     pixels = {q: sum(stage.steps * stage.pixels for stage in optimize.STAGES[q]) for q in QUALITIES}
     for quality in QUALITIES:
         assert timings.OTHER[quality] == round(canvas_job.STEPS["dream"] * canvas_job.QUALITY_STEPS[quality])
+        assert timings.FRAME_STEPS[quality] == motion.STEPS[quality]
         steps, work = timings.ON_MESH[quality]
         if not optimize.STAGES[quality]:  # a sketch takes no steps
             assert (steps, work < 1) == (0, True)
