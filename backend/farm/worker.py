@@ -70,7 +70,7 @@ def _outcome(asset: Asset, shelf: Shelf) -> Outcome:
     try:
         digest = asset.digest()
         begun = Path(asset.folder) / BEGUN_FILE
-        was_cut_off = begun.is_file() and begun.read_text() == digest
+        was_cut_off = begun.is_file() and begun.read_text(errors="replace") == digest
         write_bytes(begun, digest.encode())
         try:
             outputs = paint_blend(asset) if asset.is_blend else paint(asset, shelf, was_cut_off)

@@ -160,6 +160,24 @@ def test_what_cannot_be_painted_is_tried_twice_and_set_aside_with_its_log(place)
     assert farm_of(place)["failed"] == 0
 
 
+@pytest.mark.parametrize("kind", ["symbolic", "hard"])
+def test_a_log_that_is_a_planted_link_leads_no_painter_astray(kind, tmp_path):
+    mine, folder = tmp_path / "mine", tmp_path / "asset"
+    mine.write_bytes(b"years of work")
+    folder.mkdir()
+    log = folder / asset.LOG_FILE
+    log.symlink_to(mine) if kind == "symbolic" else os.link(mine, log)
+    missing = asset.Asset("box", str(tmp_path / "gone.obj"), str(folder), (), {})
+    painter = bench.Bench(1)
+    try:
+        outcome = painter.paint(missing, attempts=1)
+    finally:
+        painter.close()
+    assert outcome.state == "failed"
+    assert "gone.obj" in log.read_text()
+    assert mine.read_bytes() == b"years of work"
+
+
 def test_ray_gives_the_same_bytes_though_its_worker_is_killed(place):
     others = painters()
     driver = start(place, ray=True)
@@ -359,9 +377,14 @@ def test_a_blend_is_painted_by_the_add_on_in_the_blender_that_the_recipe_names(p
     code, said = end(start(place))
     assert (code, "does not know `--command patina`" in said) == (1, True), said
     (extensions / "patina").symlink_to(ROOT, target_is_directory=True)
+    mine, folder = place / "mine", place / "painted" / "assets" / "two.blend"
+    mine.write_bytes(b"years of work")
+    folder.mkdir(parents=True)
+    for name in ("report.json", "painted.blend", "model.glb", "painted.fbx", "model.js", "after.webp"):
+        (folder / name).symlink_to(mine)  # which lead no writer astray
     code, said = end(start(place))
-    folder = place / "painted" / "assets" / "two.blend"
     assert code == 0, said
+    assert mine.read_bytes() == b"years of work"
     assert set(results(place)["two.blend"]) == {"painted.blend", "model.glb", "painted.fbx"}
     assert (folder / "model.glb").read_bytes()[:4] == b"glTF"
     assert (folder / "painted.fbx").stat().st_size > 10_000
