@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..backend.protocol import PatinaError
+from ..backend.protocol import PatinaError, readable
 from ..backend.writing import write_bytes
 from . import history, styles
 from .scene import memory
@@ -30,13 +30,17 @@ def mark(obj: bpy.types.Object) -> list[bpy.types.ID]:
     marked: list[bpy.types.ID] = [obj, *dict.fromkeys(stylized)]
     for block in marked:
         block.asset_mark()
-        about = block.asset_data
-        about.catalog_id = CATALOGUE
-        about.description = ", ".join(tags_of(settings))
-        for tag in tags_of(settings):
-            about.tags.new(tag, skip_if_exists=True)
+        describe(block.asset_data, settings)
         _show(block, pixels)
     return marked
+
+
+def describe(about: bpy.types.AssetMetaData, settings: dict[str, Any]) -> None:
+    """Have an asset's `about` say what its result, or its style, is set to."""
+    about.catalog_id = CATALOGUE
+    about.description = ", ".join(tags_of(settings))
+    for tag in tags_of(settings):
+        about.tags.new(tag, skip_if_exists=True)
 
 
 def _show(block: bpy.types.ID, pixels: np.ndarray) -> None:
@@ -48,7 +52,7 @@ def _show(block: bpy.types.ID, pixels: np.ndarray) -> None:
 
 
 def tags_of(settings: dict[str, Any]) -> list[str]:
-    """List the tags of a result: its style, the painter, the seed."""
+    """List the tags of a result: its style, the painter, the seed. The settings may be anybody's: anything."""
     style = settings.get("style")
     if isinstance(style, str) and style in styles.PAINTINGS:
         title, who = styles.PAINTINGS[style]
@@ -57,7 +61,7 @@ def tags_of(settings: dict[str, Any]) -> list[str]:
         found = [Path(str(settings.get("style_file") or "")).stem]
     if isinstance(settings.get("seed"), int):
         found.append(f"seed {settings['seed']}")
-    return [tag for tag in found if tag]
+    return [readable(tag) for tag in found if tag]
 
 
 def write_catalogue(folder: Path) -> None:

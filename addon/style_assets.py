@@ -13,7 +13,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ..backend.protocol import PatinaError
+from ..backend.protocol import PatinaError, readable
 from ..backend.writing import write_bytes
 from . import asset_browser, folders, settings, styles
 
@@ -33,12 +33,10 @@ def mark(group: bpy.types.PropertyGroup) -> bpy.types.NodeTree:
         raise PatinaError(f"The picture {path} cannot be read.", "Choose another.", "style") from None
     record = settings.dump(group)
     tags = asset_browser.tags_of(record)
-    tree = _empty(f"Style {tags[0] if tags else path.stem}")
+    tree = _empty(f"Style {tags[0] if tags else readable(path.stem)}")
     tree[SETTINGS_KEY] = json.dumps(record)
     tree.asset_mark()
-    tree.asset_data.catalog_id = asset_browser.CATALOGUE
-    for tag in tags:
-        tree.asset_data.tags.new(tag, skip_if_exists=True)
+    asset_browser.describe(tree.asset_data, record)
     shown = picture.copy()
     width, height = shown.size
     scale = min(1.0, SIDE / max(width, height))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 
 import bpy
 import numpy as np
@@ -57,6 +59,38 @@ def test_an_object_and_its_material_become_assets(red, tmp_path):
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     with bpy.data.libraries.load(str(tmp_path / "library.blend"), assets_only=True) as (there, _):
         assert (there.objects, there.materials) == expected
+
+
+ODD = (None, 3, True, 1.5, [1], {"a": 1}, "", "é" * 300, "x" * 100_000, "\ud800", "a\0b", "/a/\n\t.png")
+
+
+@pytest.mark.parametrize("key", ["style", "style_file", "seed"])
+def test_an_asset_of_odd_settings_has_the_tags_that_can_be_had(key, red):
+    """A result in a .blend of somebody else says anything of how it was made."""
+    image = history.signed_image(red)
+    for value in ODD:
+        own = "FILE" if key == "style_file" else "great_wave"
+        image[history.SETTINGS_KEY] = json.dumps({"style": own, "seed": 7} | {key: value})
+        known, _ = history.signed_with(image)
+        red.asset_mark()
+        asset_browser.describe(red.asset_data, known)
+        tags = {tag.name for tag in red.asset_data.tags}
+        assert "seed 7" in tags or key == "seed"
+        assert "The Great Wave" in tags or key != "seed"
+        assert "" not in tags
+        red.asset_clear()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text elsewhere")
+def test_a_style_whose_file_has_a_name_that_is_no_text_becomes_an_asset(tmp_path):
+    settings, file = bpy.context.scene.patina, tmp_path / os.fsdecode(b"caf\xe9.png")
+    picture = bpy.data.images.new("mine", 4, 4)
+    picture.save(filepath=str(tmp_path / "mine.png"))
+    (tmp_path / "mine.png").rename(file)
+    settings.style_file, settings.style = str(file), "FILE"
+    assert bpy.ops.patina.mark_style_as_asset() == {"FINISHED"}
+    (tree,) = bpy.data.node_groups
+    assert "caf?" in {tag.name for tag in tree.asset_data.tags}
 
 
 def test_it_is_in_blenders_own_menu(red):
