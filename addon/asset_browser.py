@@ -52,7 +52,7 @@ def _show(block: bpy.types.ID, pixels: np.ndarray) -> None:
 
 
 def tags_of(settings: dict[str, Any]) -> list[str]:
-    """List the tags of a result: its style, the painter, the seed. The settings may be anybody's: anything."""
+    """List the tags of a result, whose settings may be anything: its style, the painter, the seed."""
     style = settings.get("style")
     if isinstance(style, str) and style in styles.PAINTINGS:
         title, who = styles.PAINTINGS[style]

@@ -109,17 +109,21 @@ def _read(folder: Path) -> Entry | None:
         about.append(f"{int(report['steps'])} steps")
     if seconds := (report.get("seconds") or {}).get("total"):
         about.append(clock(float(seconds)))
-    name = str(prepared.name or job.get("name") or folder.name)[:MAX_TEXT]
     return Entry(
-        replace(prepared, name=name),
+        replace(prepared, name=_line(prepared.name or job.get("name") or folder.name)),
         (files[0] if is_whole else folder / CHECKPOINT_FILE).stat().st_mtime,
-        str(_subject(panel, bool(prepared.members)))[:MAX_TEXT],
-        ", ".join(part for part in about if part)[:MAX_TEXT],
+        _line(_subject(panel, bool(prepared.members))),
+        _line(", ".join(part for part in about if part)),
         goes_on,
         is_whole,
         goes_on and (not is_whole or report.get("ended_early") is True),
         panel,
     )
+
+
+def _line(text: object) -> str:
+    """As much of `text` as the panel draws, of what Blender can draw."""
+    return readable(str(text)[:MAX_TEXT])
 
 
 def _last_frame(folder: Path, job: dict[str, Any]) -> list[str]:
@@ -280,6 +284,8 @@ def go_on(entry: Entry, steps: int | None) -> Prepared:
             source = within(entry.folder, name)
             if source is None or source.parent != entry.folder.resolve():
                 raise PatinaError(f"This result's job names a file elsewhere: {name}.", GONE, "history")
+            if not is_file(source):
+                raise PatinaError(f"This result's folder lacks a file of its job: {name}.", GONE, "history")
             _link(source, folder / (MESH_FILE if name == plain.mesh else name))
         _link(entry.folder / CHECKPOINT_FILE, folder / RESUME_FILE)
         if earlier.moves and not entry.is_whole:  # the frames that it has

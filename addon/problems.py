@@ -41,7 +41,8 @@ def clear(source: str) -> None:
 
 
 def _add(problem: Problem) -> None:
-    problem = replace(problem, message=_cut(problem.message), cure=_cut(problem.cure))
+    source, message, cure = map(_cut, (problem.source, problem.message, problem.cure))
+    problem = replace(problem, source=source, message=message, cure=cure)
     shown[:] = [
         other for other in shown if (other.source, other.message) != (problem.source, problem.message)
     ]

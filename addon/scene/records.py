@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from mathutils import Matrix
 
-from ...backend.protocol import IMAGE_FILE, TEXTURE_FILE, PatinaError, numbered
+from ...backend.protocol import IMAGE_FILE, TEXTURE_FILE, PatinaError, numbered, readable
 from ...backend.writing import write_bytes
 from ..keying import Timing
 from .textures import Texture
@@ -115,7 +115,8 @@ def read(folder: Path, known: Mapping[str, Any]) -> Prepared:
     Raises ValueError, TypeError, KeyError or OverflowError for what is no such record.
     """
     members = tuple(member(one) for one in known.get("members", ()))
-    return Prepared(folder, str(known.get("name") or ""), members, timing=timing(known.get("timing")))
+    name = readable(str(known.get("name") or ""))
+    return Prepared(folder, name, members, timing=timing(known.get("timing")))
 
 
 def timing(record: Any) -> Timing | None:
@@ -146,7 +147,7 @@ def member(record: Any) -> Member:
     world = np.array(record["world"], np.float64)
     if world.shape != (4, 4) or not np.isfinite(world).all():
         raise ValueError("a member's world is no matrix")
-    return Member(str(record["name"]), 0, textures, tiles, Matrix(world.tolist()))
+    return Member(readable(str(record["name"])), 0, textures, tiles, Matrix(world.tolist()))
 
 
 def of_texture(texture: Texture) -> dict[str, Any]:
@@ -163,7 +164,9 @@ def texture(record: Any) -> Texture:
         raise ValueError("a texture's record is none")
     if not all(isinstance(record[key], known[key]) for key in known if key in record) or "name" not in record:
         raise ValueError("a texture's record has other types")
-    return Texture(**(record | {"slots": whole_numbers(record.get("slots"))}))
+    # Blender itself ends where it is asked for a name with half a character in it.
+    named = {key: readable(value) for key, value in record.items() if isinstance(value, str)}
+    return Texture(**(record | named | {"slots": whole_numbers(record.get("slots"))}))
 
 
 def whole_numbers(value: Any) -> tuple[int, ...]:

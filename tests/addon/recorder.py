@@ -31,7 +31,8 @@ class Recorder:
 
     def _text(self, kwargs: dict[str, Any]) -> None:
         text = kwargs.get("text") or kwargs.get("heading")
-        if (text and kwargs.get("translate", True)) or text:
+        if text:
+            text.encode()  # Blender stumbles over half characters
             self.root.texts.append(text)
 
     def label(self, **kwargs: Any) -> None:

@@ -323,7 +323,10 @@ def test_a_rerun_goes_on_from_the_checkpoint(cube, result):
     assert history.entries[0].settings == result.settings
 
 
-def test_a_rerun_without_its_checkpoint_is_refused(result):
+def test_a_rerun_without_its_checkpoint_or_what_it_reads_is_refused(result):
+    (result.folder / "mesh.npz").unlink()
+    with pytest.raises(RuntimeError, match=r"lacks a file of its job: mesh\.npz"):
+        bpy.ops.patina.history_go_on(folder=str(result.folder))
     (result.folder / "checkpoint.npz").unlink()
     with pytest.raises(RuntimeError, match="checkpoint of this result is gone"):
         bpy.ops.patina.history_go_on(folder=str(result.folder))
@@ -699,6 +702,25 @@ def test_odd_json_in_a_jobs_folder_never_raises_and_is_told(result, name, cube):
             with contextlib.suppress(RuntimeError):  # the operators' own reports
                 bpy.ops.patina.history_use(folder=str(entry.folder))
     history.unreadable.clear()
+
+
+def test_a_result_whose_record_holds_half_characters_is_listed_and_put_on(cube, result):
+    """Blender itself dies of being asked for such a name; a style's file may have one, on Linux."""
+    path = result.folder / "panel.json"
+    record = json.loads(path.read_text())
+    half = "caf\udce9"
+    record["settings"] |= {"style": "FILE", "style_file": f"/there/{half}.png"}
+    record["members"][0]["name"] = record["name"] = half
+    record["members"][0]["textures"][0] |= {"name": half, "uv_map": half, "image": half}
+    path.write_text(json.dumps(record))
+    (entry,) = [history.read(result.folder)]
+    history.entries[:], history.selected = [entry], str(entry.folder)
+    try:
+        assert "caf?" in drawn(history_ui.PATINA_PT_history).texts
+    finally:
+        history.selected = ""
+    assert bpy.ops.patina.history_apply(folder=str(result.folder)) == {"FINISHED"}
+    assert history.go_on(history.read(result.folder), 1).folder.is_dir()
 
 
 def test_odd_json_in_the_users_folder_is_skipped_and_told(tmp_path, monkeypatch):

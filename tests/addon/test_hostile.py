@@ -26,7 +26,7 @@ from bl_ext.user_default.patina.addon import (
     timings,
 )
 from bl_ext.user_default.patina.addon.given import given
-from bl_ext.user_default.patina.addon.scene import image, result
+from bl_ext.user_default.patina.addon.scene import image, result, sets
 from bl_ext.user_default.patina.addon.setup import environment
 from bl_ext.user_default.patina.addon.ui.presets import reset
 from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, Style
@@ -233,8 +233,10 @@ def wounded_result(panel: bpy.types.PropertyGroup, random: wounds.Random) -> Pat
 def read_result(folder: Path) -> None:
     timings.learn(folder)
     entry = history.find(str(folder))
-    assert len(entry.about + entry.subject + entry.object_name) <= 3 * history.MAX_TEXT
+    shown = entry.about + entry.subject + entry.object_name
+    assert len(shown.encode("utf-16-le")) <= 3 * 4 * history.MAX_TEXT
     assert len(entry.job.files) <= 1 << 16
+    sets.present(entry.job.members)
     history.use_settings(bpy.context.scene.patina, entry.settings, folder)
 
 

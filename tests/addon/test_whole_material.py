@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.patina.addon import jobs
+from bl_ext.user_default.patina.addon import history, jobs
 from bl_ext.user_default.patina.addon.export import engines, presets
 from bl_ext.user_default.patina.addon.scene import image, job, material, memory, whole
 from bl_ext.user_default.patina.addon.scope import PatinaScope
@@ -112,6 +113,10 @@ def test_one_press_links_all_maps_and_what_is_at_0_stays_the_artists(cube, setti
     assert len(new) == 4
     assert not shader.inputs["Metallic"].is_linked  # the artist's own material is as it was
     assert jobs.ended[-1].folder.joinpath("height.png").is_file()
+    again = history.go_on(history.read(jobs.ended[-1].folder), 1)
+    going_on = read_job(again.folder)
+    assert set(going_on.files) >= {name for name in astuple(going_on.maps) if name} > set()
+    assert all((again.folder / name).is_file() for name in going_on.files)
 
 
 def test_udim_tiles_have_maps_of_their_own_and_get_them_back_as_tiles(settings, tmp_path):
