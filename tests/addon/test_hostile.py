@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -212,14 +215,27 @@ GOOD_TIMING = {"device": "cpu", "task": "stylize", "target": "", "flat": False, 
 GOOD_TIMING |= {"steps": 0, "size": 256, "seconds": 3.5, "frames": 1, "paintings": 1}
 
 
-def wounded_result(panel: bpy.types.PropertyGroup, random: wounds.Random) -> Path:
+@cache
+def good_settings() -> dict[str, Any]:
+    """What the panel is set to at first; read once, as all that is the same for each case."""
+    return settings.dump(bpy.context.scene.patina)
+
+
+@cache
+def good_setup() -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        environment.write(Path(folder), environment.Record(environment.READY, True, "cpu", "x", "3.11.7"))
+        return json.loads((Path(folder) / environment.RECORD).read_text())
+
+
+def wounded_result(random: wounds.Random) -> Path:
     """A job's folder with a result; one of its records is wounded."""
     folder = folders.jobs() / "20260101-000000-Cube-x"
     folder.mkdir(parents=True, exist_ok=True)
     member = {"name": "Cube", "textures": [{"name": "Cube", "slots": [0], "uv_map": "UVMap"}], "tiles": [0]}
     member["world"] = np.eye(4).tolist()
     timing = {"starts": [1, 5, 9], "period": 12}
-    known = {"name": "Cube", "members": [member], "settings": settings.dump(panel), "timing": timing}
+    known = {"name": "Cube", "members": [member], "settings": good_settings(), "timing": timing}
     good = {"job.json": asdict(GOOD_JOB), "panel.json": known, "report.json": GOOD_REPORT}
     wounded = str(random.choice(list(good)))
     for name, record in good.items():
@@ -240,10 +256,10 @@ def read_result(folder: Path) -> None:
     history.use_settings(bpy.context.scene.patina, entry.settings, folder)
 
 
-def wounded_image(panel: bpy.types.PropertyGroup, random: wounds.Random) -> bpy.types.Image:
+def wounded_image(random: wounds.Random) -> bpy.types.Image:
     """A signed image, one of whose properties is another's, or no text at all."""
     signed = bpy.data.images.get("result") or bpy.data.images.new("result", 4, 4)
-    text = wounds.json_bytes(settings.dump(panel), random).decode("utf-8", "replace").replace("\0", "0")
+    text = wounds.json_bytes(good_settings(), random).decode("utf-8", "replace").replace("\0", "0")
     signed[history.FOLDER_KEY], signed[history.SETTINGS_KEY] = "20260101-000000-Cube-x", text
     if random.random() < 0.3:
         key = str(random.choice([history.FOLDER_KEY, history.JOB_KEY, history.SETTINGS_KEY]))
@@ -255,14 +271,14 @@ def wounded_image(panel: bpy.types.PropertyGroup, random: wounds.Random) -> bpy.
 def read_signed(signed: bpy.types.Image) -> None:
     known, folder = history.signed_with(signed)
     assert folder is None or folder.parent == folders.jobs()
-    assert all(isinstance(tag, str) and tag for tag in asset_browser.tags_of(known))
+    assert all(tag.encode() for tag in asset_browser.tags_of(known))
     history.use_settings(bpy.context.scene.patina, known, folder)
 
 
-def wounded_style(panel: bpy.types.PropertyGroup, random: wounds.Random) -> bpy.types.NodeTree:
+def wounded_style(random: wounds.Random) -> bpy.types.NodeTree:
     """A style asset, whose settings are wounded."""
     tree = bpy.data.node_groups.get("Style") or bpy.data.node_groups.new("Style", "GeometryNodeTree")
-    text = wounds.json_bytes(settings.dump(panel), random).decode("utf-8", "replace").replace("\0", "0")
+    text = wounds.json_bytes(good_settings(), random).decode("utf-8", "replace").replace("\0", "0")
     tree[style_assets.SETTINGS_KEY] = text
     if random.random() < 0.1:
         with suppress(TypeError, OverflowError, ValueError, UnicodeError):
@@ -276,15 +292,12 @@ def read_style(tree: bpy.types.NodeTree) -> None:
         pass
 
 
-def wounded_user_files(panel: bpy.types.PropertyGroup, random: wounds.Random) -> Path:
+def wounded_user_files(random: wounds.Random) -> Path:
     """The small files of the user's folder, each of them wounded."""
     folder = folders.jobs() / "kept"
     folder.mkdir(parents=True, exist_ok=True)
-    marked = environment.Record(environment.READY, True, "cpu", "x", "3.11.7")
-    environment.write(folder, marked)
-    record = json.loads((folder / environment.RECORD).read_text())
-    good = {timings.FILE: [GOOD_TIMING] * 3, recent.FILE: ["/a.png", "b.jpg"], environment.RECORD: record}
-    for name, values in good.items():
+    good = {timings.FILE: [GOOD_TIMING] * 3, recent.FILE: ["/a.png", "b.jpg"]}
+    for name, values in (good | {environment.RECORD: good_setup()}).items():
         (folder / name).write_bytes(wounds.json_bytes(values, random))
     return folder
 
@@ -327,7 +340,7 @@ def test_wounded_records_are_read_or_refused_and_do_nothing_else(kind, watch):
     endings, wrong = {"read": 0, "refused": 0, "": 0}, []
     for case in range(QUICK * SHARE):
         random = np.random.default_rng((SEED, case))
-        made = make(panel, random)
+        made = make(random)
         ending, what = wounds.attempt(read, made, watch, PatinaError)
         endings[ending] += 1
         if what and len(wrong) < 20:
