@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 
 from . import material, memory, uvs
-from .mesh import find_uv_layer, get
+from .mesh import find_uv_layer, get, read_corners, read_material_indices
 from .unwrap import UV_MAP
 
 
@@ -64,21 +64,19 @@ def cramped(mesh: bpy.types.Mesh, colors: Sequence[material.BaseColor]) -> set[i
     """
     if not mesh.polygons or not mesh.uv_layers:
         return set()
-    mesh.calc_loop_triangles()
-    count = len(mesh.loop_triangles)
-    slots = get(mesh.loop_triangles, "material_index", np.int32, (count,)).clip(0, len(colors) - 1)
-    corners = get(mesh.loop_triangles, "loops", np.int32, (count, 3))
-    areas = get(mesh.loop_triangles, "area", np.float32, (count,))
-    found = set()
-    for uv_map in {colors[slot].uv_map for slot in np.unique(slots)}:
+    corners = read_corners(mesh)
+    slots = read_material_indices(mesh).clip(0, len(colors) - 1)
+    areas = get(mesh.loop_triangles, "area", np.float32, (len(corners),))
+    found, used = set(), np.flatnonzero(np.bincount(slots)).tolist()
+    for uv_map in {colors[slot].uv_map for slot in used}:
         if uv_map and uv_map not in mesh.uv_layers:
             continue
         layer = find_uv_layer(mesh, mesh.name, uv_map)
         values = get(layer.uv, "vector", np.float32, (len(mesh.loops), 2))
-        for slot in np.unique(slots).tolist():
-            own = slots == slot
+        for slot in used:
             if colors[slot].uv_map != uv_map:
                 continue
+            own = slice(None) if len(used) == 1 else slots == slot
             laid = values[corners[own]]
             beyond = colors[slot].ends and bool((np.abs(laid - 0.5) > 0.5 + uvs.BORDER_TOLERANCE).any())
             if beyond or not uvs.have_room(laid, areas[own]):

@@ -78,7 +78,7 @@ def read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, present: bool = 
             name += f", {worn.name}" if worn else ", no material"
         for number, faces in _tiles(arrays["uvs"], own, color):
             tiles[faces] = len(textures)
-            cells.append(_cells(arrays["uvs"][faces], number))
+            cells.append(_cells(arrays["uvs"] if faces.all() else arrays["uvs"][faces], number))
             shown.append(color)
             textures.append(
                 Texture(
@@ -92,9 +92,7 @@ def read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, present: bool = 
             )
     if len(textures) > 1:
         arrays["tiles"] = tiles
-    a, b, c = np.moveaxis(arrays["vertices"][arrays["faces"]], 1, 0)
-    areas = np.linalg.norm(np.cross(b - a, c - a), axis=1)
-    notes = uvs.notes(arrays["uvs"], tiles, areas, obj.name, uv_name(obj, textures[0].uv_map))
+    notes = uvs.notes(arrays, tiles, obj.name, uv_name(obj, textures[0].uv_map))
     return Source(arrays, tuple(textures), tuple(shown), tuple(cells), notes)
 
 
@@ -107,7 +105,7 @@ def _groups(colors: Sequence[material.BaseColor], slots: np.ndarray, corners: np
     """The slots that share a texture: those of one image; of the others, those that do not overlap."""
     images: dict[object, list[int]] = {}
     others: list[tuple[list[int], np.ndarray]] = []
-    used = [int(slot) for slot in np.unique(slots)]
+    used = np.flatnonzero(np.bincount(slots)).tolist()
     plain = [slot for slot in used if not colors[slot].image]
     for slot in used:
         color = colors[slot]
@@ -130,11 +128,13 @@ def _groups(colors: Sequence[material.BaseColor], slots: np.ndarray, corners: np
 
 def _tiles(corners: np.ndarray, own: np.ndarray, color: material.BaseColor) -> list[tuple[int, np.ndarray]]:
     """The UDIM tiles of the faces `own` (F,): their numbers, ascending, and faces (F,); else 0 and all."""
+    if color.image and color.image.source != "TILED":
+        return [(0, own)]
     cells = uvs.cells(corners[own])
     squares, square = uvs.distinct(cells)
     numbers = np.array([uvs.udim(cell) for cell in squares.tolist()])
     if color.image:
-        tiled = color.image.source == "TILED"
+        tiled = True
     else:  # without an image, a layout that keeps within several squares can only mean tiles
         least, most = uvs.bounds(corners[own])
         inside = (np.floor(least + 1e-4) == cells).all() and (np.ceil(most - 1e-4) == cells + 1).all()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +14,7 @@ GRID = 256  # points along a side of the map at which overlaps are looked for
 MIN_GRID = 16
 MAX_CANDIDATES = 8_000_000  # pairs of a triangle and a point at most; a coarser grid has fewer
 BATCH = 1_000_000
+FEW = 10_000  # triangles that are looked at before the rest is
 MIN_AREA = 1e-12  # below this a triangle has no place in the texture; as in `backend.rendering.mesh`
 MAX_PALETTE_TRIANGLES = 100_000  # triangles; a model of more has a texture, and counting them takes long
 MAX_PALETTE_AREA = 0.05  # of the map: what the colours of a palette that a model uses take up at most
@@ -22,14 +26,28 @@ MAX_TABLE = 1 << 20  # rows of small numbers are looked up in a table of at most
 
 def signed_areas(uvs: Floats) -> Floats:
     """Compute the areas of triangles (F, 3, 2) in UV space, negative where mirrored: (F,) float64."""
-    a, b = (uvs[:, k].astype(np.float64) - uvs[:, 0] for k in (1, 2))
-    return np.asarray((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2)
+    u, v, a, b, c, d = (uvs[:, k, axis].astype(np.float64) for k in range(3) for axis in range(2))
+    for side, origin in ((a, u), (b, v), (c, u), (d, v)):  # in place: new memory costs more than the sums
+        side -= origin
+    a *= d
+    b *= c
+    a -= b
+    a /= 2
+    return a
+
+
+def has_area(uvs: Floats) -> bool:
+    """Whether any of the triangles (F, 3, 2) has an area, as nearly always the first ones do."""
+    return any(signed_areas(uvs[start : start + FEW]).any() for start in range(0, len(uvs), FEW))
 
 
 def cells(uvs: Floats) -> NDArray[np.int64]:
     """Find the whole-number square in which each triangle (F, 3, 2) has its centre: (F, 2)."""
-    a, b, c = np.moveaxis(uvs.astype(np.float64), 1, 0)
-    return np.floor((a + b + c) / 3).astype(np.int64)
+    a, b, c = (uvs[:, k].astype(np.float64) for k in range(3))
+    a += b
+    a += c
+    a /= 3
+    return np.floor(a, out=a).astype(np.int64)
 
 
 def bounds(uvs: Floats) -> tuple[Floats, Floats]:
@@ -57,6 +75,9 @@ def distinct(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int
 def touched(uvs: Floats) -> set[tuple[int, int]]:
     """List the whole-number squares that the bounding boxes of triangles (F, 3, 2) reach into."""
     least, most = bounds(uvs)
+    first, last = (np.floor(edge(least, axis=0) + 1e-6) for edge in (np.min, np.max))
+    if (first == last).all() and (np.ceil(most.max(axis=0) - 1e-6) - 1 <= first).all():
+        return {(int(first[0]), int(first[1]))}  # all in one, as nearly always
     low = np.floor(least + 1e-6).astype(np.int64)
     high = np.maximum(np.ceil(most - 1e-6).astype(np.int64) - 1, low)
     boxes = distinct(np.concatenate((low, high), axis=1))[0].tolist()
@@ -75,30 +96,32 @@ def layers(uvs: Floats) -> NDArray[np.int64]:
 
     UVs wrap at 1.
     """
-    uvs = uvs.astype(np.float64)[np.abs(signed_areas(uvs)) > MIN_AREA]
-    uvs = uvs - np.floor(bounds(uvs)[0])[:, None]  # a triangle across a border reaches beyond 1
+    least, most = (edge.astype(np.float64) for edge in bounds(uvs))
+    shift = np.floor(least)  # a triangle across a border reaches beyond 1
+    least, most = least - shift, most - shift
     size = GRID
     while True:
-        corners = uvs * size - 0.37  # off the texels' grid, on which islands like to end
-        least, most = bounds(corners)
-        low = np.ceil(least).astype(np.int64)
-        count = np.maximum(np.floor(most).astype(np.int64) - low + 1, 0)
+        # Off the texels' grid, on which islands like to end. Of millions of triangles few have a point.
+        low, high = np.ceil(least * size - 0.37), np.floor(most * size - 0.37)
+        order = np.flatnonzero((low[:, 0] <= high[:, 0]) & (low[:, 1] <= high[:, 1]))
+        order = order[np.abs(signed_areas(uvs[order])) > MIN_AREA]
+        low, count = low[order].astype(np.int64), (high[order] - low[order]).astype(np.int64) + 1
         pairs = count.prod(axis=1)
         if pairs.sum() <= MAX_CANDIDATES or size <= MIN_GRID:
             break
         size //= 2
+    corners = (uvs[order].astype(np.float64) - shift[order, None]) * size - 0.37
+    turn = np.sign(signed_areas(corners))
     found = np.zeros(size * size, np.int64)
-    order = np.flatnonzero(pairs)
-    for part in np.split(order, np.flatnonzero(np.diff(pairs[order].cumsum() // BATCH)) + 1):
+    for part in np.split(np.arange(len(order)), np.flatnonzero(np.diff(pairs.cumsum() // BATCH)) + 1):
         face = np.repeat(part, pairs[part])
         index = np.arange(len(face)) - np.repeat(pairs[part].cumsum() - pairs[part], pairs[part])
         point = low[face] + np.stack((index % count[face, 0], index // count[face, 0]), axis=1)
         inside = np.ones(len(face), bool)
-        turn = np.sign(signed_areas(corners))[face]
         for k in range(3):
             a, b = corners[face, k], corners[face, (k + 1) % 3]
             edge, way = b - a, point - a
-            inside &= (edge[:, 0] * way[:, 1] - edge[:, 1] * way[:, 0]) * turn > 0
+            inside &= (edge[:, 0] * way[:, 1] - edge[:, 1] * way[:, 0]) * turn[face] > 0
         at = point[inside] % size
         found += np.bincount(at[:, 1] * size + at[:, 0], minlength=size * size)
     return found.reshape(size, size).repeat(GRID // size, axis=0).repeat(GRID // size, axis=1)
@@ -120,22 +143,35 @@ def have_room(uvs: Floats, areas: Floats) -> bool:
     return covered > MAX_PALETTE_AREA or flat.sum() <= MAX_REPEATS * covered
 
 
-def notes(uvs: Floats, tiles: NDArray[np.integer], areas: Floats, name: str, uv_map: str) -> list[str]:
-    """List what the artist should know of a UV map.
+def surface_areas(corners: Floats) -> Floats:
+    """Compute twice the areas of triangles (F, 3, 3) in space: (F,)."""
+    a, b, c = np.moveaxis(corners, 1, 0)
+    return np.asarray(np.linalg.norm(np.cross(b - a, c - a), axis=1))
 
-    uvs (F, 3, 2); tiles (F,): the texture of each face; areas (F,): on the surface.
+
+def notes(
+    arrays: Mapping[str, NDArray[Any]], tiles: NDArray[np.integer], name: str, uv_map: str
+) -> list[str]:
+    """List what the artist should know of the UV map of a mesh with `arrays`; see `mesh.read_mesh`.
+
+    tiles (F,): the texture of each face.
     """
     said = []
+    uvs, vertices, faces = (arrays[key] for key in ("uvs", "vertices", "faces"))
     flat = signed_areas(uvs)
-    lost = int(((np.abs(flat) <= MIN_AREA) & (areas > 1e-12 * areas.max(initial=0))).sum())
+    lost = 0
+    if (is_lost := np.abs(flat) <= MIN_AREA).any():
+        areas = surface_areas(vertices[faces])
+        lost = int((is_lost & (areas > 1e-12 * areas.max(initial=0))).sum())
     if lost:
         said.append(
             f"{lost} of the {len(uvs)} triangles of {name} have no area in the UV map {uv_map}: "
             "they cannot be painted."
         )
     shared = covered = 0
-    for tile in np.unique(tiles):
-        count = layers(uvs[tiles == tile])
+    several = range(tiles.max(initial=0) + 1)
+    for tile in several:
+        count = layers(uvs[tiles == tile] if len(several) > 1 else uvs)
         shared, covered = shared + (count > 1).sum() / count.size, covered + (count > 0).sum() / count.size
     if shared > MIN_SHARED_AREA * covered:
         mirrored = min((flat > MIN_AREA).sum(), (flat < -MIN_AREA).sum()) > 0
