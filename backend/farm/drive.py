@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,13 @@ from ..protocol import CANCELLED, FAILED, FINISHED, Event, PatinaError
 from ..terminal import ProgressBar
 from ..writing import write_bytes
 from . import asset as assets
-from . import blend, on_ray, recipe
+from . import blend, needs, on_ray, recipe
 from .asset import Asset, Outcome, is_whole, read_outcome
 from .bench import Bench, DiskFull, check_room
 from .page import PAGE_FILE, write_page
 
 FARM_FILE = "farm.json"
 WRITE_SECONDS = 2.0  # between two writings of FARM_FILE
-MEMORY_GB, MORE_MEMORY = 3.0, 1.25
 MORE = "Ray is not installed: one asset after the other. For several at once, set up with --with farm."
 
 Step = tuple[Asset, Outcome] | int
@@ -95,12 +94,10 @@ def _drive(known: recipe.Recipe, address: str | None) -> int:
     missing = _missing(state)
     if state.outcomes:
         print(f"{len(state.outcomes)} of {len(known.assets)} are there already.", file=sys.stderr)
-    if known.memory_gb is None:
-        known = replace(known, memory_gb=_memory_needed(state))
     bar, state_name, written = ProgressBar(), "running", 0.0
     code = CANCELLED
     try:
-        for step in _steps(known, missing, address):
+        for step in _steps(state, missing, address):
             if isinstance(step, int):
                 state.running = step
             else:
@@ -129,16 +126,14 @@ def _drive(known: recipe.Recipe, address: str | None) -> int:
     return code
 
 
-def _memory_needed(state: State) -> float:
-    """What the largest job so far held, in GB, and some more; at first what most do with."""
-    held = [outcome.numbers.get(assets.MEMORY, 0.0) for outcome in state.outcomes.values()]
-    return round(MORE_MEMORY * max(held), 2) if any(held) else MEMORY_GB
-
-
-def _steps(known: recipe.Recipe, missing: Sequence[Asset], address: str | None) -> Iterator[Step]:
+def _steps(state: State, missing: Sequence[Asset], address: str | None) -> Iterator[Step]:
+    known = state.recipe
     if missing and on_ray.is_here():
-        with on_ray.cluster(known, address):
-            yield from on_ray.painted(known, missing)
+        needed = needs.memory_gb(known.assets, state.outcomes)
+        if known.memory_gb is not None:
+            needed = dict.fromkeys(needed, known.memory_gb)
+        with on_ray.cluster(known, {asset.name: needed[asset.name] for asset in missing}, address):
+            yield from on_ray.painted(known, missing, needed)
     elif missing:
         print(MORE, file=sys.stderr)
         yield from _one_by_one(known, missing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -27,9 +27,10 @@ def is_here() -> bool:
 
 
 @contextlib.contextmanager
-def cluster(recipe: Recipe, address: str | None) -> Iterator[None]:
+def cluster(recipe: Recipe, memory_gb: Mapping[str, float], address: str | None) -> Iterator[None]:
     """Join the cluster at `address`, or begin one on this machine, and leave it at the end.
 
+    memory_gb: what the jobs need, by their assets' names.
     Raises PatinaError where it cannot be joined, or a node has another version, or lacks a file.
     """
     import ray
@@ -46,7 +47,7 @@ def cluster(recipe: Recipe, address: str | None) -> Iterator[None]:
             "address",
         ) from None
     try:
-        _check_nodes(recipe)
+        _check_needs(recipe, memory_gb, _checked_nodes(recipe))
         yield
     finally:
         ray.shutdown()
@@ -93,8 +94,8 @@ def _reach(address: str | None) -> None:
             pass
 
 
-def _check_nodes(recipe: Recipe) -> None:
-    """Ask every node what it has. Raises PatinaError."""
+def _checked_nodes(recipe: Recipe) -> list[dict[str, Any]]:
+    """Ask every node what it has, and list them. Raises PatinaError."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -127,37 +128,42 @@ def _check_nodes(recipe: Recipe) -> None:
                 "Put the farm's files on a disk that all share.",
                 "address",
             )
-    _check_needs(recipe, nodes)
+    return nodes
 
 
-def _check_needs(recipe: Recipe, nodes: Sequence[dict[str, Any]]) -> None:
+def _check_needs(recipe: Recipe, memory_gb: Mapping[str, float], nodes: Sequence[dict[str, Any]]) -> None:
     """Raise PatinaError where no node has what a job needs: it would wait for ever."""
-    assert recipe.memory_gb is not None
-    needs = {"CPU": recipe.cpus, "GPU": recipe.gpus, "memory": recipe.memory_gb * 1e9}
+    largest = max(memory_gb, key=lambda name: memory_gb[name])
+    needs = {"CPU": recipe.cpus, "GPU": recipe.gpus, "memory": memory_gb[largest] * 1e9}
     keys = {"CPU": "cpus", "GPU": "gpus", "memory": "memory_gb"}
     for what, need in needs.items():
         most = max((node["Resources"].get(what, 0.0) for node in nodes), default=0.0)
         if need > most:
             unit = 1e9 if what == "memory" else 1
+            whose = "A job" if what != "memory" or recipe.memory_gb is not None else f"The job of {largest}"
             raise PatinaError(
-                f"A job needs {need / unit:g} {keys[what]}, and the largest node has {most / unit:.3g}.",
+                f"{whose} needs {need / unit:g} {keys[what]}, and the largest node has {most / unit:.3g}.",
                 f"Ask for less, by {keys[what]} in the recipe.",
                 keys[what],
             )
 
 
-def painted(recipe: Recipe, assets: Sequence[Asset]) -> Iterator[tuple[Asset, Outcome] | int]:
+def painted(
+    recipe: Recipe, assets: Sequence[Asset], memory_gb: Mapping[str, float]
+) -> Iterator[tuple[Asset, Outcome] | int]:
     """Paint `assets` wherever there is room; gives each with its outcome, and now and then how many run.
 
-    Raises DiskFull.
+    memory_gb: what the jobs need, by their assets' names. Raises DiskFull.
     """
     import ray
     from ray.exceptions import RayError, RayTaskError
 
-    assert recipe.memory_gb is not None
-    needs: dict[str, Any] = {"num_cpus": recipe.cpus, "memory": int(recipe.memory_gb * 1e9)}
-    task = ray.remote(max_retries=LOST, **needs, **({"num_gpus": recipe.gpus} if recipe.gpus else {}))(paint)
-    waiting = {task.remote(asset, recipe.attempts): asset for asset in assets}
+    cards = {"num_gpus": recipe.gpus} if recipe.gpus else {}
+    task = ray.remote(max_retries=LOST, num_cpus=recipe.cpus, **cards)(paint)
+    waiting = {
+        task.options(memory=int(memory_gb[asset.name] * 1e9)).remote(asset, recipe.attempts): asset
+        for asset in assets
+    }
     while waiting:
         ready, _ = ray.wait(list(waiting), num_returns=1, timeout=TICK_SECONDS)
         for reference in ready:

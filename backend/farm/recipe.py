@@ -40,7 +40,7 @@ TABLES = (
 class Recipe:
     """What a farm is to do: its assets, in the folder `out`, and what each job needs.
 
-    gpus: a part of one is possible; memory_gb: of each job, None: as such jobs needed so far; attempts:
+    gpus: a part of one is possible; memory_gb: of each job, None: as `needs` says; attempts:
     before an asset is set aside.
     """
 

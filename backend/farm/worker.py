@@ -23,6 +23,7 @@ from ..cli.job_folder import MODEL_FILE, Inputs, make_and_do
 from ..conversation import Emit, IsCancelled
 from ..export import export
 from ..export.options import Options
+from ..machine import memory
 from ..machine.shelf import Shelf
 from ..protocol import CANCELLED, CHECKPOINT_FILE, REPORT_FILE, TEXTURE_FILE, Event, PatinaError
 from ..run import outcome_of
@@ -30,6 +31,7 @@ from ..writing import make_way, write_bytes
 from .asset import FAILED, FINISHED, LOG_FILE, MEMORY, Asset, Outcome, from_json, hashes
 from .blend import converted
 from .blend import paint as paint_blend
+from .needs import OF_BLENDER
 from .page import write_model_script
 from .portrait import write_portraits
 
@@ -72,11 +74,12 @@ def _outcome(asset: Asset, shelf: Shelf) -> Outcome:
         begun = Path(asset.folder) / BEGUN_FILE
         was_cut_off = begun.is_file() and begun.read_text(errors="replace") == digest
         write_bytes(begun, digest.encode())
+        memory.forget_peak()
         try:
             outputs = paint_blend(asset) if asset.is_blend else paint(asset, shelf, was_cut_off)
         finally:
             begun.unlink(missing_ok=True)
-        numbers = _numbers(Path(asset.folder))
+        numbers = _numbers(asset)
         return Outcome(
             FINISHED, digest, 0, round(time.monotonic() - began, 2), hashes(outputs), numbers, where=where
         )
@@ -89,14 +92,18 @@ def _outcome(asset: Asset, shelf: Shelf) -> Outcome:
     return Outcome(FAILED, error=message, cure=cure, seconds=round(time.monotonic() - began, 2), where=where)
 
 
-def _numbers(folder: Path) -> dict[str, float]:
+def _numbers(asset: Asset) -> dict[str, float]:
+    """What the report says of the result, and what the job held: of a .blend file, in other processes."""
     try:
-        report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
+        report = json.loads((Path(asset.folder) / REPORT_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     numbers = {name: report[name] for name in NUMBERS if isinstance(report.get(name), int | float)}
-    peak = report.get("peak_memory_mb")
-    return numbers | ({MEMORY: peak / 1000} if isinstance(peak, int | float) else {})
+    held: float = memory.peak_resident()
+    if asset.is_blend:
+        of_painter = report.get("peak_memory_mb")
+        held = of_painter * 1e6 + OF_BLENDER if isinstance(of_painter, int | float) else 0
+    return numbers | ({MEMORY: round(held / 1e9, 3)} if held else {})
 
 
 def paint(asset: Asset, shelf: Shelf, was_cut_off: bool = False) -> list[Path]:

@@ -122,6 +122,11 @@ def peak_memory() -> int:
 
     if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return int(torch.cuda.max_memory_allocated())
+    return peak_resident()
+
+
+def peak_resident() -> int:
+    """Measure the most bytes of the processor's memory that this process has held; 0 on Windows."""
     try:
         import resource
     except ImportError:  # Windows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -237,6 +238,12 @@ def test_what_the_nodes_lack_is_named_before_anything_starts(place, cluster):
     (place / "recipe.toml").write_text(text.replace("memory_gb = 0.5", "memory_gb = 5"))
     code, said = end(start(place, "--address", cluster.address, ray=True))
     assert (code, "A job needs 5 memory_gb, and the largest node has 1." in said) == (1, True), said
+    (place / "recipe.toml").write_text(text.replace("memory_gb = 0.5", ""))
+    code, said = end(start(place, "--address", cluster.address, ray=True))
+    assert code == 1, said
+    assert re.search(r"The job of box_\d.obj needs 1\.6\d memory_gb, and the largest node has 1\.", said), (
+        said
+    )
     (place / "recipe.toml").write_text(text)
     code, said = end(start(place, "--address", "127.0.0.1:1", ray=True))
     assert (code, "Ray at 127.0.0.1:1 cannot be joined" in said) == (1, True), said
