@@ -20,7 +20,7 @@ from .machine.devices import device_name, pick_device, versions
 from .machine.memory import NO_MEMORY, peak_memory, ran_out
 from .machine.shelf import Shelf
 from .pictures.images import cannot_write
-from .protocol import REPORT_FILE, STEERED, Event, Job, PatinaError, read_job
+from .protocol import CHECKPOINT_FILE, REPORT_FILE, STEERED, Event, Job, PatinaError, read_job
 from .reading import check_files
 from .writing import write_bytes
 
@@ -174,17 +174,25 @@ class JobSession:
                 self.message(f"{failure}; the job goes on. {reason}")
             return None
 
-    def write_result(self, write: Callable[[], Result]) -> Result:
-        """Write what the job is for; on a full disk, with the room that its previews took.
+    def write_result(self, write: Callable[[], Result], keep: Callable[[], object] | None = None) -> Result:
+        """Write what the job is for; on a full disk, with the room that previews and the checkpoint took.
 
-        Raises PatinaError if it cannot be written.
+        keep: writes the checkpoint again, where even that does not suffice; without, it stays. Raises
+        PatinaError if the result cannot be written.
         """
+        patterns = ("preview*.png",) if keep is None else ("preview*.png", CHECKPOINT_FILE)
+        for pattern in patterns:
+            try:
+                return write()
+            except PatinaError:
+                if not self.make_room(pattern) and pattern == patterns[-1]:
+                    raise
         try:
             return write()
         except PatinaError:
-            if not self.make_room("preview*.png"):
-                raise
-        return write()
+            if keep is not None:
+                keep()
+            raise
 
     def make_room(self, pattern: str) -> bool:
         """Remove files from the job's folder that can be done without; whether there were any."""

@@ -54,6 +54,8 @@ def load(folder: Path, name: str) -> Maps:
     count = job.frames if job.task == "interpolate" else 1
     frames = [(folder / numbered(TEXTURE_FILE, i, count), f"{name} {i + 1}") for i in range(1, count)]
     relief = (HEIGHT_FILE, NORMAL_FILE) if job.relief else ()
+    if not all((folder / file).is_file() for file in relief):  # there was no room for it
+        relief = ()
     made: list[bpy.types.Image] = []
     try:
         for path, frame in frames:

@@ -124,8 +124,7 @@ def _imagine(
 
     def keep() -> Kept:
         now = Kept(taken, left.stop, random.get_state())
-        write = partial(checkpoint.write, session.folder / CHECKPOINT_FILE, canvas, now)
-        session.without_fail("A checkpoint, to go on from, could not be written", write)
+        _keep(session, aim, now)
         return now
 
     follow = _follower(session, aim, left, keep)
@@ -141,6 +140,11 @@ def _imagine(
     finally:
         now = keep()
     return losses, now
+
+
+def _keep(session: JobSession, aim: _Aim, now: Kept) -> None:
+    write = partial(checkpoint.write, session.folder / CHECKPOINT_FILE, aim.painted.canvas, now)
+    session.without_fail("A checkpoint, to go on from, could not be written", write)
 
 
 def steps_left(job: Job, kept: Kept) -> range:
@@ -192,18 +196,23 @@ def _finish(
         before = aim.start[0] if aim.start is not None else torch.zeros_like(result[0])
         result = torch.stack([finish(texture, before, seen, *subject) for texture in result])
         measured["coverage"] = round(float(seen[subject[1].used].mean()), 5)
-    if job.relief:
+    height = result[0, 3] if job.relief else None
+    result = result[:, :3] if job.relief else result
+    write = partial(write_pictures, result, folder, TEXTURE_FILE if job.mesh else IMAGE_FILE)
+    names = session.write_result(write, partial(_keep, session, aim, kept))
+    if height is not None:
         assert subject is not None
-        measured["relief_depth"] = write_relief(result[0, 3], subject[0], folder)
-        result = result[:, :3]
-    names = write_pictures(result, folder, TEXTURE_FILE if job.mesh else IMAGE_FILE)
+        relief = partial(write_relief, height, subject[0], folder)
+        measured["relief_depth"] = session.without_fail("The relief could not be written", relief)
     if painted.cppn is not None:
-        cppn.write(folder / CPPN_FILE, painted.cppn)
+        formula = partial(cppn.write, folder / CPPN_FILE, painted.cppn)
+        session.without_fail("The formula could not be written", formula)
     if not session.wishes.enough:  # who asks for it now does not wait for measures
         judge = partial(measure, job, subject and subject[0], styles, result[:, :3], session.device)
         measured |= session.without_fail("The result could not be measured", judge) or {}
     if job.task == "interpolate":
-        measured |= frame_distance(network, result)
+        between = partial(frame_distance, network, result)
+        measured |= session.without_fail("The frames could not be measured", between) or {}
     if job.transparent:
         measured["mean_alpha"] = round(float(result[:, 3].mean()), 4)
     session.finish(names[0], measured)
@@ -420,7 +429,9 @@ def morph(session: JobSession) -> None:
         picture = evaluated(cppn.morph(first, second, frame / (job.frames - 1)), job, subject)
         session.write_result(partial(write_pictures, picture, folder, name))
         if network is not None and before is not None:
-            distances += frame_distance(network, torch.cat([before, picture]))["frame_distance"]
+            between = partial(frame_distance, network, torch.cat([before, picture]))
+            found = session.without_fail("The frames could not be measured", between) or {}
+            distances += found.get("frame_distance", [])
         before, done = picture, (frame + 1) / job.frames
         left = (session.now() - began) * (1 / done - 1)
         session.progress(Progress("frames", frame + 1, job.frames, done, left, 0.0))

@@ -290,7 +290,7 @@ def _finish(session: JobSession, painting: Painting) -> None:
     session.finishing()
     seen = seen_in(session, painting)
     result = sealed(session, painting, _painted(subject, painting.texture, aim), seen)
-    files = follow.write_result(partial(_write, subject, aim, result, folder))
+    files = session.write_result(partial(_write, subject, aim, result, folder), follow.keep_again)
     session.clock.lap("finish")
     judge = partial(measure, subject, aim.styles, aim.viewing, aim.start, subject.composed(result[:3]))
     measured: dict[str, Any] = {}
@@ -407,22 +407,10 @@ class Follower:
             self.session.without_fail("A checkpoint, to go on from, could not be written", write)
             self._kept, self._kept_at = self._now, time.perf_counter()
 
-    def write_result(self, write: Callable[[], list[str]]) -> list[str]:
-        """Write the textures; on a full disk, with the room that previews and the checkpoint took.
-
-        Raises PatinaError if they cannot be written; then there is the checkpoint again.
-        """
-        try:
-            return self.session.write_result(write)
-        except PatinaError:
-            if not self.session.make_room(CHECKPOINT_FILE):
-                raise
-        try:
-            return write()
-        except PatinaError:
-            self._kept = self._before
-            self.keep()
-            raise
+    def keep_again(self) -> None:
+        """Write the checkpoint, which has been removed."""
+        self._kept = self._before
+        self.keep()
 
     def _preview(self) -> str:
         shown = self.subject.composed(self.texture.texture(self.side)[:3].cpu())

@@ -56,7 +56,8 @@ def run(session: JobSession) -> None:
         session.finishing()
         result = finished(picture, painted(picture, brush))
     session.check()
-    session.write_result(partial(write_image, result, folder / IMAGE_FILE))
+    keep = partial(_keep, session, brush, kept) if job.strength > 0 else None
+    session.write_result(partial(write_image, result, folder / IMAGE_FILE), keep)
     session.clock.lap("finish")
     is_sketch = job.quality == "sketch"
     measured: dict[str, Any] = {}
@@ -107,11 +108,6 @@ def _optimise(session: JobSession, aim: _Aim, brush: Brush, before: Kept, job: J
     plan, whole = plan_of(job, aim.picture, aim.styles, before), _whole(job, aim)
     now = optimize.after(plan, whole, before, 0)
     due = time.perf_counter() + CHECKPOINT_SECONDS
-
-    def keep() -> None:
-        write = partial(brushes.write, session.folder / CHECKPOINT_FILE, brush, now)
-        session.without_fail("A checkpoint, to go on from, could not be written", write)
-
     try:
         if not plan.stages:
             return now
@@ -123,12 +119,17 @@ def _optimise(session: JobSession, aim: _Aim, brush: Brush, before: Kept, job: J
             if session.wishes.enough or session.wishes.steered:
                 break
             if (began := time.perf_counter()) > due:
-                keep()
+                _keep(session, brush, now)
                 spent = time.perf_counter() - began
                 due = began + spent + max(CHECKPOINT_SECONDS, CHECKPOINT_PAUSE * spent)
     finally:
-        keep()
+        _keep(session, brush, now)
     return now
+
+
+def _keep(session: JobSession, brush: Brush, now: Kept) -> None:
+    write = partial(brushes.write, session.folder / CHECKPOINT_FILE, brush, now)
+    session.without_fail("A checkpoint, to go on from, could not be written", write)
 
 
 def _steered(

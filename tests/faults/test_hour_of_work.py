@@ -18,7 +18,8 @@ from PIL import Image
 
 sys.path.append(str(Path(__file__).parents[1] / "backend"))
 
-from test_stylize_job import JOB, Backend, do, folder_of, pixels
+from test_going_on import JOBS
+from test_stylize_job import JOB, Backend, do, folder_of, pixels, waves
 
 from backend import run, session
 from backend.networks import registry
@@ -100,7 +101,7 @@ def test_a_preview_or_checkpoint_that_cannot_be_written_is_told_once(name, tmp_p
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a small disk")
-@pytest.mark.parametrize("room", [200, 450, 700, 950, 1200, 1500] if ALL else [200, 700, 1200])
+@pytest.mark.parametrize("room", [200, 450, 700, 950, 1200, 1500] if ALL else [200, 1200])
 def test_on_a_disk_that_fills_up_conveniences_make_room_for_the_texture(room, tmp_path, monkeypatch):
     """A disk of so many kB beyond what the job's own files take: the texture needs some 150."""
     folder = tmp_path / "job"
@@ -142,6 +143,64 @@ def test_on_a_disk_without_room_for_the_texture_it_says_so_and_can_go_on_later(t
         assert not list(folder.glob("*.part"))
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+LARGER = {"steps": 3, "image_size": 256, "texture_size": 256}
+KINDS = list(JOBS) if ALL else ["photograph", "style with relief"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small disk")
+@pytest.mark.parametrize("kind", KINDS)
+def test_so_they_do_in_every_other_job(kind, tmp_path, monkeypatch):
+    """The disk is full once all steps are taken; a relief and a formula may then be lacking."""
+    folder = tmp_path / "job"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a small disk")
+    monkeypatch.setattr(session, "FIRST_PREVIEWS", 0.0)
+    monkeypatch.setattr(session, "PREVIEW_PAUSE", 0.0)
+    write_result = session.JobSession.write_result
+    filled = []
+
+    def on_a_full_disk(self, *arguments):
+        free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+        (folder / "filler").write_bytes(bytes(free))
+        filled.append(free)
+        return write_result(self, *arguments)
+
+    monkeypatch.setattr(session.JobSession, "write_result", on_a_full_disk)
+    try:
+        folder_of(folder, replace(JOBS[kind], **LARGER))
+        waves(256, (0.5, 0.9, 0.2), 12).save(folder / "content.png")
+        code, events = outcome(folder)
+        assert code == FINISHED, events[-1]
+        assert len(filled) == 1
+        Image.open(folder / events[-1].path).load()
+        assert not list(folder.glob("*.part"))
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("name", ["picture.cppn", "height.png"])
+def test_what_comes_beside_a_result_is_told_of_where_it_cannot_be_written(name, tmp_path):
+    kind = {"picture.cppn": "transparent dream of a CPPN", "height.png": "style with relief"}[name]
+    folder = folder_of(tmp_path, replace(JOBS[kind], steps=1))
+    (folder / name).mkdir()
+    code, events = outcome(folder)
+    assert code == FINISHED, events[-1]
+    assert said(events).count("could not be written") == 1
+    Image.open(folder / events[-1].path).load()
+
+
+def test_frames_that_cannot_be_measured_are_there(tmp_path, monkeypatch):
+    def too_large(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(report, "frame_distances", too_large)
+    code, events = outcome(folder_of(tmp_path, replace(JOBS["frames"], steps=1)))
+    assert code == FINISHED, events[-1]
+    assert "The frames could not be measured" in said(events)
 
 
 # Going on
