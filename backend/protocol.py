@@ -16,6 +16,11 @@ mesh.npz may hold more:
     weights       (F, 3) float32, one per corner, 0..1: how far to paint there; without it, all the way
     directions    (F, 3, 3) float32, one per corner, scene axes, any length: along it strokes run; 0: anyhow
 
+A surface that moves may come with a file of poses, which views look at in turn, so that what is painted suits
+all of them:
+
+    poses.npz     vertices (K, V, 3) float32, scene units: where those of mesh.npz are at K other times
+
 So several objects, or the tiles of a UDIM image, are one job. `Job.tiles` names the textures, all of
 `texture_size`, and each face names its own; UVs wrap within it (those of UDIM tiles may stay as they are).
 They are painted together, to one set of statistics, with strokes of one size in scene units. Unless
@@ -68,6 +73,8 @@ VERSION = 1
 JOB_FILE = "job.json"
 MAX_JOB_BYTES = 1 << 24
 MESH_FILE = "mesh.npz"
+POSES_FILE = "poses.npz"
+MAX_POSES = 64
 CONTENT_FILE = "content.png"
 PREVIEW_FILE = "preview.png"
 CHECKPOINT_FILE = "checkpoint.npz"
@@ -277,6 +284,7 @@ class Job:
     views: int | None = None  # views a step; None: the loop's own
     # Stylize on a mesh: which way who looks at it is, in scene axes; what is seen from there is shown first.
     looked_from: tuple[float, float, float] | None = None
+    poses: str | None = None  # stylize on a pyramid: where the mesh's vertices are at other times
     material: Material | None = None  # stylize on a pyramid: paint the whole material; None: its colour alone
     maps: Maps = Maps()  # what the material of the job's only texture is beside its colour
     version: int = VERSION
@@ -293,7 +301,7 @@ class Job:
     @property
     def files(self) -> set[str]:
         """The files that it reads, as it names them."""
-        named = [self.mesh, self.resume, *self.cppns, *(style.image for style in self.styles)]
+        named = [self.mesh, self.poses, self.resume, *self.cppns, *(style.image for style in self.styles)]
         for tile in self.textures:
             named += [tile.content, tile.mask, tile.drawn, tile.drawn_mask, *astuple(tile.maps)]
         return {name for name in named if name}
@@ -372,7 +380,7 @@ def _check(job: Job) -> None:
     for name in ("name", "network", "parameterization"):
         if not isinstance(getattr(job, name), str):
             _refuse(name, f"is {getattr(job, name)!r:.100}", "Use a text.")
-    for name in ("mesh", "content", "mask", "resume", "drawn", "drawn_mask"):
+    for name in ("mesh", "poses", "content", "mask", "resume", "drawn", "drawn_mask"):
         if not isinstance(getattr(job, name), str | None):
             _refuse(
                 name, f"is {getattr(job, name)!r:.100}", "Use a path relative to the job folder, or null."

@@ -376,4 +376,16 @@ RULES = (
         _FOR_PYRAMIDS,
         "Leave it out.",
     ),
+    Rule(
+        lambda job: job.poses is not None and not job.on_pyramid,
+        "poses",
+        _FOR_PYRAMIDS,
+        "Leave it out.",
+    ),
+    Rule(
+        lambda job: job.poses is not None and job.material is not None,
+        "poses",
+        "is for colours alone, and the whole material is asked for",
+        "Leave it out, or the material.",
+    ),
 )

@@ -106,6 +106,15 @@ def _add_painting(parser: argparse.ArgumentParser) -> None:
         "--style-size", type=float, help="scene units that the picture's shorter side spans; 0: what fits"
     )
     parser.add_argument(
+        "--poses",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="the mesh at other times: models of the same triangles, each in another pose; what only they "
+        "show is painted, too",
+    )
+    parser.add_argument(
         "--framing",
         default="surface",
         choices=FRAMINGS,

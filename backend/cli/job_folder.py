@@ -15,6 +15,7 @@ from PIL import Image
 
 from ..export.inputs import files_of, keep
 from ..models import files, through_blender
+from ..models.arrays import Floats
 from ..models.textures import Painted
 from ..pictures.decode import opacity
 from ..pictures.door import opened
@@ -33,6 +34,7 @@ from ..protocol import (
     METALNESS_FILE,
     NORMAL_FILE,
     OWN_FILE,
+    POSES_FILE,
     PREVIEW_FILE,
     REPORT_FILE,
     ROUGHNESS_FILE,
@@ -48,14 +50,24 @@ from ..protocol import (
 from ..reading import read_bytes
 from ..terminal import ProgressBar
 from ..writing import write_bytes
-from .mesh import contents, fields_of, own_maps, painted_model, write_mesh, write_model
+from .mesh import contents, fields_of, own_maps, painted_model, posed_corners, write_mesh, write_model
 
 DoJob = Callable[[Path, Callable[[Event], None], Callable[[], bool]], int]
 MODELS = (*files.SUFFIXES[:-1], *through_blender.SUFFIXES)
 MODEL_FILE = "model.glb"
 # What a job may write into its folder; of several, each with its number (see `protocol.numbered`).
 WRITTEN = (
-    *(JOB_FILE, MESH_FILE, CHECKPOINT_FILE, PREVIEW_FILE, TEXTURE_FILE, MASK_FILE, HEIGHT_FILE, NORMAL_FILE),
+    *(
+        JOB_FILE,
+        MESH_FILE,
+        POSES_FILE,
+        CHECKPOINT_FILE,
+        PREVIEW_FILE,
+        TEXTURE_FILE,
+        MASK_FILE,
+        HEIGHT_FILE,
+        NORMAL_FILE,
+    ),
     *(ROUGHNESS_FILE, METALNESS_FILE, OWN_FILE.format("*")),
     *(IMAGE_FILE, CPPN_FILE, REPORT_FILE, MODEL_FILE, "a.cppn", "b.cppn", "content.*", "style.*"),
 )
@@ -66,7 +78,8 @@ class Inputs:
     """What a job is made from, as it lies on the disk.
 
     source: a mesh or a picture; content: a texture in place of the mesh's own; styles: named by their paths;
-    cppns: the two ends of a morph. keep_uvs: the mesh is painted by no other UV maps than it has.
+    cppns: the two ends of a morph. keep_uvs: the mesh is painted by no other UV maps than it has. poses: the
+    mesh at other times.
     """
 
     source: Path | None = None
@@ -74,12 +87,14 @@ class Inputs:
     styles: Sequence[Style] = ()
     cppns: Sequence[Path] = ()
     keep_uvs: bool = False
+    poses: Sequence[Path] = ()
 
     @property
     def files(self) -> list[Path]:
         """Every file that is named."""
         styles = [Path(style.image) for style in self.styles]
-        return [path for path in (self.source, self.content, *styles, *self.cppns) if path is not None]
+        named = self.source, self.content, *styles, *self.cppns, *self.poses
+        return [path for path in named if path is not None]
 
 
 def is_model(path: Path) -> bool:
@@ -101,14 +116,16 @@ def make_and_do(out: Path, inputs: Inputs, fields: dict[str, Any], do_job: DoJob
         content=None if source is None else f"content{'.png' if on_mesh else source.suffix.lower()}",
         styles=tuple(inputs.styles),
         cppns=tuple(f"{letter}.cppn" for letter, _ in zip("ab", inputs.cppns, strict=False)),
+        poses=POSES_FILE if inputs.poses else None,
         **fields,
     )
     for style in inputs.styles:
         read_style(style, Path())
     keep_inputs(out, inputs.files)
-    painted, shown = None, dict[str, Image.Image]()
+    painted, shown, poses = None, dict[str, Image.Image](), list[Floats]()
     if source is not None and on_mesh:
         painted = painted_model(source, job, inputs.content, inputs.keep_uvs)
+        poses = [posed_corners(path, painted) for path in inputs.poses]
         shown = contents(painted, bare=job.strength > 0)
         if job.material is not None:
             shown |= own_maps(painted, job.texture_size)
@@ -119,6 +136,8 @@ def make_and_do(out: Path, inputs: Inputs, fields: dict[str, Any], do_job: DoJob
             job = replace(job, follow_shape=0.0)
     try:
         out.mkdir(parents=True, exist_ok=True)
+        if painted is not None:
+            write_mesh(painted, out / MESH_FILE, poses)
         _write(job, inputs, painted, out)
         for name, picture in shown.items():
             save(picture, out / name)
@@ -146,10 +165,8 @@ def _check(inputs: Inputs) -> None:
 
 
 def _write(job: Job, inputs: Inputs, painted: Painted | None, out: Path) -> None:
-    """Write the job and the files that it names, but for a mesh's pictures, into `out`. Raises OSError."""
-    if painted is not None:
-        write_mesh(painted, out / MESH_FILE)
-    elif inputs.source is not None and job.content is not None:
+    """Write the job and the files that it names into `out`, but for a mesh's. Raises OSError."""
+    if painted is None and inputs.source is not None and job.content is not None:
         copy_file(inputs.source, out / job.content)
     for path, name in zip(inputs.cppns, job.cppns, strict=True):
         copy_file(path, out / name)

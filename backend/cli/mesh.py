@@ -14,9 +14,10 @@ from PIL import Image
 from ..export.files import write_file
 from ..export.wear import wear
 from ..models import files, gltf, textures
+from ..models.arrays import Floats
 from ..models.looks import lightness
 from ..models.maps import MAPS, shown_maps
-from ..models.parts import read_parts, z_up
+from ..models.parts import Part, read_parts, z_up
 from ..models.textures import Painted
 from ..pictures.decode import shallow
 from ..pictures.door import opened
@@ -26,11 +27,13 @@ from ..protocol import (
     METALNESS_FILE,
     NORMAL_FILE,
     OWN_FILE,
+    POSES_FILE,
     ROUGHNESS_FILE,
     TEXTURE_FILE,
     Job,
     Maps,
     Material,
+    PatinaError,
     Tile,
     numbered,
 )
@@ -64,18 +67,48 @@ def painted_model(path: Path, job: Job, content: Path | None = None, keep_uvs: b
     return painted
 
 
-def write_mesh(painted: Painted, path: Path) -> None:
-    """Write a job's mesh.npz (see protocol), z up. Raises PatinaError where it cannot be written."""
+def posed_corners(path: Path, painted: Painted) -> Floats:
+    """Read the model at `path`, `painted` in another pose: its corners (F, 3, 3), y up, in the same order.
+
+    Raises PatinaError where it is another model.
+    """
+    before, after = read_parts(painted.model), read_parts(files.read(path))
+
+    def shape(parts: Sequence[Part]) -> list[tuple[object, ...]]:
+        return [(part.key, len(part.faces), part.flipped) for part in parts]
+
+    if shape(before) != shape(after):
+        raise PatinaError(
+            f"{path.name} has other triangles than {painted.model.name}.",
+            "Export both from one model, with the same settings.",
+            "poses",
+        )
+    return np.concatenate([part.vertices[part.faces] for part in after])[painted.order]
+
+
+def write_mesh(painted: Painted, path: Path, poses: Sequence[Floats] = ()) -> None:
+    """Write a job's mesh.npz (see protocol), z up; and beside it a poses.npz, where there are `poses`.
+
+    Raises PatinaError where they cannot be written.
+    """
     corners, normals = (z_up(values).astype(np.float32) for values in (painted.corners, painted.normals))
-    vertices, index = np.unique(corners.reshape(-1, 3), axis=0, return_inverse=True)
+    every = np.concatenate([corners, *(z_up(pose).astype(np.float32) for pose in poses)], axis=2)
+    places, index = np.unique(every.reshape(-1, every.shape[2]), axis=0, return_inverse=True)
+    if poses:
+        there = places[:, 3:].reshape(len(places), -1, 3).swapaxes(0, 1)
+        _write_npz(path.with_name(POSES_FILE), {"vertices": there})
     arrays: dict[str, Any] = {
-        "vertices": vertices,
+        "vertices": places[:, :3],
         "faces": index.reshape(-1, 3).astype(np.int32),
         "uvs": painted.uvs.astype(np.float32),
         "normals": normals,
     }
     if len(painted.textures) > 1:
         arrays["tiles"] = painted.texture_of.astype(np.int32)
+    _write_npz(path, arrays)
+
+
+def _write_npz(path: Path, arrays: dict[str, Any]) -> None:
     data = io.BytesIO()
     np.savez(data, **arrays)
     write_file(path, data.getvalue())

@@ -82,9 +82,12 @@ def stylize(options: argparse.Namespace, do_job: DoJob) -> int:
         )
     styles = styles_of([weighted_path(text) for text in options.style], options.crops)
     fields = _painting(options) | {"relief": options.relief, "material": _material(options)}
-    return make_and_do(
-        options.out, Inputs(options.mesh, options.content, styles, keep_uvs=options.keep_uvs), fields, do_job
-    )
+    return make_and_do(options.out, _painted(options, styles), fields, do_job)
+
+
+def _painted(options: argparse.Namespace, styles: list[Style]) -> Inputs:
+    """What is painted in `styles`."""
+    return Inputs(options.mesh, options.content, styles, keep_uvs=options.keep_uvs, poses=options.poses)
 
 
 def _painting(options: argparse.Namespace) -> dict[str, Any]:
@@ -120,8 +123,7 @@ def animate(options: argparse.Namespace, do_job: DoJob) -> int:
         if boil == 0:
             raise PatinaError("At --amount 0 all frames are the same.", "Use more, or stylize.", "boil")
     moving = {"frames": frames, "boil": boil, "keys": keys, "loop": options.loop, "easing": options.easing}
-    inputs = Inputs(options.mesh, options.content, styles, keep_uvs=options.keep_uvs)
-    return make_and_do(options.out, inputs, _painting(options) | moving, do_job)
+    return make_and_do(options.out, _painted(options, styles), _painting(options) | moving, do_job)
 
 
 def _keys(options: argparse.Namespace) -> tuple[list[Style], tuple[Key, ...]]:

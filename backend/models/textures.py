@@ -40,13 +40,15 @@ class Texture:
 @dataclass(frozen=True)
 class Painted:
     """What a job paints: corners (F, 3, 3) of all triangles, y up and centred; normals (F, 3, 3);
-    uvs (F, 3, 2), v up; texture_of (F,) into textures. model: what it was read from."""
+    uvs (F, 3, 2), v up; texture_of (F,) into textures; order (F,): their numbers among those of all parts.
+    model: what it was read from."""
 
     model: gltf.Gltf
     corners: Floats
     normals: Floats
     uvs: Floats
     texture_of: Ints
+    order: Ints
     textures: tuple[Texture, ...]
 
 
@@ -90,7 +92,7 @@ def plan(
         has_colors = any(part.look.chosen or part.colors is not None for part in rest)
         colors = baked(rest, uvs, pictures, size) if has_colors else None
         textures.append(Texture(model.name, colors, _keys(rest), False, uvs if is_new else {}))
-    return _painted(model, placed, textures)
+    return _painted(model, parts, placed, textures)
 
 
 def _keys(parts: Sequence[Part]) -> tuple[Key, ...]:
@@ -248,7 +250,10 @@ def _colors(part: Part, faces: Ints, barycentric: Floats, pictures: Pictures) ->
 
 
 def _painted(
-    model: gltf.Gltf, placed: Sequence[tuple[Part, Floats, int]], textures: Sequence[Texture]
+    model: gltf.Gltf,
+    parts: Sequence[Part],
+    placed: Sequence[tuple[Part, Floats, int]],
+    textures: Sequence[Texture],
 ) -> Painted:
     corners = np.concatenate([part.vertices[part.faces] for part, _, _ in placed])
     normals = np.concatenate(
@@ -261,6 +266,9 @@ def _painted(
     )
     uvs = np.concatenate([laid for _, laid, _ in placed])
     texture_of = np.concatenate([np.full(len(part.faces), index) for part, _, index in placed])
+    ends = np.cumsum([len(part.faces) for part in parts])
+    numbers = {id(part): np.arange(end - len(part.faces), end) for part, end in zip(parts, ends, strict=True)}
+    order = np.concatenate([numbers[id(part)] for part, _, _ in placed])
     low, high = corners.reshape(-1, 3).min(0), corners.reshape(-1, 3).max(0)
     corners = (corners - (low + high) / 2).astype(np.float32).astype(np.float64)
     whole = (
@@ -272,7 +280,8 @@ def _painted(
             "Export a mesh with faces.",
             "model",
         )
-    return Painted(model, corners[whole], normals[whole], uvs[whole], texture_of[whole], tuple(textures))
+    corners, normals, uvs = corners[whole], normals[whole], uvs[whole]
+    return Painted(model, corners, normals, uvs, texture_of[whole], order[whole], tuple(textures))
 
 
 def _flat_normals(corners: Floats) -> Floats:

@@ -16,7 +16,7 @@ from ..objectives.style import layer_mask
 from ..rendering.gbuffer import GBuffer
 from ..rendering.sampling import Patch, gather, taps
 from ..rendering.shading import Light
-from ..rendering.views import Pose, ViewMaker
+from ..rendering.views import Shot, ViewMaker
 from .material import Look, Whole, draw_light, look_at
 from .pyramid import Pyramid
 from .unseen import Unseen
@@ -104,22 +104,22 @@ class Bank:
         self.steps += full
         if full and self.steps % RENEWAL_STEPS:
             return [self.views[i] for i in random.integers(len(self.views), size=count)]
-        new = each(self._made, self._poses(count, random))
+        new = each(self._made, self._shots(count, random))
         for view in new:
             self.make.count(view.gbuffer, self.width)
         self.views = [*self.views[count if full else 0 :], *new]
         return new
 
-    def _poses(self, count: int, random: np.random.Generator) -> list[Pose]:
+    def _shots(self, count: int, random: np.random.Generator) -> list[Shot]:
         left = self.count - len(self.views)
         aims = [
             self.unseen.draw(random) if self.unseen and 0 < left - i <= AIMED_VIEWS else None
             for i in range(count)
         ]
-        return [self.make.pose(self.width * self.size, self.size, aim) for aim in aims]
+        return [self.make.shot(self.width * self.size, self.size, aim) for aim in aims]
 
-    def _made(self, pose: Pose) -> BankedView:
-        gbuffer = self.make.render(pose)
+    def _made(self, shot: Shot) -> BankedView:
+        gbuffer = self.make.render(shot)
         kept, backdrop = None, gbuffer.uv[:, :0]
         weights = gbuffer.facing[:, None]
         if self.keep or self.content_rows.shape[1] > 6:
@@ -131,5 +131,5 @@ class Bank:
             weights = weights * backdrop[:, :1]
         facing = gbuffer.image(weights, torch.zeros(1, self.size, self.size, device=gbuffer.uv.device))[0]
         patch, mask = self.texture.patch(gbuffer), gbuffer.mask.float()
-        look = look_at(self.whole, gbuffer, pose[1]) if self.whole else None
+        look = look_at(self.whole, gbuffer, shot.camera) if self.whole else None
         return BankedView(gbuffer, patch, mask, facing, backdrop, kept, {}, look)

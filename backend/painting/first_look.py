@@ -92,7 +92,7 @@ def first_look(
     while side > MIN_SIDE and len(job.textures) * side**2 > MAX_TEXELS:
         side //= 2
     # The light in hollows takes seconds; for a look that from above will do.
-    small = replace(job, texture_size=side, follow_shape=0.0)
+    small = replace(job, texture_size=side, follow_shape=0.0, poses=None)
     subject = read_subject(small, folder, styles, lambda text: None, shelf)
     texels, mesh = subject.texels, subject.mesh
     content = subject.content if subject.colored else _lit(subject)

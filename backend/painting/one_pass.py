@@ -63,7 +63,7 @@ def plain_objects(subject: Subject, content: Tensor, viewing: Viewing) -> NDArra
         contrast = covered = 0.0
         eyes, window = _around(corners_of(mesh, part), GLANCE_COUNT, size)
         for eye in eyes:
-            gbuffer = maker.render((maker.rasterizer_of(int(part)), eye))
+            gbuffer = maker.render(maker.shot_of(int(part), eye))
             mask = gbuffer.mask.float()[None]
             width = viewing.style_width / window * size
             image = gbuffer.image(_colors(gbuffer, rows, levels), background)
@@ -130,7 +130,7 @@ def paint_views(
 
     for part, eye in looks:
         here = of_part[part]
-        gbuffer = maker.render((maker.rasterizer_of(part), eye))
+        gbuffer = maker.render(maker.shot_of(part, eye))
         image = gbuffer.image(_colors(gbuffer, rows, levels), background)
         painted = feedforward.paint(network, image[None], vector)[0].cpu()
         coarse = _coarse(painted, gbuffer.mask.cpu().float())

@@ -18,6 +18,7 @@ from ..pictures.styles import Styles
 from ..protocol import Job
 from ..rendering.form import kept_of
 from ..rendering.mesh import Mesh, read_mesh
+from ..rendering.poses import read_poses
 from ..rendering.texels import Texels, check_texels, fill_gutters, locate
 from . import tiles
 from .material import Own, read_own
@@ -121,6 +122,8 @@ def read_subject(
     assert job.mesh is not None
     names = tuple(tile.name for tile in job.textures)
     mesh = read_mesh(folder / job.mesh, job.name, len(names), isolated=not job.occlusion)
+    if job.poses:
+        mesh = read_poses(folder / job.poses, mesh)
     contents, masks = tiles.read_contents(job, folder), tiles.read_masks(job, folder)
     key = mesh.digest, job.texture_size, len(names)
     texels = shelf.get(("texels", *key), lambda: locate(mesh, job.texture_size, len(names)), KEPT_SIZES)

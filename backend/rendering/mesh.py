@@ -44,6 +44,7 @@ class Mesh:
     `unit`: scene units in one of ours. tiles, objects (F,) int32: which texture a face shows, of which
     object it is. `isolated`: each object is looked at alone, and is centred by itself; the largest one's
     diagonal is 2. weights (F, 3): how far to paint; directions (F, 3, 3): along what; None: all, anyhow.
+    poses (K, V, 3): where the vertices are at other times (see `poses`); None: it does not move.
     """
 
     vertices: Array
@@ -56,6 +57,7 @@ class Mesh:
     isolated: bool = True
     weights: Array | None = None
     directions: Array | None = None
+    poses: Array | None = None
     _on: dict[str, Faces] = field(default_factory=dict, repr=False, compare=False)
 
     def on(self, device: torch.device | str) -> Faces:
@@ -80,6 +82,7 @@ class Mesh:
             objects=self.objects[faces],
             weights=None if self.weights is None else self.weights[faces],
             directions=None if self.directions is None else self.directions[faces],
+            poses=None if self.poses is None else self.poses[:, used],
             _on={},
         )
 
@@ -87,7 +90,8 @@ class Mesh:
     def digest(self) -> str:
         """A hash of all that it is."""
         arrays = self.vertices, self.faces, self.uvs, self.normals, self.tiles, self.objects
-        return digest(*arrays, self.weights, self.directions, self.unit, self.isolated)
+        moves = [] if self.poses is None else [self.poses]
+        return digest(*arrays, self.weights, self.directions, self.unit, self.isolated, *moves)
 
     @cached_property
     def corners(self) -> Array:
@@ -97,8 +101,7 @@ class Mesh:
     @cached_property
     def cross(self) -> NDArray[np.float64]:
         """(F, 3): edge cross products, the geometric normals with twice the area as length."""
-        c = self.corners.astype(np.float64)
-        return np.cross(c[:, 1] - c[:, 0], c[:, 2] - c[:, 0])
+        return _cross(self.corners)
 
     @cached_property
     def areas(self) -> NDArray[np.float64]:
@@ -107,8 +110,9 @@ class Mesh:
 
     @cached_property
     def face_normals(self) -> Array:
-        """(F, 3): unit geometric normals, by winding."""
-        return (self.cross / np.maximum(2 * self.areas, 1e-30)[:, None]).astype(np.float32)
+        """(F, 3): unit geometric normals, by winding. Where `spread` has it."""
+        across = self.cross if self.poses is None else _cross(self.spread)
+        return (across / np.maximum(2 * self.spread_areas, 1e-30)[:, None]).astype(np.float32)
 
     @cached_property
     def uv_areas(self) -> NDArray[np.float64]:
@@ -120,9 +124,37 @@ class Mesh:
     @cached_property
     def mapped(self) -> NDArray[np.bool_]:
         """(F,): triangles with an area both on the surface and in the texture."""
-        edges = (self.corners - np.roll(self.corners, 1, 1)).astype(np.float64)
-        broad = self.areas > SLIVER_RATIO * (edges**2).sum((1, 2))  # corners on a line leave others
-        return np.asarray(broad & (self.areas > 1e-14) & (self.uv_areas > MIN_UV_AREA))
+        return _are_broad(self.corners, self.areas) & (self.uv_areas > MIN_UV_AREA)
+
+    @cached_property
+    def largest(self) -> NDArray[np.intp]:
+        """(F,): the pose in which each triangle is largest; 0: as it stands, k: the k-th of `poses`."""
+        areas, found = self.areas.copy(), np.zeros(len(self.faces), np.intp)
+        for number, vertices in enumerate(() if self.poses is None else self.poses, 1):
+            now = np.linalg.norm(_cross(vertices[self.faces]), axis=1) / 2
+            larger = now > areas
+            areas[larger], found[larger] = now[larger], number
+        return found
+
+    @cached_property
+    def spread(self) -> Array:
+        """(F, 3, 3): the corners; of triangles that have no area here, where they are largest."""
+        if self.poses is None:
+            return self.corners
+        here, there = self.mapped, np.concatenate([self.vertices[None], self.poses])
+        return np.where(here[:, None, None], self.corners, there[self.largest[:, None], self.faces])
+
+    @cached_property
+    def spread_areas(self) -> NDArray[np.float64]:
+        """(F,): the areas of `spread`."""
+        return self.areas if self.poses is None else np.linalg.norm(_cross(self.spread), axis=1) / 2
+
+    @cached_property
+    def paintable(self) -> NDArray[np.bool_]:
+        """(F,): triangles that are mapped in some pose."""
+        if self.poses is None:
+            return self.mapped
+        return _are_broad(self.spread, self.spread_areas) & (self.uv_areas > MIN_UV_AREA)
 
     @cached_property
     def aims(self) -> NDArray[np.float64]:
@@ -131,14 +163,14 @@ class Mesh:
 
     @cached_property
     def uv_jacobians(self) -> Array:
-        """(F, 2, 3): d uv / d position on the triangle's plane; zero across it."""
-        c, t = self.corners.astype(np.float64), self.uvs.astype(np.float64)
+        """(F, 2, 3): d uv / d position on the triangle's plane; zero across it. Where `spread` has it."""
+        c, t = self.spread.astype(np.float64), self.uvs.astype(np.float64)
         edges = np.stack([c[:, 1] - c[:, 0], c[:, 2] - c[:, 0]], 1)  # (F, 2, 3)
         delta = np.stack([t[:, 1] - t[:, 0], t[:, 2] - t[:, 0]], 2)  # (F, 2 uv, 2 edges)
         gram = edges @ edges.transpose(0, 2, 1)
-        gram[~self.mapped] = np.eye(2)
+        gram[~self.paintable] = np.eye(2)
         jacobians = delta @ np.linalg.inv(gram) @ edges
-        jacobians[~self.mapped] = 0
+        jacobians[~self.paintable] = 0
         return jacobians.astype(np.float32)
 
     @cached_property
@@ -161,6 +193,19 @@ class Mesh:
         """Length on the surface of a unit of UV, on average: divide by the texture size for a texel's."""
         used = self.mapped
         return float(np.sqrt(self.areas[used].sum() / self.uv_areas[used].sum()))
+
+
+def _cross(corners: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(F, 3): edge cross products of triangles with these corners (F, 3, 3)."""
+    c = corners.astype(np.float64)
+    return np.cross(c[:, 1] - c[:, 0], c[:, 2] - c[:, 0])
+
+
+def _are_broad(corners: NDArray[np.floating], areas: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """(F,): whether triangles are more than a point or a line."""
+    edges = (corners - np.roll(corners, 1, 1)).astype(np.float64)
+    broad = areas > SLIVER_RATIO * (edges**2).sum((1, 2))  # corners on a line leave others
+    return np.asarray(broad & (areas > 1e-14))
 
 
 @dataclass(frozen=True)
@@ -233,23 +278,35 @@ def _normalised(
     vertices: NDArray[np.floating], faces: NDArray[np.integer], objects: NDArray[np.integer], name: str
 ) -> tuple[Array, float]:
     """Centre each of `objects` (F,), scale the largest one's diagonal to 2: the vertices, and their unit."""
-    owner = np.zeros(len(vertices), np.int64)  # a vertex of no face goes with the first object
-    owner[faces] = objects[:, None]
+    owner = owners(len(vertices), faces, objects)
     if (owner[faces] != objects[:, None]).any():
         raise PatinaError(f"{name} has a vertex that two objects share.", "Export it again.", "mesh")
-    order = np.argsort(owner, kind="stable")
-    found, starts = np.unique(owner[order], return_index=True)
-    points = vertices[order].astype(np.float64)
-    low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
-    diagonal = float(np.linalg.norm(high - low, axis=1).max())
+    center, diagonal = centers(vertices, owner)
     if not 1e-30 < diagonal < 1e30 and diagonal > 0:
         raise PatinaError(
             f"{name} is {diagonal:.3g} units large.", "Apply a scale that makes it 0.001 to 1000.", "mesh"
         )
     if diagonal == 0:
         raise PatinaError(f"{name} has no extent: all its vertices are one point.", "Scale it up.", "mesh")
-    center = ((low + high) / 2)[np.searchsorted(found, owner)]
     return ((vertices - center) / (diagonal / 2)).astype(np.float32), diagonal / 2
+
+
+def owners(count: int, faces: NDArray[np.integer], objects: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Tell of which of `objects` (F,) each of `count` vertices is; one of no face goes with the first."""
+    owner = np.zeros(count, np.int64)
+    owner[faces] = objects[:, None]
+    return owner
+
+
+def centers(vertices: NDArray[np.floating], owner: NDArray[np.int64]) -> tuple[NDArray[np.float64], float]:
+    """Find the middle of the box around the object, `owner` (V,), of each vertex: (V, 3); and the longest
+    diagonal of such a box."""
+    order = np.argsort(owner, kind="stable")
+    found, starts = np.unique(owner[order], return_index=True)
+    points = vertices[order].astype(np.float64)
+    low, high = np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)
+    diagonal = float(np.linalg.norm(high - low, axis=1).max())
+    return ((low + high) / 2)[np.searchsorted(found, owner)], diagonal
 
 
 # What mesh.npz holds (see `protocol`): the kinds of numbers, and a face's share of the shape.

@@ -23,12 +23,13 @@ class Edges:
 def shared_edges(mesh: Mesh) -> tuple[Edges, Edges]:
     """Find the edges between two painted triangles: (seams, others), whose UVs differ there, and agree.
 
-    Vertices of one object at one place count as one, however the model was split. Where two tiles
-    meet, the texture is cut too.
+    Vertices of one object at one place, in every pose, count as one, however the model was split. Where two
+    tiles meet, the texture is cut too.
     """
     part = np.zeros(len(mesh.vertices), np.float32)
     part[mesh.faces] = mesh.objects[:, None]
-    places = np.column_stack([part, np.round(mesh.vertices, 6)])
+    poses = () if mesh.poses is None else mesh.poses
+    places = np.column_stack([part, *(np.round(vertices, 6) for vertices in (mesh.vertices, *poses))])
     _, weld = np.unique(places, axis=0, return_inverse=True)
     faces = np.flatnonzero(mesh.mapped)
     vertices = weld.reshape(-1)[mesh.faces[faces]]

@@ -95,7 +95,7 @@ def interpolate(corners: NDArray[np.floating], barycentric: NDArray[np.floating]
 
 def _wrapped(mesh: Mesh, tile: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The tile's painted faces (N,) with UVs (N, 3, 2) moved into 0..1; those across a border come twice."""
-    faces = np.flatnonzero(mesh.mapped & (mesh.tiles == tile))
+    faces = np.flatnonzero(mesh.paintable & (mesh.tiles == tile))
     uvs = mesh.uvs[faces] - np.floor(mesh.uvs[faces].min(1, keepdims=True))
     all_faces, all_uvs = [faces], [uvs]
     for shift in ((1, 0), (0, 1), (1, 1)):

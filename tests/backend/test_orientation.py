@@ -67,7 +67,7 @@ def test_views_of_a_field_are_rolled_along_it():
     mesh = build_mesh(ball.vertices, ball.faces, ball.uvs, attributes=Attributes(directions=around))
     views = ViewMaker(mesh, "embree", np.random.default_rng(0), stroke_angle=0.3)
     for _ in range(8):
-        _, eye = views._surface_camera(0.2, 16, None)
+        eye = views.shot(0.2, 16).camera
         target = eye.position - eye.axes[2] * 0.2 / (2 * math.tan(eye.fov / 2))
         field = np.cross([0, 0, 1], target)
         assert difference(math.atan2(*(eye.axes[:2] @ field)[::-1]), 0.3) < 0.05
@@ -94,9 +94,9 @@ def test_strokes_follow_the_field(tmp_path, monkeypatch):
 def test_where_directions_turn_views_are_close(tmp_path, monkeypatch):
     """In one that shows most of an object a field turns, and a view can have but one way upright."""
     monkeypatch.setattr(report, "VIEWS", 2)
-    sizes, pose = [], ViewMaker.pose
+    sizes, shot = [], ViewMaker.shot
     monkeypatch.setattr(
-        ViewMaker, "pose", lambda self, window, size, aim: sizes.append(size) or pose(self, window, size, aim)
+        ViewMaker, "shot", lambda self, window, size, aim: sizes.append(size) or shot(self, window, size, aim)
     )
     job = replace(JOB, texture_size=128, content=None, strength=1.0, steps=1)
     (stage,) = optimize.stages(job.quality, job.steps)
