@@ -581,7 +581,8 @@ class Event:
     """One thing that happened. `kind` tells which fields are set:
 
     started    message (device and rasterizer)
-    progress   stage, step, steps (of the whole job), fraction 0..1, seconds_left (None while unknown), loss
+    progress   stage, step, steps (of the whole job), fraction 0..1, seconds_left (None while unknown), loss,
+               reached: the quality below the job's that there is by now, if any, and `enough` would take
     preview    path: a texture so far; of several, the first, when all are written
     message    message: something the person should know; the job goes on
     finished   path: the texture; report: the report's path
@@ -604,6 +605,7 @@ class Event:
     fraction: float = 0.0
     seconds_left: float | None = None
     loss: float | None = None
+    reached: str = ""
     path: str = ""
     report: str = ""
     job: str = ""

@@ -20,7 +20,7 @@ from .machine.devices import device_name, pick_device, versions
 from .machine.memory import NO_MEMORY, peak_memory, ran_out
 from .machine.shelf import Shelf
 from .pictures.images import cannot_write
-from .protocol import CHECKPOINT_FILE, REPORT_FILE, STEERED, Event, Job, PatinaError, read_job
+from .protocol import CHECKPOINT_FILE, QUALITIES, REPORT_FILE, STEERED, Event, Job, PatinaError, read_job
 from .reading import check_files
 from .writing import write_bytes
 
@@ -42,6 +42,12 @@ class Progress:
     fraction: float  # of the time
     seconds_left: float
     loss: float
+    reached: str = ""  # the quality below the job's that there is by now
+
+
+def lesser(quality: str) -> tuple[str, ...]:
+    """List the qualities below `quality` that take steps, the best first."""
+    return QUALITIES[1 : max(1, QUALITIES.index(quality))][::-1]
 
 
 @dataclass

@@ -4,8 +4,9 @@
 
 Runs in a Python with bpy and the extension in the user folder that BLENDER_USER_RESOURCES names, without a
 window: what is measured ends where a window would draw, after the preview is read. From the press count the
-export, the backend's start, and within the job the mesh and its texels, the view that is painted, and the
-preview. In the second preview other views have a part.
+export, handing it over, the backend's start, and within the job the mesh and its texels, then the view that
+is painted ("looking"), and the preview. In the second preview other views have a part. Cold: no painter runs.
+Warm: one does, and has painted another object. Again: it has painted this one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import platform
 import sys
 import time
 from dataclasses import replace
@@ -26,6 +26,7 @@ import numpy as np
 PACKAGE = "bl_ext.user_default.patina"
 LOOKED_FROM = (0.8, -0.5, 0.3)
 WAIT_SECONDS = 300.0
+FIRST, SECOND = "first preview", "second preview"
 
 
 def make_ball(triangles: int) -> bpy.types.Object:
@@ -75,30 +76,28 @@ def _ball(rings: int) -> bpy.types.Mesh:
 def press(modules: Any) -> dict[str, float]:
     """Stylize what is selected until its second preview; the seconds from the press to each event."""
     jobs, preview, stylize, protocol = modules
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), time.process_time()
     (run,) = stylize.prepare(bpy.context)
     job = protocol.read_job(run.folder)  # no window says where the artist looks from
     protocol.write_job(run.folder, replace(job, looked_from=LOOKED_FROM))
-    found = {"exported": time.perf_counter() - began}
+    found = {"exported": time.perf_counter() - began, "export, of a processor": time.process_time() - spent}
     jobs.submit(run)
-    previews = 0
-    while previews < 2 and time.perf_counter() - began < WAIT_SECONDS and jobs.queue:
-        if run.process is None:
-            jobs._start(run)
+    jobs._start(run)
+    found["handed over"] = time.perf_counter() - began
+    while SECOND not in found and jobs.queue:
+        if time.perf_counter() - began > WAIT_SECONDS:
+            raise SystemExit(f"There was no preview within {WAIT_SECONDS:g} s; so far: {found}")
         for event in run.process.poll():
-            now = time.perf_counter() - began
-            if event.kind == "started":
-                found["begun"] = now
-            elif event.kind == "preview":
-                previews += 1
-                picture = preview.read(run.folder / event.path)
-                assert picture is not None
-                name = "first preview" if previews == 1 else "second preview"
-                found[name] = time.perf_counter() - began
+            name = {"started": "begun", "progress": event.stage, "preview": FIRST}.get(event.kind, "")
+            if event.kind == "preview":
+                name = SECOND if FIRST in found else FIRST
+                assert preview.read(run.folder / event.path) is not None
             elif event.kind == "failed":
                 raise SystemExit(event.message)
+            if name:
+                found.setdefault(name, time.perf_counter() - began)
         time.sleep(0.002)
-    jobs.cancel()
+    run.process._painter.ask("cancel", run.process)  # without the two seconds after which it would be killed
     while jobs.queue:
         jobs.pump()
         time.sleep(0.01)
@@ -106,24 +105,27 @@ def press(modules: Any) -> dict[str, float]:
 
 
 def main(out: Path, sizes: list[int]) -> None:
-    """Measure each size cold, then warm, and write `out`."""
+    """Measure each size cold, then warm, and write `out` after each press."""
     importlib.import_module("addon_utils").enable(PACKAGE, default_set=True)
     names = ("addon.jobs", "addon.preview", "addon.operators.stylize", "backend.protocol")
     modules = [importlib.import_module(f"{PACKAGE}.{name}") for name in names]
     studio = importlib.import_module(f"{PACKAGE}.addon.studio")
-    found: dict[str, Any] = {}
+    seconds: dict[str, dict[str, dict[str, float]]] = {}
     for triangles in sizes:
         obj = make_ball(triangles)
         settings = bpy.context.scene.patina
         settings.texture_size, settings.quality = "1024", "draft"
         studio.stop()
-        cold, warm, again = (press(modules) for _ in range(3))
-        obj.data.calc_loop_triangles()
-        found[str(len(obj.data.loop_triangles))] = {"cold": cold, "warm": warm, "again": again}
-        print(triangles, json.dumps(found[str(len(obj.data.loop_triangles))]), flush=True)
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    record = {"machine": machine, "load": os.getloadavg()[0], "blender": bpy.app.version_string}
-    out.write_text(json.dumps(record | {"seconds": found}, indent=2) + "\n", encoding="utf-8")
+        for way in ("cold", "warm", "again"):
+            if way == "warm":  # an object that the painter has not seen
+                obj.scale.z = 1.25
+                bpy.context.view_layer.update()
+            of_size = seconds.setdefault(str(2 * len(obj.data.polygons)), {})
+            of_size[way] = press(modules) | {"load": round(os.getloadavg()[0], 1)}
+            print(f"{triangles} {way}: {json.dumps(of_size[way])}", flush=True)
+            record = {"blender": bpy.app.version_string, "seconds": seconds}
+            out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    studio.stop()
 
 
 if __name__ == "__main__":

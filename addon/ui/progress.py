@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.app.translations import pgettext_iface as iface
 
+from ...backend.protocol import QUALITIES
 from ...backend.terminal import clock
 from .. import jobs
 
@@ -36,6 +37,9 @@ def draw(layout: bpy.types.UILayout) -> None:
     column = layout.column(align=True)
     column.label(text=run.object_name)
     column.progress(factor=run.progress.fraction, text=state(run))
+    if jobs.has_enough() and run.progress.reached in QUALITIES:
+        quality = iface(run.progress.reached.capitalize())
+        column.label(text=iface("{} is reached: Enough takes it").format(quality), icon="CHECKMARK")
     row = column.row(align=True)
     row.operator("patina.enough", icon="CHECKMARK")
     row.operator("patina.cancel", icon="CANCEL")

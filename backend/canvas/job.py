@@ -40,7 +40,7 @@ from ..rendering.views import Viewing
 from ..result import report
 from ..result.finish import finish
 from ..result.textures import write_preview
-from ..session import JobSession, Progress
+from ..session import JobSession, Progress, lesser
 from . import build, checkpoint
 from .background import smooth_noise
 from .checkpoint import Kept
@@ -226,6 +226,7 @@ def _follower(
     job, began = session.job, time.perf_counter()
     texels = aim.subject and aim.subject[1]
     due = began + CHECKPOINT_SECONDS
+    others = {name: default_steps(replace(job, quality=name)) for name in lesser(job.quality)}
 
     def preview() -> str:
         shown = aim.painted.pictures(texels, job.texture_size)[0, :3]
@@ -234,9 +235,10 @@ def _follower(
 
     def follow(step: int, loss: float) -> bool:
         nonlocal due
+        reached = next((name for name, most in others.items() if step >= most), "")
         step, steps = step - left.start, len(left)
         seconds = (time.perf_counter() - began) * (steps / step - 1)
-        session.progress(Progress(job.task, step, steps, step / steps, seconds, loss))
+        session.progress(Progress(job.task, step, steps, step / steps, seconds, loss, reached))
         session.preview(preview)
         if (now := time.perf_counter()) > due:
             keep()

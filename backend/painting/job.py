@@ -25,7 +25,7 @@ from ..result import report
 from ..result.finish import finish, mean_texel
 from ..result.maps import write_maps
 from ..result.textures import PREVIEW_SIDE, write_previews, write_textures
-from ..session import JobSession, Progress
+from ..session import JobSession, Progress, lesser
 from . import checkpoint, optimize, tiles
 from .checkpoint import Kept
 from .first_look import Onlooker
@@ -377,6 +377,8 @@ class Follower:
         self.session, self.subject, self.texture, self.plan = session, subject, texture, plan
         self.tell = tell
         self.side = min(PREVIEW_SIDE, subject.size)
+        objects = len(np.unique(subject.mesh.objects))
+        self._others = {name: optimize.stages(name, None, objects) for name in lesser(session.job.quality)}
         self._before = self._now = before
         self._kept: Kept | None = before if before.steps else None
         self._kept_at = -math.inf
@@ -384,7 +386,7 @@ class Follower:
     def __call__(self, progress: Progress) -> None:
         whole = optimize.STAGES[self.session.job.quality]
         self._now = optimize.after(self.plan, whole, self._before, progress.step)
-        self.tell(progress)
+        self.tell(replace(progress, reached=optimize.reached(whole, self._now, self._others)))
         self.session.preview(self._preview)
         if time.perf_counter() - self._kept_at > CHECKPOINT_SECONDS:
             self.keep()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -123,6 +123,23 @@ def after(plan: Plan, whole: tuple[Stage, ...], before: Kept, step: int) -> Kept
         done[stage.name, stage.size] = stage.steps, stage.done + taken
         left -= taken
     return Kept(before.steps + step, tuple(done.get((stage.name, stage.size), (0, 0)) for stage in whole))
+
+
+def reached(whole: tuple[Stage, ...], now: Kept, others: Mapping[str, tuple[Stage, ...]]) -> str:
+    """Name the first of `others`, qualities with their stages, that a job has outdone; "" for none.
+
+    It has taken as many steps as those at views as fine or finer, whichever of their stages they are counted
+    from. whole: the stages of the job's quality; now: how far it is.
+    """
+    taken = [(stage.scale, done) for stage, (_, done) in zip(whole, now.stages, strict=False)]
+    for name, stages_of in others.items():
+        if all(
+            sum(done for scale, done in taken if scale <= least.scale)
+            >= sum(stage.steps for stage in stages_of if stage.scale <= least.scale)
+            for least in stages_of
+        ):
+            return name
+    return ""
 
 
 @dataclass(frozen=True)

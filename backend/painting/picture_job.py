@@ -16,7 +16,7 @@ from ..pictures.styles import Styles, read_styles
 from ..protocol import CHECKPOINT_FILE, IMAGE_FILE, PREVIEW_FILE, Job
 from ..result import report
 from ..result.textures import PREVIEW_SIDE, write_preview
-from ..session import JobSession
+from ..session import JobSession, lesser
 from . import brush as brushes
 from . import optimize
 from .brush import Brush
@@ -106,6 +106,7 @@ def _optimise(session: JobSession, aim: _Aim, brush: Brush, before: Kept, job: J
     However it ends, another job can go on from there.
     """
     plan, whole = plan_of(job, aim.picture, aim.styles, before), _whole(job, aim)
+    others = {name: stages(aim.picture, aim.styles, name, None) for name in lesser(job.quality)}
     now = optimize.after(plan, whole, before, 0)
     due = time.perf_counter() + CHECKPOINT_SECONDS
     try:
@@ -114,7 +115,7 @@ def _optimise(session: JobSession, aim: _Aim, brush: Brush, before: Kept, job: J
         network = session.network(average_pooling=True)
         for progress in paint(aim.picture, aim.styles, network, plan, session, brush):
             now = optimize.after(plan, whole, before, progress.step)
-            session.progress(progress)
+            session.progress(replace(progress, reached=optimize.reached(whole, now, others)))
             session.preview(partial(_preview, aim.picture, brush, session.folder))
             if session.wishes.enough or session.wishes.steered:
                 break

@@ -590,6 +590,16 @@ def test_the_queue_is_drawn(cube):
     assert "A: Painting, 1:15 left (+2)" in bar.layout.texts
 
 
+def test_a_lesser_quality_that_is_reached_is_offered(cube):
+    run = waiting()
+    run.state, told = jobs.RUNNING, "Draft is reached: Enough takes it"
+    for step, reached in ((0, ""), (1, ""), (2, "draft"), (3, "best")):
+        run.progress = Event("progress", stage="painting", step=step, reached=reached)
+        assert (told in drawn(panel_ui.PATINA_PT_stylize).texts) == (reached == "draft")
+    run.progress = Event("progress", stage="adapting")  # to other settings
+    assert told not in drawn(panel_ui.PATINA_PT_stylize).texts
+
+
 def test_problems_are_drawn_with_their_cures(cube):
     for number, (cure, field, folder) in enumerate(
         (

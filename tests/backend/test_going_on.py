@@ -14,7 +14,8 @@ from test_stylize_job import folder_of, pixels
 from backend.canvas import checkpoint
 from backend.canvas import job as canvas_job
 from backend.conversation import Cancelled, Wishes
-from backend.painting import brush, picture_job
+from backend.painting import brush, optimize, picture, picture_job
+from backend.painting import job as painting_job
 from backend.protocol import Event, Job, PatinaError, Style, Target, write_job
 from backend.result import report
 from backend.session import JobSession
@@ -54,7 +55,8 @@ def do(folder: Path, job: Job, at: Callable[[int, Wishes], None] = lambda step, 
             at(event.step, wishes)
 
     write_job(folder, job)
-    run = picture_job.run if job.on_pixels else canvas_job.run
+    is_painted = job.mesh is not None and job.task == "stylize" and not job.relief
+    run = picture_job.run if job.on_pixels else painting_job.run if is_painted else canvas_job.run
     run(JobSession(job, folder, listen, lambda: False, wishes=wishes))
     return events
 
@@ -197,3 +199,38 @@ def test_what_cannot_change_under_way_is_told_and_the_job_goes_on(tmp_path):
     assert "cannot change while the job runs" in said
     assert told(tmp_path)["job"]["strength"] == PHOTO.strength
     assert told(tmp_path)["job"]["image_size"] == 64
+
+
+@pytest.fixture
+def short_qualities(monkeypatch):
+    """Drafts of two steps, and Standards of five or six."""
+    monkeypatch.setitem(picture.QUALITIES, "draft", (1.9 * (64 / 512) ** 0.5, (0.03, 0.02)))
+    monkeypatch.setitem(picture.QUALITIES, "standard", (4.9 * (64 / 512) ** 0.5, (0.03, 0.02)))
+    monkeypatch.setitem(canvas_job.STEPS, "dream", 5)
+    stages = (("composing", 2.8, 2), ("refining", 1.3, 4)), (("composing", 3.2, 1), ("refining", 1.5, 1))
+    for quality, of_quality in zip(("standard", "draft"), stages, strict=True):
+        planned = (optimize.Stage(name, scale, 48, steps, 0.03) for name, scale, steps in of_quality)
+        monkeypatch.setitem(optimize.STAGES, quality, tuple(planned))
+
+
+SURFACE = Job(**COMMON, mesh="mesh.npz", content="content.png", styles=STYLE)
+
+
+@pytest.mark.parametrize(
+    ("job", "first"), [(PHOTO, 2), (JOBS["dream"], 2), (SURFACE, 3)], ids=("photograph", "dream", "surface")
+)
+def test_a_standard_tells_when_it_has_outdone_a_draft_and_goes_on_knowing_it(
+    job, first, short_qualities, tmp_path
+):
+    standard = replace(job, quality="standard", steps=None)
+
+    def reached(job: Job, most: int) -> list[str]:
+        def stop(step: int, wishes: Wishes) -> None:
+            wishes.enough = step >= most
+
+        return [event.reached for event in do(tmp_path, job, stop) if event.kind == "progress" and event.step]
+
+    folder_of(tmp_path, standard)
+    assert reached(standard, first + 1) == [""] * (first - 1) + ["draft"] * 2
+    (tmp_path / "checkpoint.npz").rename(tmp_path / "earlier.npz")
+    assert reached(replace(standard, resume="earlier.npz"), 1) == ["draft"]

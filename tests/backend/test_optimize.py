@@ -10,12 +10,14 @@ from meshes import sphere
 from backend import networks
 from backend.machine.parallel import parallel_map, serial_map
 from backend.painting import bank, optimize
+from backend.painting.checkpoint import Kept
 from backend.painting.pyramid import Pyramid
 from backend.painting.score import Score
 from backend.pictures.styles import Styles
 from backend.protocol import STYLE_LOSSES
 from backend.rendering.sampling import mipmaps
 from backend.rendering.views import ViewMaker
+from backend.session import lesser
 
 CPU = torch.device("cpu")
 
@@ -32,6 +34,21 @@ def test_steps_are_shared_out_and_nothing_else_changes():
     assert [(s.name, s.scale, s.size, s.rate) for s in plan] == [
         (s.name, s.scale, s.size, s.rate) for s in whole
     ]
+
+
+def test_a_final_outdoes_a_draft_then_a_standard_and_both_before_it_ends():
+    """As many steps have been taken as theirs with views at least as fine, and one fewer is too few."""
+    whole = optimize.STAGES["final"]
+    others = {name: optimize.STAGES[name] for name in lesser("final")}
+    plan = optimize.Plan(whole)
+    found = [
+        optimize.reached(whole, optimize.after(plan, whole, Kept(0), step), others)
+        for step in range(plan.steps + 1)
+    ]
+    before = whole[0].steps + whole[1].steps
+    first, second = before + others["draft"][-1].steps, before + others["standard"][-1].steps
+    assert found == [""] * first + ["draft"] * (second - first) + ["standard"] * (len(found) - second)
+    assert second < 0.9 * plan.steps
 
 
 def test_a_full_bank_is_renewed_little_by_little(network):
