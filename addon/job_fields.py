@@ -352,6 +352,11 @@ def paints_several(fields: dict[str, Any]) -> bool:
     )
 
 
+def takes_poses(fields: dict[str, Any]) -> bool:
+    """Whether such a job can paint for several poses of its objects (see Job.poses)."""
+    return paints_several(fields) and fields.get("material") is None
+
+
 def device() -> str:
     """Name what to compute on, as the preferences say."""
     return str(folders.preferences().device)

@@ -26,6 +26,12 @@ class PatinaScope(bpy.types.PropertyGroup):
         "nobody can see is painted least. Otherwise each is looked at alone",
         default=False,
     )
+    over_frames: BoolProperty(
+        name="Over the Frames",
+        description="Paint for every pose that the objects take over the scene's frames: what stretches "
+        "looks right in all of them, and what only some show is painted, too. Not with Whole Material",
+        default=False,
+    )
     mask: EnumProperty(
         name="Paint Only",
         description="What is painted; all else stays as it is now, bit for bit. Paint again elsewhere in "

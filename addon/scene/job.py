@@ -18,6 +18,7 @@ from ...backend.locking import holding
 from ...backend.protocol import (
     CHECKPOINT_FILE,
     MESH_FILE,
+    POSES_FILE,
     REPORT_FILE,
     Job,
     PatinaError,
@@ -28,7 +29,7 @@ from .. import job_fields
 from ..properties import PatinaSettings
 from ..scope import PatinaScope
 from ..settings import dump
-from . import records, sets
+from . import poses, records, sets
 from .records import Prepared, label
 from .viewpoint import Direction
 
@@ -56,6 +57,13 @@ def write(
     files = job_fields.style_files(settings, settings.mode)
     with new_folder(objects[0].name, jobs) as folder:
         found = sets.gather(objects, fields, scope, depsgraph, folder)
+        painted = sets.present(found.members)
+        alone = not scope.occlusion or len(painted) == 1
+        there, told = None, list[str]()
+        if job_fields.takes_poses(fields) and scope.over_frames:
+            there, told = poses.read(painted, found.arrays["vertices"], depsgraph, stay=alone)
+        if there is not None:
+            np.savez(folder / POSES_FILE, vertices=there)
         several = len(found.tiles) > 1
         first = Tile("") if several else found.tiles[0]
         if not several:
@@ -69,13 +77,14 @@ def write(
             mask=first.mask,
             maps=first.maps,
             tiles=found.tiles if several else (),
-            occlusion=scope.occlusion and len(found.members) > 1,
+            occlusion=not alone,
+            poses=None if there is None else POSES_FILE,
             styles=job_fields.copy_styles(files, folder),
             cppns=job_fields.copy_formulas(settings, settings.mode, folder),
             looked_from=looked_from if job_fields.paints_several(fields) else None,
             **fields,
         )
-        notes, failed = tuple(found.notes), tuple(found.failed)
+        notes, failed = (*found.notes, *told), tuple(found.failed)
         timing = job_fields.timing_of(settings, settings.mode)
         prepared = Prepared(folder, name, found.members, notes=notes, failed=failed, timing=timing)
         records.write(prepared, dump(settings))

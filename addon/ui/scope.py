@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from .. import job_fields
+
 
 class PATINA_PT_scope(bpy.types.Panel):
     bl_idname = "PATINA_PT_scope"
@@ -16,7 +18,8 @@ class PATINA_PT_scope(bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return context.scene.patina.mode == "style"
+        settings = context.scene.patina
+        return job_fields.look_of(settings, settings.mode) == "style"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, scope = self.layout, context.scene.patina_scope
@@ -29,6 +32,10 @@ class PATINA_PT_scope(bpy.types.Panel):
         column.active = scope.together
         column.prop(scope, "share")
         column.prop(scope, "occlusion")
+
+        column = layout.column(heading="Poses")
+        column.active = not context.scene.patina.material
+        column.prop(scope, "over_frames")
 
         column = layout.column()
         column.prop(scope, "mask")
