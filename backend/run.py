@@ -19,7 +19,7 @@ from .machine import memory
 from .machine.shelf import Shelf
 from .protocol import CANCELLED, ENDINGS, FAILED, FINISHED, Event, Job, PatinaError, read_job
 from .reading import check_files
-from .writing import remove_parts
+from .writing import is_full, remove_parts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,11 +80,15 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended: its last event, and its exit code; foreseen: nothing happened that nobody foresaw."""
+    """How a job ended: its last event, and its exit code.
+
+    foreseen: nothing happened that nobody foresaw; disk_full: it failed for want of room.
+    """
 
     ending: Event
     code: int
     foreseen: bool = True
+    disk_full: bool = False
 
 
 def do_job(
@@ -130,10 +134,11 @@ def outcome_of(
     except Cancelled:
         return Outcome(Event("cancelled"), CANCELLED)
     except PatinaError as error:
-        return Outcome(Event("failed", message=error.message, cure=error.cure, field=error.field), FAILED)
+        ending = Event("failed", message=error.message, cure=error.cure, field=error.field)
+        return Outcome(ending, FAILED, disk_full=is_full(error))
     except Exception as error:
         traceback.print_exc()
-        return Outcome(_failure(error), FAILED, foreseen=False)
+        return Outcome(_failure(error), FAILED, foreseen=False, disk_full=is_full(error))
     return Outcome(endings[-1], FINISHED)
 
 

@@ -61,6 +61,16 @@ def write_bytes(path: Path, data: bytes, lasting: bool = True) -> None:
         stream.write(data)
 
 
+def is_full(error: BaseException) -> bool:
+    """Tell whether `error`, or what it comes from, is a disk without room, or without leave to take more."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
 def make_way(path: Path) -> None:
     """Remove what lies at `path`, for a writer that would follow a link there: a library, or Blender."""
     with suppress(OSError):  # then it cannot be written either, which the writer says

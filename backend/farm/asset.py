@@ -17,6 +17,7 @@ from ..writing import write_bytes
 OUTCOME_FILE = "asset.json"
 LOG_FILE = "log.txt"
 FINISHED, FAILED = "finished", "failed"
+DISK_FULL = "disk full"  # no asset's fault: it is not kept
 MEMORY = "memory_gb"  # among an outcome's numbers: the most that its job held
 
 

@@ -14,7 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..protocol import PatinaError
-from .asset import FAILED, FINISHED, Asset, Outcome, outcome_from_json, read_outcome, to_json, write_outcome
+from ..writing import is_full
+from .asset import (
+    DISK_FULL,
+    FAILED,
+    FINISHED,
+    Asset,
+    Outcome,
+    outcome_from_json,
+    read_outcome,
+    to_json,
+    write_outcome,
+)
 
 ROOT = Path(__file__).parents[2]
 ROOM = 64_000_000  # bytes that a disk must have left
@@ -45,6 +56,8 @@ class Bench:
             outcome = self._attempt(asset)
             if outcome.state == FINISHED:
                 break
+            if outcome.state == DISK_FULL:
+                raise disk_full(folder)
             check_room(folder)
             failed += 1
             outcome = replace(outcome, attempts=failed, digest=_digest(asset))
@@ -77,7 +90,7 @@ class Bench:
             outcome = Outcome(
                 FAILED, error=f"The painter died: {_how(self._child.wait())}.", cure="See its log."
             )
-        if outcome.state == FAILED:  # nobody knows what it has done to the process
+        if outcome.state != FINISHED:  # nobody knows what it has done to the process
             self.close()
         return outcome
 
@@ -98,11 +111,13 @@ def check_room(folder: Path) -> None:
     """Raise DiskFull where the disk of `folder` has no room left."""
     there = next((place for place in (folder, *folder.parents) if place.is_dir()), folder)
     if shutil.disk_usage(there).free < ROOM:
-        raise DiskFull(
-            f"The disk of {there} is full.",
-            "Make room, and start the farm again: it goes on from there.",
-            "out",
-        )
+        raise disk_full(folder)
+
+
+def disk_full(folder: Path) -> DiskFull:
+    """Make the error that says so, and what mends it."""
+    cure = "Make room, and start the farm again: it goes on from there."
+    return DiskFull(f"The disk of {folder} is full.", cure, "out")
 
 
 def _keep(folder: Path, outcome: Outcome) -> None:
@@ -111,6 +126,8 @@ def _keep(folder: Path, outcome: Outcome) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_outcome(folder, outcome)
     except OSError as error:
+        if is_full(error):
+            raise disk_full(folder) from None
         raise DiskFull(
             f"{folder} cannot be written: {error.strerror}.", "Make room, and go on.", "out"
         ) from None

@@ -17,11 +17,11 @@ from typing import Any
 from ..locking import holding
 from ..protocol import CANCELLED, FAILED, FINISHED, Event, PatinaError
 from ..terminal import ProgressBar
-from ..writing import write_bytes
+from ..writing import is_full, write_bytes
 from . import asset as assets
 from . import blend, needs, on_ray, recipe
 from .asset import Asset, Outcome, is_whole, read_outcome
-from .bench import Bench, DiskFull, check_room
+from .bench import Bench, DiskFull, check_room, disk_full
 from .page import PAGE_FILE, write_page
 
 FARM_FILE = "farm.json"
@@ -94,7 +94,7 @@ def _drive(known: recipe.Recipe, address: str | None) -> int:
     missing = _missing(state)
     if state.outcomes:
         print(f"{len(state.outcomes)} of {len(known.assets)} are there already.", file=sys.stderr)
-    bar, state_name, written = ProgressBar(), "running", 0.0
+    bar, ending, written, is_told = ProgressBar(), "stopped", 0.0, False
     code = CANCELLED
     try:
         for step in _steps(state, missing, address):
@@ -107,20 +107,18 @@ def _drive(known: recipe.Recipe, address: str | None) -> int:
             bar.show(state.progress(), "farm")
             if time.monotonic() - written > WRITE_SECONDS:
                 written = time.monotonic()
-                write(state, state_name)
-        state_name = "done"
+                write(state, "running")
+        ending = "done"
         code = FAILED if state.counts[assets.FAILED] else FINISHED
     except KeyboardInterrupt:
-        state_name = "stopped"
         print("\nStopped. Started again, it goes on from there.", file=sys.stderr)
     except DiskFull:
-        state_name = "stopped"
+        is_told = True
         raise
     finally:
         state.running = 0
         bar.end()
-        write(state, state_name if state_name != "running" else "stopped")
-        _write_page(state)
+        _leave(state, ending, is_told)
     counts = state.counts
     print(f"{counts[assets.FINISHED]} done, {counts[assets.FAILED]} set aside: {known.out / PAGE_FILE}")
     return code
@@ -179,7 +177,7 @@ def _tell(bar: ProgressBar, asset: Asset, outcome: Outcome) -> None:
 
 
 def write(state: State, name: str) -> None:
-    """Write farm.json. Where the disk has no room left, the earlier one stays."""
+    """Write farm.json. Raises DiskFull; where it cannot be written otherwise, the earlier one stays."""
     counts = state.counts
     record: dict[str, Any] = {
         "recipe": str(state.recipe.path),
@@ -197,11 +195,21 @@ def write(state: State, name: str) -> None:
     try:
         write_bytes(state.recipe.out / FARM_FILE, (json.dumps(record, indent=1) + "\n").encode())
     except OSError as error:
+        if is_full(error):
+            raise disk_full(state.recipe.out) from None
         print(f"{FARM_FILE} cannot be written: {error.strerror}.", file=sys.stderr)
 
 
-def _write_page(state: State) -> None:
+def _leave(state: State, ending: str, is_told: bool) -> None:
+    """Write farm.json and the page at the end. Raises DiskFull, unless it `is_told` already."""
     try:
+        write(state, ending)
         write_page(state.recipe.out, state.recipe.assets, state.outcomes)
+    except DiskFull:
+        if not is_told:
+            raise
     except OSError as error:
-        print(f"{PAGE_FILE} cannot be written: {error.strerror}.", file=sys.stderr)
+        if not is_full(error):
+            print(f"{PAGE_FILE} cannot be written: {error.strerror}.", file=sys.stderr)
+        elif not is_told:
+            raise disk_full(state.recipe.out) from None

@@ -171,7 +171,7 @@ def painted(
             try:
                 yield asset, ray.get(reference)
             except RayTaskError as error:  # a DiskFull, or a fault of ours
-                raise error.as_instanceof_cause() from None
+                raise error.cause from None
             except RayError as error:
                 yield (
                     asset,

@@ -25,10 +25,12 @@ from ..export import export
 from ..export.options import Options
 from ..machine import memory
 from ..machine.shelf import Shelf
-from ..protocol import CANCELLED, CHECKPOINT_FILE, REPORT_FILE, TEXTURE_FILE, Event, PatinaError
+from ..protocol import CANCELLED, CHECKPOINT_FILE, REPORT_FILE, TEXTURE_FILE, PatinaError
+from ..run import Outcome as JobOutcome
 from ..run import outcome_of
-from ..writing import make_way, write_bytes
-from .asset import FAILED, FINISHED, LOG_FILE, MEMORY, Asset, Outcome, from_json, hashes
+from ..writing import is_full, make_way, write_bytes
+from .asset import DISK_FULL, FAILED, FINISHED, LOG_FILE, MEMORY, Asset, Outcome, from_json, hashes
+from .bench import DiskFull
 from .blend import converted
 from .blend import paint as paint_blend
 from .needs import OF_BLENDER
@@ -84,12 +86,16 @@ def _outcome(asset: Asset, shelf: Shelf) -> Outcome:
             FINISHED, digest, 0, round(time.monotonic() - began, 2), hashes(outputs), numbers, where=where
         )
     except PatinaError as error:
+        state = DISK_FULL if isinstance(error, DiskFull) or is_full(error) else FAILED
         message, cure = error.message, error.cure
     except Exception as error:
-        traceback.print_exc()
+        state = DISK_FULL if is_full(error) else FAILED
         message, cure = f"{type(error).__name__}: {error}", "See its log."
-    print(f"patina: {message}\n        {cure}", file=sys.stderr, flush=True)
-    return Outcome(FAILED, error=message, cure=cure, seconds=round(time.monotonic() - began, 2), where=where)
+        with suppress(OSError):  # the log may be on a full disk
+            traceback.print_exc()
+    with suppress(OSError):
+        print(f"patina: {message}\n        {cure}", file=sys.stderr, flush=True)
+    return Outcome(state, error=message, cure=cure, seconds=round(time.monotonic() - began, 2), where=where)
 
 
 def _numbers(asset: Asset) -> dict[str, float]:
@@ -110,7 +116,7 @@ def paint(asset: Asset, shelf: Shelf, was_cut_off: bool = False) -> list[Path]:
     """Paint a model into the asset's folder, and give the files that were asked for. Raises PatinaError.
 
     was_cut_off: whether a painter was killed at the same before; its checkpoint is gone on from if the asset
-    says so.
+    says so. Raises DiskFull, too.
     """
     folder = Path(asset.folder)
     fields = {"task": "stylize"} | asset.fields
@@ -118,19 +124,20 @@ def paint(asset: Asset, shelf: Shelf, was_cut_off: bool = False) -> list[Path]:
         print("It was cut off, and goes on from its checkpoint.", flush=True)
         fields["resume"] = CHECKPOINT_FILE
     inputs = Inputs(Path(asset.source), styles=asset.styles, keep_uvs=asset.keep_uvs)
-    failed: list[Event] = []
+    failed: list[JobOutcome] = []
 
     def do(folder: Path, emit: Emit, cancelled: IsCancelled) -> int:
         outcome = outcome_of(folder, emit, cancelled, asset.online, shelf=shelf)
         if outcome.ending.kind == "failed":
-            failed.append(outcome.ending)
+            failed.append(outcome)
         if not outcome.foreseen:
             shelf.clear()
         return outcome.code
 
     make_and_do(folder, inputs, fields, do)
     if failed:
-        raise PatinaError(failed[0].message, failed[0].cure, failed[0].field)
+        ending, kind = failed[0].ending, DiskFull if failed[0].disk_full else PatinaError
+        raise kind(ending.message, ending.cure, ending.field)
     write_portraits(folder, folder)
     write_model_script(folder, asset.name, folder / MODEL_FILE)
     return exported(asset, folder / MODEL_FILE)
