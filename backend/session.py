@@ -133,6 +133,10 @@ class JobSession:
         """Tell a person something that they should know."""
         self._emit(Event("message", message=text))
 
+    def looking(self) -> None:
+        """Tell that the object is read, and that it is looked at from where the artist is."""
+        self._emit(Event("progress", stage="looking"))
+
     def adapting(self) -> None:
         """Tell that new settings are taken up."""
         self._emit(Event("progress", stage="adapting"))

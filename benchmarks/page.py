@@ -217,18 +217,23 @@ another network), so it leans towards the Gram loss: the pictures count as much.
 
 def first_paint(numbers: dict[str, Any]) -> str:
     """How soon after the press paint shows."""
-    parts = ("exported", "begun", "first preview", "second preview")
+    parts = (
+        *("exported", "export, of a processor", "handed over", "begun", "looking"),
+        *("first preview", "second preview", "load"),
+    )
     rows = [
         [f"{int(triangles):,}", kind, *(times[kind].get(part, "–") for part in parts)]
         for triangles, times in numbers["seconds"].items()
-        for kind in ("cold", "warm", "again")
+        for kind in times
     ]
     return (
         """## First paint
 
 Seconds from the press of the button, in Blender without a window, for spheres of so many triangles with a
-texture of 1024²: until the job is written, until the backend begins it, until the first and the second
-preview are read. Cold: no painter runs yet; again: the third press.
+texture of 1024²: until the job is written (and what that took of a processor), until it is handed over, until
+the backend begins it, until the object is read and it begins to look, and until the first and the second
+preview are read. Cold: no painter runs yet; warm: one does, and has not seen the object; again: it has. The
+load is how many programs wanted the cores at the time. `make bench PIECES=first_paint` measures it anew.
 
 """
         + table(["triangles", "painter", *parts], rows)

@@ -10,6 +10,7 @@ from ...backend.terminal import clock
 from .. import jobs
 
 STAGES = (
+    "Looking",
     "Adapting",
     "Composing",
     "Painting",

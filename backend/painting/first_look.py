@@ -60,7 +60,8 @@ class Onlooker:
 
     def _look(self) -> str:
         session = self.session
-        self.shown = first_look(session.job, session.folder, self.styles, session.device, session.shelf)
+        job, folder, shelf = session.job, session.folder, session.shelf
+        self.shown = first_look(job, folder, self.styles, session.device, shelf, session.looking)
         return self._write()
 
     def _lay(self, subject: Subject, painted: Tensor, seen: NDArray[np.bool_]) -> str:
@@ -81,11 +82,17 @@ class Onlooker:
 
 
 def first_look(
-    job: Job, folder: Path, styles: Styles, device: torch.device, shelf: Shelf | None = None
+    job: Job,
+    folder: Path,
+    styles: Styles,
+    device: torch.device,
+    shelf: Shelf | None = None,
+    tell: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Paint what is seen from `job.looked_from`: (3, tiles · side, side), of a side as small as suits.
 
-    shelf: see `read_subject`. Raises PatinaError for what cannot be painted.
+    shelf: see `read_subject`. tell: is called once the object is read. Raises PatinaError for what cannot
+    be painted.
     """
     assert job.looked_from is not None
     side = min(SIDE, job.texture_size)
@@ -94,6 +101,7 @@ def first_look(
     # The light in hollows takes seconds; for a look that from above will do.
     small = replace(job, texture_size=side, follow_shape=0.0, poses=None)
     subject = read_subject(small, folder, styles, lambda text: None, shelf)
+    tell()
     texels, mesh = subject.texels, subject.mesh
     content = subject.content if subject.colored else _lit(subject)
     if job.colors < 1 or not subject.colored:
