@@ -112,7 +112,10 @@ RANGES = (
         "Use three numbers that are not all 0, or null.",
     ),
     Rule(
-        lambda job: not all(isinstance(layer, str) and layer for layer in job.layers),
+        lambda job: (
+            not isinstance(job.layers, tuple | list)
+            or not all(isinstance(layer, str) and layer for layer in job.layers)
+        ),
         "layers",
         "is {job.layers!r}",
         "Name layers of the network, or leave it empty.",

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from ..models import through_blender
 from ..models.beside import named_file
 from ..protocol import PatinaError
-from ..reading import read_bytes
+from ..reading import is_file, read_bytes
 
 _NAMING = re.compile(
     r"^[ \t]*(?:mtllib|map_\w+|bump|disp|decal|norm|refl|comment[ \t]+TextureFile)[ \t]+(.*)", re.I | re.M
@@ -27,14 +27,14 @@ def files_of(model: Path) -> list[Path]:
     Blender reads may name any file beside it.
     """
     found = [model]
-    with suppress(OSError, ValueError, TypeError, AttributeError, struct.error):
+    with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError, struct.error):
         if model.suffix.lower() in (".glb", ".gltf"):
             found += _of_gltf(model)
         elif model.suffix.lower() in (".obj", ".ply"):
             found += [file for name in _named(model) for file in (name, *_named(name))]
         elif model.suffix.lower() in through_blender.SUFFIXES:
             found += model.parent.iterdir()
-    return [file for file in found if file.is_file()]
+    return [file for file in found if is_file(file)]
 
 
 def _of_gltf(model: Path) -> Iterator[Path]:
@@ -68,9 +68,9 @@ def _named(file: Path) -> Iterator[Path]:
 
 def keep(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
     """Raise PatinaError if one of `outputs` is one of `inputs`, be it by a link or in another case."""
-    read = {_identity(file): file for file in inputs if file.is_file()}
+    read = {_identity(file): file for file in inputs if is_file(file)}
     for file in outputs:
-        if file.is_file() and _identity(file) in read:
+        if is_file(file) and _identity(file) in read:
             raise PatinaError(
                 f"{file} would be written over, and {read[_identity(file)].name} is read from it.",
                 "Choose another folder or name (--out).",

@@ -17,11 +17,15 @@ from typing import Any, NoReturn
 
 from ..cli.job_folder import MODELS
 from ..cli.options import weighted_path
+from ..networks import registry
 from ..pictures.styles import read_style
 from ..protocol import MESH_FILE, Job, PatinaError, Style
+from ..reading import read_bytes
 from ..suited import parameterization
 from .asset import Asset
 
+MAX_BYTES = 10_000_000  # of a recipe
+MOST = 1_000_000  # threads, gigabytes, millimetres: of anything that a recipe counts
 OUTPUTS = ("texture", "glb", "3mf", "fbx", "blend")
 OF_BLENDER = ("fbx", "blend")  # which only Blender writes
 # Fields of a job that a recipe may set.
@@ -62,16 +66,18 @@ def read(path: Path, out: Path | None = None) -> Recipe:
         cure = "Set up the backend with a newer Python."
         raise PatinaError("A farm needs Python 3.11 or later.", cure, "python") from None
     try:
-        known = tomllib.loads(path.read_text(encoding="utf-8"))
+        known = tomllib.loads(read_bytes(path, MAX_BYTES).decode())
     except OSError as error:
         raise PatinaError(f"{path} cannot be read: {error.strerror}.", "Name a recipe.", "recipe") from None
-    except ValueError as error:  # no UTF-8, no TOML
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML
         raise PatinaError(
             f"{path} is no TOML: {error}.", "docs/farm.md shows how it looks.", "recipe"
         ) from None
     place = path.absolute().parent
     _check_keys(known, TABLES, "the recipe")
     target = out or place / _of_type(known, "out", str, "painted")
+    if "\0" in str(target):
+        _refuse("out", str(target), "Name a folder.")
     blender = _blender(_of_type(known, "blender", str, ""), place)
     needs = {
         "cpus": _number(known, "cpus", 2, 1),
@@ -127,8 +133,9 @@ def _of_type(table: Mapping[str, Any], key: str, kind: type, default: Any) -> An
 def _number(table: Mapping[str, Any], key: str, default: float, least: float) -> Any:
     value = table.get(key, default)
     allowed = int if isinstance(default, int) else int | float
-    if not isinstance(value, allowed) or isinstance(value, bool) or value < least:
-        _refuse(key, value, f"Use a {'whole ' if allowed is int else ''}number from {least} on.")
+    if not isinstance(value, allowed) or isinstance(value, bool) or not least <= value <= MOST:
+        whole = "whole " if allowed is int else ""
+        _refuse(key, value, f"Use a {whole}number from {least} to {MOST}.")
     return type(default)(value)
 
 
@@ -149,7 +156,10 @@ def _found(patterns: object, place: Path) -> dict[str, Path]:
         _refuse("assets", patterns, "Name files, or patterns such as props/**/*.glb.")
     found: dict[str, Path] = {}
     for pattern in several:
-        matching = sorted(_matching(pattern, place))
+        try:
+            matching = sorted(_matching(pattern, place))
+        except (ValueError, OSError) as error:  # no pattern at all, a name too long
+            _refuse("assets", pattern, f"Name files, or patterns such as props/**/*.glb ({error}).")
         if not matching:
             what = "matches nothing" if re.search(r"[*?\[]", pattern) else "is not there"
             raise PatinaError(f"The asset {pattern} {what}.", "Paths go from the recipe's folder.", "assets")
@@ -214,7 +224,7 @@ def _asset(
     key = repr(settings["style"])
     if key not in known:
         known[key] = _styles(settings["style"], place)
-    outputs = tuple(settings.get("outputs", ["texture", "glb"]))
+    outputs = tuple(_of_type(settings, "outputs", list, ["texture", "glb"]))
     for output in outputs:
         if output not in OUTPUTS:
             _refuse("outputs", output, f"There are: {', '.join(OUTPUTS)}.")
@@ -225,6 +235,7 @@ def _asset(
     fields["parameterization"] = parameterization("stylize", True, False)
     try:
         Job(name=inside, mesh=MESH_FILE, styles=known[key], **fields)
+        registry.entry(fields.get("network", Job.network))
     except PatinaError as error:
         message = f"{inside}: {error.message.removeprefix('job.json: ')}"
         raise PatinaError(message, error.cure, error.field) from None

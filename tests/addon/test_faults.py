@@ -136,7 +136,7 @@ def test_a_blender_killed_at_any_time_takes_its_backend_along_and_goes_on_after_
     link = tmp_path / "user" / "extensions" / "user_default" / "patina"
     link.parent.mkdir(parents=True)
     link.symlink_to(Path(__file__).parents[2], target_is_directory=True)
-    blend, steps = tmp_path / "scene.blend", "60" if ALL else "12"
+    blend, steps = tmp_path / "scene.blend", "30" if ALL else "12"
     first = subprocess.Popen(
         [sys.executable, "-B", str(ARTIST), "paint", str(blend), steps],
         env=environment,
@@ -148,7 +148,7 @@ def test_a_blender_killed_at_any_time_takes_its_backend_along_and_goes_on_after_
     backend = int(next(words[1] for words in said if words[:1] == ["backend"]))
     next(words for words in said if words[:1] == ["step"])
     saved = blend.read_bytes()
-    time.sleep(random.Random(number).uniform(0, 1 if ALL else 0.1))
+    time.sleep(random.Random(number).uniform(0, 0.8 if ALL else 0.1))
     first.kill()
     first.wait()
     first.stdout.close()

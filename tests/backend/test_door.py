@@ -196,6 +196,12 @@ def test_a_pipe_in_the_place_of_a_model_names_no_files_and_is_not_waited_for(nam
     assert files_of(tmp_path / name) == []
 
 
+def test_a_model_nested_without_end_names_no_files(tmp_path):
+    for name in ("model.gltf", "model.glb"):
+        (tmp_path / name).write_bytes(b"[" * 100_000)
+        assert files_of(tmp_path / name) == [tmp_path / name]
+
+
 def test_a_header_that_claims_a_huge_picture_is_refused_before_memory_is_taken(tmp_path):
     """60,000² pixels in 100 bytes, alone and inside a GLB."""
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,12 +71,23 @@ def test_settings_go_by_pattern_and_the_later_ones_win(place):
         (("kit/chair.glb", "sky.png"), "sky.png is no model."),
         (("sky.png", "moon.png"), "moon.png"),
         (('style = "sky.png"', ""), "props/a.obj has no style."),
-        (("[settings]", "cpus = 0\n[settings]"), "The recipe's cpus is 0. Use a whole number from 1 on."),
+        (("[settings]", "cpus = 0\n[settings]"), "cpus is 0. Use a whole number from 1 to 1000000."),
         (("[settings]", "cpus = 1.5\n[settings]"), "The recipe's cpus is 1.5."),
         (("[settings]", 'blender = "no-such-blender"\n[settings]'), "There is no program no-such-blender."),
         (("quality", 'outputs = ["stl"]\nquality'), "The recipe's outputs is 'stl'."),
         (("quality", 'outputs = ["fbx"]\nquality'), "a.obj shall become fbx, which Blender writes"),
         (("[settings]", "[settings"), "is no TOML"),
+        (("[settings]", f"a = {'[' * 100_000}\n[settings]"), "is no TOML"),
+        (("[settings]", "memory_gb = nan\n[settings]"), "The recipe's memory_gb is nan."),
+        (("[settings]", "gpus = inf\n[settings]"), "The recipe's gpus is inf."),
+        (("[settings]", f"cpus = {10**400}\n[settings]"), "The recipe's cpus is 1000"),
+        (("[settings]", 'out = "a\\u0000b"\n[settings]'), "The recipe's out is "),
+        (("props/*.obj", "**x"), "The recipe's assets is '**x'."),
+        (("props/*.obj", ""), "The recipe's assets is ''."),
+        (("props/*.obj", "y" * 300), "The recipe's assets is 'yyy"),
+        (("quality", "outputs = 3\nquality"), "The recipe's outputs is 3."),
+        (("quality", "layers = 3\nquality"), "a.obj: layers is 3."),
+        (("quality", 'network = "alexnat"\nquality'), "a.obj: There is no network 'alexnat'."),
         (("[settings]", "[[for]]\nseed = 1\n[settings]"), "names no assets"),
         (("kit/chair.glb", "props_a.obj"), "would share a folder"),
     ],
@@ -85,6 +98,19 @@ def test_what_is_wrong_is_named_before_anything_starts(place, change, words):
         read(place, RECIPE.replace(*change))
     assert told.value.cure
     assert not (place / "painted").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes with names")
+def test_a_pipe_in_the_place_of_a_recipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "recipe.toml")
+    with pytest.raises(PatinaError, match="it is no ordinary file"):
+        recipe.read(tmp_path / "recipe.toml")
+
+
+def test_an_outcome_that_is_none_is_none_yet(tmp_path):
+    for text in ("", "{", "[" * 100_000, "3", '{"state": 3, "more": 4}'):
+        (tmp_path / asset.OUTCOME_FILE).write_text(text)
+        assert asset.read_outcome(tmp_path) is None
 
 
 def test_a_blend_needs_a_blender_that_the_recipe_names(place):

@@ -34,6 +34,7 @@ from backend.canvas import checkpoint as canvas_checkpoint  # noqa: E402
 from backend.canvas.flat import Flat  # noqa: E402
 from backend.canvas.transforms import shifted  # noqa: E402
 from backend.export import Options, export  # noqa: E402
+from backend.export.inputs import files_of  # noqa: E402
 from backend.export.model import read_model  # noqa: E402
 from backend.networks import weights  # noqa: E402
 from backend.painting import brush, checkpoint  # noqa: E402
@@ -252,6 +253,7 @@ def make_model(folder: Path, random: Random) -> Path:
 def read_any_model(path: Path) -> None:
     problems = []
     for read in (
+        files_of,
         read_model,
         lambda p: export(p, "game-glb", p.with_name("out.glb"), Options(overwrite=True)),
     ):
