@@ -299,6 +299,10 @@ def go_on(entry: Entry, steps: int | None) -> Prepared:
         records.write(prepared, entry.settings)
         if job.on_pyramid:
             job = _with_drawn(job, _drawn(entry, members, earlier, folder))
+        elif job.on_pixels and shown is not None and entry.is_whole:
+            mask = earlier.drawn_mask and entry.folder / earlier.drawn_mask
+            files = drawn.write_one(shown, entry.job.files[0], mask or None, 0, folder)
+            job = _with_drawn(job, {0: files} if files else {})
         write_job(folder, job)
     return prepared
 

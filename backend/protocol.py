@@ -278,7 +278,7 @@ class Job:
     resume: str | None = (
         None  # stylize on a mesh: the checkpoint to go on from; `steps` are further ones, or what it lacks
     )
-    drawn: str | None = None  # with `resume`: as in `Tile`, of a job with one texture
+    drawn: str | None = None  # with `resume`: as in `Tile`, of a job with one texture, or a picture
     drawn_mask: str | None = None
     layers: tuple[str, ...] = ()  # of the network, whose statistics make the style; empty: its own choice
     views: int | None = None  # views a step; None: the loop's own

@@ -237,10 +237,10 @@ RULES = (
     Rule(
         lambda job: (
             any(tile.drawn or tile.drawn_mask for tile in job.textures)
-            and not (job.resume and job.on_pyramid)
+            and not (job.resume and (job.on_pyramid or job.on_pixels))
         ),
         "drawn",
-        "is for a job that goes on with the style of a mesh, painted on a pyramid and without relief",
+        "is for a job that goes on with the style of a picture, or of a mesh on a pyramid and without relief",
         "Leave it out.",
     ),
     Rule(

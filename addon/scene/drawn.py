@@ -32,26 +32,37 @@ def write(
         image, file = _shown(obj, texture, job.folder.name, key), _loaded_from(job, place)
         if image is None or file is None:
             continue
-        with _alone(image, texture, folder) as alone:
-            now, space = images.srgb_of(alone), alone.colorspace_settings.name
-        before = bpy.data.images.load(str(file), check_existing=False)
-        try:
-            before.colorspace_settings.name = space
-            was = images.srgb_of(before)
-        finally:
-            bpy.data.images.remove(before)
-        if was.shape != now.shape:  # the artist has scaled it: all is drawn
-            was = np.full_like(now, -1.0)
-        where = (np.abs(now - was).max(2) > CHANGED).astype(np.float32)
         mask_before = earlier[place].drawn_mask
-        if mask_before is not None:
-            drawn_before = masks.read(job.folder / mask_before)
-            where = np.maximum(where, result.resized(drawn_before, where.shape[1], where.shape[0]))
-        if where.any():
-            found[place] = f"drawn_{place}.png", f"drawn_mask_{place}.png"
-            images.write_png(now, folder / found[place][0])
-            masks.write(where, folder / found[place][1])
+        with _alone(image, texture, folder) as alone:
+            files = write_one(alone, file, job.folder / mask_before if mask_before else None, place, folder)
+        if files:
+            found[place] = files
     return found
+
+
+def write_one(
+    image: bpy.types.Image, file: Path, mask_before: Path | None, place: int, folder: Path
+) -> tuple[str, str] | None:
+    """Write into `folder` what is drawn on `image` since it was loaded from `file`, or before, as the mask of
+    then says; the names of the picture and the new mask, by their `place`, or None."""
+    now, space = images.srgb_of(image), image.colorspace_settings.name
+    before = bpy.data.images.load(str(file), check_existing=False)
+    try:
+        before.colorspace_settings.name = space
+        was = images.srgb_of(before)
+    finally:
+        bpy.data.images.remove(before)
+    if was.shape != now.shape:  # the artist has scaled it: all is drawn
+        was = np.full_like(now, -1.0)
+    where = (np.abs(now - was).max(2) > CHANGED).astype(np.float32)
+    if mask_before is not None:
+        where = np.maximum(where, result.resized(masks.read(mask_before), where.shape[1], where.shape[0]))
+    if not where.any():
+        return None
+    names = f"drawn_{place}.png", f"drawn_mask_{place}.png"
+    images.write_png(now, folder / names[0])
+    masks.write(where, folder / names[1])
+    return names
 
 
 def _shown(obj: bpy.types.Object, texture: Texture, job: str, key: str) -> bpy.types.Image | None:

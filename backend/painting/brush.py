@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .. import npz
-from ..pictures.images import cannot_write, enlarged
+from ..pictures.images import cannot_write, enlarged, resize
 from ..protocol import PatinaError
 from ..writing import replacing
 from .checkpoint import MAX_STEPS, Kept
@@ -89,6 +89,14 @@ class Brush:
         """Add `change` (3, H, W) of what it began with, of any size, to what was painted on that since."""
         if self.pixels is not None:
             self.pixels = (self.shown + enlarged(change.to(self.pixels.device), self.pixels)).clamp(0, 1)
+            self.average, self.weight, self.adam = torch.zeros_like(self.pixels), 0.0, None
+
+    def draw(self, colors: Tensor, share: Tensor) -> None:
+        """Lay `colors` (3, H, W), as far as `share` (1, H, W) says, over what was painted, of any size."""
+        if self.pixels is not None:
+            size, device = self.pixels.shape[1:], self.pixels.device
+            colors, share = (resize(part, *size).to(device) for part in (colors, share))
+            self.pixels = self.shown.lerp(colors, share)
             self.average, self.weight, self.adam = torch.zeros_like(self.pixels), 0.0, None
 
     def _take(self, pixels: Tensor) -> None:

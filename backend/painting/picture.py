@@ -26,6 +26,7 @@ from ..pictures.styles import Styles
 from ..session import JobSession, Progress
 from .brush import Brush
 from .optimize import MAX_SKIPPED_STEPS, Pace, Plan, Stage, shared_out
+from .subject import HELD
 
 STYLE_WIDTH = 0.9  # a painting's shorter side, in square roots of the picture's area
 FINEST = 2.0  # how much larger than the style images their strokes may be painted
@@ -65,6 +66,13 @@ class Picture:
     def composed(self, paint: Tensor) -> Tensor:
         """Lay `paint` (3, H, W) over the content as the mask lets it show."""
         return paint if self.mask is None else self.content.lerp(paint, self.mask)
+
+    def with_drawn(self, colors: Tensor, share: Tensor) -> Picture:
+        """Have what the artist drew, `colors` (3, H, W) as far as `share` (1, H, W) says, be part of what is
+        to be recognised, and softly held, as `Subject.with_drawn` does."""
+        mask = torch.ones_like(share) if self.mask is None else self.mask
+        content, start = (part.lerp(colors, share) for part in (self.content, self.start))
+        return Picture(content, start, torch.maximum(mask, share) * (1 - HELD * share))
 
     def at(self, longer: int) -> Picture:
         """Scale it so that its longer side is so many pixels."""

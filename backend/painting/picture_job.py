@@ -42,6 +42,8 @@ def run(session: JobSession) -> None:
     brush, kept = fresh_brush(job), Kept(0)
     if job.resume:
         brush, kept = brushes.read(folder / job.resume, *content.shape[1:])
+        if drawn := read_drawn(job, folder, content):
+            brush.draw(*drawn)
     session.clock.lap("set-up")
     if job.strength > 0:
         session.preview(partial(_preview, aim.picture, brush, folder), now=True)
@@ -87,7 +89,9 @@ def _aim_of(session: JobSession, content: Tensor) -> _Aim:
         styles = styles.recolored(content.flatten(1).T, job.colors)
     start = initial_picture(content, styles, job, session.device)
     session.check()
-    return _Aim(Picture(content, start, read_mask(job, folder, content)), styles)
+    picture = Picture(content, start, read_mask(job, folder, content))
+    drawn = read_drawn(job, folder, content)
+    return _Aim(picture.with_drawn(*drawn) if drawn else picture, styles)
 
 
 def fresh_brush(job: Job) -> Brush:
@@ -190,6 +194,17 @@ def read_mask(job: Job, folder: Path, content: Tensor) -> Tensor | None:
     if job.mask is None:
         return None
     return resize(read_image(folder / job.mask, "mask", "mask"), *content.shape[1:]).mean(0, keepdim=True)
+
+
+def read_drawn(job: Job, folder: Path, content: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Read what the artist has drawn since an earlier job, if anything, and how far each pixel of `content`
+    (3, H, W) is that: (3, H, W) and (1, H, W)."""
+    if job.drawn is None or job.drawn_mask is None:
+        return None
+    colors = read_image(folder / job.drawn, "drawn picture", "drawn")
+    mask = read_image(folder / job.drawn_mask, "mask of what is drawn", "drawn").mean(0, keepdim=True)
+    size = content.shape[1:]
+    return resize(colors, *size), resize(mask, *size)
 
 
 def measure(content: Tensor, result: Tensor, styles: Styles, device: torch.device) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import recorder
 from bl_ext.user_default.patina.addon import folders, history, jobs, problems
 from bl_ext.user_default.patina.addon.operators import paint_image
 from bl_ext.user_default.patina.addon.scene import image as images
-from bl_ext.user_default.patina.addon.scene import picture
+from bl_ext.user_default.patina.addon.scene import masks, picture
 from bl_ext.user_default.patina.addon.ui import image_editor
 from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, read_job
 
@@ -200,6 +200,27 @@ def test_a_photograph_is_steered_ended_and_gone_on_with(settings, photo):
     pump(until=lambda: not jobs.queue)
     assert rest.state == jobs.FINISHED, rest.error
     assert editor.image == bpy.data.images["Photo Stylized.001"]  # in place of the one that it goes on with
+
+
+def test_what_is_drawn_on_a_painted_picture_is_kept_when_it_goes_on(photo):
+    run = paint_image.prepare(bpy.context.scene.patina, photo)
+    jobs.submit(run)
+    pump(until=lambda: not jobs.queue)
+    assert run.state == jobs.FINISHED, run.error
+    entry, image = history.find(str(run.folder)), bpy.data.images["Photo Stylized"]
+    assert read_job(history.go_on(entry, 2).folder).drawn is None
+    pixels = images.read_pixels(image).copy()
+    pixels[20:26, 10:54, :3] = (0.9, 0.1, 0.05)
+    image.pixels.foreach_set(pixels.ravel())
+    image.update()
+    for expected in ("Photo Stylized.001", "Photo Stylized.002"):  # gone on with once more, it is still drawn
+        assert bpy.ops.patina.history_go_on(folder=str(run.folder), steps=2) == {"FINISHED"}
+        pump(until=lambda: not jobs.queue)
+        run = jobs.ended[-1]
+        assert run.state == jobs.FINISHED, run.error
+        assert masks.read(run.folder / read_job(run.folder).drawn_mask).sum() == 6 * 44
+        shown = images.read_pixels(bpy.data.images[expected])[21:25, 12:52, :3]
+        assert np.abs(shown - (0.9, 0.1, 0.05)).mean() < 0.06
 
 
 def test_a_render_result_says_what_to_do(tmp_path):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from test_stylize_job import folder_of, pixels
 
 from backend.canvas import checkpoint
@@ -234,3 +236,35 @@ def test_a_standard_tells_when_it_has_outdone_a_draft_and_goes_on_knowing_it(
     assert reached(standard, first + 1) == [""] * (first - 1) + ["draft"] * 2
     (tmp_path / "checkpoint.npz").rename(tmp_path / "earlier.npz")
     assert reached(replace(standard, resume="earlier.npz"), 1) == ["draft"]
+
+
+@pytest.mark.parametrize("mask", [None, "half.png"])
+def test_what_is_drawn_on_a_photograph_is_kept_and_its_surroundings_join_up(mask, tmp_path):
+    """Also where it lies outside of what is painted."""
+    job = replace(PHOTO, mask=mask, steps=3)
+    folders = []
+    for name in ("first", "drawn", "plain"):
+        folders.append(folder_of(tmp_path / name, job))
+        half = np.repeat(np.uint8([0, 255]), 32)[None].repeat(64, 0)
+        Image.fromarray(half).save(folders[-1] / "half.png")
+    first, drawn, plain = folders
+    do(first, job)
+    scar = np.zeros((64, 64), bool)
+    scar[28:34, 10:54] = True
+    picture = result(first).astype(np.uint8)
+    picture[scar] = (230, 20, 10)
+    Image.fromarray(picture).save(drawn / "drawn.png")
+    Image.fromarray(np.where(scar, 255, 0).astype(np.uint8)).save(drawn / "where.png")
+    on = replace(job, resume="earlier.npz", steps=6)
+    for folder in (drawn, plain):
+        shutil.copyfile(first / "checkpoint.npz", folder / "earlier.npz")
+    do(drawn, replace(on, drawn="drawn.png", drawn_mask="where.png"))
+    do(plain, on)
+    kept, other = result(drawn), result(plain)
+    assert np.abs(kept - (230, 20, 10))[scar].mean() < 15
+    assert np.abs(other - (230, 20, 10))[scar].mean() > 60
+    around = np.zeros_like(scar)
+    around[36:42, 36:54] = True
+    assert np.abs(kept - other)[around].mean() > 1  # not as it would have become without
+    if mask:
+        assert np.abs(kept - result(first))[40:, :30].max() <= 1
