@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +11,16 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from meshes import sphere
+from meshes import quad, sphere, write_npz
+from PIL import Image
 from test_stylize_job import QUICK, folder_of, pixels, waves
+from test_tiles import joined
 
 from backend.__main__ import main
 from backend.conversation import Cancelled
 from backend.painting import motion
 from backend.painting.subject import Subject
-from backend.protocol import Event, Job, Key, PatinaError, Style, read_job, write_job
+from backend.protocol import Event, Job, Key, PatinaError, Style, Tile, read_job, write_job
 from backend.rendering.texels import fill_gutters, locate
 from backend.rendering.views import Viewing
 from backend.result import report
@@ -34,9 +37,11 @@ def few_views(monkeypatch):
     monkeypatch.setattr(motion, "JUDGED_VIEWS", 2)
 
 
-def do(folder: Path, job: Job, until: int | None = None) -> list[Event]:
-    """Paint a ball in frames; it is cancelled once the frame `until` is there."""
-    folder_of(folder, job)
+def do(
+    folder: Path, job: Job, until: int | None = None, make: Callable[[Path, Job], Path] = folder_of
+) -> list[Event]:
+    """Paint a ball, or what `make` does, in frames; it is cancelled once the frame `until` is there."""
+    make(folder, job)
     waves(128, (1.0, 0.3, 0.1), 60).save(folder / "other.png")
     events: list[Event] = []
     last = folder / job.frame_files(until)[0] if until is not None else None
@@ -136,6 +141,8 @@ def test_between_keys_each_frame_is_nearer_to_the_next_key(tmp_path):
     steps = np.diff(redness)
     assert (steps > 0).all()
     assert steps.max() < 1.5 * steps.mean()
+    change = np.abs(np.diff(frames, axis=0)).mean((1, 2, 3))
+    assert change == pytest.approx(np.full(4, change.mean()), rel=0.2)  # as even as eyes see
 
 
 def test_a_key_without_strength_is_the_object_as_it_was(tmp_path):
@@ -148,17 +155,35 @@ def test_a_key_without_strength_is_the_object_as_it_was(tmp_path):
     assert 4 < away[1] < away[2]
 
 
+def two_objects(folder: Path, job: Job) -> Path:
+    """A ball, and a square of which the upper half is painted, with a texture each."""
+    mesh = joined([sphere(2), quad()], np.array([[0, 0, 0], [3, 0, 0]]))
+    folder_of(folder, job, mesh)
+    write_npz(mesh, folder / "mesh.npz", tiles=mesh.tiles, objects=mesh.objects)
+    upper = np.arange(64)[:, None].repeat(64, 1) < 32
+    Image.fromarray(np.uint8(255 * upper)).save(folder / "upper.png")
+    return folder
+
+
 def test_a_cancelled_job_leaves_its_frames_and_another_goes_on_from_them(tmp_path):
-    folder = tmp_path / "job"
+    """Also of several objects, and where a mask says what is painted."""
+    tiles = (Tile("ball", "content.png"), Tile("square", None, "upper.png"))
+    job, folder = replace(BOIL, texture_size=64, content=None, tiles=tiles), tmp_path / "job"
     with pytest.raises(Cancelled):
-        do(folder, BOIL, until=0)
-    assert not (folder / "texture_1.png").exists()
-    first = (folder / "texture_0.png").stat().st_mtime_ns
-    job = replace(BOIL, resume="checkpoint.npz")
+        do(folder, job, until=0, make=two_objects)
+    assert not (folder / "texture_0_1.png").exists()
+    first = (folder / "texture_0_0.png").stat().st_mtime_ns
+    job = replace(job, resume="checkpoint.npz")
     write_job(folder, job)
     motion.run(JobSession(job, folder, lambda event: None, lambda: False))
-    assert (folder / "texture_0.png").stat().st_mtime_ns == first
-    assert len(list(folder.glob("texture_*.png"))) == 3
+    assert (folder / "texture_0_0.png").stat().st_mtime_ns == first
+    assert len(list(folder.glob("texture_*.png"))) == 6
+    painted = pixels(folder / "mask_1.png") > 0
+    assert painted[:31].all()
+    assert not painted[33:].any()
+    for tile, inside in ((0, locate(sphere(2), 64).used), (1, painted)):
+        one, other = (pixels(folder / f"texture_{tile}_{frame}.png") for frame in (1, 2))
+        assert np.abs(one - other)[inside].mean() > 2
 
 
 def test_a_job_with_keys_is_read_as_it_was_written(tmp_path):
