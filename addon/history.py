@@ -27,7 +27,7 @@ from ..backend.protocol import (
     readable,
     write_job,
 )
-from ..backend.reading import is_file, within
+from ..backend.reading import is_file, read_json, within
 from ..backend.terminal import clock
 from . import folders, settings, styles
 from .scene import drawn, maps, memory, records, sets
@@ -151,8 +151,8 @@ def _subject(panel: dict[str, Any], is_surface: bool) -> str:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = read_json(path)
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 

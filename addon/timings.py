@@ -6,13 +6,13 @@ finished job's report.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from ..backend.protocol import REPORT_FILE
+from ..backend.reading import read_json
 from . import user_files
 
 FILE = "timings.json"
@@ -102,14 +102,14 @@ def learn(folder: Path) -> None:
     textures or sewed one from pieces, which takes seconds, and a strange report.
     """
     try:
-        report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
+        report = read_json(folder / REPORT_FILE)
         record = kind_of(report["job"]) | {"seconds": float(report["seconds"]["total"])}
         job = report["job"]
         if job.get("tiles") or job.get("resume") or job.get("parameterization") == "pieces":
             return
         if not _is_sound(record):
             return
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return
     _records.append(record)
     del _records[:-MAX_RECORDS]

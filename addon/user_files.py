@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..backend.reading import read_json
 from ..backend.writing import write_bytes
 
 unreadable: set[str] = set()  # names of files that hold something else
@@ -15,12 +16,12 @@ unreadable: set[str] = set()  # names of files that hold something else
 def read(path: Path) -> list[Any]:
     """Read the list in the file; empty where there is none. What is no such list is remembered."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
         if isinstance(found, list):
             return found
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         pass
     unreadable.add(path.name)
     return []

@@ -6,16 +6,18 @@ Devices and pipes have names too, but no end, or no beginning. Standard library 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from .protocol import PatinaError
 
 MAX_BYTES = 2 << 30
+MAX_JSON = 64 << 20  # bytes
 
 # A pipe would wait for its writer.
 _AT_ONCE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -44,6 +46,14 @@ def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
     if len(data) > most:  # some of the system's own files have more than they say
         raise OSError(errno.EFBIG, f"it is larger than {most / 1e6:.0f} MB")
     return data
+
+
+def read_json(path: Path, most: int = MAX_JSON) -> Any:
+    """Read the JSON in a regular file. Raises OSError as `regular` does, ValueError for what is none."""
+    try:
+        return json.loads(read_bytes(path, most).decode())
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def is_file(path: Path) -> bool:

@@ -59,6 +59,8 @@ def read(folder: Path) -> Record:
 def _load(folder: Path) -> Record | None:
     """The record in `folder`, absent if it is somebody else's; None if it cannot be read."""
     try:
+        if (folder / RECORD).is_fifo():  # which would wait for its writer
+            return None
         raw = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         if not isinstance(raw, dict) or any(raw.pop(name, None) != value for name, value in _MARK.items()):
             return Record()

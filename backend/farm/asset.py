@@ -12,7 +12,7 @@ from typing import Any
 
 from ..export.inputs import files_of
 from ..protocol import VERSION, Style
-from ..reading import read_bytes
+from ..reading import read_json
 from ..writing import write_bytes
 
 OUTCOME_FILE = "asset.json"
@@ -103,8 +103,8 @@ def outcome_from_json(text: str) -> Outcome:
 def read_outcome(folder: Path) -> Outcome | None:
     """Read what became of the asset whose folder this is, or None: nothing yet."""
     try:
-        return outcome_from_json(read_bytes(folder / OUTCOME_FILE).decode())
-    except (OSError, ValueError, TypeError, RecursionError):
+        return Outcome(**read_json(folder / OUTCOME_FILE))
+    except (OSError, ValueError, TypeError):
         return None
 
 

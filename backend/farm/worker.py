@@ -26,6 +26,7 @@ from ..export.options import Options
 from ..machine import memory
 from ..machine.shelf import Shelf
 from ..protocol import CANCELLED, CHECKPOINT_FILE, REPORT_FILE, TEXTURE_FILE, PatinaError
+from ..reading import read_json
 from ..run import Outcome as JobOutcome
 from ..run import outcome_of
 from ..writing import is_full, make_way, write_bytes
@@ -101,7 +102,7 @@ def _outcome(asset: Asset, shelf: Shelf) -> Outcome:
 def _numbers(asset: Asset) -> dict[str, float]:
     """What the report says of the result, and what the job held: of a .blend file, in other processes."""
     try:
-        report = json.loads((Path(asset.folder) / REPORT_FILE).read_text(encoding="utf-8"))
+        report = read_json(Path(asset.folder) / REPORT_FILE)
     except (OSError, ValueError):
         return {}
     numbers = {name: report[name] for name in NUMBERS if isinstance(report.get(name), int | float)}

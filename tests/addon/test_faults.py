@@ -79,7 +79,7 @@ def scene() -> dict[str, object]:
 
 
 def crowd() -> float:
-    """How many processes wait for each core, at least one: a second of a free core takes so many of a clock."""
+    """How many processes wait for each core, at least one: how much longer all takes than on a free one."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 

@@ -27,6 +27,7 @@ from bl_ext.user_default.patina.addon import (
     style_assets,
     styles,
     timings,
+    user_files,
 )
 from bl_ext.user_default.patina.addon.given import given
 from bl_ext.user_default.patina.addon.scene import image, result, sets
@@ -117,6 +118,25 @@ def test_a_report_whose_seconds_have_no_end_teaches_nothing(tmp_path):
     (tmp_path / "report.json").write_text(json.dumps(GOOD_REPORT | {"seconds": {"total": 10**400}}))
     timings.learn(tmp_path)
     assert timings._records == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes with names")
+def test_a_pipe_in_the_place_of_a_kept_file_or_a_record_is_not_waited_for(tmp_path):
+    """Blender would stand still as it starts."""
+    folder = folders.jobs() / "20260101-000000-Cube-x"
+    folder.mkdir(parents=True)
+    names = ("job.json", "panel.json", "report.json", timings.FILE, recent.FILE, environment.RECORD)
+    for name in names:
+        os.mkfifo(folder / name)
+    (folder / "texture.png").touch()
+    timings.load(folder / timings.FILE)
+    recent.load(folder / recent.FILE)
+    assert user_files.unreadable >= {timings.FILE, recent.FILE}
+    user_files.unreadable.clear()
+    assert environment.read(folder).state == environment.BROKEN
+    timings.learn(folder)
+    history.refresh()
+    assert history.entries == []
 
 
 def test_a_style_whose_name_no_file_can_have_is_not_there(cube):
