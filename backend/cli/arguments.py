@@ -16,7 +16,7 @@ from ..protocol import (
     TEXTURE_SIZES,
     Material,
 )
-from .options import add_crop, colors, parameterization
+from .options import add_crop, colors, parameterization, share
 from .plugins import add_plugins
 
 
@@ -139,7 +139,7 @@ def _add_material(parser: argparse.ArgumentParser) -> None:
         default = getattr(Material(), name)
         parser.add_argument(
             f"--{name}",
-            type=float,
+            type=share,
             default=default,
             metavar="0..1",
             help=f"of --material: {text} ({default:g})",

@@ -44,6 +44,7 @@ from ..protocol import (
     PatinaError,
     Style,
     numbered,
+    read_job,
     readable,
     write_job,
 )
@@ -202,7 +203,24 @@ def _keep_opacity(source: Path, result: Path) -> None:
 def keep_inputs(out: Path, inputs: Sequence[Path]) -> None:
     """Raise PatinaError if a job in the folder `out` would write over what it reads: models and pictures."""
     outputs = [file for file in out.iterdir() if _is_written(file.name)] if out.is_dir() else []
-    keep([file for path in inputs for file in files_of(path)], outputs)
+    for path in inputs:
+        own = {file.resolve() for file in _own(out, outputs, path)}
+        keep([file for file in files_of(path) if file.resolve() not in own], outputs)
+
+
+def _own(out: Path, outputs: list[Path], model: Path) -> list[Path]:
+    """Tell which of `outputs` an earlier job left that `model`, which may name any picture, does not name."""
+    if model.suffix.lower() not in through_blender.SUFFIXES:
+        return []
+    try:
+        read_job(out)
+    except PatinaError:
+        return []
+    is_later = model.stat().st_mtime > (out / JOB_FILE).stat().st_mtime
+    if is_later and model.suffix.lower() in through_blender.PACKED:
+        return []  # the names in it cannot be told, and they may be new
+    data = read_bytes(model)
+    return [file for file in outputs if file.resolve() != model.resolve() and file.name.encode() not in data]
 
 
 def _is_written(name: str) -> bool:

@@ -15,12 +15,21 @@ def colors(text: str) -> float:
     if text in COLORS:
         return COLORS[text]
     try:
-        share = float(text)
+        return share(text)
+    except argparse.ArgumentTypeError:
+        said = f"{text!r} is none of {', '.join(COLORS)}, or a number from 0 to 1"
+        raise argparse.ArgumentTypeError(said) from None
+
+
+def share(text: str) -> float:
+    """Parse a number from 0 to 1."""
+    try:
+        value = float(text)
     except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(COLORS)}, or a number from 0 to 1")
-    return share
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
+    return value
 
 
 def parameterization(text: str) -> str:

@@ -15,6 +15,7 @@ from .job_folder import DoJob, Inputs, is_model, make_and_do
 from .options import key_path, styles_of, weighted_path
 
 Verb = Callable[[argparse.Namespace, DoJob], int]
+FIELDS = {"image_size": "size", "boil": "amount"}  # of a job, whose options are called otherwise
 
 
 def add(verbs: Any, do_job: DoJob) -> None:
@@ -43,7 +44,24 @@ def _add(
     do_job: DoJob,
 ) -> None:
     add_arguments(parser)
-    parser.set_defaults(do=lambda options: verb(options, do_job))
+
+    def do(options: argparse.Namespace) -> int:
+        try:
+            return verb(options, do_job)
+        except PatinaError as error:
+            raise _as_said(error, parser) from error
+
+    parser.set_defaults(do=do)
+
+
+def _as_said(error: PatinaError, parser: argparse.ArgumentParser) -> PatinaError:
+    """Name the option of `parser` where `error` names the field of job.json that it set."""
+    about, option = f"job.json: {error.field} ", FIELDS.get(error.field, error.field)
+    found = [one for one in parser._actions if one.dest == option and one.option_strings]
+    if not found or not error.message.startswith(about):
+        return error
+    message = f"{found[0].option_strings[-1]} {error.message.removeprefix(about)}"
+    return PatinaError(message, error.cure.replace(", or null.", ", or leave it out."), error.field)
 
 
 def _settings(

@@ -24,7 +24,7 @@ def files_of(model: Path) -> list[Path]:
     """List `model` and the files that it names, those that are there: buffers, pictures, material libraries.
 
     What cannot be understood names none: to say what is wrong with it is for who reads it. A format that only
-    Blender reads may name any file beside it.
+    Blender reads may name any picture beside it.
     """
     found = [model]
     with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError, struct.error):
@@ -33,7 +33,9 @@ def files_of(model: Path) -> list[Path]:
         elif model.suffix.lower() in (".obj", ".ply"):
             found += [file for name in _named(model) for file in (name, *_named(name))]
         elif model.suffix.lower() in through_blender.SUFFIXES:
-            found += model.parent.iterdir()
+            layers = through_blender.USD if model.suffix.lower() in through_blender.USD else ()
+            kinds = (*through_blender.PICTURES, *layers)
+            found += sorted(file for file in model.parent.iterdir() if file.suffix.lower() in kinds)
     return [file for file in found if is_file(file)]
 
 
@@ -72,10 +74,14 @@ def keep(inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
     for file in outputs:
         if is_file(file) and _identity(file) in read:
             raise PatinaError(
-                f"{file} would be written over, and {read[_identity(file)].name} is read from it.",
+                f"{file} would be written over, and {_reader(read[_identity(file)], file)}.",
                 "Choose another folder or name (--out).",
                 "out",
             )
+
+
+def _reader(read: Path, file: Path) -> str:
+    return "it is read" if read.name == file.name else f"{read.name} is read from it"
 
 
 def _identity(file: Path) -> tuple[int, int]:

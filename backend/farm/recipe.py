@@ -19,11 +19,12 @@ from ..cli.job_folder import MODELS
 from ..cli.options import weighted_path
 from ..networks import registry
 from ..pictures.styles import read_style
-from ..protocol import MESH_FILE, Job, PatinaError, Style
+from ..protocol import JOB_FILE, MESH_FILE, Job, PatinaError, Style
 from ..reading import read_bytes
 from ..suited import parameterization
-from .asset import Asset
+from .asset import Asset, read_outcome
 
+ASSETS = "assets"  # in `out`: a folder of each
 MAX_BYTES = 10_000_000  # of a recipe
 MOST = 1_000_000  # threads, gigabytes, millimetres: of anything that a recipe counts
 OUTPUTS = ("texture", "glb", "3mf", "fbx", "blend")
@@ -75,7 +76,7 @@ def read(path: Path, out: Path | None = None) -> Recipe:
         ) from None
     place = path.absolute().parent
     _check_keys(known, TABLES, "the recipe")
-    target = out or place / _of_type(known, "out", str, "painted")
+    target = (out or place / _of_type(known, "out", str, "painted")).absolute()
     if "\0" in str(target):
         _refuse("out", str(target), "Name a folder.")
     blender = _blender(_of_type(known, "blender", str, ""), place)
@@ -90,7 +91,7 @@ def read(path: Path, out: Path | None = None) -> Recipe:
     styles: dict[str, tuple[Style, ...]] = {}
     every = [
         _asset(source, name, rules, place, styles)
-        | {"folder": str(target.absolute() / "assets" / name), "blender": blender, "cpus": needs["cpus"]}
+        | {"folder": str(target / ASSETS / name), "blender": blender, "cpus": needs["cpus"]}
         for name, source in found.items()
     ]
     online, goes_on = (_of_type(known, key, bool, False) for key in ("online", "go_on"))
@@ -108,7 +109,7 @@ def read(path: Path, out: Path | None = None) -> Recipe:
                 'Add blender = "PATH", a Blender or a Python with bpy, or leave it out.',
                 "blender",
             )
-    return Recipe(path, target.absolute(), assets, blender=blender, **needs)
+    return Recipe(path, target, assets, blender=blender, **needs)
 
 
 def _check_keys(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
@@ -172,16 +173,25 @@ def _found(patterns: object, place: Path) -> dict[str, Path]:
 
 
 def _matching(pattern: str, place: Path) -> Iterator[Path]:
+    """The models that a pattern matches, or the one that it is, but not what a farm has made."""
     is_plain = (place / pattern).is_file()
     for path in (
         [place / pattern] if is_plain else place.glob(pattern) if not Path(pattern).is_absolute() else ()
     ):
         suffix = path.suffix.lower()
+        if not is_plain and _is_result(path):
+            continue
         if path.is_file() and (suffix in MODELS or suffix == ".blend"):
             yield Path(os.path.normpath(path.absolute()))
         elif is_plain:
             cure = f"Patina reads {', '.join(MODELS)} and .blend."
             raise PatinaError(f"The asset {path} is no model.", cure, "assets")
+
+
+def _is_result(path: Path) -> bool:
+    """Whether a file lies in the folder of an asset that a farm has painted, or begun to."""
+    folders = [folder for folder in path.absolute().parents if folder.parent.name == ASSETS]
+    return any(read_outcome(folder) is not None or (folder / JOB_FILE).is_file() for folder in folders)
 
 
 def _folder_name(source: Path, place: Path) -> str:

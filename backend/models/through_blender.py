@@ -11,6 +11,13 @@ from ..protocol import PatinaError
 from ..reading import read_bytes
 
 SUFFIXES = (".fbx", ".usd", ".usda", ".usdc", ".usdz", ".stl", ".abc", ".dae")
+USD = (".usd", ".usda", ".usdc", ".usdz")
+PACKED = (".usd", ".usdc", ".usdz")  # the names of files are compressed in them
+# What such a model may name beside it; one in USD may also name others.
+PICTURES = (
+    *(".png", ".jpg", ".jpeg", ".tga", ".tif", ".tiff", ".bmp", ".webp", ".exr", ".hdr", ".dds", ".psd"),
+    *(".jp2", ".j2c", ".gif", ".sgi", ".rgb", ".bw", ".cin", ".dpx"),
+)
 VARIABLE = "PATINA_BLENDER"  # names Blender, or a Python that has it as a library
 SCRIPT = Path(__file__).parents[2] / "addon" / "as_glb.py"
 MAX_SECONDS = 600

@@ -18,9 +18,10 @@ from export_models import sphere, write
 from PIL import Image
 
 from backend.__main__ import main
+from backend.cli.job_folder import keep_inputs
 from backend.cli.options import weighted_path
 from backend.models import gltf, through_blender
-from backend.protocol import FAILED, FINISHED, Event, read_job
+from backend.protocol import FAILED, FINISHED, Event, Job, PatinaError, Style, read_job, write_job
 from backend.rendering.mesh import read_mesh
 from backend.rendering.texels import locate
 from backend.result import report
@@ -114,9 +115,10 @@ WRONG = {
     "a coordinate that is NaN": (["nan.obj"], "nan.obj has a coordinate that is not a number"),
     "a UV that is NaN": (["nan_uv.obj"], "nan_uv.obj has a UV that is not a number"),
     "a torn model": (["torn.glb"], "torn.glb cannot be read"),
-    "too much strength": (["ball.glb", "--strength", "2"], "strength is 2.0"),
-    "a negative seed": (["ball.glb", "--seed", "-1"], "seed is -1"),
-    "no steps": (["ball.glb", "--steps", "0"], "steps is 0"),
+    "too much strength": (["ball.glb", "--strength", "2"], "patina: --strength is 2.0"),
+    "a negative seed": (["ball.glb", "--seed", "-1"], "patina: --seed is -1"),
+    "no steps": (["ball.glb", "--steps", "0"], "patina: --steps is 0"),
+    "a negative stroke size": (["ball.glb", "--style-size", "-1"], "patina: --style-size is -1.0"),
     "a style without weight": (["ball.glb", "--style", "monet.jpg:0"], "the weight 0.0"),
 }
 
@@ -217,6 +219,28 @@ def test_what_is_read_is_never_written_over(what, how, ball, style, tmp_path, ca
     assert Path(name).name.lower() in errors.lower()
     assert "would be written over" in errors
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+
+def test_what_a_job_left_beside_an_fbx_is_written_anew_unless_it_names_it(tmp_path):
+    model, mine = tmp_path / "x.fbx", tmp_path / "texture.png"
+    model.write_bytes(b"Kaydara FBX Binary")
+    mine.write_bytes(b"a picture")
+    with pytest.raises(PatinaError, match=r"texture.png would be written over, and it is read"):
+        keep_inputs(tmp_path, [model])
+    write_job(tmp_path, Job("x", mesh="mesh.npz", styles=(Style("style_0.jpg"),)))
+    keep_inputs(tmp_path, [model])
+    with pytest.raises(PatinaError, match="would be written over"):
+        keep_inputs(tmp_path, [model, mine])
+    model.write_bytes(b"Kaydara FBX Binary texture.png")
+    with pytest.raises(PatinaError, match="would be written over"):
+        keep_inputs(tmp_path, [model])
+    packed = tmp_path / "x.usdc"  # in which no name can be read: it counts which was there first
+    packed.write_bytes(b"PXR-USDC")
+    os.utime(packed, (1e9, 1e9))
+    keep_inputs(tmp_path, [packed])
+    os.utime(packed, (4e9, 4e9))
+    with pytest.raises(PatinaError, match="would be written over"):
+        keep_inputs(tmp_path, [packed])
 
 
 def test_links_in_the_folder_for_results_lose_what_they_lead_to_no_byte(ball, style, tmp_path, monkeypatch):

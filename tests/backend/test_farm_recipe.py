@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from backend.export.inputs import files_of
 from backend.farm import asset, needs, recipe
 from backend.farm.asset import Outcome
 from backend.protocol import PatinaError
@@ -146,6 +147,39 @@ def test_what_a_job_needs_of_memory_goes_by_its_size_then_by_its_like(place):
     assert later["kit_chair.glb"] == first["kit_chair.glb"]  # of another size
     assert read(place, RECIPE).memory_gb is None
     assert read(place, RECIPE.replace("[settings]", "memory_gb = 5\n[settings]")).memory_gb == 5
+
+
+def test_what_a_farm_has_made_is_no_asset_of_the_next_run(place):
+    text = RECIPE.replace('["props/*.obj", "kit/chair.glb"]', '["**/*.obj", "**/*.glb"]')
+    (place / "props_a.obj").unlink()
+    first = read(place, text).assets
+    for one, begun in zip(first, (False, True, False), strict=True):
+        folder = Path(one.folder)
+        folder.mkdir(parents=True)
+        (folder / "model.glb").write_text(CUBE)
+        if begun:
+            (folder / "job.json").write_text("{}")
+        else:
+            asset.write_outcome(folder, Outcome(asset.FINISHED))
+    own = place / "assets" / "barrel"
+    own.mkdir(parents=True)
+    (own / "barrel.obj").write_text(CUBE)
+    (own / "asset.json").write_text('{"name": "of another program"}')
+    found = {one.source for one in read(place, text).assets}
+    assert found == {*(one.source for one in first), str(own / "barrel.obj")}
+    assert found == {one.source for one in read(place, 'out = "."\n' + text).assets}
+
+
+def test_what_lies_beside_an_fbx_is_no_part_of_it_but_pictures(place):
+    (place / "a.fbx").write_bytes(b"Kaydara FBX Binary")
+    (place / "wood.png").write_bytes(b"")
+    for name in ("index.html", "farm.json", "b.fbx", "model.glb"):
+        (place / name).write_text(name)
+    named = {file.name for file in files_of(place / "a.fbx")}
+    assert named == {"a.fbx", "wood.png", "sky.png", "sea.png"}
+    (place / "a.usda").write_text("#usda 1.0")
+    (place / "layer.usda").write_text("#usda 1.0")
+    assert place / "layer.usda" in files_of(place / "a.usda")
 
 
 def test_an_outcome_is_whole_with_its_files_alone(tmp_path):
