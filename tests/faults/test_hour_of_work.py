@@ -24,6 +24,7 @@ from test_stylize_job import JOB, Backend, do, folder_of, pixels, waves
 from backend import run, session
 from backend.networks import registry
 from backend.painting import job as painting_job
+from backend.painting import picture_job
 from backend.protocol import FAILED, FINISHED, Event, Job, Target
 from backend.result import report
 
@@ -40,6 +41,7 @@ DREAM = Job(
     device="cpu",
 )
 SOLID = replace(JOB, network="alexnet", steps=12, parameterization="cppn")
+PHOTO = replace(JOBS["photograph"], steps=12)
 
 
 @pytest.fixture(autouse=True)
@@ -327,8 +329,11 @@ def test_numbers_that_are_none_never_reach_the_texture(steps_of_poison, tmp_path
     assert shown.std() > 2
 
 
-@pytest.mark.parametrize("steps_of_poison", [1, 100])
-@pytest.mark.parametrize("job", [DREAM, SOLID], ids=["picture", "surface"])
+@pytest.mark.parametrize(
+    ("job", "steps_of_poison"),
+    [(DREAM, 1), (DREAM, 100), (SOLID, 100), (PHOTO, 1), (PHOTO, 100)],
+    ids=["dream", "dream to the end", "surface to the end", "photograph", "photograph to the end"],
+)
 def test_numbers_that_are_none_never_reach_a_canvas(job, steps_of_poison, tmp_path, monkeypatch):
     """As above, for what every other job paints on."""
     from backend import networks
@@ -352,7 +357,8 @@ def test_numbers_that_are_none_never_reach_a_canvas(job, steps_of_poison, tmp_pa
             weight.copy_(healthy[0])
 
     folder = folder_of(tmp_path, job)
-    canvas_job.run(session.JobSession(job, folder, listen, lambda: False))
+    paint = picture_job.run if job.on_pixels else canvas_job.run
+    paint(session.JobSession(job, folder, listen, lambda: False))
     assert said(events).count("left out") == min(steps_of_poison, 2)
     assert ("in a row" in said(events)) == (steps_of_poison == 100)
     assert all(np.isfinite(event.loss) for event in events if event.loss is not None)
