@@ -217,14 +217,14 @@ def split(folder: Path, members: int) -> list[tuple[int, int, dict[str, np.ndarr
         tiles = mesh.get("tiles", none)
         objects = np.minimum(mesh["objects"], members - 1) if "objects" in mesh else none
         corners = {"position": mesh["vertices"][faces], "normal": mesh["normals"], "uv": mesh["uvs"]}
-    pairs = np.unique(np.stack((objects, tiles), axis=1), axis=0).tolist()
+    pair = objects * (int(tiles.max(initial=0)) + 1) + tiles  # of few: to sort millions takes seconds
+    found = np.flatnonzero(np.bincount(pair))
+    if len(found) < 2:
+        return [(int(objects[0]), int(tiles[0]), corners)] if len(found) else []
+    parts = [np.flatnonzero(pair == number) for number in found]
     return [
-        (
-            member,
-            tile,
-            {name: values[(objects == member) & (tiles == tile)] for name, values in corners.items()},
-        )
-        for member, tile in pairs
+        (int(objects[part[0]]), int(tiles[part[0]]), {name: values[part] for name, values in corners.items()})
+        for part in parts
     ]
 
 

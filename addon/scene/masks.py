@@ -15,7 +15,7 @@ import numpy as np
 from ...backend.protocol import Job, PatinaError
 from ..scope import PatinaScope
 from . import colorspace, image, material, memory
-from .mesh import get
+from .mesh import of_triangles
 from .records import Member
 
 
@@ -109,8 +109,8 @@ def _plain(members: Sequence[tuple[Member, bpy.types.Object]]) -> dict[int, np.n
 
 def triangles_of(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> int:
     """Count the triangles of `obj`, with its modifiers."""
-    polygons = obj.evaluated_get(depsgraph).data.polygons
-    return int(get(polygons, "loop_total", np.int32, (len(polygons),)).sum()) - 2 * len(polygons)
+    mesh = obj.evaluated_get(depsgraph).data
+    return len(mesh.loops) - 2 * len(mesh.polygons)
 
 
 def write_now(folder: Path, job: Job, now: Now | None) -> dict[str, Any]:
@@ -180,14 +180,11 @@ def weights(
         if scope.mask == "GROUP":
             found = _group(obj, mesh)[faces]
         else:
-            of_triangle = get(mesh.loop_triangles, "polygon_index", np.int32, (len(faces),))
-            chosen = np.zeros(len(mesh.polygons), bool)
             if scope.mask == "FACES":
-                mesh.polygons.foreach_get("select", chosen)
+                chosen = of_triangles(mesh, ".select_poly", bool)
             else:
-                slots = get(mesh.polygons, "material_index", np.int32, (len(mesh.polygons),))
-                chosen = slots == obj.active_material_index
-            found = np.repeat(chosen[of_triangle].astype(np.float32)[:, None], 3, 1)
+                chosen = of_triangles(mesh, "material_index", np.int32) == obj.active_material_index
+            found = np.repeat(chosen.astype(np.float32)[:, None], 3, 1)
     finally:
         evaluated.to_mesh_clear()
     if not found.any():

@@ -99,17 +99,17 @@ def read_attribute(
     return get(mesh.attributes[attribute].data, value, dtype, shape)
 
 
-def read_material_indices(mesh: bpy.types.Mesh) -> np.ndarray:
-    """Read the material index (T,) of each triangle, as in the mesh; after `read_corners`."""
-    if "material_index" not in mesh.attributes:
-        return np.zeros(len(mesh.loop_triangles), np.int32)
-    of_polygons = read_attribute(mesh, "material_index", "value", np.int32, (len(mesh.polygons),))
+def of_triangles(mesh: bpy.types.Mesh, attribute: str, dtype: type) -> np.ndarray:
+    """Read what polygons have, for their triangles, which are calculated: (T,); 0 where none has it."""
+    if attribute not in mesh.attributes:
+        return np.zeros(len(mesh.loop_triangles), dtype)
+    of_polygons = read_attribute(mesh, attribute, "value", dtype, (len(mesh.polygons),))
     return of_polygons[get(mesh.loop_triangle_polygons, "value", np.int32, (len(mesh.loop_triangles),))]
 
 
 def read_slots(mesh: bpy.types.Mesh, name: str, slots: int) -> np.ndarray:
     """Read the material slot (T,) of each triangle. Raises PatinaError where a modifier has made others."""
-    index = read_material_indices(mesh)
+    index = of_triangles(mesh, "material_index", np.int32)
     if index.max() >= slots and len(mesh.materials) > slots:
         raise PatinaError(
             f"A modifier gives {name} a material that is in none of its slots.",

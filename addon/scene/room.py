@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 
 from . import material, memory, uvs
-from .mesh import find_uv_layer, get, read_corners, read_material_indices
+from .mesh import find_uv_layer, get, of_triangles, read_corners
 from .unwrap import UV_MAP
 
 
@@ -65,7 +65,7 @@ def cramped(mesh: bpy.types.Mesh, colors: Sequence[material.BaseColor]) -> set[i
     if not mesh.polygons or not mesh.uv_layers:
         return set()
     corners = read_corners(mesh)
-    slots = read_material_indices(mesh).clip(0, len(colors) - 1)
+    slots = of_triangles(mesh, "material_index", np.int32).clip(0, len(colors) - 1)
     areas = get(mesh.loop_triangles, "area", np.float32, (len(corners),))
     found, used = set(), np.flatnonzero(np.bincount(slots)).tolist()
     for uv_map in {colors[slot].uv_map for slot in used}:
