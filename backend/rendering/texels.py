@@ -26,7 +26,8 @@ class Texels:
     """The textures' used texels, those whose centre lies in a triangle: U of them.
 
     used (tiles · H, W) bool, one texture above the other; faces (U,), points (U, 3) and barycentric
-    (U, 2) of corners 1 and 2, in the order of np.flatnonzero(used), row 0 at v = 1.
+    (U, 2) of corners 1 and 2, in the order of np.flatnonzero(used), row 0 at v = 1. Points of triangles that
+    have no area as the mesh stands are where they have (see `Mesh.spread`).
     """
 
     used: NDArray[np.bool_]
@@ -82,7 +83,7 @@ def locate_in(mesh: Mesh, height: int, width: int, tile: int = 0) -> Texels:
     del keep_alive
     used = found >= 0
     triangle = faces[found[used]]
-    points = interpolate(mesh.corners[triangle], barycentric[used])
+    points = interpolate(mesh.spread[triangle], barycentric[used])
     return Texels(used.reshape(height, width), triangle.astype(np.int32), points, barycentric[used])
 
 

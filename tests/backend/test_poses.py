@@ -80,6 +80,8 @@ def test_what_has_no_area_as_it_stands_is_painted_where_it_unfolds():
     assert 0.4 < locate(mesh, 64).used.mean() < 0.6
     texels = locate(moving, 64)
     assert texels.used.all()
+    apart = np.ptp(texels.points[folded[texels.faces]], axis=0) * moving.unit
+    assert apart == pytest.approx([6 / 7, 2, 0], abs=0.05)
     assert not seen(mesh, 20)[folded].any()
     assert seen(moving, 30).all()
     assert np.isfinite(moving.uv_jacobians).all()
