@@ -293,7 +293,7 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
     )
     motifs: BoolProperty(
         name="Motifs",
-        description="A plain object without landmarks, a ball or a wall, may show recognisable pieces of the "
+        description="A plain object painted by itself, a ball or a wall, may show recognisable pieces of the "
         "painting: a wave, a star. Off: its strokes and colours alone",
         default=True,
     )

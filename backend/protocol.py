@@ -243,7 +243,7 @@ class Job:
     strength: float = 0.5  # 0 keeps the content, 1 gives all to the style
     colors: float = 0.0  # whose palette the result has: 0 the style's, 1 the object's own
     follow_shape: float | None = None  # stylize on a mesh: how far its form sets the tones; None: as suits
-    motifs: bool = True  # stylize on a mesh: plain objects may show recognisable pieces of the styles
+    motifs: bool = True  # stylize on a mesh: one plain object may show recognisable pieces of the styles
     style_loss: str = "gram"  # stylize on a pyramid or in pixels: what is compared of features
     style_size: float | None = None  # scene units that the style's shorter side spans; 0, None: what fits
     seed: int = 0

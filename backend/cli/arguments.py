@@ -100,7 +100,7 @@ def _add_painting(parser: argparse.ArgumentParser) -> None:
         "--no-motifs",
         dest="motifs",
         action="store_false",
-        help="no recognisable pieces of the picture, not even on plain objects",
+        help="no recognisable pieces of the picture, not even on a plain object by itself",
     )
     parser.add_argument(
         "--style-size", type=float, help="scene units that the picture's shorter side spans; 0: what fits"

@@ -110,16 +110,19 @@ class Bank:
         self.views = [*self.views[count if full else 0 :], *new]
         return new
 
-    def _shots(self, count: int, random: np.random.Generator) -> list[Shot]:
+    def _shots(self, count: int, random: np.random.Generator) -> list[list[Shot]]:
         left = self.count - len(self.views)
         aims = [
             self.unseen.draw(random) if self.unseen and 0 < left - i <= AIMED_VIEWS else None
             for i in range(count)
         ]
-        return [self.make.shot(self.width * self.size, self.size, aim) for aim in aims]
+        window = self.width * self.size
+        if self.whole:  # a light is seen from one place
+            return [[self.make.shot(window, self.size, aim)] for aim in aims]
+        return [self.make.shots(window, self.size, aim) for aim in aims]
 
-    def _made(self, shot: Shot) -> BankedView:
-        gbuffer = self.make.render(shot)
+    def _made(self, shots: list[Shot]) -> BankedView:
+        gbuffer = self.make.render_all(shots, self.size)
         kept, backdrop = None, gbuffer.uv[:, :0]
         weights = gbuffer.facing[:, None]
         if self.keep or self.content_rows.shape[1] > 6:
@@ -131,5 +134,5 @@ class Bank:
             weights = weights * backdrop[:, :1]
         facing = gbuffer.image(weights, torch.zeros(1, self.size, self.size, device=gbuffer.uv.device))[0]
         patch, mask = self.texture.patch(gbuffer), gbuffer.mask.float()
-        look = look_at(self.whole, gbuffer, shot.camera) if self.whole else None
+        look = look_at(self.whole, gbuffer, shots[0].camera) if self.whole else None
         return BankedView(gbuffer, patch, mask, facing, backdrop, kept, {}, look)

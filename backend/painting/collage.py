@@ -20,11 +20,20 @@ from ..rendering.mesh import Mesh
 from ..rendering.texels import Texels, fill_gutters, interpolate
 
 RADIUS = 0.3  # of a piece, in what the painting's shorter side spans
+MATCHED_RADIUS = 0.05  # of one whose colours have to be near given ones
 NORMAL_RADIUS = 1.0  # how far the unit normal may turn within a piece: the length of its change
 BLEND_WIDTH = 0.1  # in a piece's radius: how broadly it runs into the next
 MAX_PIECES = 400
 SAMPLE_COUNT = 4000  # texels: pieces' middles are chosen among so many, and neighbours fitted at so many
 CANDIDATES, CANDIDATE_RADIUS = 32, 0.15  # shifts that are tried for a piece, and how far from its first one
+MATCHES, MATCHED_TEXELS = (
+    192,
+    48,
+)  # places in the styles that are tried for a piece, and texels of it compared
+TAKEN_RADIUS, TAKEN_COST = (
+    0.03,
+    5e-4,
+)  # how near a place is to one taken before, and what that costs each time
 # The R2 sequence (Roberts 2018): shifts that lie evenly all over the painting.
 SEQUENCE_STEP = np.array([0.7548776662, 0.5698402910])
 CHUNK = 1 << 17  # texels at a time
@@ -42,14 +51,16 @@ def collage(
     span: float,
     stroke_angle: float,
     random: np.random.Generator,
+    wanted: Tensor | None = None,
 ) -> Tensor:
     """Cover the surface with pieces of the styles: the textures (3, tiles · S, S).
 
     styles: images (3, H, W), no finer than the texels, with shares that sum to 1; the shorter side of each
     spans `span` (the mesh's units). They stand upright, or, where the mesh has directions, have those at
-    the angle `stroke_angle`.
+    the angle `stroke_angle`. wanted (3, tiles · S, S): colours that pieces, which are smaller then, are near.
     """
-    embedded = _embedding(mesh, texels, RADIUS * span)
+    radius = RADIUS if wanted is None else MATCHED_RADIUS
+    embedded = _embedding(mesh, texels, radius * span)
     one_of_each = np.unique(mesh.objects[texels.faces], return_index=True)[1]
     sampled = random.integers(len(embedded), size=SAMPLE_COUNT)
     middles = _farthest_points(embedded, np.concatenate([one_of_each, sampled]))
@@ -62,14 +73,17 @@ def collage(
         colors = torch.empty(3, len(here))
         for k, (image, _) in enumerate(styles):
             some = np.flatnonzero(which[piece] == k)
-            colors[:, torch.from_numpy(some)] = _sample(image, flat[some], shift[some])
+            colors[:, torch.from_numpy(some)] = _sample(image, flat[some], shift[some], radius)
         return colors
 
     nearest, second, rest = _two_nearest(embedded, embedded[middles])
     border = np.flatnonzero(rest)
     some = random.permutation(border)[:SAMPLE_COUNT]
     shifts = (random.random(2) + np.arange(len(middles))[:, None] * SEQUENCE_STEP) % 1
-    _fit(shifts, some, nearest[some], second[some], show, random)
+    if wanted is None:
+        _fit(shifts, some, nearest[some], second[some], show, random)
+    else:
+        _match(shifts, sampled, nearest[sampled], wanted[:, torch.from_numpy(texels.used)], show, random)
     colors = torch.empty(3, len(embedded))
     for rows in _chunks(len(embedded)):
         colors[:, rows] = show(np.arange(rows.start, rows.stop), nearest[rows], shifts[nearest[rows]])
@@ -175,6 +189,32 @@ def _fit(
         shifts[piece] = tries[int((found - wanted[:, None]).square().mean((0, 2)).argmin())]
 
 
+def _match(
+    shifts: NDArray[np.float64],
+    here: Indices,
+    nearest: Indices,
+    wanted: Tensor,
+    show: Show,
+    random: np.random.Generator,
+) -> None:
+    """Choose each piece's `shifts` (M, 2) so that it has the colours `wanted` (3, U).
+
+    In the mean, and in place at `here` (B,), texels of the pieces `nearest` (B,). Places that were taken are
+    taken less.
+    """
+    for piece in range(len(shifts)):
+        texels = here[nearest == piece][:MATCHED_TEXELS]
+        if not len(texels):
+            continue
+        tries = random.random((MATCHES, 2))
+        each = np.repeat(tries, len(texels), 0)
+        found = show(np.tile(texels, MATCHES), np.full(len(each), piece), each).view(3, MATCHES, -1)
+        away = found - wanted[:, torch.from_numpy(texels)][:, None]
+        error = away.mean(2).square().mean(0) + away.square().mean((0, 2))
+        near = np.square(tries[:, None] - shifts[None, :piece]).sum(2) < TAKEN_RADIUS**2
+        shifts[piece] = tries[int((error + TAKEN_COST * torch.from_numpy(near.sum(1))).argmin())]
+
+
 def _flattened(offset: Floats, axes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Lay `offset` (N, 3) from the middles flat along `axes` (N, 2, 3): (N, 2), as long as it was."""
     flat = np.einsum("nk,nak->na", offset, axes)
@@ -183,14 +223,14 @@ def _flattened(offset: Floats, axes: NDArray[np.float64]) -> NDArray[np.float64]
     return np.asarray(flat * np.minimum(stretch, 2)[:, None])
 
 
-def _sample(image: Tensor, flat: NDArray[np.float64], shifts: NDArray[np.float64]) -> Tensor:
+def _sample(image: Tensor, flat: NDArray[np.float64], shifts: NDArray[np.float64], radius: float) -> Tensor:
     """Sample `image` (3, H, W) at `flat` (N, 2), in its shorter sides from pieces' middles: (3, N).
 
-    shifts (N, 2), 0..1: where a piece's middle lies, between what is a RADIUS inside the image's edges.
+    shifts (N, 2), 0..1: where a piece's middle lies, between what is a `radius` inside the image's edges.
     Beyond its edges the image is mirrored.
     """
     sides = np.array(image.shape[:0:-1]) / min(image.shape[1:])
-    margin = np.minimum(RADIUS, sides / 2)
+    margin = np.minimum(radius, sides / 2)
     where = (margin + shifts * (sides - 2 * margin) + flat) / sides * 2 - 1
     grid = torch.from_numpy(where.astype(np.float32))[None, None]
     return F.grid_sample(image[None], grid, padding_mode="reflection", align_corners=False)[0, :, 0]

@@ -25,10 +25,10 @@ from ..rendering import camera
 from ..rendering.mesh import Mesh
 from ..rendering.shape import from_above
 from ..rendering.texels import fill_gutters
-from ..rendering.views import Viewing
+from ..rendering.views import Viewing, corners_of, framed
 from ..result.textures import write_previews
 from ..session import JobSession
-from .one_pass import corners_of, framed, paint_views, view_size
+from .one_pass import paint_views, view_size
 from .subject import Subject, read_subject
 
 SIDE = 512  # texels along a texture's side, where there are few

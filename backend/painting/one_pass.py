@@ -27,7 +27,7 @@ from ..rendering.mesh import Mesh
 from ..rendering.sampling import Levels, gather, levels_of, mipmaps, taps
 from ..rendering.shape import smooth_normals
 from ..rendering.texels import Texels, interpolate
-from ..rendering.views import Viewing, ViewMaker
+from ..rendering.views import Viewing, ViewMaker, corners_of, framed
 from .subject import Subject
 
 VIEW_SIZE = 384  # pixels a side: as large as the network was made for, so that strokes are as it learnt them
@@ -37,7 +37,6 @@ MIN_VIEWS = 6
 MAX_VIEWS = 56  # of all objects together, unless each has only MIN_VIEWS
 GLANCE_COUNT = 6  # at each object, to see whether it is plain
 PLAIN_CONTRAST = 0.12  # mean contrast of an object without landmarks; a sphere's form has .07, a monkey's .23
-MARGIN = 1.03  # of a view around its object
 COARSE_WIDTH = 1 / 16  # of a view, that its colours are averaged over twice to be coarse
 FACING_POWERS = (2, 8)  # of the cosine that a texel is seen at, for what is coarse and what is fine
 RIM_WIDTH = 10  # pixels from a silhouette, or from what hides a texel, at which a view counts fully
@@ -149,11 +148,6 @@ def _texels_of(part: int, mesh: Mesh, texels: Texels) -> Tensor:
     return torch.from_numpy(np.flatnonzero(mesh.objects[texels.faces] == part))
 
 
-def corners_of(mesh: Mesh, part: int) -> NDArray[np.floating]:
-    """(F, 3, 3): the corners of those triangles of an object that can be painted."""
-    return np.asarray(mesh.corners[mesh.mapped & (mesh.objects == part)])
-
-
 def view_size(content: Tensor) -> int:
     """The pixels a side of a view of `content` (3, tiles · S, S)."""
     return min(VIEW_SIZE, max(MIN_VIEW_SIZE, 2 * content.shape[2]))
@@ -164,14 +158,6 @@ def _around(corners: NDArray[np.floating], count: int, size: int) -> tuple[list[
     that is."""
     middle, window = framed(corners)
     return [camera.look_at(middle, toward, window, size) for toward in camera.all_around(count)], window
-
-
-def framed(corners: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
-    """The middle (3,) of the triangles `corners` (F, 3, 3), and how wide a view of it sees them whole."""
-    points = corners.reshape(-1, 3).astype(np.float64)
-    middle = (points.min(0) + points.max(0)) / 2
-    radius = float(np.linalg.norm(points - middle, axis=1).max())
-    return middle, 2 * MARGIN * max(radius, 1e-6)
 
 
 def _colors(gbuffer: GBuffer, rows: Tensor, levels: Levels) -> Tensor:

@@ -17,6 +17,7 @@ from ..rendering.sampling import enlarge
 from ..rendering.texels import fill_gutters, locate
 from ..rendering.views import Viewing
 from ..result.finish import fill_unseen
+from .brushwork import brushwork
 from .collage import collage
 from .one_pass import VIEW_SIZE, Watch, paint_in_one_pass, plain_objects
 from .subject import Subject
@@ -38,9 +39,10 @@ def initial_texture(
 
     The object's colours are moved to the palette of `styles`, which may be the object's own already, and
     plain areas broken up into several of them; more than half of that gives way to what one pass makes of
-    views all around. Where its network is not there, the colours must do. An object without landmarks is
-    covered with pieces of the styles instead, unless motifs are unwanted. Below strength 0.5 only part of
-    the way. watch: sees how far the views are (see `paint_in_one_pass`).
+    views all around. Where its network is not there, the colours must do. A plain object is covered with
+    pieces of the styles instead, unless motifs are unwanted. Beside others an object is known by its
+    colours, and a view of a small one has strokes that are too small: several get strokes laid on theirs.
+    Below strength 0.5 only part of the way. watch: sees how far the views are (see `paint_in_one_pass`).
     """
     kept, size = subject.original, subject.size
     side = min(size, MAX_SIDE)
@@ -49,9 +51,10 @@ def initial_texture(
         return kept
     coarse = F.adaptive_avg_pool2d(kept, (len(subject.names) * side, side))
     start, change = kept, torch.zeros_like(coarse)
-    plain = plain_objects(subject, coarse, viewing) if job.motifs else np.array([], np.int32)
-    painted = None
-    if feedforward.available():  # first, as it can be watched
+    parts = np.unique(subject.mesh.objects[subject.mesh.mapped])
+    several, painted = len(parts) > 1, None
+    plain = plain_objects(subject, coarse, viewing) if job.motifs and not several else np.array([], np.int32)
+    if feedforward.available() and not several:  # first, as it can be watched
         painted, seen = paint_in_one_pass(subject, coarse, texels, styles, viewing, plain, watch)
         painted = fill_unseen(painted, seen, texels, subject.mesh.objects[texels.faces])
     own = job.colors if subject.colored else 0.0
@@ -65,13 +68,14 @@ def initial_texture(
     base = F.adaptive_avg_pool2d(start, (coarse.shape[1], side))
     if painted is not None:
         change = change + (1 - BROKEN_SHARE) * (painted - base - change)
-    if len(plain):
+    if several or len(plain):
         scaled = list(styles.within(viewing.style_width / subject.mesh.texel * side))
         random = np.random.default_rng(job.seed)
-        pieces = collage(subject.mesh, texels, scaled, viewing.style_width, viewing.stroke_angle, random)
-        bare = np.zeros_like(texels.used)
-        bare[texels.used] = np.isin(subject.mesh.objects[texels.faces], plain)
-        change = torch.where(torch.from_numpy(bare), pieces - base, change)
+        if several:
+            change = brushwork(subject.mesh, texels, parts, scaled, viewing, base + change, random) - base
+        else:
+            mesh, width, angle = subject.mesh, viewing.style_width, viewing.stroke_angle
+            change = collage(mesh, texels, scaled, width, angle, random) - base
     change = fill_gutters(change, texels.used)
     if subject.tiled:
         change *= _inside(side).repeat(len(subject.names), 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,6 +44,23 @@ class GBuffer:
         """Lay `values` (P, C) over `background` (C, H, W): (C, H, W), differentiable in both."""
         flat = background.reshape(background.shape[0], -1)
         return flat.T.index_copy(0, self.pixels, values).T.reshape(background.shape)
+
+
+def side_by_side(views: Sequence[GBuffer], size: int) -> GBuffer:
+    """Lay `views` of one size, as many as are in a square, out in one of `size` pixels a side."""
+    across = math.isqrt(len(views))
+    pixels = [
+        (index // across * view.size + view.pixels // view.size) * size
+        + index % across * view.size
+        + view.pixels % view.size
+        for index, view in enumerate(views)
+    ]
+    rest = [torch.cat(found) for found in zip(*(_values(view) for view in views), strict=True)]
+    return GBuffer(size, torch.cat(pixels), *rest)
+
+
+def _values(view: GBuffer) -> tuple[Tensor, ...]:
+    return view.faces, view.points, view.uv, view.footprint, view.facing, view.tiles
 
 
 def render(mesh: Mesh, rasterize: Rasterizer, camera: Camera, device: torch.device | str = "cpu") -> GBuffer:

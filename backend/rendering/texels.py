@@ -35,6 +35,12 @@ class Texels:
     points: NDArray[np.float32]
     barycentric: NDArray[np.float32]
 
+    def of(self, some: NDArray[np.bool_], rows: slice = slice(None)) -> Texels:
+        """Take `some` (U,) of them alone, all of which lie in these `rows` of the textures."""
+        used = np.zeros_like(self.used)
+        used[self.used] = some
+        return Texels(used[rows], self.faces[some], self.points[some], self.barycentric[some])
+
 
 def each_tile(mask: NDArray[Kind]) -> NDArray[Kind]:
     """Split a mask, or other values, (tiles · S, S) by tile: (tiles, S, S)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +11,14 @@ from numpy.typing import NDArray
 
 from . import camera, rasterizer
 from .camera import Camera
-from .gbuffer import GBuffer, render
+from .gbuffer import GBuffer, render, side_by_side
 from .mesh import Mesh
 from .poses import posed
 from .rasterizer import Rasterizer
 
+SHARE_POWER = 0.75  # of an object's area, that views aim at it by: small ones are looked at more closely
+MOST_ACROSS = 4  # small objects that a view shows beside each other
+MARGIN = 1.03  # of a view around an object
 DIRECTIONS_TRIED = 8  # directions from which a point that others hide may yet be seen
 KEPT_TRIANGLES = 2_000_000  # of poses that are ready to be looked at; one of them always is
 
@@ -95,12 +99,30 @@ class ViewMaker:
         self._seen = np.zeros(len(mesh.faces))
         by_object = np.bincount(mesh.objects, self._stances[0].aims)
         self._waiting = [k for k in np.argsort(by_object) if by_object[k] > 0]  # the largest comes first
+        several = len(self._waiting) > 1
+        self._share = several and mesh.isolated and mesh.directions is None and mesh.poses is None
+        pull = np.where(by_object > 0, by_object, 1.0) ** (SHARE_POWER - 1)
+        self._pull = pull[mesh.objects] if several else 1.0
+        self._frames = {k: framed(corners_of(mesh, k)) for k in self._waiting if self._share}
 
     def __call__(self, window: float, size: int, aim: Aim | None = None) -> GBuffer:
         """A new view of `size` pixels a side, of `aim` if there is one."""
         view = self.render(self.shot(window, size, aim))
         self.count(view, window / size)
         return view
+
+    def shots(self, window: float, size: int, aim: Aim | None = None) -> list[Shot]:
+        """Choose what to look at next, as `shot` does; objects that leave most of a view empty share one."""
+        if aim or not self._share or self.framing == "bounding_box":
+            return [self.shot(window, size, aim)]
+        aim = self._least_seen(self._stances[0])
+        across = int(min(window / self._frames[int(self.mesh.objects[aim[0]])][1], MOST_ACROSS))
+        if across < 2:
+            return [self.shot(window, size, aim)]
+        small = np.zeros(int(self.mesh.objects.max()) + 1, bool)
+        small[[part for part, (_, width) in self._frames.items() if width * across <= window]] = True
+        aims = [aim, *(self._least_seen(self._stances[0], small) for _ in range(across**2 - 1))]
+        return [self._small_shot(one, window / across, size // across) for one in aims]
 
     def shot(self, window: float, size: int, aim: Aim | None = None) -> Shot:
         """Choose from where to look next."""
@@ -116,6 +138,12 @@ class ViewMaker:
     def render(self, shot: Shot) -> GBuffer:
         """Render what is seen; changes nothing, so that several can be rendered at once."""
         return render(shot.mesh, shot.rasterize, shot.camera, self.device)
+
+    def render_all(self, shots: Sequence[Shot], size: int) -> GBuffer:
+        """Render a view of `size` pixels a side: one shot, or several beside each other."""
+        if len(shots) == 1:
+            return self.render(shots[0])
+        return side_by_side([self.render(shot) for shot in shots], size)
 
     def count(self, view: GBuffer, pixel: float) -> None:
         """Record the area that `view` covers, so that later views prefer faces seen less.
@@ -145,12 +173,28 @@ class ViewMaker:
         self._turns = self._turns or self.random.permutation(1 + len(self.mesh.poses)).tolist()
         return self._stance(self._turns.pop())
 
-    def _least_seen(self, stance: Stance) -> Aim:
-        weights: NDArray[np.float64] = stance.aims / (1 + self._seen)
-        if self._waiting:
-            of_object = np.where(self.mesh.objects == self._waiting.pop(), weights, 0)
+    def _least_seen(self, stance: Stance, among: NDArray[np.bool_] | None = None) -> Aim:
+        """Draw a point of what was seen least; if given, of the objects that `among` (K,) has."""
+        weights: NDArray[np.float64] = stance.aims * self._pull / (1 + self._seen)
+        if among is not None:
+            weights = np.where(among[self.mesh.objects], weights, 0)
+        waiting = [k for k in self._waiting if among is None or among[k]]
+        if waiting:
+            self._waiting.remove(waiting[-1])
+            of_object = np.where(self.mesh.objects == waiting[-1], weights, 0)
             weights = of_object if of_object.any() else weights  # it may be nowhere in this pose
         return camera.surface_point(weights, self.random)
+
+    def _small_shot(self, aim: Aim, window: float, size: int) -> Shot:
+        """Look at the whole of the object that `aim` lies on, from where that can be seen, if it can."""
+        face, barycentric = aim
+        target = barycentric @ self.mesh.corners[face].astype(np.float64)
+        part = int(self.mesh.objects[face])
+        backward = camera.tilted(self.mesh.face_normals[face].astype(np.float64), self.random)
+        rasterize = self._stances[0].rasterizer_of(part)
+        if rasterize.free_distance(target + 1e-4 * backward, backward) < np.inf:
+            return self.shot(window, size, aim)
+        return self.shot_of(part, camera.look_at(self._frames[part][0], backward, window, size))
 
     def _surface_shot(self, window: float, size: int, aim: Aim | None) -> Shot:
         stance = self._next() if aim is None else self._stance(int(self.mesh.largest[aim[0]]))
@@ -178,3 +222,16 @@ class ViewMaker:
             return Shot(mesh, rasterize, view)
         near = max(distance - 0.95 * free, 0.0)
         return Shot(mesh, rasterize, Camera(view.position, view.axes, size, near))
+
+
+def corners_of(mesh: Mesh, part: int) -> NDArray[np.floating]:
+    """(F, 3, 3): the corners of those triangles of an object that can be painted."""
+    return np.asarray(mesh.corners[mesh.mapped & (mesh.objects == part)])
+
+
+def framed(corners: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
+    """The middle (3,) of the triangles `corners` (F, 3, 3), and how wide a view of it sees them whole."""
+    points = corners.reshape(-1, 3).astype(np.float64)
+    middle = (points.min(0) + points.max(0)) / 2
+    radius = float(np.linalg.norm(points - middle, axis=1).max())
+    return middle, 2 * MARGIN * max(radius, 1e-6)

@@ -190,5 +190,5 @@ def test_a_piece_goes_on_as_its_neighbour_ends(monkeypatch):
 def test_a_piece_lies_well_inside_the_painting():
     """Of a painting of 2 : 1, the middles keep RADIUS from each edge."""
     shifts = np.random.default_rng(0).random((500, 2))
-    read = module._sample(ramp(2 * SIZE), np.zeros((500, 2)), shifts)[:2].numpy()
+    read = module._sample(ramp(2 * SIZE), np.zeros((500, 2)), shifts, RADIUS)[:2].numpy()
     assert np.allclose(read.T, RADIUS + shifts * (np.array([2, 1]) - 2 * RADIUS), atol=0.01)

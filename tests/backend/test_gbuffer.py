@@ -13,7 +13,7 @@ from meshes import RADIUS, gnomonic, quad, sides_of, sphere
 from backend.protocol import PatinaError
 from backend.rendering import camera, rasterizer
 from backend.rendering.camera import FOV_Y, Camera
-from backend.rendering.gbuffer import GBuffer, render
+from backend.rendering.gbuffer import GBuffer, render, side_by_side
 from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.seams import lengths, shared_edges
 from backend.rendering.texels import locate
@@ -143,6 +143,19 @@ def test_views_see_all_of_a_surface_and_what_others_hide():
     seen = torch.cat([views(0.6, 64).faces for _ in range(60)]).unique()
     assert len(seen) > 0.95 * len(mesh.faces)
     assert (seen >= len(large.faces)).sum() > 0.95 * len(small.faces)
+
+
+def test_views_beside_each_other_are_one():
+    """Four views of a ball in a view of odd size: each in its quarter, the rest is empty."""
+    views = ViewMaker(sphere(2), "embree", np.random.default_rng(0))
+    four = [views(0.6, 16) for _ in range(4)]
+    found = side_by_side(four, 33)
+    background = torch.zeros(3, 16, 16)
+    rows = [torch.cat([view.image(view.points, background) for view in four[k : k + 2]], 2) for k in (0, 2)]
+    image = found.image(found.points, torch.zeros(3, 33, 33))
+    assert torch.equal(image[:, :32, :32], torch.cat(rows, 1))
+    assert not found.mask[32].any()
+    assert not found.mask[:, 32].any()
 
 
 def test_the_articles_views_hold_the_whole_bounding_box():

@@ -144,6 +144,17 @@ def test_plain_objects_start_from_pieces_of_the_styles_if_they_may(motifs):
     assert found.std(0).min() > 0.05
 
 
+def test_beside_others_a_plain_object_keeps_its_own_tone():
+    """A light ball and a dark one: with pieces of the styles alone both would look alike."""
+    mesh = two_balls()
+    first = mesh.objects[locate(mesh, SIDE).faces] == 0
+    subject = subject_of(mesh, lambda points: np.repeat(np.where(first, 0.8, 0.2)[:, None], 3, 1))
+    start = initial_texture(subject, styles(), VIEWING, job())[:, torch.from_numpy(subject.texels.used)]
+    light, dark = start[:, torch.from_numpy(first)], start[:, torch.from_numpy(~first)]
+    assert light.mean() - dark.mean() > 0.2
+    assert min(light.std(1).max(), dark.std(1).max()) > 0.05  # both have strokes
+
+
 def test_without_the_network_colours_must_do(monkeypatch):
     monkeypatch.setattr(feedforward, "available", lambda: False)
     subject = subject_of(sphere(), checked)

@@ -17,7 +17,7 @@ from backend.rendering.mesh import Attributes, Mesh, build_mesh
 from backend.rendering.sampling import Levels, enlarge, gather, levels_of, mipmaps, taps
 from backend.rendering.seams import points_along, shared_edges
 from backend.rendering.texels import Texels, fill_gutters, locate
-from backend.rendering.views import ViewMaker
+from backend.rendering.views import MARGIN, ViewMaker, corners_of, framed
 from backend.result.finish import fill_unseen, grown
 from backend.result.report import lookup
 from backend.result.seam_erasure import erase_seams
@@ -144,6 +144,24 @@ def test_views_of_objects_apart_show_one_each_and_begin_with_every_object():
     assert all(len(objects) == 1 for objects in found)
     assert set.union(*found[:4]) == {0, 1, 2, 3}
     assert all((view.tiles.numpy() == balls.tiles[view.faces.numpy()]).all() for view in shown)
+
+
+def test_small_objects_share_a_view_and_large_ones_do_not():
+    """A large ball and nine small ones: these come sixteen to a view, all ten in the first two."""
+    small = replace(sphere(2), vertices=sphere(2).vertices / 8)
+    balls = joined([sphere(2), *[small] * 9], np.zeros((10, 3)))
+    views = ViewMaker(balls, "embree", np.random.default_rng(0))
+    window = 4.5 * framed(corners_of(balls, 1))[1]
+    chosen = [views.shots(window, 96) for _ in range(8)]
+    assert {len(shots) for shots in chosen} == {1, 16}
+    first = [views.render_all(shots, 96) for shots in chosen[:2]]
+    assert set(balls.objects[torch.cat([view.faces for view in first]).numpy()]) == set(range(10))
+    # A whole ball in each place, none of it beyond: as many pixels as its disc has.
+    shared = next(view for view, shots in zip(first, chosen, strict=False) if len(shots) == 16)
+    cells = shared.mask.view(4, 24, 4, 24).transpose(1, 2).flatten(2).sum(2)
+    disc = np.pi / 4 * (24 / 4.5 * 4 / MARGIN) ** 2
+    assert (cells / disc - 1).abs().max() < 0.15
+    assert len(views.shots(window, 96, (0, np.full(3, 1 / 3)))) == 1  # what is aimed at is alone
 
 
 def test_denser_textures_are_read_more_coarsely():

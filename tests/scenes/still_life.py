@@ -52,7 +52,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--zip", type=Path, help="the extension; the newest in dist/ if not given")
     parser.add_argument("--style", default="village_street_in_auvers", help="a shipped painting")
     parser.add_argument("--colors", type=float, default=0.0, help="0: the painting's, 1: the objects' own")
-    parser.add_argument("--quality", default="standard", choices=("draft", "standard", "final"))
+    parser.add_argument("--quality", default="standard", choices=("sketch", "draft", "standard", "final"))
     parser.add_argument("--strength", type=float, default=0.6)
     parser.add_argument("--texture-size", default="512")
     parser.add_argument("--style-size", type=float, default=8.0, help="the painting's height in the scene")
