@@ -1,8 +1,8 @@
 """Strokes on the objects of a scene: the detail of the painting's pieces, laid on colours that are kept.
 
 Beside others an object is known by its colours, so pieces of the painting are chosen by these ("texture
-transfer": Efros and Freeman 2001, "Image Quilting", section 3), and only what is finer than a piece is taken
-of them. Where the colours have landmarks they stay as they are.
+transfer": Efros and Freeman 2001, "Image Quilting", section 3), and what they differ by from their means
+is laid on the object's own. Where there are landmarks all stays as it is.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from torch import Tensor
 
 from ..rendering.mesh import Mesh
 from ..rendering.texels import Texels
-from ..rendering.views import Viewing
-from .collage import MATCHED_RADIUS, collage
+from ..rendering.views import Viewing, framed
+from .collage import collage
 
+RADIUS = 0.055  # of a piece, in a view of the object, where the painting's shorter side is 1
+LEAST, MOST = 0.05, 0.12  # radii: on small things pieces follow colours, on a wall they are none to be seen
 LANDMARK = 0.2  # mean difference of colours from those around them at which no stroke is laid on them
 
 
@@ -55,14 +57,16 @@ def _strokes(
     random: np.random.Generator,
 ) -> Tensor:
     """What strokes add to the `colors` (3, S, S) of an object's `texels`."""
-    pieces = collage(mesh, texels, styles, viewing.style_width, viewing.stroke_angle, random, colors)
+    span, angle = viewing.style_width, viewing.stroke_angle
     faces, count = np.unique(texels.faces, return_counts=True)
-    texel = float(np.sqrt(mesh.areas[faces].sum() / count.sum()))
-    radius = max(1, min(colors.shape[2] // 4, round(MATCHED_RADIUS * viewing.style_width / texel)))
+    _, width = framed(mesh.spread[faces])
+    radius = min(max(RADIUS * width / span, LEAST), MOST)
+    detail = collage(mesh, texels, styles, span, angle, random, radius, colors)
+    texel = float(np.sqrt(mesh.spread_areas[faces].sum() / count.sum()))
+    reach = max(1, min(colors.shape[2] // 4, round(radius * span / texel)))
     used = torch.from_numpy(texels.used).float()
-    busy = _blurred((colors - _blurred(colors, used, radius)).abs().mean(0, keepdim=True), used, radius)
-    share = (1 - busy / LANDMARK).clamp(min=0) * used
-    return share * (pieces - _blurred(pieces, used, radius))
+    busy = (colors - _blurred(colors, used, reach)).abs().mean(0, keepdim=True)
+    return (1 - _blurred(busy, used, reach) / LANDMARK).clamp(min=0) * used * detail
 
 
 def _blurred(image: Tensor, used: Tensor, radius: int) -> Tensor:

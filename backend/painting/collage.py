@@ -20,12 +20,13 @@ from ..rendering.mesh import Mesh
 from ..rendering.texels import Texels, fill_gutters, interpolate
 
 RADIUS = 0.3  # of a piece, in what the painting's shorter side spans
-MATCHED_RADIUS = 0.05  # of one whose colours have to be near given ones
 NORMAL_RADIUS = 1.0  # how far the unit normal may turn within a piece: the length of its change
 BLEND_WIDTH = 0.1  # in a piece's radius: how broadly it runs into the next
 MAX_PIECES = 400
 SAMPLE_COUNT = 4000  # texels: pieces' middles are chosen among so many, and neighbours fitted at so many
 CANDIDATES, CANDIDATE_RADIUS = 32, 0.15  # shifts that are tried for a piece, and how far from its first one
+MATCHED_BLEND = 0.4  # as BLEND_WIDTH, of pieces that do not go on as their neighbours end
+OWN_SHARE = 0.5  # of how far their means are from the colours wanted, that is left to pieces
 MATCHES, MATCHED_TEXELS = (
     192,
     48,
@@ -51,15 +52,17 @@ def collage(
     span: float,
     stroke_angle: float,
     random: np.random.Generator,
+    radius: float = RADIUS,
     wanted: Tensor | None = None,
 ) -> Tensor:
     """Cover the surface with pieces of the styles: the textures (3, tiles · S, S).
 
     styles: images (3, H, W), no finer than the texels, with shares that sum to 1; the shorter side of each
     spans `span` (the mesh's units). They stand upright, or, where the mesh has directions, have those at
-    the angle `stroke_angle`. wanted (3, tiles · S, S): colours that pieces, which are smaller then, are near.
+    the angle `stroke_angle`. radius: of a piece, in what the shorter side spans; wanted (3, tiles · S, S):
+    colours that pieces are chosen by, instead of going on as their neighbours end; what they add to these
+    is given then: what they differ by from their means, and half of what these are away.
     """
-    radius = RADIUS if wanted is None else MATCHED_RADIUS
     embedded = _embedding(mesh, texels, radius * span)
     one_of_each = np.unique(mesh.objects[texels.faces], return_index=True)[1]
     sampled = random.integers(len(embedded), size=SAMPLE_COUNT)
@@ -76,20 +79,26 @@ def collage(
             colors[:, torch.from_numpy(some)] = _sample(image, flat[some], shift[some], radius)
         return colors
 
-    nearest, second, rest = _two_nearest(embedded, embedded[middles])
+    width = BLEND_WIDTH if wanted is None else MATCHED_BLEND
+    nearest, second, rest = _two_nearest(embedded, embedded[middles], width)
     border = np.flatnonzero(rest)
     some = random.permutation(border)[:SAMPLE_COUNT]
     shifts = (random.random(2) + np.arange(len(middles))[:, None] * SEQUENCE_STEP) % 1
+    means = torch.zeros(3, len(middles))
     if wanted is None:
         _fit(shifts, some, nearest[some], second[some], show, random)
     else:
-        _match(shifts, sampled, nearest[sampled], wanted[:, torch.from_numpy(texels.used)], show, random)
+        means = _match(
+            shifts, sampled, nearest[sampled], wanted[:, torch.from_numpy(texels.used)], show, random
+        )
     colors = torch.empty(3, len(embedded))
     for rows in _chunks(len(embedded)):
-        colors[:, rows] = show(np.arange(rows.start, rows.stop), nearest[rows], shifts[nearest[rows]])
+        pieces = nearest[rows]
+        colors[:, rows] = show(np.arange(rows.start, rows.stop), pieces, shifts[pieces]) - means[:, pieces]
     for rows in _chunks(len(border)):
         here = border[rows]
-        other, at = show(here, second[here], shifts[second[here]]), torch.from_numpy(here)
+        pieces, at = second[here], torch.from_numpy(here)
+        other = show(here, pieces, shifts[pieces]) - means[:, pieces]
         colors[:, at] = colors[:, at].lerp(other, torch.from_numpy(rest[here]))
     found = torch.zeros(3, *texels.used.shape)
     found[:, torch.from_numpy(texels.used)] = colors
@@ -146,10 +155,12 @@ def _axes(mesh: Mesh, texels: Texels, middle: int, stroke_angle: float) -> NDArr
     return np.stack([right, -up])
 
 
-def _two_nearest(embedded: Floats, middles: Floats) -> tuple[Indices, Indices, Floats]:
+def _two_nearest(
+    embedded: Floats, middles: Floats, width: float = BLEND_WIDTH
+) -> tuple[Indices, Indices, Floats]:
     """Find for each of `embedded` (U, 7) the nearest two of `middles` (M, 7), and the second one's share.
 
-    All (U,). The share is 0.5 where both are as near, and goes down to 0 within half of BLEND_WIDTH.
+    All (U,). The share is 0.5 where both are as near, and goes down to 0 within half of `width`.
     """
     ends = torch.from_numpy(middles)
     half = ends.square().sum(1) / 2
@@ -158,7 +169,7 @@ def _two_nearest(embedded: Floats, middles: Floats) -> tuple[Indices, Indices, F
         some = torch.from_numpy(embedded[rows])
         away, index = (half - some @ ends.T).topk(min(2, len(ends)), largest=False)
         near[:, rows] = index[:, [0, -1]].T
-        share[rows] = (0.5 - (away[:, -1] - away[:, 0]) / BLEND_WIDTH).clamp(min=0)
+        share[rows] = (0.5 - (away[:, -1] - away[:, 0]) / width).clamp(min=0)
     return near[0], near[1], share
 
 
@@ -196,12 +207,13 @@ def _match(
     wanted: Tensor,
     show: Show,
     random: np.random.Generator,
-) -> None:
+) -> Tensor:
     """Choose each piece's `shifts` (M, 2) so that it has the colours `wanted` (3, U).
 
     In the mean, and in place at `here` (B,), texels of the pieces `nearest` (B,). Places that were taken are
-    taken less.
+    taken less. Gives what of the pieces' mean colours they do without, (3, M).
     """
+    means = torch.zeros(3, len(shifts))
     for piece in range(len(shifts)):
         texels = here[nearest == piece][:MATCHED_TEXELS]
         if not len(texels):
@@ -212,7 +224,9 @@ def _match(
         away = found - wanted[:, torch.from_numpy(texels)][:, None]
         error = away.mean(2).square().mean(0) + away.square().mean((0, 2))
         near = np.square(tries[:, None] - shifts[None, :piece]).sum(2) < TAKEN_RADIUS**2
-        shifts[piece] = tries[int((error + TAKEN_COST * torch.from_numpy(near.sum(1))).argmin())]
+        best = int((error + TAKEN_COST * torch.from_numpy(near.sum(1))).argmin())
+        shifts[piece], means[:, piece] = tries[best], (found - OWN_SHARE * away)[:, best].mean(1)
+    return means
 
 
 def _flattened(offset: Floats, axes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -77,10 +77,10 @@ class Made:
     def __init__(self, views: list[GBuffer]) -> None:
         self.mesh, self._views = sphere(2), iter(views)
 
-    def pose(self, window: float, size: int, aim: object = None) -> None:
+    def shots(self, window: float, size: int, aim: object = None) -> None:
         pass
 
-    def render(self, pose: None) -> GBuffer:
+    def render_all(self, shots: None, size: int) -> GBuffer:
         return next(self._views)
 
     def count(self, view: GBuffer, pixel: float) -> None:

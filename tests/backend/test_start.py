@@ -151,7 +151,7 @@ def test_beside_others_a_plain_object_keeps_its_own_tone():
     subject = subject_of(mesh, lambda points: np.repeat(np.where(first, 0.8, 0.2)[:, None], 3, 1))
     start = initial_texture(subject, styles(), VIEWING, job())[:, torch.from_numpy(subject.texels.used)]
     light, dark = start[:, torch.from_numpy(first)], start[:, torch.from_numpy(~first)]
-    assert light.mean() - dark.mean() > 0.2
+    assert light.mean() - dark.mean() > 0.15
     assert min(light.std(1).max(), dark.std(1).max()) > 0.05  # both have strokes
 
 
