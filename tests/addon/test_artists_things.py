@@ -26,7 +26,14 @@ from bl_ext.user_default.patina.addon.scene.records import Member, Prepared
 from bl_ext.user_default.patina.addon.scene.textures import Texture
 from bl_ext.user_default.patina.addon.ui import export as export_panel
 from bl_ext.user_default.patina.addon.ui import panel
-from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, Style, write_job
+from bl_ext.user_default.patina.backend.protocol import (
+    TEXTURE_FILE,
+    Job,
+    PatinaError,
+    Style,
+    numbered,
+    write_job,
+)
 
 
 def plain(path: Path, color: tuple[float, ...], size: int = 8) -> Path:
@@ -138,20 +145,33 @@ def test_the_proof_of_a_result_with_udim_tiles_has_all_tiles(cube, tmp_path):
         assert shown.argmax() == np.argmax(color)
 
 
+def test_a_result_of_which_a_frame_is_missing_changes_nothing(cube, tmp_path):
+    ends = (Style("s.png"), Style("t.png"))
+    job = Job("Cube", mesh="mesh.npz", task="interpolate", styles=ends, frames=3, parameterization="shared")
+    write_job(tmp_path, job)
+    for frame in (0, 1):
+        plain(tmp_path / numbered(TEXTURE_FILE, frame, 3), (1, 0, 0))
+    own = cube.material_slots[0].material
+    member = Member("Cube", cube.session_uid, (Texture("Cube", (0,)),), (0,))
+    with pytest.raises(PatinaError, match=f"{numbered(TEXTURE_FILE, 2, 3)} cannot be read"):
+        apply.apply(Prepared(tmp_path, "Cube", (member,)), [member])
+    assert cube.material_slots[0].material == own
+    assert not cube.patina.slots
+    assert not bpy.data.images
+
+
 @pytest.mark.parametrize("left", ["texture.png", "height.png"])
-def test_a_result_of_which_a_file_is_missing_changes_nothing(cube, tmp_path, left):
+def test_a_result_that_there_was_no_room_for_the_relief_of_is_shown_without(cube, tmp_path, left):
     write_job(
         tmp_path, Job("Cube", mesh="mesh.npz", task="synthesize", styles=(Style("s.png"),), relief=True)
     )
     plain(tmp_path / "texture.png", (1, 0, 0))
     plain(tmp_path / left, (1, 0, 0))
-    own = cube.material_slots[0].material
     member = Member("Cube", cube.session_uid, (Texture("Cube", (0,)),), (0,))
-    with pytest.raises(PatinaError, match=r"(height|normal)\.png cannot be read"):
-        apply.apply(Prepared(tmp_path, "Cube", (member,)), [member])
-    assert cube.material_slots[0].material == own
-    assert not cube.patina.slots
-    assert not bpy.data.images
+    (shown,) = apply.apply(Prepared(tmp_path, "Cube", (member,)), [member])
+    assert corner(shown) == [1, 0, 0]
+    nodes = cube.material_slots[0].material.node_tree.nodes
+    assert not [node for node in nodes if node.type in {"NORMAL_MAP", "BUMP", "DISPLACEMENT"}]
 
 
 def transparent(obj: bpy.types.Object, name: str, alpha: float) -> bpy.types.Image:
