@@ -17,7 +17,7 @@ from typing import Any
 
 from .subjects import ROOT
 
-JOBS = 2  # for each node
+JOBS, LEAST_JOBS = 2, 6  # for each node, and at least
 EVERY_SECONDS = 0.5  # that the processes are looked at
 RECIPE = """
 assets = ["*.gltf"]
@@ -60,7 +60,7 @@ def measure(nodes: int, place: Path) -> dict[str, Any]:
     """
     from ray.cluster_utils import Cluster
 
-    for index in range(JOBS * nodes):
+    for index in range(max(LEAST_JOBS, JOBS * nodes)):
         (place / f"fox_{index}.gltf").write_bytes((ROOT / "tests" / "assets" / "fox.gltf").read_bytes())
     (place / "recipe.toml").write_text(RECIPE.format(style=ROOT / "addon" / "styles" / "starry_night.jpg"))
     watch, cluster = Watch(), Cluster()
