@@ -2,7 +2,8 @@
 
 Beside others an object is known by its colours, so pieces of the painting are chosen by these ("texture
 transfer": Efros and Freeman 2001, "Image Quilting", section 3), and what they differ by from their means
-is laid on the object's own. Where there are landmarks all stays as it is.
+is laid on the object's own, with half of what these means are away. Where there are landmarks all stays
+as it is.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 from torch import Tensor
 
+from ..pictures.images import blurred_within
 from ..rendering.mesh import Mesh
 from ..rendering.texels import Texels
 from ..rendering.views import Viewing, framed
@@ -65,14 +66,5 @@ def _strokes(
     texel = float(np.sqrt(mesh.spread_areas[faces].sum() / count.sum()))
     reach = max(1, min(colors.shape[2] // 4, round(radius * span / texel)))
     used = torch.from_numpy(texels.used).float()
-    busy = (colors - _blurred(colors, used, reach)).abs().mean(0, keepdim=True)
-    return (1 - _blurred(busy, used, reach) / LANDMARK).clamp(min=0) * used * detail
-
-
-def _blurred(image: Tensor, used: Tensor, radius: int) -> Tensor:
-    """Blur `image` (C, H, W) where it is `used` (H, W), by a box of `radius`, twice."""
-    found = torch.cat([image * used, used[None]]).numpy()
-    for axis in (1, 2, 1, 2):
-        found = uniform_filter1d(found, 2 * radius + 1, axis, mode="constant")
-    blurred = torch.from_numpy(found)
-    return blurred[:-1] / blurred[-1:].clamp_min(1e-6)
+    busy = (colors - blurred_within(colors, used, reach)).abs().mean(0, keepdim=True)
+    return (1 - blurred_within(busy, used, reach) / LANDMARK).clamp(min=0) * used * detail

@@ -27,14 +27,8 @@ SAMPLE_COUNT = 4000  # texels: pieces' middles are chosen among so many, and nei
 CANDIDATES, CANDIDATE_RADIUS = 32, 0.15  # shifts that are tried for a piece, and how far from its first one
 MATCHED_BLEND = 0.4  # as BLEND_WIDTH, of pieces that do not go on as their neighbours end
 OWN_SHARE = 0.5  # of how far their means are from the colours wanted, that is left to pieces
-MATCHES, MATCHED_TEXELS = (
-    192,
-    48,
-)  # places in the styles that are tried for a piece, and texels of it compared
-TAKEN_RADIUS, TAKEN_COST = (
-    0.03,
-    5e-4,
-)  # how near a place is to one taken before, and what that costs each time
+MATCHES, MATCHED_TEXELS = 192, 48  # places in the styles that are tried for a piece; texels of it compared
+TAKEN_RADIUS, TAKEN_COST = 0.03, 5e-4  # how near a place is to one that was taken; what each of these costs
 # The R2 sequence (Roberts 2018): shifts that lie evenly all over the painting.
 SEQUENCE_STEP = np.array([0.7548776662, 0.5698402910])
 CHUNK = 1 << 17  # texels at a time

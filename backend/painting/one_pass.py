@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..networks import feedforward
 from ..objectives.landmarks import contrast_of
+from ..pictures.images import blurred_within
 from ..pictures.styles import Styles
 from ..rendering import camera
 from ..rendering.camera import Camera
@@ -132,7 +133,7 @@ def paint_views(
         gbuffer = maker.render(maker.shot_of(part, eye))
         image = gbuffer.image(_colors(gbuffer, rows, levels), background)
         painted = feedforward.paint(network, image[None], vector)[0].cpu()
-        coarse = _coarse(painted, gbuffer.mask.cpu().float())
+        coarse = blurred_within(painted, gbuffer.mask.cpu().float(), round(COARSE_WIDTH * size / 2))
         bands = torch.cat([coarse, painted - coarse])
         found, open_, facing = _seen_by(eye, gbuffer, bands, points[here], normals[here])
         for band, power in enumerate(FACING_POWERS):
@@ -204,12 +205,3 @@ def _within_rims(depth: Tensor, pixel: float) -> Tensor:
     rim = ~depth.isfinite() | (depth - front > HIDDEN_STEP * pixel * front)
     away = distance_transform_edt(~rim[0, 0].numpy()).astype(np.float32)
     return (torch.from_numpy(away) / RIM_WIDTH).clamp(max=1)[None, None]
-
-
-def _coarse(image: Tensor, mask: Tensor) -> Tensor:
-    """Blur `image` (3, H, W) within `mask` (H, W), by a box COARSE_WIDTH wide, twice: (3, H, W)."""
-    radius = round(COARSE_WIDTH * image.shape[1] / 2)
-    found = torch.cat([image * mask, mask[None]])[None]
-    for kernel in ((2 * radius + 1, 1), (1, 2 * radius + 1)) * 2:
-        found = F.avg_pool2d(found, kernel, 1, (kernel[0] // 2, kernel[1] // 2))
-    return found[0, :3] / found[0, 3:].clamp_min(1e-6)

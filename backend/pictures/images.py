@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from scipy.ndimage import uniform_filter1d
 from torch import Tensor
 
 from ..protocol import PatinaError
@@ -162,3 +163,12 @@ def resize_shorter(image: Tensor, shorter: float) -> Tensor:
     height, width = image.shape[1:]
     factor = max(8.0, shorter) / min(height, width)
     return resize(image, round(height * factor), round(width * factor))
+
+
+def blurred_within(image: Tensor, mask: Tensor, radius: int) -> Tensor:
+    """Blur `image` (C, H, W) within `mask` (H, W), 0..1, by a box of `radius` pixels, twice: (C, H, W)."""
+    found = torch.cat([image * mask, mask[None]]).numpy()
+    for axis in (1, 2, 1, 2):
+        found = uniform_filter1d(found, 2 * radius + 1, axis, mode="constant")
+    blurred = torch.from_numpy(found)
+    return blurred[:-1] / blurred[-1:].clamp_min(1e-6)

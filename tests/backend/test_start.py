@@ -9,9 +9,10 @@ from meshes import quad, sphere
 
 from backend.networks import feedforward
 from backend.painting import start as module
-from backend.painting.one_pass import _coarse, _within_rims, paint_in_one_pass, plain_objects
+from backend.painting.one_pass import _within_rims, paint_in_one_pass, plain_objects
 from backend.painting.start import broken_colors, initial_texture
 from backend.painting.subject import Subject
+from backend.pictures.images import blurred_within
 from backend.pictures.styles import Styles
 from backend.protocol import Job, Style
 from backend.rendering.mesh import Attributes, Mesh, build_mesh
@@ -86,9 +87,9 @@ def test_a_view_is_blurred_within_its_object():
     mask = torch.zeros(96, 96)
     mask[20:70, 30:80] = 1
     plain = torch.where(mask > 0, 0.3, 0.9).expand(3, -1, -1)
-    assert torch.allclose(_coarse(plain, mask)[:, mask > 0], torch.tensor(0.3), atol=1e-5)
+    assert torch.allclose(blurred_within(plain, mask, 3)[:, mask > 0], torch.tensor(0.3), atol=1e-5)
     grating = (0.5 + 0.5 * (torch.arange(96) % 2)).expand(3, 96, 96)
-    inner = _coarse(grating, torch.ones(96, 96))[:, 20:-20, 20:-20]
+    inner = blurred_within(grating, torch.ones(96, 96), 3)[:, 20:-20, 20:-20]
     assert (inner - 0.75).abs().max() < 0.01
 
 
