@@ -71,6 +71,10 @@ test-backend: $(BACKEND)/.tests
 test-faults: $(BACKEND)/.tests blender extension
 	$(MAKE) $(SIDE_BY_SIDE) test-faults-backend test-faults-addon
 
+# Side by side, threads that spin as they wait take the core of the other half.
+test-faults-backend test-faults-addon: export OMP_WAIT_POLICY := passive
+test-faults-backend test-faults-addon: export GOMP_SPINCOUNT := 0
+
 test-faults-backend:
 	PATINA_FAULTS=12 $(IN_BACKEND) -m pytest tests/faults -s -q
 
