@@ -28,6 +28,11 @@ def has_keys(settings: properties.PatinaSettings, mode: str) -> bool:
     return mode == "animate" and settings.between == "keys"
 
 
+def dreams_at_keys(settings: properties.PatinaSettings, mode: str) -> bool:
+    """Whether it goes from one dream to the next."""
+    return mode == "animate" and settings.between == "dream_keys"
+
+
 def look_of(settings: properties.PatinaSettings, mode: str) -> str:
     """Name the mode by whose settings is painted: what moves is painted as a style is."""
     return "style" if moves(settings, mode) else mode
@@ -63,9 +68,23 @@ def choices(settings: properties.PatinaSettings, mode: str) -> list[properties.S
     return [settings, *(settings.mixed if uses_mixture(settings, mode) else [settings.style_to])]
 
 
-def keys_in_order(settings: properties.PatinaSettings) -> list[properties.PatinaKey]:
-    """List the keys by their frames."""
-    return sorted(settings.style_keys, key=lambda key: key.frame)
+def key_list(settings: properties.PatinaSettings) -> tuple[str, str]:
+    """Name the list of keys that is shown, be they of paintings or of dreams, and that of its active one."""
+    if settings.between == "dream_keys":
+        return "dream_keys", "dream_key_index"
+    return "style_keys", "style_key_index"
+
+
+def keys_in_order(settings: properties.PatinaSettings) -> list[Any]:
+    """List the keys by their frames, of paintings or of dreams (`PatinaKey`, `PatinaDreamKey`)."""
+    return sorted(getattr(settings, key_list(settings)[0]), key=lambda key: key.frame)
+
+
+def ends(settings: properties.PatinaSettings, mode: str) -> list[Any]:
+    """List what is dreamt of: one, both ends, or what the keys say (`DreamChoice`)."""
+    if dreams_at_keys(settings, mode):
+        return keys_in_order(settings)
+    return [settings.target, settings.target_to] if mode == "animate" else [settings.target]
 
 
 def strength_of(settings: properties.PatinaSettings, mode: str) -> float:
@@ -78,7 +97,7 @@ def strength_of(settings: properties.PatinaSettings, mode: str) -> float:
 def timing_of(settings: properties.PatinaSettings, mode: str) -> keying.Timing | None:
     """Tell when the textures of a style that moves show; None of another job. Raises PatinaError."""
     scene = settings.id_data
-    if has_keys(settings, mode):
+    if has_keys(settings, mode) or dreams_at_keys(settings, mode):
         return keying.timing(*_of_keys(settings))
     if morphs(settings, mode):
         return keying.timing([scene.frame_start, scene.frame_end], settings.textures)
@@ -95,7 +114,7 @@ def _of_keys(settings: properties.PatinaSettings) -> tuple[list[int], int, int]:
 
 def _placed(settings: properties.PatinaSettings) -> tuple[list[int], int]:
     """The textures' numbers of the keys, or of two formulas, and how many there are. Raises PatinaError."""
-    if settings.between == "keys":
+    if settings.between in ("keys", "dream_keys"):
         return keying.placed(*_of_keys(settings))
     return keying.placed([settings.id_data.frame_start, settings.id_data.frame_end], settings.textures)
 
@@ -128,10 +147,18 @@ def _frames(settings: properties.PatinaSettings) -> dict[str, Any]:
         return {"frames": settings.frames, "boil": round(settings.boil, 4)}
     if settings.between == "formulas":
         return {"frames": _placed(settings)[1]}
-    if settings.between != "keys":
+    if settings.between in ("styles", "dreams"):
         return {"frames": settings.frames, "aligned": settings.aligned}
     places, count = _placed(settings)
-    ordered, pictures = keys_in_order(settings), style_files(settings, "animate")
+    ordered = keys_in_order(settings)
+    way = {"frames": count, "loop": settings.loop, "easing": settings.easing}
+    if settings.between == "dream_keys":
+        network = network_of(settings, "animate")
+        dreams = [_target(key, network) for key in ordered]
+        each = dict.fromkeys(dreams)
+        weights = [tuple(float(dream == one) for one in each) for dream in dreams]
+        return way | {"aligned": True, "keys": tuple(map(Key, places, weights))}
+    pictures = style_files(settings, "animate")
     keys = tuple(
         Key(
             place,
@@ -141,7 +168,7 @@ def _frames(settings: properties.PatinaSettings) -> dict[str, Any]:
         )
         for key, place in zip(ordered, places, strict=True)
     )
-    return {"frames": count, "keys": keys, "loop": settings.loop, "easing": settings.easing}
+    return way | {"keys": keys}
 
 
 def copy_formulas(settings: properties.PatinaSettings, mode: str, folder: Path) -> tuple[str, ...]:
@@ -216,16 +243,15 @@ def targets(settings: properties.PatinaSettings, mode: str, picture: bool = Fals
     network = network_of(settings, mode, picture)
     if is_deepdream(settings, mode, picture):
         return (Target("deepdream", layer=_deepdream_layer(settings, network)),)
-    ends = (settings.target, settings.target_to) if mode == "animate" else (settings.target,)
-    return tuple(_target(end, network) for end in ends)
+    found = tuple(_target(end, network) for end in ends(settings, mode))
+    return tuple(dict.fromkeys(found)) if dreams_at_keys(settings, mode) else found
 
 
 def network_of(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> str:
     """Choose the network that does it. Raises PatinaError where the chosen one knows no classes."""
-    ends = (settings.target, settings.target_to) if mode == "animate" else (settings.target,)
     dreams = not (uses_styles(settings, mode) or morphs(settings, mode))
     dreams = dreams and not is_deepdream(settings, mode, picture)
-    by_class = dreams and any(end.kind == "class" for end in ends)
+    by_class = dreams and any(end.kind == "class" for end in ends(settings, mode))
     if settings.network == "auto":
         return suited.network(by_class)
     if by_class and not catalogue.networks()[settings.network].classes:
@@ -386,6 +412,7 @@ def kind(
 def _expected_frames(settings: properties.PatinaSettings) -> int:
     """How many textures a job in frames makes; where its keys cannot be so yet, as many as were asked for."""
     try:
-        return _placed(settings)[1] if settings.between in ("keys", "formulas") else int(settings.frames)
+        even = settings.between not in ("keys", "dream_keys", "formulas")
+        return int(settings.frames) if even else _placed(settings)[1]
     except PatinaError:
         return int(settings.textures)

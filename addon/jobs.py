@@ -206,7 +206,7 @@ def _take(run: Run, event: Event) -> None:
     if event.kind == "progress":
         run.progress = event
     elif event.kind == "preview" and run.job.members and run.is_at_home:
-        preview.show(run.folder, run.job.count, run.job.members)
+        preview.show(run.folder, run.job.count, run.job.members, run.job.timing)
     elif event.kind == "message":
         if event.message not in run.notes and len(run.notes) < problems.MAX_SHOWN:
             run.notes.append(event.message)

@@ -6,6 +6,7 @@ on; those between two keys share the time there evenly.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,6 +28,13 @@ class Timing:
 def evenly(first: int, count: int, hold: int) -> Timing:
     """Show `count` textures again and again, `hold` frames each, from the frame `first` on."""
     return Timing(tuple(first + k * hold for k in range(count)), count * hold)
+
+
+def shown_at(timing: Timing, frame: int) -> int:
+    """Find which texture shows at a frame of the scene."""
+    if timing.period:
+        frame = timing.starts[0] + (frame - timing.starts[0]) % timing.period
+    return max(bisect_right(timing.starts, frame) - 1, 0)
 
 
 def placed(frames: Sequence[int], textures: int, period: int = 0) -> tuple[list[int], int]:

@@ -2,6 +2,9 @@
 
 It is drawn over the object from the job's own mesh and preview picture, in every shading mode. No material,
 image or undo step is made for it, so there is nothing that a cancel, a save or an undo could leave behind.
+
+Of textures that move, those that there are by now show at their frames of the scene, so that it can be played
+while the others are painted: one is read when the scene comes to it.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ..backend.protocol import PREVIEW_FILE, numbered
+from .keying import Timing, shown_at
 from .scene.records import Member
 
 MAX_TRIANGLES = 2_000_000  # triangles; reading more would hold Blender up
@@ -47,6 +51,9 @@ class Shown:
     members: Sequence[Member]
     pictures: list[np.ndarray | None]  # of each texture: (H, W, 4) float32 in sRGB, bottom row first
     textures: list[Any]  # on the GPU, made when drawn
+    timing: Timing | None = None  # of what moves: when which of its frames shows
+    there: list[int] = field(default_factory=list)  # the frames of which there are pictures, in their order
+    frame: int | None = None  # which of them `pictures` show; None: that with which all begin
     waiting: list[int] = field(default_factory=list)  # pictures that have changed on the disk, in their order
     batches: list[tuple[int, int, Any]] = field(default_factory=list)  # triangles by member and texture
 
@@ -56,13 +63,17 @@ _handler: Any = None
 _shader: Any = None
 
 
-def show(folder: Path, count: int, members: Sequence[Member]) -> None:
+def show(folder: Path, count: int, members: Sequence[Member], timing: Timing | None = None) -> None:
     """Show the new previews of a job's `count` textures: the first from the next redraw on, the others as
-    `advance` reads them."""
+    `advance` reads them. timing: when which of its frames shows, where they move."""
     global shown, _handler
     if shown is None or shown.folder != folder:
-        shown = Shown(folder, members, [None] * count, [None] * count)
+        shown = Shown(folder, members, [None] * count, [None] * count, timing)
     first = not shown.waiting
+    if timing is not None:
+        frames = range(len(timing.starts))
+        shown.there = [frame for frame in frames if (folder / _file(shown, 0, frame)).is_file()]
+        shown.frame = _frame_now(shown)
     shown.waiting += [index for index in range(count) if index not in shown.waiting]
     if first:
         advance()
@@ -72,13 +83,33 @@ def show(folder: Path, count: int, members: Sequence[Member]) -> None:
 
 def advance() -> None:
     """Read the next picture that waits. One takes some milliseconds, in which Blender stands still."""
-    if shown is None or not shown.waiting:
+    if shown is None:
+        return
+    if (frame := _frame_now(shown)) != shown.frame:
+        shown.frame, shown.waiting = frame, [*range(len(shown.pictures))]
+    if not shown.waiting:
         return
     index = shown.waiting.pop(0)
-    picture = read(shown.folder / numbered(PREVIEW_FILE, index, len(shown.pictures)))
+    picture = read(shown.folder / _file(shown, index, shown.frame))
     if picture is not None:
         shown.pictures[index], shown.textures[index] = picture, None
         redraw()
+
+
+def _frame_now(preview: Shown) -> int | None:
+    """Find the frame that is to show now: the scene's own, or the last before it that is there."""
+    if preview.timing is None:
+        return None
+    wanted = shown_at(preview.timing, bpy.context.scene.frame_current)
+    return max((frame for frame in preview.there if frame <= wanted), default=None)
+
+
+def _file(preview: Shown, index: int, frame: int | None) -> str:
+    """Name the picture of a texture, or of one of its frames."""
+    name = numbered(PREVIEW_FILE, index, len(preview.pictures))
+    if frame is None or preview.timing is None:
+        return name
+    return numbered(name, frame, len(preview.timing.starts))
 
 
 def clear() -> None:

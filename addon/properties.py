@@ -217,7 +217,7 @@ class PatinaKey(StyleChoice, bpy.types.PropertyGroup):
     )
 
 
-class PatinaTarget(bpy.types.PropertyGroup):
+class DreamChoice:
     """What to dream of."""
 
     kind: EnumProperty(name="Dream of", description="How the dream is named", items=KINDS)
@@ -243,6 +243,16 @@ class PatinaTarget(bpy.types.PropertyGroup):
         min=0,
         max=4095,
     )
+
+
+class PatinaTarget(DreamChoice, bpy.types.PropertyGroup):
+    """What to dream of."""
+
+
+class PatinaDreamKey(DreamChoice, bpy.types.PropertyGroup):
+    """What is dreamt of at one frame of the scene."""
+
+    frame: IntProperty(name="Frame", description="The frame of the scene from which it looks so", default=1)
 
 
 class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
@@ -393,6 +403,11 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
                 "Paintings at frames of the scene, and what lies between: one look turns into the next",
             ),
             (
+                "dream_keys",
+                "Keys of Dreams",
+                "Dreams at frames of the scene, and what lies between: one thing turns into the next",
+            ),
+            (
                 "formulas",
                 "Two Formulas",
                 "From one result to another that were both painted as Formula, at any size, in moments",
@@ -433,6 +448,12 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
     )
     style_key_index: IntProperty(
         name="Active Key", description="The key whose painting is shown below", default=0
+    )
+    dream_keys: CollectionProperty(
+        type=PatinaDreamKey, name="Keys", description="What is dreamt of, at which frame of the scene"
+    )
+    dream_key_index: IntProperty(
+        name="Active Key", description="The key whose dream is shown below", default=0
     )
     textures: IntProperty(
         name="Textures",
@@ -590,7 +611,16 @@ class PatinaMaterial(bpy.types.PropertyGroup):
     made: StringProperty()  # how its nodes were made, as `scene.earlier` tells it
 
 
-classes = (PatinaStyle, PatinaKey, PatinaTarget, PatinaSettings, PatinaSlot, PatinaObject, PatinaMaterial)
+classes = (
+    PatinaStyle,
+    PatinaKey,
+    PatinaTarget,
+    PatinaDreamKey,
+    PatinaSettings,
+    PatinaSlot,
+    PatinaObject,
+    PatinaMaterial,
+)
 
 
 def register() -> None:

@@ -135,8 +135,8 @@ def of_settings(settings: bpy.types.PropertyGroup, mode: str) -> list[Advice]:
         choices = job_fields.choices(settings, mode)
         if any(choice.style == styles.OWN_IMAGE and not choice.style_file for choice in choices):
             found.append(Advice("Choose an image file.", stops=True))
-    if job_fields.has_keys(settings, mode):
-        if len(settings.style_keys) < 2:
+    if job_fields.has_keys(settings, mode) or job_fields.dreams_at_keys(settings, mode):
+        if len(job_fields.keys_in_order(settings)) < 2:
             return [*found, Advice("Add two keys or more.", stops=True)]
     elif mode == "animate" and _ends_alike(settings):
         found.append(Advice("Both ends are the same: choose another.", stops=True))

@@ -218,10 +218,10 @@ class Tile:
 
 @dataclass(frozen=True)
 class Key:
-    """How a style looks at one frame of several: the frame's number, from 0.
+    """How a style, or a dream, looks at one frame of several: the frame's number, from 0.
 
-    weights: of the job's styles, one each, 0 for one that does not count; empty: as the styles have them.
-    strength, style_size: as those of `Job`; None: the job's.
+    weights: of the job's styles or targets, one each, 0 for one that does not count; empty: as the styles
+    have them, all targets alike. strength, style_size, of a style: as those of `Job`; None: the job's.
     """
 
     frame: int
@@ -259,7 +259,9 @@ class Job:
     frames: int = 4  # of interpolate and morph, and of a style that moves
     # A style that moves, on a mesh: how much its frames' strokes differ, 0..1; what is large is the same.
     boil: float = 0.0
-    keys: tuple[Key, ...] = ()  # the same: what the frames go between; empty: the style is one
+    # The same, and interpolate between targets: what the frames go between; empty: the style is one, or there
+    # are two ends.
+    keys: tuple[Key, ...] = ()
     loop: bool = False  # after the last key frames go back to the first, so that they can be repeated
     easing: str = "linear"  # between keys
     aligned: bool = False  # interpolate: neighbouring frames must look alike to the network's middle
@@ -320,17 +322,18 @@ class Job:
     @property
     def moves(self) -> bool:
         """Whether a style is painted in several frames."""
-        return self.boil > 0 or bool(self.keys)
+        return self.boil > 0 or (bool(self.keys) and self.task != "interpolate")
 
     @property
     def plays(self) -> bool:
         """Whether it leaves textures of a mesh that show one after the other, as many as there are frames."""
-        return self.moves or (self.task == "morph" and self.mesh is not None)
+        in_frames = self.task == "morph" or (self.task == "interpolate" and bool(self.keys))
+        return self.moves or (in_frames and self.mesh is not None)
 
-    def frame_files(self, frame: int) -> list[str]:
-        """Name the textures' files of a frame, where the job plays."""
+    def frame_files(self, frame: int, name: str = TEXTURE_FILE) -> list[str]:
+        """Name the textures' files of a frame, or those like `name`, where the job plays."""
         count = len(self.textures)
-        files = [numbered(TEXTURE_FILE, tile, count) for tile in range(count)]
+        files = [numbered(name, tile, count) for tile in range(count)]
         return [numbered(file, frame, self.frames) for file in files]
 
     @property
@@ -406,7 +409,7 @@ def _check(job: Job) -> None:
     if job.material is not None:
         _check_material(job.material)
     for key in job.keys:
-        _check_key(key, len(job.styles))
+        _check_key(key, len(job.targets if job.task == "interpolate" else job.styles))
     _obey(RULES, job)
 
 
@@ -452,7 +455,8 @@ def _check_material(material: Material) -> None:
             _refuse("material", f"has {name} {share!r:.100}", "Use numbers from 0 to 1, or null.")
 
 
-def _check_key(key: Key, styles: int) -> None:
+def _check_key(key: Key, count: int) -> None:
+    """count: of the styles or targets that it may weigh."""
     if not is_whole(key.frame) or key.frame < 0:
         _refuse("keys", f"has one at the frame {key.frame!r}", "Use a whole number from 0 on.")
     if key.strength is not None and not is_share(key.strength):
@@ -462,8 +466,8 @@ def _check_key(key: Key, styles: int) -> None:
         _refuse("keys", f"has the stroke size {size!r}", "Use a positive number of scene units, or null.")
     weights = key.weights
     sound = isinstance(weights, tuple) and all(is_number(weight) and weight >= 0 for weight in weights)
-    if not sound or (weights and (len(weights) != styles or not any(weights))):
-        _refuse("keys", f"has the weights {weights!r:.100}", "Give each style one, and not all 0.")
+    if not sound or (weights and (len(weights) != count or not any(weights))):
+        _refuse("keys", f"has the weights {weights!r:.100}", "Give each style or target one, and not all 0.")
 
 
 def _check_target(target: Target) -> None:
@@ -583,7 +587,8 @@ class Event:
     started    message (device and rasterizer)
     progress   stage, step, steps (of the whole job), fraction 0..1, seconds_left (None while unknown), loss,
                reached: the quality below the job's that there is by now, if any, and `enough` would take
-    preview    path: a texture so far; of several, the first, when all are written
+    preview    path: a texture so far; of several, the first, when all are written. A job that plays writes
+               those of its frames (`Job.frame_files` of PREVIEW_FILE), one after the other or all
     message    message: something the person should know; the job goes on
     finished   path: the texture; report: the report's path
     failed     message, cure, field

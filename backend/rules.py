@@ -286,10 +286,29 @@ RULES = (
         "Leave it off.",
     ),
     Rule(
-        lambda job: job.task == "interpolate" and (len(job.targets), len(job.styles)) not in ((2, 0), (0, 2)),
+        lambda job: (
+            job.task == "interpolate"
+            and not job.keys
+            and (len(job.targets), len(job.styles)) not in ((2, 0), (0, 2))
+        ),
         "targets",
         "must be two things to go between",
         "Give two targets, or two styles and no target.",
+    ),
+    Rule(
+        lambda job: job.task == "interpolate" and job.keys and (not job.targets or job.styles),
+        "targets",
+        "is what the keys of an interpolation are of, and nothing else",
+        "Give it targets and no style, or let the task be stylize.",
+    ),
+    Rule(
+        lambda job: (
+            job.task == "interpolate"
+            and any((key.strength, key.style_size) != (None, None) for key in job.keys)
+        ),
+        "keys",
+        "has a strength or a stroke size, which a dream has not",
+        "Leave both out.",
     ),
     Rule(
         lambda job: (

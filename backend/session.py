@@ -108,7 +108,7 @@ class JobSession:
         taken = replace(self.job, **changed)
         # A card may have had too little memory since.
         as_before = replace(taken, device=asked.device, rasterizer=asked.rasterizer)
-        if as_before != asked or not taken.strength or asked.moves:
+        if as_before != asked or not taken.strength or asked.plays:
             raise PatinaError(
                 "What was changed cannot change while the job runs.", "Cancel it, and press the button again."
             )

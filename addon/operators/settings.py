@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from .. import properties, recent, styles
+from .. import job_fields, properties, recent, styles
 
 
 class PATINA_OT_new_seed(bpy.types.Operator):
@@ -79,7 +81,7 @@ class PATINA_OT_style_open(bpy.types.Operator, ImportHelper):
 
 
 class PATINA_OT_key_add(bpy.types.Operator):
-    """Add a key at the present frame of the scene: another painting, from there on"""
+    """Add a key at the present frame of the scene: another painting, or dream, from there on"""
 
     bl_idname = "patina.key_add"
     bl_label = "Add Key"
@@ -87,17 +89,33 @@ class PATINA_OT_key_add(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene, settings = context.scene, context.scene.patina
-        frames = {key.frame for key in settings.style_keys}
-        taken = {key.style for key in settings.style_keys}
+        items, index = job_fields.key_list(settings)
+        keys = getattr(settings, items)
+        frames = {key.frame for key in keys}
         free = (frame for frame in (scene.frame_current, scene.frame_end) if frame not in frames)
-        key = settings.style_keys.add()
-        key.frame = next(free, max(frames, default=0) + 1)
-        key.strength = settings.strength
-        wanted = (settings.style, *styles.PAINTINGS)
-        key.style = next((name for name in wanted if name not in taken), settings.style)
-        key.style_file = settings.style_file
-        settings.style_key_index = len(settings.style_keys) - 1
+        frame = next(free, max(frames, default=0) + 1)
+        begun = _new_dream(settings) if items == "dream_keys" else _new_painting(settings)
+        key = keys.add()
+        for name, value in begun.items():
+            setattr(key, name, value)
+        key.frame = frame
+        setattr(settings, index, len(keys) - 1)
         return {"FINISHED"}
+
+
+def _new_painting(settings: properties.PatinaSettings) -> dict[str, Any]:
+    """What a new key begins with: a painting that no other key has, if there is one."""
+    taken = {key.style for key in settings.style_keys}
+    wanted = (settings.style, *styles.PAINTINGS)
+    style = next((name for name in wanted if name not in taken), settings.style)
+    return {"style": style, "style_file": settings.style_file, "strength": settings.strength}
+
+
+def _new_dream(settings: properties.PatinaSettings) -> dict[str, Any]:
+    """What a new key begins with: what the panel dreams of, and each further one the next channel."""
+    like = settings.dream_keys[-1] if settings.dream_keys else settings.target
+    found = {name: getattr(like, name) for name in ("kind", "class_name", "layer", "channel")}
+    return found | {"channel": found["channel"] + (len(settings.dream_keys) > 0)}
 
 
 class _OfKey:
@@ -106,7 +124,8 @@ class _OfKey:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         settings = context.scene.patina
-        return 0 <= settings.style_key_index < len(settings.style_keys)
+        items, index = job_fields.key_list(settings)
+        return 0 <= getattr(settings, index) < len(getattr(settings, items))
 
 
 class PATINA_OT_key_remove(_OfKey, bpy.types.Operator):
@@ -118,8 +137,10 @@ class PATINA_OT_key_remove(_OfKey, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.patina
-        settings.style_keys.remove(settings.style_key_index)
-        settings.style_key_index = max(0, min(settings.style_key_index, len(settings.style_keys) - 1))
+        items, index = job_fields.key_list(settings)
+        keys, active = getattr(settings, items), getattr(settings, index)
+        keys.remove(active)
+        setattr(settings, index, max(0, min(active, len(keys) - 1)))
         return {"FINISHED"}
 
 
@@ -132,7 +153,8 @@ class PATINA_OT_key_move(_OfKey, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.patina
-        settings.style_keys[settings.style_key_index].frame = context.scene.frame_current
+        items, index = job_fields.key_list(settings)
+        getattr(settings, items)[getattr(settings, index)].frame = context.scene.frame_current
         return {"FINISHED"}
 
 

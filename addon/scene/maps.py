@@ -51,7 +51,7 @@ def load(folder: Path, name: str) -> Maps:
     Raises PatinaError where a file of it cannot be read, and then leaves no image.
     """
     job = read_job(folder)
-    count = job.frames if job.task == "interpolate" else 1
+    count = job.frames if job.task == "interpolate" and not job.plays else 1
     frames = [(folder / numbered(TEXTURE_FILE, i, count), f"{name} {i + 1}") for i in range(1, count)]
     relief = (HEIGHT_FILE, NORMAL_FILE) if job.relief else ()
     if not all((folder / file).is_file() for file in relief):  # there was no room for it

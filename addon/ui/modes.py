@@ -26,6 +26,7 @@ OF_ANIMATIONS = {
     "dreams": ("frames", "aligned"),
     "boil": ("frames", "boil", "hold"),
     "keys": ("textures", "easing", "loop"),
+    "dream_keys": ("textures", "easing", "loop"),
     "formulas": ("textures",),
 }
 
@@ -97,6 +98,10 @@ def draw_animation(layout: Any, settings: Any) -> None:
         styles.draw_mixture(layout, settings)
     elif settings.between == "keys":
         keys.draw(layout, settings)
+    elif settings.between == "dream_keys":
+        active = keys.draw(layout, settings)
+        if active:
+            draw_target(layout, active, settings)
     elif settings.between == "formulas":
         column = layout.column()
         column.prop(settings, "formula", icon="VIEWZOOM")

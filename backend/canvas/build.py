@@ -122,7 +122,7 @@ def _own(
 def pictures_of(job: Job, height: int, width: int, start: Tensor | None) -> nn.Module:
     """Make what the job optimises, pictures (B, C, height, width); it begins as `start` (B, C, H, W)."""
     if job.parameterization == "shared":
-        return Aligned(job.frames, height, width)
+        return Aligned(job.frames, height, width, job.loop)
     make = maker_of(job.parameterization)
     opacity = make
     if job.parameterization == "fourier" and of_class(job):
@@ -190,7 +190,7 @@ def textures_of(job: Job, mesh: Mesh, texels: Texels, start: Tensor | None) -> n
     texel = mesh.texel / job.texture_size
     falloff = CLASS_FALLOFF if of_class(job) else FALLOFF
     if job.parameterization == "shared":
-        return AlignedOnSurface(job.frames, texels, texel, falloff)
+        return AlignedOnSurface(job.frames, texels, texel, falloff, job.loop)
     if job.parameterization != "pyramid":
         return pictures_of(job, job.texture_size, job.texture_size, start)
     colors = SurfacePyramid(1, 3, texels, texel, start, falloff)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..between import shares
 from ..networks import Network
 from ..networks.octaves import features_of
 from ..objectives.alignment import WEIGHT, alignment, interpolation
@@ -77,8 +78,8 @@ def style_of(job: Job, network: Network, styles: list[tuple[Tensor, float]]) -> 
 
 def _frames(job: Job, network: Network, styles: list[tuple[Tensor, float]]) -> Objective:
     if job.targets:
-        first, second = (target_of(network, target) * target.weight for target in job.targets)
+        goals = [target_of(network, target) * target.weight for target in job.targets]
     else:
-        first, second = (style_of(job, network, [style]) for style in styles)
-    goal = interpolation(first, second, job.frames)
-    return goal + alignment([network.content_layer]) * WEIGHT if job.aligned else goal
+        goals = [style_of(job, network, [style]) for style in styles]
+    goal = interpolation(goals, shares(job))
+    return goal + alignment([network.content_layer], job.frames, job.loop) * WEIGHT if job.aligned else goal

@@ -229,9 +229,7 @@ def _follower(
     others = {name: default_steps(replace(job, quality=name)) for name in lesser(job.quality)}
 
     def preview() -> str:
-        shown = aim.painted.pictures(texels, job.texture_size)[0, :3]
-        write_preview(shown, session.folder / PREVIEW_FILE)
-        return PREVIEW_FILE
+        return _preview(aim.painted.pictures(texels, job.texture_size), session)
 
     def follow(step: int, loss: float) -> bool:
         nonlocal due
@@ -247,6 +245,17 @@ def _follower(
         return session.wishes.enough or session.wishes.steered
 
     return follow
+
+
+def _preview(pictures: Tensor, session: JobSession, first: int = 0) -> str:
+    """Write small ones of textures (B, C, S, S), and name the first: of what plays all, as the frames from
+    `first` on, of anything else one."""
+    job, names = session.job, [PREVIEW_FILE]
+    if job.plays:
+        names = [job.frame_files(first + k, PREVIEW_FILE)[0] for k in range(len(pictures))]
+    for picture, name in zip(pictures, names, strict=False):
+        write_preview(picture[:3], session.folder / name)
+    return names[0]
 
 
 def default_steps(job: Job) -> int:
@@ -430,6 +439,8 @@ def morph(session: JobSession) -> None:
     for frame, name in enumerate(names):
         picture = evaluated(cppn.morph(first, second, frame / (job.frames - 1)), job, subject)
         session.write_result(partial(write_pictures, picture, folder, name))
+        if job.plays:
+            session.preview(partial(_preview, picture, session, frame), now=True)
         if network is not None and before is not None:
             between = partial(frame_distance, network, torch.cat([before, picture]))
             found = session.without_fail("The frames could not be measured", between) or {}

@@ -50,7 +50,8 @@ def animate(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar=("FRAME", "IMAGE[:STRENGTH[:SIZE]]"),
         help="the style that a frame has, counted from 0, and its --style-size; again for the next: frames "
-        "between go from one to the other",
+        "between go from one to the other. In place of styles also what is dreamt of: class:NAME, "
+        "channel:LAYER:NUMBER",
     )
     parser.add_argument(
         "--frames", type=int, help="how many frames the keys are among (default: to the last)"

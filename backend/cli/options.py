@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..protocol import COLORS, OWN, PARAMETERIZATIONS, PatinaError, Style
+from ..protocol import COLORS, OWN, PARAMETERIZATIONS, PatinaError, Style, Target
+
+DREAMS = ("class:", "channel:")  # a key that begins so is no picture
 
 
 def colors(text: str) -> float:
@@ -104,3 +106,18 @@ def key_path(text: str) -> tuple[Path, float | None, float | None]:
     path, last = strong_path(text)
     before, strength = strong_path(str(path)) if last is not None else (path, None)
     return (path, last, None) if strength is None else (before, strength, last)
+
+
+def key_target(text: str) -> Target:
+    """Parse "class:daisy" or "channel:relu4_1:7"; a key dreams of it. Raises PatinaError for another text."""
+    kind, _, rest = text.partition(":")
+    if kind == "class" and rest:
+        return Target("class", name=rest)
+    layer, _, channel = rest.rpartition(":")
+    if kind == "channel" and layer and channel.isdecimal():
+        return Target("channel", layer=layer, channel=int(channel))
+    raise PatinaError(
+        f"{text!r} is nothing to dream of.",
+        "Write class:NAME or channel:LAYER:NUMBER for each key, or a picture for each.",
+        "keys",
+    )

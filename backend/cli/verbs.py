@@ -12,7 +12,7 @@ from .. import suited
 from ..protocol import FINISHED, USUAL_BOIL, Key, Material, PatinaError, Style, Target
 from . import arguments, network_list
 from .job_folder import DoJob, Inputs, is_model, make_and_do
-from .options import key_path, styles_of, weighted_path
+from .options import DREAMS, key_path, key_target, styles_of, weighted_path
 
 Verb = Callable[[argparse.Namespace, DoJob], int]
 FIELDS = {"image_size": "size", "boil": "amount"}  # of a job, whose options are called otherwise
@@ -131,6 +131,8 @@ def animate(options: argparse.Namespace, do_job: DoJob) -> int:
             "Give --boil with --style, or two --key or more.",
             "keys" if options.keys else "boil",
         )
+    if options.keys and any(text.startswith(DREAMS) for _, text in options.keys):
+        return _animate_dreams(options, do_job)
     if options.keys:
         styles, keys = _keys(options)
         frames = options.frames or keys[-1].frame + 1
@@ -142,6 +144,25 @@ def animate(options: argparse.Namespace, do_job: DoJob) -> int:
             raise PatinaError("At --amount 0 all frames are the same.", "Use more, or stylize.", "boil")
     moving = {"frames": frames, "boil": boil, "keys": keys, "loop": options.loop, "easing": options.easing}
     return make_and_do(options.out, _painted(options, styles), _painting(options) | moving, do_job)
+
+
+def _animate_dreams(options: argparse.Namespace, do_job: DoJob) -> int:
+    """Do what the options of `animate` say where keys are classes and channels. Raises PatinaError."""
+    if options.amount:
+        raise PatinaError("Dreams do not boil, styles do.", "Leave --amount out.", "boil")
+    found = [(_whole(frame, "keys"), key_target(text)) for frame, text in options.keys]
+    found.sort(key=lambda one: one[0])
+    targets = list(dict.fromkeys(target for _, target in found))
+    keys = tuple(Key(frame, tuple(float(target == one) for one in targets)) for frame, target in found)
+    fields = _settings(options, options.mesh, "interpolate", targets) | {
+        "quality": options.quality,
+        "frames": options.frames or keys[-1].frame + 1,
+        "keys": keys,
+        "loop": options.loop,
+        "easing": options.easing,
+        "aligned": True,
+    }
+    return make_and_do(options.out, _painted(options, []), fields, do_job)
 
 
 def _keys(options: argparse.Namespace) -> tuple[list[Style], tuple[Key, ...]]:

@@ -26,13 +26,15 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from ..between import between
 from ..objectives.landmarks import contrast_of
 from ..pictures.images import write_image
 from ..pictures.styles import Styles, read_styles
-from ..protocol import TEXTURE_FILE, Job, Key
+from ..protocol import PREVIEW_FILE, TEXTURE_FILE, Job, Key
 from ..rendering.texels import fill_gutters
 from ..rendering.views import Viewing
 from ..result.report import Judge
+from ..result.textures import write_preview
 from ..session import JobSession, Progress
 from . import optimize
 from .checkpoint import Kept
@@ -88,8 +90,10 @@ def run(session: JobSession) -> None:
             if begun.strength > 0:
                 result = sealed(session, replace(painting, aim=begun.aim), result, seen)
             session.write_result(partial(_write, result, job.texture_size, session, names))
+            shown = painting.subject.composed(result)
+            session.preview(partial(_preview, shown, session, frame), now=True)
             if measures is not None:
-                judge = partial(measures.add, begun.aim, painting.subject.composed(result))
+                judge = partial(measures.add, begun.aim, shown)
                 session.without_fail("A frame could not be measured", judge)
         account.frame(frame)
     measured = (
@@ -262,26 +266,6 @@ def between_viewings(one: Viewing, other: Viewing, share: float) -> Viewing:
     )
 
 
-def between(job: Job, frame: int) -> tuple[int, int, float]:
-    """Find the two keys that a frame lies between, and how far it is from the first to the second, eased."""
-    places = [key.frame for key in job.keys] or [0]
-    last = len(places) - 1
-    for index in range(last):
-        if places[index] <= frame < places[index + 1]:
-            share = (frame - places[index]) / (places[index + 1] - places[index])
-            return index, index + 1, eased(share, job.easing)
-    if not job.loop:
-        end = 0 if frame < places[0] else last
-        return end, end, 0.0
-    share = (frame - places[last]) % job.frames / (places[0] + job.frames - places[last])
-    return last, 0, eased(share, job.easing)
-
-
-def eased(share: float, easing: str) -> float:
-    """Ease a `share` of the way, 0..1: "smooth" starts and ends slowly (3t² − 2t³)."""
-    return share * share * (3 - 2 * share) if easing == "smooth" else share
-
-
 class Strokes:
     """What moves a painting's strokes along the surface, and leaves landmarks and what is larger."""
 
@@ -360,6 +344,14 @@ def _repainted(
 def _write(texture: Tensor, size: int, session: JobSession, names: Sequence[str]) -> None:
     for tile, name in zip(torch.split(texture, size, 1), names, strict=True):
         write_image(tile, session.folder / name)
+
+
+def _preview(texture: Tensor, session: JobSession, frame: int) -> str:
+    """Write small pictures of a frame that is done, (3, tiles · S, S), and name the first."""
+    names = session.job.frame_files(frame, PREVIEW_FILE)
+    for tile, name in zip(torch.split(texture, session.job.texture_size, 1), names, strict=True):
+        write_preview(tile, session.folder / name)
+    return names[0]
 
 
 class _Measures:

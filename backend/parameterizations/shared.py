@@ -25,8 +25,10 @@ DEVIATION = 0.01
 class Aligned(nn.Module):
     """N colour images or textures: sigmoid of unique plus shared parameters."""
 
-    def __init__(self, frames: int, height: int, width: int) -> None:
+    def __init__(self, frames: int, height: int, width: int, loop: bool = False) -> None:
+        """loop: the first frame follows the last."""
         super().__init__()
+        self.loop = loop
         self.unique = Fourier(frames, 3, height, width)
         self.shared = nn.ParameterList(
             torch.randn(count, 3, height // part, width // part) * DEVIATION for count, part in _SHARED
@@ -35,27 +37,39 @@ class Aligned(nn.Module):
     def forward(self) -> Tensor:
         """(N, 3, H, W) in 0..1."""
         unique = self.unique.raw()
-        common = sum(spread(tensor, unique.shape[0], *unique.shape[2:]) for tensor in self.shared)
+        common = sum(spread(tensor, len(unique), *unique.shape[2:], self.loop) for tensor in self.shared)
         return recolor(unique + common).sigmoid()
 
 
 class AlignedOnSurface(nn.Module):
     """N textures of one surface: each a pyramid of its own, plus two in common, blended along the frames."""
 
-    def __init__(self, frames: int, texels: Texels, texel: float, falloff: float = FALLOFF) -> None:
-        """As SurfacePyramid's."""
+    def __init__(
+        self, frames: int, texels: Texels, texel: float, falloff: float = FALLOFF, loop: bool = False
+    ) -> None:
+        """As SurfacePyramid's. loop: the first frame follows the last."""
         super().__init__()
+        self.loop = loop
         self.unique = SurfacePyramid(frames, 3, texels, texel, falloff=falloff)
         self.shared = SurfacePyramid(2, 3, texels, texel, falloff=falloff)
 
     def forward(self) -> Tensor:
         """(N, 3, S, S) in 0..1."""
         unique = self.unique.raw()
-        return recolor(unique + spread(self.shared.raw(), unique.shape[0], *unique.shape[2:])).sigmoid()
+        common = spread(self.shared.raw(), len(unique), *unique.shape[2:], self.loop)
+        return recolor(unique + common).sigmoid()
 
 
-def spread(tensor: Tensor, frames: int, height: int, width: int) -> Tensor:
-    """Resize (n, C, h, w) linearly over frames and space: (frames, C, H, W)."""
+def spread(tensor: Tensor, frames: int, height: int, width: int, loop: bool = False) -> Tensor:
+    """Resize (n, C, h, w) linearly over frames and space: (frames, C, H, W).
+
+    loop: after the last of the n comes the first again.
+    """
+    if loop:
+        place = torch.arange(frames, device=tensor.device) * (len(tensor) / frames)
+        before = place.long()
+        share = (place - before)[:, None, None, None]
+        tensor = tensor[before].lerp(tensor[(before + 1) % len(tensor)], share)
     volume = tensor.transpose(0, 1)[None]
     grown = F.interpolate(volume, (frames, height, width), mode="trilinear", align_corners=False)
     return grown[0].transpose(0, 1)

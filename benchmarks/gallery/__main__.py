@@ -24,6 +24,7 @@ from .flat_rows import (
     unchosen_classes,
 )
 from .mesh_rows import mesh_classes, mesh_dreams, mesh_frames, mesh_relief, mesh_style
+from .moving_rows import ROWS as MOVING_ROWS
 from .page import write_page
 from .workshop import FIGURES
 
@@ -46,6 +47,7 @@ ROWS = {
         mesh_frames,
         mesh_style,
         mesh_relief,
+        *MOVING_ROWS,
     )
 }
 

@@ -297,10 +297,10 @@ def aligned_interpolation() -> Numbers:
     """Five frames from one channel to another, aligned and not."""
     vgg, frames, size = network("vgg16"), 5, 96
     ends = [features.channel(vgg, "relu4_3", index) for index in (10, 20)]
-    goal = interpolation(*ends, frames)
+    goal = interpolation(ends, [(1 - i / (frames - 1), i / (frames - 1)) for i in range(frames)])
     tiles, numbers = [], {}
     for what, kind, objective in (
-        ("aligned", Aligned(frames, size, size), goal + alignment([vgg.content_layer]) * WEIGHT),
+        ("aligned", Aligned(frames, size, size), goal + alignment([vgg.content_layer], frames) * WEIGHT),
         ("independent", None, goal),
     ):
         torch.manual_seed(SEED)

@@ -86,6 +86,24 @@ TEXTS: dict[str, tuple[str, str, str]] = {
         "for a render or a print.",
         "",
     ),
+    "moving_keys": (
+        "Keys",
+        "As it was, *The Starry Night*, *The Great Wave*, and back: 18 textures of three keys, as in "
+        "[motion.md](motion.md).",
+        "",
+    ),
+    "moving_dreams": ("Keys of dreams", "From channel to channel to channel, and back: twelve textures.", ""),
+    "moving_formulas": (
+        "Two formulas",
+        "Two CPPNs of the surface, and what lies between their weights.",
+        "",
+    ),
+    "moving_turn": ("Turntable", "*The Starry Night*, turned around once.", ""),
+    "moving_run": (
+        "A fox that runs",
+        "Painted over eight poses of its run, and its strokes boil: four paintings.",
+        "",
+    ),
 }
 
 HEAD = """# Gallery
@@ -101,6 +119,7 @@ Cassatt, *Summertime* (1894); all in the public domain. Fox: CC-BY 4.0, model by
 """
 
 FIGURES = {"deep_dream": "deepdream"}
+FILMS = ("moving_keys", "moving_dreams", "moving_formulas", "moving_turn", "moving_run")
 
 
 def write_page(numbers: dict[str, dict[str, Any]]) -> None:
@@ -109,7 +128,8 @@ def write_page(numbers: dict[str, dict[str, Any]]) -> None:
     for row, (title, text, claim) in TEXTS.items():
         if row not in numbers:
             continue
-        parts.append(f"## {title}\n\n{text}\n\n![{title}](gallery/{FIGURES.get(row, row)}.jpg)\n")
+        figure = f"{FIGURES.get(row, row)}.{'webp' if row in FILMS else 'jpg'}"
+        parts.append(f"## {title}\n\n{text}\n\n![{title}](gallery/{figure})\n")
         if claim:
             parts.append(f"*Claim:* {claim}\n")
         lines = [line for key, value in numbers[row].items() for line in _lines(key, value, 0)]

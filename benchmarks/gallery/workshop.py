@@ -44,6 +44,7 @@ from ..sheet import write
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "docs" / "gallery"
+FOX = ROOT / "tests" / "assets" / "fox.gltf"
 CPU = torch.device("cpu")
 SEED = 0
 SIDE = 512  # texels of a mesh's texture
@@ -65,7 +66,7 @@ def painting(name: str, shorter: int) -> Tensor:
 @cache
 def fox() -> tuple[Mesh, Tensor]:
     """The fox, and its own texture (1, 3, 512, 512)."""
-    surface = read_model(ROOT / "tests" / "assets" / "fox.gltf")
+    surface = read_model(FOX)
     picture = torch.from_numpy(np.asarray(surface.textures[0].convert("RGB")).copy())
     texture = resize(picture.permute(2, 0, 1).float() / 255, 512, 512)[None]
     return build_mesh(surface.vertices, surface.faces, surface.uvs, name="fox"), texture
@@ -92,7 +93,7 @@ def dreamt(name: str, goal: Objective, size: int, steps: int, transform: Transfo
 def on_fox(**fields: Any) -> tuple[Tensor, dict[str, Any]]:
     """The fox's textures (B, C, SIDE, SIDE), with the height for relief, and the report of such a job."""
     job = Job(mesh="mesh.npz", content="content.png", texture_size=SIDE, device="cpu", seed=SEED, **fields)
-    surface = painted_model(ROOT / "tests" / "assets" / "fox.gltf", job)
+    surface = painted_model(FOX, job)
     shown = contents(surface)
     job = replace(job, **{"content": None} | fields_of(surface, shown))
     with tempfile.TemporaryDirectory() as name:
@@ -159,10 +160,10 @@ def shown(texture: SurfaceTexture, view: GBuffer, background: Tensor) -> Tensor:
     return torch.stack(images)
 
 
-def portrait(texture: SurfaceTexture, turn: float = 0.6, size: int = 256) -> Tensor:
-    """(B, 3, size, size): the fox from the side, `turn` radians round, before a light ground, or a board
-    where it is half transparent."""
-    mesh = fox()[0]
+def portrait(texture: SurfaceTexture, turn: float = 0.6, size: int = 256, mesh: Mesh | None = None) -> Tensor:
+    """(B, 3, size, size): the fox, or another `mesh`, from the side, `turn` radians round, before a light
+    ground, or a board where it is half transparent."""
+    mesh = mesh or fox()[0]
     backward = np.array([np.cos(turn), np.sin(turn), 0.25])
     eye = camera.look_at(np.zeros(3), backward, 1.75, 2 * size)
     view = render(mesh, rasterizer.create("embree", mesh), eye)

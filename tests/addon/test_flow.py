@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 import pytest
 import recorder
-from bl_ext.user_default.patina.addon import folders, history, jobs, preview, problems, settings
+from bl_ext.user_default.patina.addon import folders, history, jobs, keying, preview, problems, settings
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
 from bl_ext.user_default.patina.addon.scene import job, material, memory, mesh, sets, split
 from bl_ext.user_default.patina.addon.scene.records import Member, Prepared
@@ -232,6 +232,29 @@ def test_previews_of_many_textures_are_read_one_a_turn(cube, tmp_path):
         preview.advance()
         assert time.thread_time() - start < 0.1
         assert np.allclose(preview.shown.pictures[number][-1, 0, :3] * 255, number)
+
+
+def test_frames_show_at_their_time_as_soon_as_they_are_there(cube, tmp_path):
+    """Where one is not there yet, the one before it stays; before the first, what all begin with."""
+    timing = keying.Timing((1, 4, 7, 10), 12)
+    run = jobs.Run(replace(of_cube(cube, tmp_path / "job"), timing=timing), Path("python"))
+    jobs.submit(run)
+
+    def redness(frame: int) -> int:
+        bpy.context.scene.frame_current = frame
+        preview.advance()
+        return round(255 * float(preview.shown.pictures[0][0, 0, 0]))
+
+    preview_of(run, (99, 0, 0))
+    assert [redness(frame) for frame in (1, 12)] == [99, 99]
+    for frame in (0, 1, 3):
+        Image.new("RGB", (8, 4), (100 + frame, 0, 0)).save(run.folder / f"preview_{frame}.png")
+        jobs._take(run, Event("preview", path=f"preview_{frame}.png"))
+    assert [redness(frame) for frame in (1, 3, 4, 7, 9, 10, 12, 13, 16, 0)] == [
+        *(100, 100, 101, 101, 101, 103, 103, 100, 101, 103)
+    ]
+    jobs.fail(run, PatinaError("No."))
+    assert preview.shown is None
 
 
 def test_each_of_a_set_shows_its_own_preview(cube):

@@ -267,6 +267,31 @@ def test_keys_are_set_at_frames_of_the_scene(cube, settings):
     assert not bpy.ops.patina.key_remove.poll()
 
 
+def test_keys_of_dreams_are_a_list_of_their_own(cube, settings):
+    settings.mode, settings.between = "animate", "dream_keys"
+    settings.target.kind, settings.target.channel = "channel", 5
+    assert readiness.of_settings(settings, "animate")[0].stops
+    scene = bpy.context.scene
+    scene.frame_end = 40
+    for frame in (5, 20):
+        scene.frame_current = frame
+        assert bpy.ops.patina.key_add() == {"FINISHED"}
+    assert [(key.frame, key.kind, key.channel) for key in settings.dream_keys] == [
+        (5, "channel", 5),
+        (20, "channel", 6),
+    ]
+    assert not settings.style_keys
+    assert {"dream_keys", "frame", "kind", "layer", "channel", "textures", "easing", "loop"} <= shown()
+    assert not {"strength", "style", "palette", "style_size", "aligned"} & shown()
+    assert not readiness.of_settings(settings, "animate")
+    scene.frame_current, settings.dream_key_index = 30, 0
+    assert bpy.ops.patina.key_move() == {"FINISHED"}
+    assert [key.frame for key in job_fields.keys_in_order(settings)] == [20, 30]
+    for _ in range(2):
+        bpy.ops.patina.key_remove()
+    assert not bpy.ops.patina.key_remove.poll()
+
+
 def test_a_recent_style_becomes_the_own_image(cube, settings, tmp_path, monkeypatch):
     monkeypatch.setattr(recent, "_path", tmp_path / "recent.json")
     monkeypatch.setattr(recent, "files", [])

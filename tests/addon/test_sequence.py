@@ -267,6 +267,25 @@ def test_a_style_goes_from_key_to_key_at_the_frames_of_the_scene(cube):
     assert history.read(run.folder).job.timing == keying.Timing((2, 12, 22))
 
 
+def test_dreams_go_from_key_to_key_at_the_frames_of_the_scene(cube):
+    scene, settings = bpy.context.scene, bpy.context.scene.patina
+    settings.mode, settings.between, settings.textures = "animate", "dream_keys", 4
+    settings.texture_size, settings.network, settings.steps = "256", "alexnet", 2
+    settings.loop, scene.frame_start, scene.frame_end = True, 1, 12
+    for frame, channel in ((7, 2), (1, 1), (10, 1)):
+        key = settings.dream_keys.add()
+        key.frame, key.kind, key.layer, key.channel = frame, "channel", "relu2", channel
+    bpy.ops.patina.stylize()
+    (run,) = jobs.ended
+    assert run.state == jobs.FINISHED, run.error
+    job = read_job(run.folder)
+    assert (job.task, job.aligned, job.loop, job.frames) == ("interpolate", True, True, 4)
+    assert [target.channel for target in job.targets] == [1, 2]
+    assert job.keys == (Key(0, (1.0, 0.0)), Key(2, (0.0, 1.0)), Key(3, (1.0, 0.0)))
+    assert numbers(cube, range(1, 14)) == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 0]
+    assert history.read(run.folder).is_whole
+
+
 def test_two_formulas_are_morphed_at_another_size(cube):
     scene, settings = bpy.context.scene, bpy.context.scene.patina
     settings.mode, settings.parameterization, settings.target.kind = "dream", "cppn", "channel"

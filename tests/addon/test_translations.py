@@ -63,8 +63,9 @@ NAMES = re.compile(
 def rna_texts() -> set[str]:
     """Labels and tooltips of all settings and of the panel's operators."""
     found = set()
-    ours = properties.PatinaSettings, properties.PatinaStyle, properties.PatinaKey, properties.PatinaTarget
-    groups = *ours, scope.PatinaScope, PatinaExport
+    choices = properties.PatinaStyle, properties.PatinaTarget
+    keys = properties.PatinaKey, properties.PatinaDreamKey
+    groups = properties.PatinaSettings, *choices, *keys, scope.PatinaScope, PatinaExport
     for group in groups:
         for prop in group.bl_rna.properties:
             if prop.identifier in ("rna_type", "name"):
@@ -87,10 +88,11 @@ def drawn_texts() -> set[str]:
         settings.mode = mode
         for drawn in (panel.PATINA_PT_stylize, scope_panel.PATINA_PT_scope, advanced.PATINA_PT_advanced):
             found |= set(recorder.draw(drawn).texts) | {drawn.bl_label}
-    settings.mode, settings.between = "animate", "keys"
-    for _ in range(2):
-        found |= set(recorder.draw(panel.PATINA_PT_stylize, width=4000).texts)
-        bpy.ops.patina.key_add()
+    settings.mode = "animate"
+    for settings.between in ("keys", "dream_keys"):
+        for _ in range(2):
+            found |= set(recorder.draw(panel.PATINA_PT_stylize, width=4000).texts)
+            bpy.ops.patina.key_add()
     settings.between = "formulas"
     found |= set(recorder.draw(panel.PATINA_PT_stylize, width=4000).texts)
     for mode, *_ in properties.PICTURE_MODES:

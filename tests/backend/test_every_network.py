@@ -31,6 +31,7 @@ FAMILIES = (
 OTHERS = sorted(set(networks.entries()) - {*PACKAGED, *FAMILIES})
 SIDE = {"inception_v3": 96}  # pixels; its layers need more than the others'
 FRAMES = 2
+WAY = ((1.0, 0.0), (0.0, 1.0))
 
 
 def load(name: str) -> Network:
@@ -55,11 +56,11 @@ def objectives(network: Network, side: int) -> dict[str, Objective]:
         "deepdream": deepdream(network, layer),
         "texture": texture(statistics([(exemplar, 1.0)])),
         "likeness": likeness(network.content_layer),
-        "alignment": alignment([network.content_layer]),
+        "alignment": alignment([network.content_layer], FRAMES),
     }
     if LOGITS in [known.name for known in network.layers()]:
         made["class"] = features.class_(network, "daisy")
-    return made | {"interpolation": interpolation(made["channel"], made["deepdream"], FRAMES)}
+    return made | {"interpolation": interpolation((made["channel"], made["deepdream"]), WAY)}
 
 
 def check(name: str) -> None:

@@ -17,10 +17,11 @@ from test_stylize_job import QUICK, folder_of, pixels, waves
 from test_tiles import joined
 
 from backend.__main__ import main
+from backend.between import between, eased, shares
 from backend.conversation import Cancelled
 from backend.painting import motion
 from backend.painting.subject import Subject
-from backend.protocol import Event, Job, Key, PatinaError, Style, Tile, read_job, write_job
+from backend.protocol import Event, Job, Key, PatinaError, Style, Target, Tile, read_job, write_job
 from backend.rendering.texels import fill_gutters, locate
 from backend.rendering.views import Viewing
 from backend.result import report
@@ -101,13 +102,13 @@ def test_frames_lie_between_their_keys_and_a_loop_goes_back(loop, expected):
         keys=(Key(1), Key(3)),
         loop=loop,
     )
-    assert [motion.between(job, frame) for frame in range(6)] == expected
+    assert [between(job, frame) for frame in range(6)] == expected
 
 
 def test_easing_starts_and_ends_slowly():
-    assert [motion.eased(t, "smooth") for t in (0, 0.5, 1)] == [0, 0.5, 1]
-    assert motion.eased(0.1, "smooth") < 0.03
-    assert motion.eased(0.1, "linear") == 0.1
+    assert [eased(t, "smooth") for t in (0, 0.5, 1)] == [0, 0.5, 1]
+    assert eased(0.1, "smooth") < 0.03
+    assert eased(0.1, "linear") == 0.1
 
 
 def test_stroke_sizes_go_from_key_to_key_by_ratios():
@@ -121,6 +122,9 @@ def test_stroke_sizes_go_from_key_to_key_by_ratios():
 def test_a_painting_boils(tmp_path):
     events = do(tmp_path, BOIL)
     frames = frames_in(tmp_path, BOIL)
+    told = [event.path for event in events if event.kind == "preview"]
+    assert told[-3:] == ["preview_0.png", "preview_1.png", "preview_2.png"]  # each as soon as it is done
+    assert np.abs(pixels(tmp_path / told[-1]) - frames[2]).max() <= 1
     for one, other in zip(frames, [*frames[1:], frames[0]], strict=True):
         assert np.abs(one - other).mean() > 3
         coarse = [F.adaptive_avg_pool2d(torch.tensor(f).permute(2, 0, 1), 8) for f in (one, other)]
@@ -227,3 +231,30 @@ def test_the_command_line_says_what_moves(tmp_path, capsys):
     assert capsys.readouterr().out.strip().endswith("texture_0.png")
     assert main(["animate", *common, "--boil", "4", "--out", str(tmp_path / "none")]) != 0
     assert "--style" in capsys.readouterr().err
+
+
+def test_the_command_line_says_which_dreams_move(tmp_path, capsys):
+    fox, out = str(Path(__file__).parents[1] / "assets" / "fox.gltf"), tmp_path / "out"
+    common = [fox, "--texture-size", "64", "--steps", "2", "--device", "cpu", "--network", "alexnet"]
+    keys = ["--key", "3", "channel:relu2:7", "--key", "0", "channel:relu3:1", "--loop"]
+    assert main(["animate", *common, *keys, "--frames", "5", "--out", str(out)]) == 0
+    job = read_job(out)
+    assert [(target.layer, target.channel) for target in job.targets] == [("relu3", 1), ("relu2", 7)]
+    assert job.keys == (Key(0, (1.0, 0.0)), Key(3, (0.0, 1.0)))
+    assert (job.frames, job.loop, job.aligned) == (5, True, True)
+    assert len(list(out.glob("texture_*.png"))) == 5
+    assert len(json.loads((out / "report.json").read_text())["frame_distance"]) == 4
+    capsys.readouterr()
+    for wrong in (["1", "a.png"], ["1", "channel:relu2"], ["1", "class:"]):
+        assert main(["animate", *common, *keys, "--key", *wrong, "--out", str(tmp_path / "none")]) != 0
+        assert "nothing to dream of" in capsys.readouterr().err
+
+
+def test_targets_count_as_much_as_their_keys_say():
+    targets = tuple(Target("channel", layer="relu2", channel=n) for n in range(3))
+    common = {"task": "interpolate", "targets": targets, "parameterization": "shared", "frames": 6}
+    job = Job(**common, keys=(Key(1, (1.0, 0.0, 0.0)), Key(3, (0.0, 1.0, 0.0)), Key(5)), loop=True)
+    assert np.allclose(
+        shares(job),
+        [[1, 0.5, 0.5], [1, 0, 0], [0.5, 0.5, 0], [0, 1, 0], [0.5, 1, 0.5], [1, 1, 1]],
+    )

@@ -102,21 +102,24 @@ def test_interpolation_goes_from_one_to_the_other():
     network = load("vgg16")
     one, other = (feature_visualization.channel(network, "conv1_1", i) for i in (0, 1))
     a = torch.randn(5, 64, 4, 4)
-    found = value(alignment.interpolation(one, other, 5), conv1_1=a)
+    shares = [(1 - i / 4, i / 4) for i in range(5)]
+    found = value(alignment.interpolation((one, other), shares), conv1_1=a)
     first, second = value(one, conv1_1=a), value(other, conv1_1=a)
     for i in range(5):
         assert found[i] == pytest.approx(((1 - i / 4) * first[i] + i / 4 * second[i]).item(), abs=1e-6)
-    for frames in (0, 1):
-        with pytest.raises(PatinaError, match="too few"):
-            alignment.interpolation(one, other, frames)
+    twice = value(alignment.interpolation((one, other), shares), conv1_1=torch.cat([a, 2 * a]))
+    assert torch.allclose(twice, torch.cat([found, 2 * found]), atol=1e-6)  # of two views
 
 
 def test_alignment_is_the_articles_sum():
     frames = torch.randn(6, 4, 3, 3)
-    found = value(alignment.alignment(["a"]), a=frames)
+    found = value(alignment.alignment(["a"], 6), a=frames)
     expected = sum((frames[d:] - frames[:-d]).square().mean() / 5**d for d in range(1, 5))
     assert torch.allclose(found, (expected / frames.square().mean()).expand(6))
-    assert value(alignment.alignment(["a"]), a=frames[:1].expand(6, -1, -1, -1)).abs().max() == 0
+    assert value(alignment.alignment(["a"], 6), a=frames[:1].expand(6, -1, -1, -1)).abs().max() == 0
+    assert torch.allclose(value(alignment.alignment(["a"], 6), a=torch.cat([frames, frames])), found[:1])
+    turned = value(alignment.alignment(["a"], 6, loop=True), a=frames.roll(2, 0))
+    assert torch.allclose(turned, value(alignment.alignment(["a"], 6, loop=True), a=frames))
 
 
 def test_weighted_exemplars_make_a_weighted_gram():

@@ -165,3 +165,11 @@ def test_alpha_wants_three_channels_and_one():
         Alpha(Fourier(1, 3, 8, 8), Fourier(1, 3, 8, 8))
     with pytest.raises(PatinaError, match="colour has 1 channels"):
         Alpha(Fourier(1, 1, 8, 8), Fourier(1, 1, 8, 8))
+
+
+def test_what_is_shared_in_a_loop_goes_on_from_its_end():
+    three = torch.randn(3, 2, 4, 4)
+    way = spread(three, 6, 4, 4, loop=True)
+    assert torch.allclose(way[::2], three)
+    assert torch.allclose(way[1::2], (three + three.roll(-1, 0)) / 2)
+    assert spread(three[:1], 5, 8, 8, loop=True).shape == (5, 2, 8, 8)

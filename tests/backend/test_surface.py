@@ -20,7 +20,7 @@ from backend.parameterizations.alpha import Alpha
 from backend.parameterizations.cppn import CPPN, EXTENT
 from backend.parameterizations.pixel import Pixel
 from backend.pictures.styles import read_styles
-from backend.protocol import Event, Job, PatinaError, Style, Target
+from backend.protocol import Event, Job, Key, PatinaError, Style, Target
 from backend.rendering import camera, rasterizer
 from backend.rendering.gbuffer import GBuffer, render
 from backend.rendering.mesh import Mesh
@@ -217,6 +217,19 @@ TASKS = {
             "parameterization": "shared",
         },
         {"texture_0.png": "RGB", "texture_2.png": "RGB"},
+    ),
+    "keys": (
+        {
+            "task": "interpolate",
+            "targets": (CHANNEL, Target("channel", layer="relu2", channel=2)),
+            "frames": 4,
+            "keys": (Key(0, (1.0, 0.0)), Key(2, (0.0, 1.0))),
+            "loop": True,
+            "aligned": True,
+            "views": 2,
+            "parameterization": "shared",
+        },
+        {"texture_0.png": "RGB", "texture_3.png": "RGB"},
     ),
     "style on a spectrum": (
         {"styles": (Style("style.png"),), "content": "content.png", "parameterization": "fourier"},

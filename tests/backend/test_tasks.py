@@ -14,13 +14,14 @@ from PIL import Image
 from backend.__main__ import main
 from backend.canvas import job as canvas_job
 from backend.conversation import Cancelled
-from backend.protocol import Event, Job, PatinaError, Style, Target, read_job, write_job
+from backend.protocol import Event, Job, Key, PatinaError, Style, Target, read_job, write_job
 from backend.rendering.texels import locate
 from backend.session import JobSession
 
 CLASS = (Target("class", name="daisy"),)
 TWO = (Target("channel", layer="relu4_3", channel=1), Target("channel", layer="relu4_3", channel=2))
 STYLE = (Style("style.png"),)
+KEYS = (Key(0, (1.0, 0.0)), Key(3, (0.0, 1.0)))
 
 REFUSED = {
     "a dream of nothing": ({"task": "dream"}, "targets"),
@@ -76,6 +77,23 @@ REFUSED = {
     "two frames": (
         {"task": "interpolate", "targets": TWO, "parameterization": "shared", "frames": 2},
         "frames",
+    ),
+    "keys of an interpolation of styles": (
+        {"task": "interpolate", "styles": STYLE * 2, "parameterization": "shared", "keys": KEYS},
+        "targets",
+    ),
+    "a dream's strength at a key": (
+        {
+            "task": "interpolate",
+            "targets": TWO,
+            "parameterization": "shared",
+            "keys": (Key(0), Key(3, strength=0.0)),
+        },
+        "keys",
+    ),
+    "a key's weights of other targets": (
+        {"task": "interpolate", "targets": CLASS, "parameterization": "shared", "keys": KEYS},
+        "keys",
     ),
     "two frames of a morph": ({"task": "morph", "cppns": ("a", "b"), "frames": 2}, "frames"),
     "one end of a morph": ({"task": "morph", "cppns": ("a",)}, "cppns"),
