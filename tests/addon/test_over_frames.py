@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import bpy
@@ -114,6 +115,67 @@ def test_an_armature_gives_poses_whatever_its_object_does():
     assert vertices[:, 2].min() == pytest.approx(-np.sin(0.5), abs=1e-5)
     assert there[-1, :, 2].min() == pytest.approx(-1, abs=1e-3)
     assert there[:, :, 0].min(1) == pytest.approx(0, abs=1e-5)  # the end that is held; its middle is at 1
+
+
+def baked_cloth(obj: bpy.types.Object) -> bpy.types.PointCache:
+    """The baked simulation of `obj` as a cloth that falls, held at its left edge."""
+    edge = [vertex.index for vertex in obj.data.vertices if vertex.co.x < -0.99]
+    obj.vertex_groups.new(name="Pin").add(edge, 1.0, "REPLACE")
+    cloth = obj.modifiers.new("Cloth", "CLOTH")
+    cloth.settings.vertex_group_mass, cloth.settings.quality = "Pin", 2
+    cache = cloth.point_cache
+    cache.frame_start, cache.frame_end = 1, 21
+    with bpy.context.temp_override(point_cache=cache, active_object=obj, object=obj):
+        bpy.ops.ptcache.bake(bake=True)
+    return cache
+
+
+def cached_files(obj: bpy.types.Object, folder: Path) -> None:
+    """Let a file of places (.pc2) move `obj`: its right half goes up by 2, evenly from frame 1 to 21."""
+    rest = np.array([vertex.co for vertex in obj.data.vertices], np.float32)
+    up = np.linspace(0, 2, 21)[:, None] * (rest[:, 0] > 0)
+    places = np.repeat(rest[None], 21, 0)
+    places[..., 2] += up
+    header = struct.pack("<12siiffi", b"POINTCACHE2\0", 1, len(rest), 0.0, 1.0, 21)
+    (folder / "sheet.pc2").write_bytes(header + places.astype("<f4").tobytes())
+    cache = obj.modifiers.new("Cache", "MESH_CACHE")
+    cache.cache_format, cache.filepath, cache.frame_start = "PC2", str(folder / "sheet.pc2"), 1
+
+
+def test_a_baked_simulation_gives_poses_and_stays_baked():
+    obj = sheet("Sheet")
+    cache = baked_cloth(obj)
+    assert cache.is_baked
+    bpy.context.scene.frame_set(11)
+    vertices, there, notes = written(obj)
+    assert (cache.is_baked, notes) == (True, ())
+    lowest = there[:, :, 2].min(1)
+    assert (np.diff(lowest) < 0).all()  # it falls from frame to frame
+    assert lowest[0] == pytest.approx(0, abs=0.02)
+    bpy.context.scene.frame_set(21)
+    assert written(obj)[0][:, 2].min() == pytest.approx(float(lowest[-1]), abs=1e-5)
+    assert lowest[-1] < vertices[:, 2].min() < lowest[0]
+
+
+def test_a_cache_on_disk_gives_poses(tmp_path):
+    obj = sheet("Sheet")
+    cached_files(obj, tmp_path)
+    _, there, notes = written(obj)
+    assert notes == ()
+    frames = np.linspace(1, 21, 8).round()
+    assert there[:, :, 2].max(1) == pytest.approx((frames - 1) / 10, abs=1e-4)
+
+
+def test_an_alembic_cache_gives_poses(tmp_path):
+    lifted(sheet("Sheet"))
+    bpy.ops.wm.alembic_export(filepath=str(tmp_path / "sheet.abc"), start=1, end=21)
+    bpy.ops.object.delete()
+    bpy.ops.wm.alembic_import(filepath=str(tmp_path / "sheet.abc"), as_background_job=False)
+    obj = bpy.context.scene.objects[0]
+    assert [modifier.type for modifier in obj.modifiers] == ["MESH_SEQUENCE_CACHE"]
+    _, there, notes = written(obj)
+    assert notes == ()
+    assert np.ptp(there[..., 2], axis=1)[[0, -1]] == pytest.approx([0, 2], abs=1e-4)
 
 
 def test_what_stands_is_told_and_its_neighbour_moves():

@@ -79,7 +79,7 @@ REFUSED = {
         "frames",
     ),
     "keys of an interpolation of styles": (
-        {"task": "interpolate", "styles": STYLE * 2, "parameterization": "shared", "keys": KEYS},
+        {"task": "interpolate", "styles": STYLE * 2, "parameterization": "shared", "keys": (Key(0), Key(3))},
         "targets",
     ),
     "a dream's strength at a key": (
