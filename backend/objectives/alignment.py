@@ -43,7 +43,8 @@ def alignment(layers: Sequence[str], frames: int, loop: bool = False) -> Objecti
     def loss(seen: Features) -> Tensor:
         total = torch.zeros((), device=seen.activations[layers[0]].device)
         for layer in layers:
-            found = seen.activations[layer].float().unflatten(0, (-1, frames))
+            found = seen.activations[layer].float()
+            found = found.view(-1, frames, *found.shape[1:])
             power = found.detach().square().mean().clamp_min(1e-12)
             for distance in range(1, min(MAX_FRAMES_APART, frames - 1) + 1):
                 difference = found - found.roll(-distance, 1)

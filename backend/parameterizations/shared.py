@@ -37,7 +37,8 @@ class Aligned(nn.Module):
     def forward(self) -> Tensor:
         """(N, 3, H, W) in 0..1."""
         unique = self.unique.raw()
-        common = sum(spread(tensor, len(unique), *unique.shape[2:], self.loop) for tensor in self.shared)
+        frames, _, height, width = unique.shape
+        common = sum(spread(tensor, frames, height, width, self.loop) for tensor in self.shared)
         return recolor(unique + common).sigmoid()
 
 
@@ -56,7 +57,8 @@ class AlignedOnSurface(nn.Module):
     def forward(self) -> Tensor:
         """(N, 3, S, S) in 0..1."""
         unique = self.unique.raw()
-        common = spread(self.shared.raw(), len(unique), *unique.shape[2:], self.loop)
+        frames, _, height, width = unique.shape
+        common = spread(self.shared.raw(), frames, height, width, self.loop)
         return recolor(unique + common).sigmoid()
 
 
