@@ -149,23 +149,25 @@ def moving_run() -> Numbers:
             *poses,
         )
         textures, report = done("animate", FOX, *words)
-        meshes = _together([read_model(path).vertices for path in write_run(FOX, 24, Path(name))])
+        meshes = _together(write_run(FOX, 24, Path(name)))
     pictures = [
-        portrait(fixed(textures[k // 3 % 4]), np.pi / 2 - 0.4, PICTURE, mesh)[0]
-        for k, mesh in enumerate(meshes)
+        portrait(fixed(textures[k // 3 % 4]), 0.35, PICTURE, mesh)[0] for k, mesh in enumerate(meshes)
     ]
     film("moving_run", pictures, 24)
     return {name: report[name] for name in ("style_distance", "frame_change")}
 
 
-def _together(poses: Sequence[np.ndarray]) -> list[Mesh]:
-    """The fox at each of `poses` (V, 3), all moved and scaled alike, so that the camera stands still."""
-    every = np.stack(poses)
-    low, high = every.min((0, 1)), every.max((0, 1))
-    placed = (every - (low + high) / 2) / (np.linalg.norm(high - low) / 2)
-    surface = read_model(FOX)
-    mesh = build_mesh(surface.vertices, surface.faces, surface.uvs, name="fox")
-    return [replace(mesh, vertices=pose.astype(np.float32), _on={}) for pose in placed]
+def _together(paths: Sequence[Path]) -> list[Mesh]:
+    """The models of one fox in several poses, all moved and scaled alike, so that the camera stands still."""
+    surfaces = [read_model(path) for path in paths]
+    every = np.concatenate([surface.vertices for surface in surfaces])
+    low, high = every.min(0), every.max(0)
+    found = []
+    for surface in surfaces:  # each with vertices and faces of its own: those in one place are one
+        mesh = build_mesh(surface.vertices, surface.faces, surface.uvs, name="fox")
+        placed = (surface.vertices - (low + high) / 2) / (np.linalg.norm(high - low) / 2)
+        found.append(replace(mesh, vertices=placed.astype(np.float32), _on={}))
+    return found
 
 
 ROWS: tuple[Callable[[], Numbers], ...] = (
