@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from meshes import quad, sphere
 from PIL import Image
 
+from backend import session
 from backend.canvas import build
 from backend.canvas import job as canvas_job
 from backend.canvas.on_surface import SolidTexture, UVTexture
@@ -257,6 +259,19 @@ def test_every_task_paints_a_mesh(what, folder):
     assert ("style_distance" in report) == bool(fields.get("styles"))
     assert ("relief_depth" in report) == bool(fields.get("relief"))
     assert not list(folder.glob("*.part"))
+
+
+@pytest.mark.parametrize(("what", "names"), [("keys", 4), ("frames", 1)])
+def test_of_dreams_at_keys_every_frame_is_seen_meanwhile(what, names, folder, monkeypatch):
+    monkeypatch.setattr(session, "PREVIEW_SECONDS", 0.0)
+    fields, _ = TASKS[what]
+    events: list[Event] = []
+    canvas_job.run(JobSession(Job(**BASE | fields), folder, events.append, lambda: False))
+    first = next(event.path for event in events if event.kind == "preview")
+    assert first == ("preview_0.png" if names > 1 else "preview.png")
+    pictures = [np.asarray(Image.open(path)).astype(int) for path in sorted(folder.glob("preview*.png"))]
+    assert len(pictures) == names
+    assert all(np.abs(one - other).max() > 0 for one, other in pairwise(pictures))
 
 
 @pytest.mark.parametrize(
