@@ -32,9 +32,9 @@ nothing was painted, at the content's own size (of one of more than 67 million p
 so that it can be composed at the content's own depth.
 
 `Job.material` asks for the whole material: beside the colours, maps of what else it is (`Maps`) are painted,
-and written as `roughness.png`, `metalness.png` (8 bits of grey), `normal.png` (tangent space, green up) and
-`height.png` (16 bits of grey; the middle is the surface), of the textures' size; what is not to change is not
-written.
+and written as `roughness.png`, `metalness.png` (grey), `normal.png` (tangent space, green up) and
+`height.png` (grey; the middle is the surface), of the textures' size; what is not to change is not written. A
+height has 16 bits, another map as many as the job's own has, 8 or 16.
 
 The backend adds `preview.png`, `texture.png` (`image.png` where there is no mesh), `report.json` and
 `checkpoint.npz` (from which another job can go on: see `backend/painting/checkpoint.py`),

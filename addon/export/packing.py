@@ -62,14 +62,18 @@ def _map_of(stylized: bpy.types.Material, name: str, written: Mapping[bpy.types.
     shaders = [node for node in stylized.node_tree.nodes if node.type == "BSDF_PRINCIPLED"]
     for shader in shaders:
         into = shader.inputs[name]
-        source = nodes.source(into)
+        (_, output), channel = nodes.origin(nodes.Input(into)), 0
+        if output is not None and output.node.type in ("SEPARATE_COLOR", "SEPRGB"):  # one of a packed picture
+            channel = list(output.node.outputs).index(output)
+            _, output = nodes.origin(nodes.Input(output.node.inputs[0]))
+        source = None if output is None else output.node
         path = written.get(source.image) if source is not None and source.type == "TEX_IMAGE" else None
         if path is None:
             return np.array([[into.default_value]], np.float32)
         image = bpy.data.images.load(str(path), check_existing=False)
         image.colorspace_settings.name = "Non-Color"
         try:
-            return read_pixels(image)[..., 0]
+            return read_pixels(image)[..., channel]
         finally:
             bpy.data.images.remove(image)
     return np.array([[0.5 if name == "Roughness" else 0.0]], np.float32)

@@ -20,13 +20,14 @@ from typing import Any
 import bpy
 
 from ...backend.export.files import check_target
+from ...backend.pictures.png import deep, deep_png
 from ...backend.protocol import Event, PatinaError
 from ...backend.terminal import ProgressBar
 from .. import folders, jobs, problems
 from ..process import Process, python_command
 from ..setup.system import backend_environment
 from .copies import copies
-from .textures import grey16_png, read_pixels
+from .textures import read_pixels
 
 TICK_SECONDS = 0.2
 SOURCE = "export"  # whose problems these are
@@ -66,7 +67,8 @@ def prepare(
     prepared.arguments += ["--out", str(path), *["--overwrite"] * overwrite]
     if settings.height is not None:
         height = Path(prepared.folder.name, _HEIGHT)
-        height.write_bytes(grey16_png(read_pixels(settings.height)[..., :3].mean(axis=-1)))
+        grey = read_pixels(settings.height)[..., :3].mean(axis=-1)
+        height.write_bytes(deep_png(deep(grey)))  # 8 bits would make terraces of a smooth height
         prepared.arguments += ["--height", str(height), "--relief-mm", str(settings.relief_mm)]
     return prepared
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +10,7 @@ import bpy
 import numpy as np
 
 from ...backend.export import gutters
+from ...backend.pictures.png import chunk
 from ...backend.protocol import PatinaError
 from ..scene import colorspace
 from ..scene import image as images
@@ -122,24 +121,9 @@ def _save(pixels: np.ndarray, path: Path, format: str, opaque: bool, lossless: b
             path.write_bytes(tag_srgb(path.read_bytes()))
 
 
-def grey16_png(values: np.ndarray) -> bytes:
-    """Encode values (H, W) in 0..1 as a grey PNG of 16 bits: 8 would make terraces of a smooth height."""
-    height, width = values.shape
-    rows = np.zeros((height, 1 + 2 * width), np.uint8)  # each row begins with its filter: none
-    rows[:, 1:] = np.round(values * 65535).astype(">u2").view(np.uint8)
-    header = struct.pack(">IIBBBBB", width, height, 16, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        (_chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(rows.tobytes(), 6)), _chunk(b"IEND", b""))
-    )
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
 def tag_srgb(png: bytes) -> bytes:
     """Put an sRGB chunk (perceptual intent) after a PNG's header, unless it names a colour space."""
     header = 8 + 12 + 13
     if any(name in png[:4096] for name in (b"sRGB", b"iCCP", b"cICP")):
         return png
-    return png[:header] + _chunk(b"sRGB", b"\0") + png[header:]
+    return png[:header] + chunk(b"sRGB", b"\0") + png[header:]

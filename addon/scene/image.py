@@ -9,6 +9,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ...backend.pictures.png import deep, deep_png
 from ...backend.protocol import PatinaError
 from ...backend.reading import is_file
 from ...backend.writing import make_way
@@ -157,6 +158,24 @@ def linear_to_srgb(color: np.ndarray) -> np.ndarray:
 def srgb_to_linear(color: np.ndarray) -> np.ndarray:
     """Decode sRGB values of any shape in 0..1 (IEC 61966-2-1)."""
     return np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+
+
+def write_map(values: np.ndarray, path: Path, is_deep: bool) -> None:
+    """Write `values` (H, W, 3) in 0..1, bottom row first, with 16 bits where `is_deep`, else 8.
+
+    Raises PatinaError.
+    """
+    if not is_deep:
+        write_png(values.clip(0, 1), path)
+        return
+    make_way(path)
+    try:
+        path.write_bytes(deep_png(deep(values[::-1])))
+    except OSError as error:
+        raise PatinaError(
+            f"{path} cannot be written: {error.strerror}.",
+            "Make room on the disk, or allow writing to it.",
+        ) from None
 
 
 def write_png(color: np.ndarray, path: Path) -> None:

@@ -95,6 +95,20 @@ def upstream(node: bpy.types.Node) -> Iterator[bpy.types.Node]:
                 nodes.append(feeding)
 
 
+def images(at: Input) -> Iterator[bpy.types.Image]:
+    """List the images that feed `at`, in groups, too."""
+    seen, places = set(), [at]
+    while places:
+        at, output = origin(places.pop())
+        if output is None or (output.node, at.scope) in seen:
+            continue
+        node = output.node
+        seen.add((node, at.scope))
+        if node.type == "TEX_IMAGE" and node.image is not None:
+            yield node.image
+        places += [Input(socket, at.scope) for socket in node.inputs]
+
+
 def outputs(tree: bpy.types.NodeTree) -> list[bpy.types.Node]:
     """List the active outputs of a material, Cycles' own first: one for all renderers, or one for each."""
     found = [tree.get_output_node(renderer) for renderer in ("CYCLES", "EEVEE", "ALL")]

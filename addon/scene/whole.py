@@ -62,10 +62,12 @@ def write(
         value = _plain(worn, name)
         found[name] = OWN_FILE.format(f"{name}_{number}")
         pixels = baked(name) if value is None else np.full((image.SWATCH, image.SWATCH, 3), value, np.float32)
-        image.write_png(pixels.clip(0, 1), folder / found[name])
-    if any(_is_bent(each) for each in worn):
+        sources = [socket for each in worn for socket in _inputs(each, INPUTS[name])]
+        image.write_map(pixels, folder / found[name], _is_deep(sources))
+    bent = [socket for each in worn for socket in _bending(each)]
+    if any(place.socket.is_linked for place in bent):
         found["normal"] = OWN_FILE.format(f"normal_{number}")
-        image.write_png(baked("normal").clip(0, 1), folder / found["normal"])
+        image.write_map(baked("normal"), folder / found["normal"], _is_deep(bent))
     if any(_shines(each) for each in worn):
         found["emission"] = OWN_FILE.format(f"emission_{number}")
         light = colorspace.to_rec709(baked("emission")).clip(0, 1)
@@ -107,12 +109,23 @@ def _plain(worn: Sequence[bpy.types.Material | None], name: str) -> float | None
     return values.pop() if len(values) == 1 else None
 
 
-def _is_bent(worn: bpy.types.Material | None) -> bool:
-    """Whether nodes turn the normals of a material, or displace it."""
-    bent = [place.socket.node.inputs.get("Normal") for place in _shaders(worn)]
+def _inputs(worn: bpy.types.Material | None, name: str) -> list[nodes.Input]:
+    """The inputs of that name of a material's shaders."""
+    found = [(place.socket.node.inputs.get(name), place.scope) for place in _shaders(worn)]
+    return [nodes.Input(socket, scope) for socket, scope in found if socket is not None]
+
+
+def _bending(worn: bpy.types.Material | None) -> list[nodes.Input]:
+    """The inputs by which nodes turn the normals of a material, or displace it."""
+    bent = _inputs(worn, "Normal")
     if worn is not None and material.has_nodes(worn):
-        bent += [output.inputs["Displacement"] for output in nodes.outputs(worn.node_tree)]
-    return any(socket is not None and socket.is_linked for socket in bent)
+        bent += [nodes.Input(output.inputs["Displacement"]) for output in nodes.outputs(worn.node_tree)]
+    return bent
+
+
+def _is_deep(inputs: Sequence[nodes.Input]) -> bool:
+    """Whether an image with more than 8 bits a channel feeds one of `inputs`."""
+    return any(image_fed.is_float for place in inputs for image_fed in nodes.images(place))
 
 
 def _shines(worn: bpy.types.Material | None) -> bool:

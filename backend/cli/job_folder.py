@@ -16,10 +16,11 @@ from PIL import Image
 from ..export.inputs import files_of, keep
 from ..models import files, through_blender
 from ..models.arrays import Floats
+from ..models.maps import Pixels
 from ..models.textures import Painted
 from ..pictures.decode import opacity
 from ..pictures.door import opened
-from ..pictures.images import cannot_write, read_image, save
+from ..pictures.images import cannot_write, read_image, save, write_map
 from ..pictures.styles import read_style
 from ..protocol import (
     CANCELLED,
@@ -123,14 +124,15 @@ def make_and_do(out: Path, inputs: Inputs, fields: dict[str, Any], do_job: DoJob
     for style in inputs.styles:
         read_style(style, Path())
     keep_inputs(out, inputs.files)
-    painted, shown, poses = None, dict[str, Image.Image](), list[Floats]()
+    painted, poses = None, list[Floats]()
+    shown, owned = dict[str, Image.Image](), dict[str, Pixels]()
     if source is not None and on_mesh:
         painted = painted_model(source, job, inputs.content, inputs.keep_uvs)
         poses = [posed_corners(path, painted) for path in inputs.poses]
         shown = contents(painted, bare=job.strength > 0)
         if job.material is not None:
-            shown |= own_maps(painted, job.texture_size)
-        job = replace(job, **{"content": None} | fields_of(painted, shown))
+            owned = own_maps(painted, job.texture_size)
+        job = replace(job, **{"content": None} | fields_of(painted, {*shown, *owned}))
         if (
             not job.strength and job.task == "stylize"
         ):  # nothing is to change, and the light of the form would
@@ -142,6 +144,8 @@ def make_and_do(out: Path, inputs: Inputs, fields: dict[str, Any], do_job: DoJob
         _write(job, inputs, painted, out)
         for name, picture in shown.items():
             save(picture, out / name)
+        for name, pixels in owned.items():
+            write_map(pixels, out / name)
     except OSError as error:
         raise cannot_write(out, error) from None
     code = follow(out, do_job)

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..export.files import write_file
-from ..export.wear import wear
+from ..export.wear import FACTORS, NewMaps, wear
 from ..models import files, gltf, textures
 from ..models.arrays import Floats
 from ..models.looks import lightness
-from ..models.maps import MAPS, shown_maps
+from ..models.maps import MAPS, Pixels, kept, shown_maps
 from ..models.parts import Part, read_parts, z_up
 from ..models.textures import Painted
-from ..pictures.decode import shallow
+from ..pictures.decode import numbers, shallow
 from ..pictures.door import opened
 from ..pictures.images import MIN_SIDE
 from ..protocol import (
@@ -136,13 +137,13 @@ def _lightness(painted: Painted, keys: Sequence[tuple[int, int]]) -> int:
     return min(lightness(painted.model, primitive) for primitive in primitives)
 
 
-def own_maps(painted: Painted, size: int) -> dict[str, Image.Image]:
+def own_maps(painted: Painted, size: int) -> dict[str, Pixels]:
     """List the maps of the textures' materials, by the names that they get in a job's folder."""
     parts, count = read_parts(painted.model), len(painted.textures)
     return {
-        numbered(OWN_FILE.format(name), index, count): picture
+        numbered(OWN_FILE.format(name), index, count): pixels
         for index, texture in enumerate(painted.textures)
-        for name, picture in shown_maps(painted.model, parts, texture, size).items()
+        for name, pixels in shown_maps(painted.model, parts, texture, size).items()
     }
 
 
@@ -168,7 +169,7 @@ def write_model(painted: Painted, out: Path, name: str, material: Material | Non
     """
     count = len(painted.textures)
     paintings = [_read(out / numbered(TEXTURE_FILE, index, count)) for index in range(count)]
-    maps = [{} if material is None else painted_maps(out, k, count, material) for k in range(count)]
+    maps = [NewMaps() if material is None else painted_maps(painted, out, k, material) for k in range(count)]
     write_file(out / name, wear(painted.model, painted.textures, paintings, maps))
 
 
@@ -178,20 +179,43 @@ def _read(path: Path) -> Image.Image:
     return image
 
 
-def painted_maps(out: Path, index: int, count: int, material: Material) -> dict[str, Image.Image]:
+def painted_maps(painted: Painted, out: Path, index: int, material: Material) -> NewMaps:
     """Read what a job made of a texture's maps, as glTF has them: roughness and metalness are in one picture.
 
-    There, occlusion is red, roughness green, metalness blue; what was not painted is the object's own.
+    There, occlusion is red, roughness green, metalness blue. What was not painted is the object's own: where
+    its picture is laid as the texture is, and is no smaller, in that size and as it is there, bit for bit.
     """
-    found = {}
+    count, pictures, factors = len(painted.textures), dict[str, Pixels](), dict[str, float]()
     if material.normal:
-        found["normalTexture"] = _read(out / numbered(NORMAL_FILE, index, count))
-    if material.roughness or material.metalness:
-        files = {"occlusion": OWN_FILE.format("occlusion")}
-        for name, file in (("roughness", ROUGHNESS_FILE), ("metalness", METALNESS_FILE)):
-            files[name] = file if getattr(material, name) else OWN_FILE.format(name)
-        bands = [_read(out / numbered(file, index, count)).convert("L") for file in files.values()]
-        size = max(band.size for band in bands)
-        resized = [band.resize(size, Image.Resampling.BILINEAR) for band in bands]
-        found["metallicRoughnessTexture"] = Image.merge("RGB", resized)
-    return found
+        pictures["normalTexture"] = _read_map(out / numbered(NORMAL_FILE, index, count))
+    if not (material.roughness or material.metalness):
+        return NewMaps(pictures)
+    files = {"occlusion": OWN_FILE.format("occlusion")}
+    for name, file in (("roughness", ROUGHNESS_FILE), ("metalness", METALNESS_FILE)):
+        files[name] = file if getattr(material, name) else OWN_FILE.format(name)
+    bands = {name: _read_map(out / numbered(file, index, count))[..., 0] for name, file in files.items()}
+    shape = max(band.shape for band in bands.values())
+    parts, texture = read_parts(painted.model), painted.textures[index]
+    for name, factor in FACTORS.items():
+        own = None if getattr(material, name) else kept(painted.model, parts, texture, name)
+        if own is not None and own[0].size >= shape[0] * shape[1]:
+            bands[name], factors[factor] = own
+            shape = own[0].shape
+    kind = np.result_type(*bands.values())
+    packed = np.stack([_resized(band, shape, kind) for band in bands.values()], -1)
+    return NewMaps(pictures | {"metallicRoughnessTexture": packed}, factors)
+
+
+def _read_map(path: Path) -> Pixels:
+    with opened(path, f"The map {path}", "maps") as image:
+        return numbers(image)
+
+
+def _resized(values: NDArray[Any], shape: tuple[int, ...], kind: np.dtype[Any]) -> NDArray[Any]:
+    """`values` (H, W) in another size, with the bits of `kind`."""
+    values = values.astype(kind) * (np.iinfo(kind).max // np.iinfo(values.dtype).max)
+    if values.shape == shape:
+        return values
+    image = Image.fromarray(values.astype(np.float32))
+    found = np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
+    return np.round(found).astype(kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,34 +13,49 @@ from PIL import Image
 from ..models import compressed, gltf
 from ..models.arrays import Floats, Ints
 from ..models.looks import SPECULAR_GLOSSINESS, base_slots
+from ..models.maps import Pixels
 from ..models.textures import Key, Texture
+from ..pictures.images import map_png
 from .encode import png
 
 BASE, METALLIC_ROUGHNESS = "baseColorTexture", "metallicRoughnessTexture"
+FACTORS = {"roughness": "roughnessFactor", "metalness": "metallicFactor"}
 DULL = {"metallicFactor": 0.0, "roughnessFactor": 1.0}  # of what had no material
+
+
+@dataclass(frozen=True)
+class NewMaps:
+    """What a texture got beside its colours, by glTF's names: pictures (H, W, 3) of 8 or 16 bits.
+
+    normalTexture, metallicRoughnessTexture; and those of FACTORS that are not 1 with the latter.
+    """
+
+    pictures: Mapping[str, Pixels] = field(default_factory=dict)
+    factors: Mapping[str, float] = field(default_factory=dict)
 
 
 def wear(
     model: gltf.Gltf,
     textures: Sequence[Texture],
     paintings: Sequence[Image.Image],
-    maps: Sequence[Mapping[str, Image.Image]] = (),
+    maps: Sequence[NewMaps] = (),
 ) -> bytes:
     """Write `model` as a GLB in which each of `textures` shows its painting, with the opacity that it had.
 
-    maps: what else each got, by glTF's names: normalTexture, metallicRoughnessTexture. What is not painted
-    stays: nodes, rigs, animations, lights, other maps byte for byte. Base colours give way: their pictures,
-    factors and, where these were baked, vertex colours; so do those maps. Primitives with a new UV map
-    have it as one more; where it is cut their vertices are there twice. `model` is changed.
+    maps: what else each got. What is not painted stays: nodes, rigs, animations, lights, other maps byte for
+    byte. Base colours give way: their pictures, factors and, where these were baked, vertex colours; so do
+    those maps. Primitives with a new UV map have it as one more; where it is cut their vertices are there
+    twice. `model` is changed.
     """
     tree = model.tree
     before = set(_pictures_in_use(tree))
     for number, (texture, painting) in enumerate(zip(textures, paintings, strict=True)):
         picture = _opaque_as_before(painting, texture.picture)
         images = {BASE: gltf.add_image(model, png(picture), "image/png", texture.name)}
-        for name, map in (maps[number] if maps else {}).items():
-            images[name] = gltf.add_image(model, png(map), "image/png", f"{texture.name} {name[:-7]}")
-        new = _New(images, {}, {})
+        others = maps[number] if maps else NewMaps()
+        for name, map in others.pictures.items():
+            images[name] = gltf.add_image(model, map_png(map), "image/png", f"{texture.name} {name[:-7]}")
+        new = _New(images, {**dict.fromkeys(FACTORS.values(), 1.0), **others.factors}, {}, {})
         for key in texture.primitives:
             _dress(model, texture, key, new)
     gltf.drop_images(model, before - set(_pictures_in_use(tree)))
@@ -65,13 +80,14 @@ def _opaque_as_before(painting: Image.Image, picture: Image.Image | None) -> Ima
 
 @dataclass(frozen=True)
 class _New:
-    """What a texture's primitives are to show: images, by glTF's names of what they are.
+    """What a texture's primitives are to show: images, by glTF's names of what they are, and FACTORS.
 
     textures: those made for them so far, by the name and the sampler that they keep; materials: by the one
     that they stand for and the UV map that they read.
     """
 
     images: dict[str, int]
+    factors: dict[str, float]
     textures: dict[tuple[str, int | None], int]
     materials: dict[tuple[int | None, int], int]
 
@@ -151,7 +167,7 @@ def _with_maps(
             place = material.setdefault("pbrMetallicRoughness", {})
             if "diffuseTexture" in glossy:
                 place[BASE] = glossy["diffuseTexture"]
-            place |= {"metallicFactor": 1.0, "roughnessFactor": 1.0, name: shown}
+            place |= new.factors | {name: shown}
         else:
             material[name] = shown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..pictures.decode import shallow
+from ..pictures.decode import numbers, shallow
 from ..pictures.door import opened
 from . import gltf
 from .arrays import Floats, Ints
@@ -87,11 +88,29 @@ def base_slots(material: dict[str, Any]) -> list[tuple[dict[str, Any], str, str]
 
 def picture_of(model: gltf.Gltf, index: int) -> Image.Image:
     """Decode picture `index` of the model, RGBA, 8 bits. Raises PatinaError naming it."""
+    with _opened(model, index) as image:
+        return shallow(image).convert("RGBA")
+
+
+def numbers_of(model: gltf.Gltf, index: int) -> NDArray[Any]:
+    """Decode picture `index` of the model, (H, W, 4): uint16 where it has more than 8 bits, else uint8.
+
+    Raises PatinaError naming it.
+    """
+    with _opened(model, index) as image:
+        found = numbers(image)
+    if found.shape[2] == 1:
+        found = found.repeat(3, 2)
+    if found.shape[2] == 3:
+        found = np.pad(found, ((0, 0), (0, 0), (0, 1)), constant_values=np.iinfo(found.dtype).max)
+    return found
+
+
+def _opened(model: gltf.Gltf, index: int) -> AbstractContextManager[Image.Image]:
     about = model.tree["images"][index]
     uri = about.get("uri", "data:")
     called = about.get("name") or (str(index) if uri.startswith("data:") else uri)
-    with opened(gltf.picture_bytes(model, index), f"{model.name}: its picture {called}", "model") as image:
-        return shallow(image).convert("RGBA")
+    return opened(gltf.picture_bytes(model, index), f"{model.name}: its picture {called}", "model")
 
 
 def sample(picture: NDArray[Any], uvs: Floats, wraps: tuple[str, str] = ("repeat", "repeat")) -> Floats:

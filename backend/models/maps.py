@@ -12,20 +12,23 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image
 
-from ..pictures.decode import shallow
 from ..pictures.images import MIN_SIDE
+from ..pictures.png import deep
 from ..rendering.frames import face_tangents
 from ..rendering.mesh import MIN_UV_AREA, Mesh, build_mesh
 from ..rendering.texels import Texels, fill_gutters, interpolate, locate
-from . import gltf
+from . import gltf, layout
 from .arrays import Floats, Ints
-from .looks import SPECULAR_GLOSSINESS, WRAPS, picture_of, sample
+from .looks import SPECULAR_GLOSSINESS, WRAPS, numbers_of, sample
 from .parts import Part
 from .srgb import from_linear, to_linear
 from .textures import Texture, repeating
 
+Pixels = NDArray[Any]  # of uint8 or uint16
 MAPS = ("roughness", "metalness", "normal", "occlusion", "emission")
 DULL = {"roughness": 1.0, "metalness": 0.0}  # of what has no material
 
@@ -87,12 +90,19 @@ def _value(material: dict[str, Any] | None, name: str, source: _Source, texels: 
     return np.atleast_2d(from_linear(light.clip(0, 1)))
 
 
-def shown_maps(
-    model: gltf.Gltf, parts: Sequence[Part], texture: Texture, size: int
-) -> dict[str, Image.Image]:
-    """Bake the maps of MAPS of what `texture` is painted on, as it is laid, in pictures of `size`².
+@dataclass(frozen=True)
+class _Picture:
+    """A picture (H, W, 4) in 0..1, made smaller perhaps, and whether it had more than 8 bits."""
 
-    What is the same all over is a small picture. Raises PatinaError for pictures that cannot be read.
+    values: Floats
+    is_deep: bool
+
+
+def shown_maps(model: gltf.Gltf, parts: Sequence[Part], texture: Texture, size: int) -> dict[str, Pixels]:
+    """Bake the maps of MAPS of what `texture` is painted on, as it is laid: (size, size, 1 or 3).
+
+    They have 16 bits where their pictures have more than 8. What is the same all over is a small picture.
+    Raises PatinaError for pictures that cannot be read.
     """
     by_key = {part.key: part for part in parts}
     members = [by_key[key] for key in texture.primitives]
@@ -101,17 +111,52 @@ def shown_maps(
     flat = np.concatenate(corners)
     mesh = build_mesh(flat.reshape(-1, 3), np.arange(3 * len(flat)).reshape(-1, 3), np.concatenate(laid))
     texels = locate(mesh, size)
-    pictures: dict[int, Floats] = {}
-    found: dict[str, Image.Image] = {}
+    pictures: dict[int, _Picture] = {}
+    found: dict[str, Pixels] = {}
     for name in MAPS:
-        values, start = [], 0
+        values, start, is_deep = [], 0, False
         for part, places in zip(members, laid, strict=True):
             here = (texels.faces >= start) & (texels.faces < start + len(places))
             at = texels.faces[here] - start, texels.barycentric[here]
-            values.append((here, _of_part(model, part, name, at, mesh, start, pictures, size)))
-            start += len(places)
-        found[name] = _picture(values, texels, size, name)
+            value, of_deep = _of_part(model, part, name, at, mesh, start, pictures, size)
+            values.append((here, value))
+            start, is_deep = start + len(places), is_deep or of_deep
+        found[name] = _picture(values, texels, size, name, is_deep)
     return found
+
+
+def kept(
+    model: gltf.Gltf, parts: Sequence[Part], texture: Texture, name: str
+) -> tuple[NDArray[Any], float] | None:
+    """Find "roughness" or "metalness" where it lies in a picture just as `texture` is laid.
+
+    (H, W), the numbers of its channel as they are there, and the factor that they are taken times. None where
+    what shows `texture` has no such picture, or several.
+    """
+    by_key, found = {part.key: part for part in parts}, set()
+    for key in texture.primitives:
+        primitive = model.tree["meshes"][key[0]]["primitives"][key[1]]
+        material = model.tree["materials"][primitive["material"]] if "material" in primitive else {}
+        source = _source(material, name)
+        if source.info is None or SPECULAR_GLOSSINESS in material.get("extensions", {}):
+            return None
+        uvs = _uvs(model, primitive, source.info)
+        image, wraps = _image(model, source.info)
+        there = None if uvs is None else layout.folded(uvs, wraps)
+        if there is None or not np.allclose(there, _laid(by_key[key], texture), atol=1e-6):
+            return None
+        found.add((image, source.channels[0], float(source.factor[0])))
+    if len(found) != 1:
+        return None
+    ((image, channel, factor),) = found
+    return numbers_of(model, image)[..., channel], factor
+
+
+def _image(model: gltf.Gltf, info: dict[str, Any]) -> tuple[int, tuple[str, str]]:
+    """The picture that a use of a texture shows, and how it goes on beyond 0..1."""
+    record = model.tree["textures"][info["index"]]
+    sampler = model.tree["samplers"][record["sampler"]] if "sampler" in record else {}
+    return gltf.source(record), (WRAPS[sampler.get("wrapS", 10497)], WRAPS[sampler.get("wrapT", 10497)])
 
 
 def _laid(part: Part, texture: Texture) -> Floats:
@@ -130,36 +175,42 @@ def _of_part(
     at: tuple[Ints, Floats],
     mesh: Mesh,
     first: int,
-    pictures: dict[int, Floats],
+    pictures: dict[int, _Picture],
     size: int,
-) -> Floats:
-    """(N, C) or (1, C): a map of a part at points on its faces; `first` is that of them in `mesh`."""
+) -> tuple[Floats, bool]:
+    """(N, C) or (1, C): a map of a part at points on its faces; `first` is that of them in `mesh`.
+
+    And whether its picture has more than 8 bits.
+    """
     primitive = model.tree["meshes"][part.key[0]]["primitives"][part.key[1]]
     index = primitive.get("material")
     material = None if index is None else model.tree["materials"][index]
     source = _source(material, name)
     uvs = None if source.info is None else _uvs(model, primitive, source.info)
     if source.info is None or uvs is None:
-        return _value(material, name, source, None)
-    record = model.tree["textures"][source.info["index"]]
-    image = gltf.source(record)
+        return _value(material, name, source, None), False
+    image, wraps = _image(model, source.info)
     if image not in pictures:
-        pictures[image] = _small(picture_of(model, image), size)
-    sampler = model.tree["samplers"][record["sampler"]] if "sampler" in record else {}
-    wraps = WRAPS[sampler.get("wrapS", 10497)], WRAPS[sampler.get("wrapT", 10497)]
+        pictures[image] = _small(numbers_of(model, image), size)
+    picture = pictures[image]
     faces, barycentric = at
     places = interpolate(uvs[faces], barycentric)
-    value = _value(material, name, source, sample(pictures[image], places, wraps))
+    value = _value(material, name, source, sample(picture.values, places, wraps))
     if name == "normal":
         value = _turned(value, faces, mesh.only(np.arange(first, first + len(uvs))), uvs)
-    return value
+    return value, picture.is_deep
 
 
-def _small(picture: Image.Image, size: int) -> Floats:
-    """The picture as numbers (H, W, 4), its sides at most about `size`."""
-    times = max(1, min(picture.size) // size)
-    picture = shallow(picture).convert("RGBA")
-    return np.asarray(picture.reduce(times) if times > 1 else picture, np.float32) / 255
+def _small(pixels: Pixels, size: int) -> _Picture:
+    """The picture (H, W, 4) with sides of at most about `size`."""
+    times, is_deep = max(1, min(pixels.shape[:2]) // size), pixels.dtype == np.uint16
+    if times > 1 and not is_deep:  # whole pictures of floats take four times the room
+        pixels = np.asarray(Image.fromarray(pixels).reduce(times))
+    values = pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
+    if times > 1 and is_deep:
+        small = F.avg_pool2d(torch.from_numpy(values).permute(2, 0, 1)[None], times, ceil_mode=True)
+        values = small[0].permute(1, 2, 0).numpy()
+    return _Picture(values, is_deep)
 
 
 def _uvs(model: gltf.Gltf, primitive: dict[str, Any], info: dict[str, Any]) -> Floats | None:
@@ -193,7 +244,9 @@ def _axes(mesh: Mesh) -> Floats:
     return np.stack([tangents, np.cross(mesh.face_normals, tangents) * sides[:, None]], 1)
 
 
-def _picture(values: list[tuple[np.ndarray, Floats]], texels: Texels, size: int, name: str) -> Image.Image:
+def _picture(
+    values: list[tuple[np.ndarray, Floats]], texels: Texels, size: int, name: str, is_deep: bool
+) -> Pixels:
     """Make a picture of a map's parts: which texels (U,) they are, and (N, C) or (1, C) for these."""
     channels = values[0][1].shape[1]
     plain = values[0][1][:1]
@@ -207,8 +260,7 @@ def _picture(values: list[tuple[np.ndarray, Floats]], texels: Texels, size: int,
         whole[texels.used] = used
         filled = fill_gutters(torch.from_numpy(whole).permute(2, 0, 1), texels.used)
         pixels = filled.permute(1, 2, 0).numpy()
-    grey = pixels[..., 0] if channels == 1 else pixels
-    return Image.fromarray(np.round(np.ascontiguousarray(grey) * 255).astype(np.uint8))
+    return deep(pixels) if is_deep else np.round(pixels * 255).astype(np.uint8)
 
 
 def _written(value: Floats, name: str) -> Floats:

@@ -175,7 +175,7 @@ def _write(subject: Subject, aim: Aim, result: Tensor, folder: Path) -> list[str
     if subject.own is not None:
         width = aim.viewing.style_width
         maps = finished(subject.own, result[3:], subject.mask, subject.mesh, subject.texels, width)
-        write_maps(maps, size, folder)
+        write_maps(maps, size, folder, subject.own.deep)
     return write_textures(result[:3], size, folder)
 
 

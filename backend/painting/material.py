@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..pictures.color_space import to_linear, to_srgb
-from ..pictures.images import read_image, resize
+from ..pictures.images import read_map, resize
 from ..protocol import Job, Material
 from ..rendering.camera import Camera
 from ..rendering.frames import Corners, Frame, corners_of, frame_of, slope, tilted
@@ -51,6 +51,7 @@ class Own:
 
     roughness, metalness, height and occlusion (1), emission (3), linear; slopes (2): of the normals, along
     tangent and bitangent; staying (2): those of them that are to stay; gain (1): how thick strokes are to be.
+    deep: of each texture, the names of the maps that have more than 8 bits.
     """
 
     wanted: Material
@@ -62,6 +63,7 @@ class Own:
     slopes: Tensor
     staying: Tensor
     gain: Tensor
+    deep: tuple[frozenset[str], ...] = ()
 
     @property
     def painted(self) -> Tensor:
@@ -75,13 +77,19 @@ def read_own(job: Job, folder: Path, texels: Texels) -> Own:
     """Read the job's maps. Raises PatinaError for a picture that cannot be used."""
     assert job.material is not None
     size = job.texture_size
+    deep: list[set[str]] = [set() for _ in job.textures]
 
     def read(name: str, plain: Tensor) -> Tensor:
         each = []
-        for tile in job.textures:
+        for tile, deep_ones in zip(job.textures, deep, strict=True):
             path = getattr(tile.maps, name)
-            picture = None if path is None else read_image(folder / path, f"{name} map", "maps")
-            each.append(plain.expand(-1, size, size) if picture is None else resize(picture, size, size))
+            if path is None:
+                each.append(plain.expand(-1, size, size))
+                continue
+            picture, is_deep = read_map(folder / path, f"{name} map", "maps")
+            each.append(resize(picture.expand(3, -1, -1), size, size))
+            if is_deep:
+                deep_ones.add(name)
         return torch.cat(each, 1)
 
     grey = {
@@ -92,7 +100,8 @@ def read_own(job: Job, folder: Path, texels: Texels) -> Own:
     slopes = fill_gutters(slopes, texels.used)
     staying, gain = detailed(slopes, texels.used, job.material.detail)
     emission = to_linear(read("emission", torch.zeros(3, 1, 1)))
-    return Own(job.material, emission=emission, slopes=slopes, staying=staying, gain=gain, **grey)
+    slants = {"slopes": slopes, "staying": staying, "gain": gain}
+    return Own(job.material, emission=emission, **slants, **grey, deep=tuple(map(frozenset, deep)))
 
 
 def detailed(slopes: Tensor, used: NDArray[np.bool_], detail: float) -> tuple[Tensor, Tensor]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
+from PIL.PngImagePlugin import PngImageFile
+
+from .png import deep
 
 # Of an EXIF orientation: whether rows and columns change places, and then left and right, and top and bottom.
 _TURNS = {
@@ -51,6 +55,43 @@ def grey(image: Image.Image, white: float) -> NDArray[np.float32]:
     """Scale a deep picture to 0..1: (H, W)."""
     values = np.nan_to_num(np.asarray(image, np.float64) / white)
     return np.asarray(values.clip(0, 1), np.float32)
+
+
+def deep_colors(image: Image.Image) -> NDArray[np.uint16] | None:
+    """Read colours of 16 bits, (H, W, 3 or 4), from a PNG that is open and not decoded; None: it has none.
+
+    Pillow keeps the upper 8. It has a reading of 16 bits for each order of their bytes, though, and by the
+    wrong one it keeps the lower.
+    """
+    if not isinstance(image, PngImageFile) or not image.tile:
+        return None
+    tile = image.tile[0]
+    if tile.args not in ("RGB;16B", "RGBA;16B"):
+        return None
+    stream = image.fp
+    assert stream is not None
+    here = stream.tell()
+    stream.seek(0)
+    other = PngImageFile(io.BytesIO(stream.read()))
+    stream.seek(here)
+    upper = np.asarray(image, np.uint16)
+    other.tile = [tile._replace(args=tile.args[:-1] + "L")]
+    return np.asarray(upper << 8 | np.asarray(other, np.uint16), np.uint16)
+
+
+def numbers(image: Image.Image) -> NDArray[Any]:
+    """Read what is in the channels of a picture that is open, as it is: (H, W, 1, 3 or 4).
+
+    They are uint16 where the picture has more than 8 bits, else uint8.
+    """
+    found = deep_colors(image)
+    if found is not None:
+        return found
+    if is_deep(image):
+        return deep(grey(image, white_of(image)))[..., None]
+    kept = image if image.mode in ("L", "RGB", "RGBA") else image.convert("RGBA")
+    pixels = np.asarray(kept, np.uint8)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 def shallow(image: Image.Image) -> Image.Image:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import uniform_filter1d
 from torch import Tensor
 
 from ..protocol import PatinaError
 from ..writing import replacing
-from .decode import Turn, grey, in_srgb, is_deep, turn_of, white_of
+from .decode import Turn, grey, in_srgb, is_deep, numbers, turn_of, white_of
 from .door import MAX_SIDE, opened
+from .png import deep_png
 
 MIN_SIDE = 16  # below this a style has no statistics
 MAX_PIXELS = 8192**2  # of what is kept, at 12 bytes each: the largest texture
@@ -37,6 +41,17 @@ def read_image(path: Path, what: str, field: str, crop: Crop | None = None, most
     if min(found.shape[1:]) < MIN_SIDE:
         return resize_shorter(found, MIN_SIDE)
     return found
+
+
+def read_map(path: Path, what: str, field: str) -> tuple[Tensor, bool]:
+    """Read a map, whose numbers are taken as they are: (1 or 3, H, W), and whether it has more than 8 bits.
+
+    Raises PatinaError, naming `what` and the file, for what is no picture.
+    """
+    with opened(path, f"The {what} {path.name}", field) as image:
+        found = numbers(image)
+    values = torch.from_numpy(found[..., :3].astype(np.float32)).permute(2, 0, 1)
+    return values / np.iinfo(found.dtype).max, found.dtype == np.uint16
 
 
 def _read(path: Path, named: str, what: str, field: str, crop: Crop | None, most: int) -> Tensor:
@@ -124,6 +139,24 @@ def save(image: Image.Image, path: Path, compress_level: int = 6, lasting: bool 
             image.save(stream, format="PNG", compress_level=compress_level)
     except OSError as error:
         raise cannot_write(path, error) from None
+
+
+def write_map(values: NDArray[Any], path: Path) -> None:
+    """Write a PNG of uint8 or uint16 (H, W, 1 or 3), with as many bits. Raises PatinaError."""
+    try:
+        with replacing(path) as stream:
+            stream.write(map_png(values))
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+def map_png(values: NDArray[Any]) -> bytes:
+    """Encode uint8 or uint16 (H, W, 1 or 3) as a PNG of as many bits."""
+    if values.dtype == np.uint16:
+        return deep_png(values)
+    stream = io.BytesIO()
+    Image.fromarray(values[..., 0] if values.shape[2] == 1 else values).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def cannot_write(path: Path, error: OSError) -> PatinaError:

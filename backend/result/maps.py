@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
-from ..pictures.images import save, to_pillow
+from ..pictures.images import write_map
 from ..protocol import HEIGHT_FILE, METALNESS_FILE, NORMAL_FILE, ROUGHNESS_FILE, numbered
 from ..rendering.frames import corner_normals, corner_tangents
 from ..rendering.mesh import Mesh
@@ -25,23 +24,22 @@ FILES = {
 }
 
 
-def write_maps(maps: Mapping[str, Tensor], size: int, folder: Path) -> None:
+def write_maps(
+    maps: Mapping[str, Tensor], size: int, folder: Path, deep: Sequence[Collection[str]] = ()
+) -> None:
     """Write `maps` (1 or 3, N · size, size) in 0..1, by their names in FILES: of each texture a PNG.
 
-    Heights have 16 bits of grey, others 8. Raises PatinaError if that cannot be done.
+    Heights have 16 bits, and so have those maps of a texture that are named in its part of `deep`; others
+    have 8. Raises PatinaError if that cannot be done.
     """
     for name, values in maps.items():
         tiles = torch.split(values, size, 1)
         for index, tile in enumerate(tiles):
-            save(_picture(name, tile), folder / numbered(FILES[name], index, len(tiles)))
-
-
-def _picture(name: str, values: Tensor) -> Image.Image:
-    if name == "height":
-        return Image.fromarray((values[0].clamp(0, 1) * 65535).round().numpy().astype(np.uint16))
-    if len(values) == 1:
-        return to_pillow(values.expand(3, -1, -1)).convert("L")
-    return to_pillow(values)
+            is_deep = name == "height" or (len(deep) > index and name in deep[index])
+            kind = np.uint16 if is_deep else np.uint8
+            pixels = tile.clamp(0, 1).double() * np.iinfo(kind).max
+            numbers = pixels.round().permute(1, 2, 0).numpy().astype(kind)
+            write_map(numbers, folder / numbered(FILES[name], index, len(tiles)))
 
 
 def normals_of(slopes: Tensor) -> Tensor:

@@ -357,14 +357,6 @@ def test_a_print_whose_report_cannot_be_read_keeps_no_later_one_waiting(cube, tm
     assert bpy.ops.patina.print_check.poll()
 
 
-def test_grey_png_of_16_bits(tmp_path):
-    values = np.random.default_rng(0).random((5, 7))
-    (tmp_path / "grey.png").write_bytes(textures.grey16_png(values))
-    with Image.open(tmp_path / "grey.png") as image:
-        assert image.mode.startswith("I")
-        assert np.abs(np.asarray(image) / 65535 - values).max() < 1e-5
-
-
 def test_print_with_a_relief(cube, settings, tmp_path):
     stylize(cube)
     height = bpy.data.images.new("Height", 64, 64, is_data=True)

@@ -119,6 +119,30 @@ def test_one_press_links_all_maps_and_what_is_at_0_stays_the_artists(cube, setti
     assert all((again.folder / name).is_file() for name in going_on.files)
 
 
+def test_an_image_of_16_bits_is_read_and_given_back_with_as_many(cube, settings):
+    """Roughness between two numbers of 8 bits."""
+    tree, shader = principled(cube)
+    fine = bpy.data.images.new("Fine", SIDE, SIDE, float_buffer=True, is_data=True)
+    values = np.ones((SIDE * SIDE, 4), np.float32)
+    values[:, :3] = np.linspace(0.5, 0.504, SIDE * SIDE)[:, None]
+    fine.pixels.foreach_set(values.ravel())
+    node, reroute = tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("NodeReroute")
+    node.image = fine
+    tree.links.new(node.outputs["Color"], reroute.inputs[0])
+    tree.links.new(reroute.outputs[0], shader.inputs["Roughness"])
+    assert bpy.ops.patina.stylize() == {"FINISHED"}
+    folder = jobs.ended[-1].folder
+    read = pixels(folder / read_job(folder).maps.roughness)[..., 0]
+    assert len(np.unique(read)) > 100
+    assert (read.min(), read.max()) == pytest.approx((0.5, 0.504), abs=3e-4)
+    worn = memory.stylized_material(cube, 0).node_tree
+    shown = next(each for each in worn.nodes if each.type == shader.type)
+    rough, metal = (shown.inputs[name].links[0].from_node.image for name in ("Roughness", "Metallic"))
+    assert rough.is_float
+    assert len(np.unique(image.read_pixels(rough)[..., 0])) > 256
+    assert not metal.is_float
+
+
 def test_udim_tiles_have_maps_of_their_own_and_get_them_back_as_tiles(settings, tmp_path):
     """Roughness by the place along X, which is one tile's 0.25 and the other's 0.75 on average."""
     bpy.ops.mesh.primitive_grid_add(x_subdivisions=2, y_subdivisions=1, size=1, calc_uvs=True)
@@ -165,6 +189,26 @@ def test_a_glb_has_tangents_with_a_whole_material_and_else_none(cube, tmp_path):
         map = bpy.data.images.new("Map", SIDE, SIDE, is_data=True)
         whole.link(memory.stylized_material(cube, 0), {"roughness": map, "normal": map})
     assert found == [False, True]
+
+
+def test_engines_get_a_channel_of_the_artist_s_own_packed_map(cube, tmp_path):
+    """Metalness stays as it is, in the blue of a map; roughness was painted."""
+    tree, shader = principled(cube)
+    packed = bpy.data.images.new("ORM", SIDE, SIDE, is_data=True)
+    packed.pixels.foreach_set(np.tile(np.float32((1, 0.2, 0.8, 1)), SIDE * SIDE))
+    node, apart = tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeSeparateColor")
+    node.image = packed
+    tree.links.new(node.outputs["Color"], apart.inputs[0])
+    tree.links.new(apart.outputs[2], shader.inputs["Metallic"])
+    material.show_image(cube, bpy.data.images.new("Paint", SIDE, SIDE))
+    map = bpy.data.images.new("Rough", SIDE, SIDE, is_data=True)
+    map.pixels.foreach_set(np.tile(np.float32((0.3, 0.3, 0.3, 1)), SIDE * SIDE))
+    whole.link(memory.stylized_material(cube, 0), {"roughness": map})
+    written = engines.export(
+        bpy.context, [cube], presets.PRESETS["UNREAL"], tmp_path / "cube.fbx", 64, "PNG", False
+    )
+    (file,) = [path for path in written.files if path.name.endswith("_ORM.png")]
+    assert pixels(file).reshape(-1, 4).mean(0)[:3] == pytest.approx((1.0, 0.3, 0.8), abs=0.01)
 
 
 @pytest.mark.parametrize(

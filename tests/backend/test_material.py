@@ -18,12 +18,15 @@ from test_stylize_job import JOB, do, folder_of, waves
 from world_models import Writer, cube, encoded, one
 
 from backend.cli.mesh import own_maps, painted_maps
-from backend.export.wear import wear
+from backend.export.wear import NewMaps, wear
 from backend.models import gltf
 from backend.models.parts import read_parts
 from backend.models.textures import plan
 from backend.painting import material
 from backend.painting.material import DRY, GLOSSY, LEVEL, Own
+from backend.pictures.decode import deep_colors
+from backend.pictures.images import write_map
+from backend.pictures.png import deep, deep_png
 from backend.protocol import Maps, Material, PatinaError, read_job, write_job
 from backend.rendering import camera
 from backend.rendering.mesh import Mesh, build_mesh
@@ -73,6 +76,29 @@ def test_a_whole_material_is_painted_where_the_mask_lets_it_and_what_is_at_0_is_
     assert moved[kept & used].max() < 2 / 255
     assert moved[changed & used].mean() > 0.05
     assert np.abs(grey(folder / "height.png") - LEVEL)[kept & used].max() < 1e-3
+
+
+def test_maps_of_16_bits_give_maps_of_16_bits(tmp_path):
+    """Where nothing is painted, each number of the original, which 8 bits could not hold."""
+    folder = whole_folder(tmp_path / "job", Material(), mask="mask_in.png")
+    half = np.zeros((SIZE, SIZE), np.uint8)
+    half[: SIZE // 2] = 255
+    Image.fromarray(half).save(folder / "mask_in.png")
+    rough = np.random.default_rng(0).integers(0, 65536, (SIZE, SIZE)).astype(np.uint16)
+    leaning = np.random.default_rng(1).uniform(-0.5, 0.5, (2, SIZE, SIZE)).astype(np.float32)
+    normal = deep(normals_of(torch.from_numpy(leaning)).permute(1, 2, 0).numpy())
+    for name, values in (("roughness", rough), ("normal", normal)):
+        (folder / f"own_{name}.png").write_bytes(deep_png(values))
+    do(folder, read_job(folder))
+    kept = locate(sphere(2), SIZE).used & (grey(folder / "mask.png") == 0)
+    with Image.open(folder / "roughness.png") as image:
+        assert (np.asarray(image) == rough)[kept].all()
+        assert len(np.unique(np.asarray(image)[half > 0] % 257)) > 200  # and not 8 bits, enlarged
+    with Image.open(folder / "metalness.png") as image:
+        assert image.mode == "L"
+    with Image.open(folder / "normal.png") as image:
+        found = deep_colors(image)
+    assert np.abs(found.astype(int) - normal)[kept].max() <= 2
 
 
 @pytest.mark.parametrize(
@@ -245,11 +271,10 @@ def dressed(uv_map: str = "TEXCOORD_0") -> Writer:
     return writer
 
 
-def at_middle(picture: Image.Image, side: int) -> np.ndarray:
+def at_middle(picture: np.ndarray, side: int) -> np.ndarray:
     """A picture's colour at the middle of one of the cube's islands, in 0..1."""
-    width, height = picture.size
-    place = int((side % 3 + 0.5) / 3 * width), int((1.5 - side // 3) / 2 * height)
-    return np.atleast_1d(picture.getpixel(place)) / 255
+    height, width = picture.shape[:2]
+    return picture[int((1.5 - side // 3) / 2 * height), int((side % 3 + 0.5) / 3 * width)] / 255
 
 
 def test_the_whole_set_of_a_gltf_is_read(tmp_path):
@@ -272,22 +297,60 @@ def test_the_whole_set_of_a_gltf_is_read(tmp_path):
         assert 0.3 < blue < 0.4  # half as much light, in sRGB
 
 
-def test_a_map_at_0_is_bit_for_bit_what_it_was_though_gltf_packs_it_with_one_that_is_painted(tmp_path):
-    writer = dressed()
-    writer.tree["materials"][0]["pbrMetallicRoughness"]["roughnessFactor"] = 1.0
+@pytest.mark.parametrize("size", [8, 32])
+def test_a_map_at_0_is_bit_for_bit_what_it_was_though_gltf_packs_it_with_one_that_is_painted(tmp_path, size):
+    """Also where it is larger than what is painted."""
     path = tmp_path / "dressed.glb"
-    path.write_bytes(writer.glb())
-    for name, picture in own_maps(planned(path), 32).items():
-        picture.save(tmp_path / name)
-    Image.new("L", (32, 32), 7).save(tmp_path / "metalness.png")
-    found = painted_maps(tmp_path, 0, 1, Material(roughness=0.0, normal=0.0))
-    assert set(found) == {"metallicRoughnessTexture"}  # the normals' picture is not touched at all
-    _, green, blue = np.moveaxis(np.asarray(found["metallicRoughnessTexture"]), 2, 0)
-    places = (np.arange(32) + 0.5) / 32
-    across, along = (np.abs(places * count % 1 - 0.5) < 0.45 for count in (3, 2))  # within the six islands
-    used = along[:, None] & across
-    assert (green == np.arange(32) * 8)[used].all()
+    path.write_bytes(dressed().glb())
+    found = painted_beside_kept(path, tmp_path, size)
+    assert set(found.pictures) == {"metallicRoughnessTexture"}  # the normals' picture is not touched at all
+    _, green, blue = np.moveaxis(found.pictures["metallicRoughnessTexture"], 2, 0)
+    assert green.dtype == np.uint8
+    assert (green == np.arange(32) * 8).all()
+    assert green.shape == (32, 32)
     assert (blue == 7).all()
+    assert found.factors == {"roughnessFactor": 0.5}
+    worn = gltf.parse(
+        wear(planned(path).model, planned(path).textures, [Image.new("RGB", (8, 8))], [found]), tmp_path
+    )
+    (record,) = worn.tree["materials"]
+    assert record["pbrMetallicRoughness"]["roughnessFactor"] == 0.5
+    assert record["pbrMetallicRoughness"]["metallicFactor"] == 1
+
+
+def painted_beside_kept(path: Path, folder: Path, size: int) -> NewMaps:
+    """What a job of `size`² makes of a model whose roughness is to stay: metalness is 7 of 255 all over."""
+    painted = planned(path)
+    for name, pixels in own_maps(painted, size).items():
+        write_map(pixels, folder / name)
+    write_map(np.full((size, size, 1), 7, np.uint8), folder / "metalness.png")
+    return painted_maps(painted, folder, 0, Material(roughness=0.0, normal=0.0))
+
+
+def test_a_deep_map_at_0_stays_so_beside_one_that_is_painted(tmp_path):
+    """16 bits: each number of the original, where 8 would hold one in 257 of them."""
+    writer, random = dressed(), np.random.default_rng(0)
+    packed = random.integers(0, 65536, (48, 32, 3)).astype(np.uint16)
+    orm = writer.texture(deep_png(packed))
+    writer.tree["materials"][0]["pbrMetallicRoughness"]["metallicRoughnessTexture"] = {"index": orm}
+    path = tmp_path / "deep.glb"
+    path.write_bytes(writer.glb())
+    found = painted_beside_kept(path, tmp_path, 16).pictures["metallicRoughnessTexture"]
+    assert (found[..., 1] == packed[..., 1]).all()
+    assert (found[..., 2] == 7 * 257).all()
+
+
+def test_a_map_that_lies_elsewhere_is_laid_as_the_texture_is(tmp_path):
+    writer = dressed()
+    surface = writer.tree["materials"][0]["pbrMetallicRoughness"]["metallicRoughnessTexture"]
+    surface["extensions"] = {"KHR_texture_transform": {"scale": [0.5, 1.0]}}
+    path = tmp_path / "moved.glb"
+    path.write_bytes(writer.glb())
+    found = painted_beside_kept(path, tmp_path, 64)
+    assert found.factors == {}
+    green = found.pictures["metallicRoughnessTexture"][..., 1:2]
+    for side in range(6):
+        assert at_middle(green, side) == pytest.approx(0.25 * (side % 3 + 0.5) / 3, abs=0.03)
 
 
 def test_normals_follow_into_a_new_layout(tmp_path):
@@ -313,9 +376,9 @@ def test_a_glb_wears_the_maps_packed_as_gltf_has_them(tmp_path):
     path.write_bytes(dressed().glb())
     model = gltf.read(path)
     painted = plan(model, read_parts(model), 32)
-    red, blue = (Image.new("RGB", (32, 32), color) for color in ("red", (90, 120, 250)))
-    packed = Image.new("RGB", (32, 32), (200, 40, 10))
-    maps = [{"normalTexture": blue, "metallicRoughnessTexture": packed}]
+    red = Image.new("RGB", (32, 32), "red")
+    blue, packed = (np.full((32, 32, 3), color, np.uint8) for color in ((90, 120, 250), (200, 40, 10)))
+    maps = [NewMaps({"normalTexture": blue, "metallicRoughnessTexture": packed})]
     worn = gltf.parse(wear(painted.model, painted.textures, [red], maps), tmp_path)
     (record,) = worn.tree["materials"]
     slots = {slot.name: slot for slot in gltf.slots(worn)}

@@ -1,0 +1,39 @@
+"""PNG of 16 bits a channel, which Pillow writes in grey alone.
+
+NumPy and the standard library only: the add-on imports it inside Blender.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_GREY, _COLOR, _LEFT = 0, 2, 1  # types of picture; the filter that takes from each pixel the one before it
+
+
+def deep_png(values: NDArray[np.uint16]) -> bytes:
+    """Encode a picture of 16 bits, top row first: grey (H, W), or red, green and blue (H, W, 3)."""
+    height, width = values.shape[:2]
+    channels = values[0, 0].size
+    data = values.astype(">u2").reshape(height, -1).view(np.uint8)
+    rows = np.empty((height, 1 + data.shape[1]), np.uint8)
+    rows[:, 0], rows[:, 1:] = _LEFT, data
+    rows[:, 1 + 2 * channels :] -= data[:, : -2 * channels]
+    kind = _GREY if channels == 1 else _COLOR
+    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    parts = (b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 6)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(name, content) for name, content in parts)
+
+
+def deep(values: NDArray[np.floating[Any]]) -> NDArray[np.uint16]:
+    """Turn values in 0..1 into numbers of 16 bits; others are clipped."""
+    return np.round(np.asarray(values, np.float64).clip(0, 1) * 65535).astype(np.uint16)
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    """Encode a chunk of a PNG."""
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
