@@ -24,7 +24,7 @@ from bl_ext.user_default.patina.addon.process import Process, python_command
 from PIL import Image
 
 ALL = int(os.environ.get("PATINA_FAULTS", "1")) > 1
-ARTIST = Path(__file__).with_name("killed_artist.py")
+ARTIST, NEIGHBOUR = (Path(__file__).with_name(f"{name}.py") for name in ("killed_artist", "neighbour"))
 MAX_SECONDS = 120  # of a job on a busy machine
 GONE_SECONDS = 5.0  # after which no backend outlives its Blender
 MAX_TICK = 0.03  # seconds of Blender's time
@@ -133,14 +133,19 @@ def test_a_backend_killed_at_any_time_leaves_the_scene_as_it_was(number, cube, p
         assert jobs.ended[-1].state == jobs.FINISHED
 
 
+def with_user_folder(user: Path) -> dict[str, str]:
+    """Make a user folder that has the extension; gives the environment of a Blender that has that folder."""
+    link = user / "extensions" / "user_default" / "patina"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(Path(__file__).parents[2], target_is_directory=True)
+    return os.environ | {"BLENDER_USER_RESOURCES": str(user)}
+
+
 @on_linux
 @pytest.mark.parametrize("number", range(20 if ALL else 1))
 def test_a_blender_killed_at_any_time_takes_its_backend_along_and_goes_on_after_a_restart(number, tmp_path):
     """Two Blenders of their own: one that dies while it paints, and the one that is started after it."""
-    environment = os.environ | {"BLENDER_USER_RESOURCES": str(tmp_path / "user")}
-    link = tmp_path / "user" / "extensions" / "user_default" / "patina"
-    link.parent.mkdir(parents=True)
-    link.symlink_to(Path(__file__).parents[2], target_is_directory=True)
+    environment = with_user_folder(tmp_path / "user")
     blend, steps = tmp_path / "scene.blend", "30" if ALL else "12"
     first = subprocess.Popen(
         [sys.executable, "-B", str(ARTIST), "paint", str(blend), steps],
@@ -172,6 +177,81 @@ def test_a_blender_killed_at_any_time_takes_its_backend_along_and_goes_on_after_
         text=True,
     )
     assert "went on: finished" in again.stdout, again.stdout + again.stderr[-2000:]
+
+
+class Neighbour:
+    """One of several Blenders that have the same user folder, and so the same folder of results."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.blender = subprocess.Popen(
+            [sys.executable, "-B", str(NEIGHBOUR)],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.painter, self.folder = 0, Path()
+
+    def begin(self, steps: int) -> None:
+        self.blender.stdin.write(f"{steps}\n")
+        self.blender.stdin.flush()
+        _, painter, folder = self.hears("began")
+        self.painter, self.folder = int(painter), Path(folder)
+
+    def hears(self, word: str) -> list[str]:
+        return next(words for words in map(str.split, self.blender.stdout) if words[:1] == [word])
+
+    def close(self) -> None:
+        self.blender.kill()
+        self.blender.wait()
+        self.blender.stdin.close()
+        self.blender.stdout.close()
+
+
+@on_linux
+def test_two_blenders_with_one_user_folder_do_not_disturb_each_other(tmp_path):
+    """Both paint at once; a painter dies, then a Blender, and the other's painter goes on with its job."""
+    environment = with_user_folder(tmp_path / "user")
+    left, right = Neighbour(environment), Neighbour(environment)
+    try:
+        for one in (left, right):
+            one.begin(3)
+        assert left.painter != right.painter
+        assert left.folder != right.folder
+        assert left.folder.parent == right.folder.parent
+        assert [one.hears("ended")[1] for one in (left, right)] == ["finished", "finished"]
+        textures = [(one.folder / "texture.png").read_bytes() for one in (left, right)]
+        assert textures[0] == textures[1]
+
+        stays, goes = right.painter, left.painter
+        left.begin(100_000)
+        right.begin(6)
+        assert (left.painter, right.painter) == (goes, stays)
+        left.hears("step")
+        right.hears("step")
+        os.kill(goes, signal.SIGKILL)
+        assert left.hears("ended")[1] == "failed"
+        assert right.hears("ended")[1] == "finished"
+
+        left.begin(100_000)
+        right.begin(6)
+        assert left.painter not in (goes, stays)
+        assert right.painter == stays
+        left.hears("step")
+        right.hears("step")
+        left.blender.kill()
+        assert right.hears("ended")[1] == "finished"
+        deadline = time.monotonic() + GONE_SECONDS * crowd()
+        while is_running(left.painter):
+            assert time.monotonic() < deadline, "the painter outlived its Blender"
+            time.sleep(0.02)
+        assert is_running(stays)
+        folders_of_both = [path for path in right.folder.parent.iterdir() if path.is_dir()]
+        assert [half_written(folder) for folder in folders_of_both] == [[]] * 6
+    finally:
+        left.close()
+        right.close()
 
 
 @on_linux
