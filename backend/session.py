@@ -26,9 +26,10 @@ from .writing import write_bytes
 
 Result = TypeVar("Result")
 
+NO_PREVIEW = "A preview could not be written"
 PREVIEW_SECONDS = 4.0  # between two previews, in the end
-FIRST_PREVIEWS = 0.5  # seconds between them at first
-PREVIEW_GROWTH = 0.12  # of the time since the first, so that they come less often
+FIRST_PREVIEWS = 0.25  # seconds between them at first: with a view or a step, twice a second
+PREVIEW_GROWTH = 0.08  # of the time since the job began, so that they come less often
 PREVIEW_PAUSE = 6.0  # wait so many times as long as the last preview took to write; many textures are slow
 
 
@@ -133,9 +134,9 @@ class JobSession:
         """Tell a person something that they should know."""
         self._emit(Event("message", message=text))
 
-    def looking(self) -> None:
-        """Tell that the object is read, and that it is looked at from where the artist is."""
-        self._emit(Event("progress", stage="looking"))
+    def looking(self, stage: str) -> None:
+        """Tell how far the first look from where the artist is has come: see `first_look`."""
+        self._emit(Event("progress", stage=stage))
 
     def adapting(self) -> None:
         """Tell that new settings are taken up."""
@@ -159,15 +160,19 @@ class JobSession:
         self._emit(Event("progress", **values))
 
     def preview(self, write: Callable[[], str], now: bool = False) -> None:
-        """Have a preview written, `now` or now and then; `write` gives its file's name."""
+        """Have a preview written, `now` or now and then; `write` gives its file's name.
+
+        What it shows is there already: what `write` takes is what a preview costs, and many of it are waited
+        for until the next.
+        """
         began = time.perf_counter()
         if not now and began - self._previewed <= self._pause:
             return
-        path = self.without_fail("A preview could not be written", write)
+        path = self.without_fail(NO_PREVIEW, write)
         if path:
             self._emit(Event("preview", path=path))
         self._previewed = time.perf_counter()
-        usual = min(PREVIEW_SECONDS, FIRST_PREVIEWS + PREVIEW_GROWTH * (began - self._began))
+        usual = min(PREVIEW_SECONDS, max(FIRST_PREVIEWS, PREVIEW_GROWTH * (began - self._began)))
         self._pause = max(usual, PREVIEW_PAUSE * (self._previewed - began))
 
     def without_fail(self, failure: str, do: Callable[[], Result]) -> Result | None:

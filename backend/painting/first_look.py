@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..machine.shelf import Shelf
@@ -27,9 +26,9 @@ from ..rendering.shape import from_above
 from ..rendering.texels import fill_gutters
 from ..rendering.views import Viewing, corners_of, framed
 from ..result.textures import write_previews
-from ..session import JobSession
-from .one_pass import paint_views, view_size
-from .subject import Subject, read_subject
+from ..session import NO_PREVIEW, JobSession
+from .one_pass import SoFar, paint_views, view_size
+from .subject import Subject, mesh_of, read_subject
 
 SIDE = 512  # texels along a texture's side, where there are few
 MAX_TEXELS = 4 * SIDE**2  # of all textures
@@ -44,36 +43,38 @@ class Onlooker:
     def __init__(self, session: JobSession, styles: Styles) -> None:
         self.session, self.styles = session, styles
         self.shown: Tensor | None = None  # (3, tiles · side, side)
+        self.mesh: Mesh | None = None  # what was looked at, which is the job's
 
     def look(self) -> None:
         """Show what can be seen at once. Raises Cancelled."""
         job = self.session.job
         if job.looked_from and job.strength > 0 and not job.resume:
-            self.session.preview(self._look, now=True)
+            self.shown = self.session.without_fail(NO_PREVIEW, self._first_look)
+            if self.shown is not None:
+                self.session.preview(self._write, now=True)
         self.session.check()
 
-    def watch(self, subject: Subject, make: Callable[[], tuple[Tensor, NDArray[np.bool_]]]) -> None:
-        """Show now and then what `make` gives over what was shown, see `one_pass.Watch`. Raises Cancelled."""
+    def watch(self, subject: Subject, so_far: SoFar) -> None:
+        """Show now and then what there is `so_far` over what was shown. Raises Cancelled."""
         if self.shown is not None:
-            self.session.preview(lambda: self._lay(subject, *make()))
+            self.session.preview(lambda: self._lay(subject, so_far))
         self.session.check()
 
-    def _look(self) -> str:
+    def _first_look(self) -> Tensor:
         session = self.session
         job, folder, shelf = session.job, session.folder, session.shelf
-        self.shown = first_look(job, folder, self.styles, session.device, shelf, session.looking)
-        return self._write()
+        self.mesh = mesh_of(job, folder)
+        return first_look(job, folder, self.styles, session.device, shelf, session.looking, self.mesh)
 
-    def _lay(self, subject: Subject, painted: Tensor, seen: NDArray[np.bool_]) -> str:
-        """Show `painted` (3, tiles · S, S) where it was `seen`, as far as the mask lets it."""
+    def _lay(self, subject: Subject, so_far: SoFar) -> str:
+        """Show what is painted where it was seen, as far as the mask lets it."""
         assert self.shown is not None
         size = self.shown.shape[1], self.shown.shape[2]
-        share = F.adaptive_avg_pool2d(torch.from_numpy(seen)[None].float(), size)
-        mean = F.adaptive_avg_pool2d(painted * torch.from_numpy(seen), size) / share.clamp_min(1e-6)
-        paint = (share > 0).float()
+        painted, seen = so_far(size[1])
+        paint = torch.from_numpy(seen)[None].float()
         if subject.mask is not None:
             paint = paint * F.adaptive_avg_pool2d(subject.mask, size)
-        self.shown = self.shown.lerp(mean, paint)
+        self.shown = self.shown.lerp(painted, paint)
         return self._write()
 
     def _write(self) -> str:
@@ -87,12 +88,13 @@ def first_look(
     styles: Styles,
     device: torch.device,
     shelf: Shelf | None = None,
-    tell: Callable[[], None] = lambda: None,
+    tell: Callable[[str], None] = lambda stage: None,
+    known: Mesh | None = None,
 ) -> Tensor:
     """Paint what is seen from `job.looked_from`: (3, tiles · side, side), of a side as small as suits.
 
-    shelf: see `read_subject`. tell: is called once the object is read. Raises PatinaError for what cannot
-    be painted.
+    shelf, known: see `read_subject`. tell: is given "looking" once the object is read, and "painting" at each
+    view, once its G-buffer is there. Raises PatinaError for what cannot be painted.
     """
     assert job.looked_from is not None
     side = min(SIDE, job.texture_size)
@@ -100,8 +102,8 @@ def first_look(
         side //= 2
     # The light in hollows takes seconds; for a look that from above will do.
     small = replace(job, texture_size=side, follow_shape=0.0, poses=None)
-    subject = read_subject(small, folder, styles, lambda text: None, shelf)
-    tell()
+    subject = read_subject(small, folder, styles, lambda text: None, shelf, known)
+    tell("looking")
     texels, mesh = subject.texels, subject.mesh
     content = subject.content if subject.colored else _lit(subject)
     if job.colors < 1 or not subject.colored:
@@ -114,7 +116,7 @@ def first_look(
         middle, window = framed(corners_of(mesh, part))
         looks.append((part, camera.look_at(middle, toward, window, view_size(content))))
     if feedforward.available() and looks:
-        content, _ = paint_views(mesh, content, texels, styles, viewing, looks)
+        content, _ = paint_views(mesh, content, texels, styles, viewing, looks, seen=lambda: tell("painting"))
     return subject.composed(fill_gutters(content, texels.used))
 
 

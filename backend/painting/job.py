@@ -82,7 +82,7 @@ def paint(session: JobSession, tell: Callable[[Progress], None]) -> Painting:
     styles = read_styles(job, folder)
     onlooker = Onlooker(session, styles)
     onlooker.look()
-    subject = read_subject(job, folder, styles, session.message, session.shelf)
+    subject = read_subject(job, folder, styles, session.message, session.shelf, onlooker.mesh)
     if drawn := tiles.read_drawn(job, folder, subject.texels.used):
         subject = subject.with_drawn(*drawn)
         tiles.add_drawn_to_masks(job, folder)

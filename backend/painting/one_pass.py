@@ -26,7 +26,6 @@ from ..rendering.camera import Camera
 from ..rendering.gbuffer import GBuffer
 from ..rendering.mesh import Mesh
 from ..rendering.sampling import Levels, gather, levels_of, mipmaps, taps
-from ..rendering.shape import smooth_normals
 from ..rendering.texels import Texels, interpolate
 from ..rendering.views import Viewing, ViewMaker, corners_of, framed
 from .subject import Subject
@@ -44,8 +43,10 @@ RIM_WIDTH = 10  # pixels from a silhouette, or from what hides a texel, at which
 HIDDEN_STEP = 12  # pixels between the depths of neighbouring ones, of which the nearer then hides something
 DEPTH_TOLERANCE = 2.5  # pixels that a point may lie behind what its pixel shows
 
-# Is given how to make the textures (3, tiles · S, S) so far, and the texels that some view saw.
-Watch = Callable[[Callable[[], tuple[Tensor, NDArray[np.bool_]]]], None]
+# Makes the textures so far, (3, tiles · side, side), of a side that is given: of the texels every so many-th.
+# Tells, too, which of them some view saw.
+SoFar = Callable[[int], tuple[Tensor, NDArray[np.bool_]]]
+Watch = Callable[[SoFar], None]
 
 
 def plain_objects(subject: Subject, content: Tensor, viewing: Viewing) -> NDArray[np.integer]:
@@ -106,8 +107,12 @@ def paint_views(
     viewing: Viewing,
     looks: Sequence[tuple[int, Camera]],
     watch: Watch | None = None,
+    seen: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor, NDArray[np.bool_]]:
-    """Paint views of objects of `mesh`, given as (object, from where), as `paint_in_one_pass` does."""
+    """Paint views of objects of `mesh`, given as (object, from where), as `paint_in_one_pass` does.
+
+    seen: is called at each view once its G-buffer is there.
+    """
     device, size = viewing.device, view_size(content)
     network = feedforward.load(device)
     vectors = [feedforward.style_vector(network, image.to(device)) for image in styles.images]
@@ -117,20 +122,24 @@ def paint_views(
     rows = mipmaps(content.to(device), levels)
     background = styles.mean_color.to(device)[:, None, None].expand(3, size, size)
     points = torch.from_numpy(texels.points)
-    normals = torch.from_numpy(interpolate(smooth_normals(mesh)[texels.faces], texels.barycentric))
+    normals = torch.from_numpy(interpolate(mesh.smooth_normals[texels.faces], texels.barycentric))
     total, weight = torch.zeros(2, len(points), 3), torch.zeros(2, len(points))
     of_part = {part: _texels_of(part, mesh, texels) for part in {part for part, _ in looks}}
 
-    def so_far() -> tuple[Tensor, NDArray[np.bool_]]:
-        seen = weight[1] > 1e-6
-        texture, covered = content.clone(), np.zeros_like(texels.used)
-        covered[texels.used] = seen.numpy()
-        texture[:, torch.from_numpy(covered)] = (total[:, seen] / weight[:, seen, None]).sum(0).T
+    def so_far(side: int) -> tuple[Tensor, NDArray[np.bool_]]:
+        every, taken = content.shape[2] // side, np.zeros_like(texels.used)
+        taken[::every, ::every] = True
+        some = torch.from_numpy(taken[texels.used])
+        known = some & (weight[1] > 1e-6)
+        texture, covered = content[:, ::every, ::every].clone(), texels.used[::every, ::every].copy()
+        covered[covered] = known[some].numpy()
+        texture[:, torch.from_numpy(covered)] = (total[:, known] / weight[:, known, None]).sum(0).T
         return texture, covered
 
     for part, eye in looks:
         here = of_part[part]
         gbuffer = maker.render(maker.shot_of(part, eye))
+        seen()
         image = gbuffer.image(_colors(gbuffer, rows, levels), background)
         painted = feedforward.paint(network, image[None], vector)[0].cpu()
         coarse = blurred_within(painted, gbuffer.mask.cpu().float(), round(COARSE_WIDTH * size / 2))
@@ -142,7 +151,7 @@ def paint_views(
             weight[band].index_add_(0, here, share)
         if watch is not None:
             watch(so_far)
-    return so_far()
+    return so_far(content.shape[2])
 
 
 def _texels_of(part: int, mesh: Mesh, texels: Texels) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -14,7 +16,7 @@ from ..pictures.palette import commonness, moments, recolor, sliced_transport, t
 from ..pictures.styles import Styles
 from ..protocol import Job
 from ..rendering.sampling import enlarge
-from ..rendering.texels import fill_gutters, locate
+from ..rendering.texels import Texels, fill_gutters, locate
 from ..rendering.views import Viewing
 from ..result.finish import fill_unseen
 from .brushwork import brushwork
@@ -50,21 +52,17 @@ def initial_texture(
     if job.strength == 0 or not texels.used.any():
         return kept
     coarse = F.adaptive_avg_pool2d(kept, (len(subject.names) * side, side))
-    start, change = kept, torch.zeros_like(coarse)
     parts = np.unique(subject.mesh.objects[subject.mesh.mapped])
-    several, painted = len(parts) > 1, None
-    plain = plain_objects(subject, coarse, viewing) if job.motifs and not several else np.array([], np.int32)
-    if feedforward.available() and not several:  # first, as it can be watched
-        painted, seen = paint_in_one_pass(subject, coarse, texels, styles, viewing, plain, watch)
-        painted = fill_unseen(painted, seen, texels, subject.mesh.objects[texels.faces])
-    own = job.colors if subject.colored else 0.0
-    if own < 1:
-        palette = styles.palette(PALETTE_COLORS, torch.Generator().manual_seed(job.seed))
-        moved = transport(moments(subject.colors_of(kept)), moments(palette))
-        start = recolor(kept, moved)
-        used = torch.from_numpy(texels.used)
-        colors = recolor(coarse, moved)[:, used], coarse[:, used]
-        change[:, used] = (1 - own) * broken_colors(*colors, texels.points, palette.T, job.seed)
+    several, painted, plain = len(parts) > 1, None, np.array([], np.int32)
+    # The colours beside the views: one can watch these, and either leaves cores idle for much of the time.
+    with ThreadPoolExecutor(1) as beside:
+        colors = beside.submit(_recolored, subject, coarse, texels, styles, job)
+        if job.motifs and not several:
+            plain = plain_objects(subject, coarse, viewing)
+        if feedforward.available() and not several:
+            painted, seen = paint_in_one_pass(subject, coarse, texels, styles, viewing, plain, watch)
+            painted = fill_unseen(painted, seen, texels, subject.mesh.objects[texels.faces])
+        start, change = colors.result()
     base = F.adaptive_avg_pool2d(start, (coarse.shape[1], side))
     if painted is not None:
         change = change + (1 - BROKEN_SHARE) * (painted - base - change)
@@ -81,6 +79,25 @@ def initial_texture(
         change *= _inside(side).repeat(len(subject.names), 1)
     start = within_gamut((start + enlarge(change, size)).clamp(0, 1), styles.mean_color, styles.gamut)
     return kept.lerp(start, min(1.0, 2 * job.strength))
+
+
+def _recolored(
+    subject: Subject, coarse: Tensor, texels: Texels, styles: Styles, job: Job
+) -> tuple[Tensor, Tensor]:
+    """Move the colours of what is kept, and break up those of `coarse`, which is the same at `texels`.
+
+    Gives the former (3, tiles · S, S), and what the latter adds to it, as large as `coarse`.
+    """
+    start, change = subject.original, torch.zeros_like(coarse)
+    own = job.colors if subject.colored else 0.0
+    if own < 1:
+        palette = styles.palette(PALETTE_COLORS, torch.Generator().manual_seed(job.seed))
+        moved = transport(moments(subject.colors_of(start)), moments(palette))
+        start = recolor(start, moved)
+        used = torch.from_numpy(texels.used)
+        colors = recolor(coarse, moved)[:, used], coarse[:, used]
+        change[:, used] = (1 - own) * broken_colors(*colors, texels.points, palette.T, job.seed)
+    return start, change
 
 
 def _inside(side: int) -> Tensor:

@@ -110,18 +110,29 @@ class Subject:
         return content.lerp(paint, mask)
 
 
+def mesh_of(job: Job, folder: Path) -> Mesh:
+    """Read the job's mesh from `folder`, as it stands. Raises PatinaError for what is none."""
+    assert job.mesh is not None
+    return read_mesh(folder / job.mesh, job.name, len(job.textures), isolated=not job.occlusion)
+
+
 def read_subject(
-    job: Job, folder: Path, styles: Styles, tell: Callable[[str], None], shelf: Shelf | None = None
+    job: Job,
+    folder: Path,
+    styles: Styles,
+    tell: Callable[[str], None],
+    shelf: Shelf | None = None,
+    known: Mesh | None = None,
 ) -> Subject:
     """Read the job's mesh, textures and masks from `folder`; a whole mask is written there (see protocol).
 
     `tell` is given what a person should know. shelf: what earlier jobs made of the same mesh, and for later
-    ones. Raises PatinaError for what cannot be painted.
+    ones. known: its mesh (see `mesh_of`), where that is read already. Raises PatinaError for what cannot be
+    painted.
     """
     shelf = shelf or Shelf()
-    assert job.mesh is not None
     names = tuple(tile.name for tile in job.textures)
-    mesh = read_mesh(folder / job.mesh, job.name, len(names), isolated=not job.occlusion)
+    mesh = known or mesh_of(job, folder)
     if job.poses:
         mesh = read_poses(folder / job.poses, mesh)
     contents, masks = tiles.read_contents(job, folder), tiles.read_masks(job, folder)

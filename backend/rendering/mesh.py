@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import trimesh
 from numpy.typing import NDArray
 
 from .. import npz
@@ -17,6 +18,7 @@ from ..protocol import PatinaError
 Array = NDArray[np.float32]
 MIN_UV_AREA = 1e-12  # below this a triangle has no place in the texture
 SLIVER_RATIO = 1e-6  # area, in squared edges, up to which a triangle is but a line
+SHARP = 0.766  # cosine of the angle (40°) to what the faces around have in common, beyond which one is cut
 MAX_UV = 1000.0  # how far from the texture UVs may lie
 
 
@@ -115,6 +117,23 @@ class Mesh:
         return (across / np.maximum(2 * self.spread_areas, 1e-30)[:, None]).astype(np.float32)
 
     @cached_property
+    def smooth_normals(self) -> Array:
+        """(F, 3, 3): normals at corners, the same on all faces that meet there but for those beyond a sharp
+        edge.
+
+        Corners meet where their positions are the same: UV seams and flat shading, which split vertices in
+        files, are no edges of the form.
+        """
+        place = _places(self.vertices)[self.faces]
+        angles = trimesh.triangles.angles(self.corners)  # as weights they do not ask how a side is cut up
+        pulls = (self.face_normals.T[:, None] * angles.T).reshape(3, -1)
+        total = np.stack([np.bincount(place.T.ravel(), pull) for pull in pulls], 1)
+        total = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)
+        flat = np.repeat(self.face_normals[:, None], 3, 1)
+        sharp = np.einsum("fck,fck->fc", total[place], flat) < SHARP
+        return np.where(sharp[..., None], flat, total[place]).astype(np.float32)
+
+    @cached_property
     def uv_areas(self) -> NDArray[np.float64]:
         """(F,): areas in UV space, unsigned."""
         a, b, c = np.moveaxis(self.uvs.astype(np.float64), 1, 0)
@@ -199,6 +218,20 @@ def _cross(corners: NDArray[np.floating]) -> NDArray[np.float64]:
     """(F, 3): edge cross products of triangles with these corners (F, 3, 3)."""
     c = corners.astype(np.float64)
     return np.cross(c[:, 1] - c[:, 0], c[:, 2] - c[:, 0])
+
+
+def _places(points: Array) -> NDArray[np.int64]:
+    """Number `points` (N, 3) so that those in the same place have the same number: (N,).
+
+    Sorted by their bits, as numbers of 64 and of 32: many times as fast as by NumPy's `unique`.
+    """
+    x, y, z = (points + np.float32(0)).view(np.uint32).T  # -0 is 0
+    line = x.astype(np.uint64) << np.uint64(32) | y
+    order = np.lexsort((z, line))
+    line, z = line[order], z[order]
+    found = np.empty(len(points), np.int64)
+    found[order] = np.cumsum(np.concatenate([[False], (line[1:] != line[:-1]) | (z[1:] != z[:-1])]))
+    return found
 
 
 def _are_broad(corners: NDArray[np.floating], areas: NDArray[np.floating]) -> NDArray[np.bool_]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-import trimesh
 from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
@@ -19,9 +18,6 @@ RAYS = 96  # from each point
 OCCLUSION_RADIUS = 0.35  # how far off a surface still darkens, where the bounding box has a diagonal of 2
 RAY_OFFSET = 1e-3  # rays start this far off their own face
 SHADOW = 0.35  # what is left of the light where a surface looks straight down
-SHARP = (
-    0.766  # cosine of the angle (40°) to what the faces around have in common, beyond which one is cut off
-)
 MAX_SIDE = 512  # texels along a side that are looked out from; finer ones are read between them
 MAX_TEXELS = 1 << 19  # texels of all textures that are looked out from
 MIN_SIDE = 64
@@ -40,7 +36,7 @@ def shading(mesh: Mesh, texels: Texels) -> Tensor:
     tiles, side = height // size, min(size, MAX_SIDE)
     while side > MIN_SIDE and tiles * side**2 > MAX_TEXELS:
         side //= 2
-    corners = smooth_normals(mesh)
+    corners = mesh.smooth_normals
     coarse = texels if side == size else locate(mesh, side, tiles)
     found, known = (torch.zeros(1, *coarse.used.shape) for _ in range(2))
     here = torch.from_numpy(coarse.used)
@@ -56,7 +52,7 @@ def shading(mesh: Mesh, texels: Texels) -> Tensor:
 
 
 def lightness(mesh: Mesh, texels: Texels, corners: Floats) -> Floats:
-    """Compute how light the surface is at each of the texels, (U,); corners (F, 3, 3): `smooth_normals`."""
+    """Compute how light the surface is at each of the texels, (U,); corners (F, 3, 3): its smooth normals."""
     normals = interpolate(corners[texels.faces], texels.barycentric)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
     occluded = occlusion(mesh, texels.faces, texels.points, normals)
@@ -66,25 +62,6 @@ def lightness(mesh: Mesh, texels: Texels, corners: Floats) -> Floats:
 def from_above(normals: Floats) -> Floats:
     """Compute the light, (N,), on surfaces with `normals` (N, 3) that nothing hides from a soft one above."""
     return np.asarray(SHADOW + (1 - SHADOW) * (1 + normals @ UP.astype(np.float32)) / 2, np.float32)
-
-
-def smooth_normals(mesh: Mesh) -> Floats:
-    """Compute normals at corners, the same on all faces that meet there but for those beyond a sharp edge.
-
-    (F, 3, 3).
-    Corners meet where their positions are the same: UV seams and flat shading, which split vertices in
-    files, are no edges of the form.
-    """
-    _, place = np.unique(mesh.vertices, axis=0, return_inverse=True)
-    place = place.reshape(-1)[mesh.faces]
-    angles = trimesh.triangles.angles(mesh.corners)  # as weights they do not ask how a side is cut up
-    total = np.zeros((place.max() + 1, 3))
-    for corner, angle in zip(place.T, angles.T, strict=True):
-        np.add.at(total, corner, mesh.face_normals * angle[:, None])
-    total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)
-    flat = np.repeat(mesh.face_normals[:, None], 3, 1)
-    sharp = np.einsum("fck,fck->fc", total[place], flat) < SHARP
-    return np.where(sharp[..., None], flat, total[place]).astype(np.float32)
 
 
 def occlusion(

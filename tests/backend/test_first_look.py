@@ -69,10 +69,11 @@ def test_many_textures_are_small_and_a_mask_is_kept(folder):
 
 
 def test_the_job_paints_the_same_whether_anybody_looks_or_not(folder, tmp_path_factory):
-    """The first preview comes before the first step, and so does the start; before all, that it looks."""
+    """The first preview comes before the first step, and so does the start; before all, that it looks and
+    that it paints what it sees."""
     events = do(folder, SEEN)
     kinds = [event.stage or event.kind for event in events if event.kind in ("preview", "progress")]
-    assert kinds[:3] == ["looking", "preview", "preview"]
+    assert kinds[:4] == ["looking", "painting", "preview", "preview"]
     unseen = folder_of(tmp_path_factory.mktemp("unseen"), replace(SEEN, looked_from=None))
     (unseen / "style.png").write_bytes((folder / "style.png").read_bytes())
     do(unseen, replace(SEEN, looked_from=None))

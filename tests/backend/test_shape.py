@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from meshes import quad, sphere
 
 from backend.rendering.form import kept_of
 from backend.rendering.mesh import Attributes, Mesh, build_mesh
-from backend.rendering.shape import SHADOW, lightness, occlusion, shading, smooth_normals
+from backend.rendering.shape import SHADOW, lightness, occlusion, shading
 from backend.rendering.texels import locate
 
 
@@ -50,7 +52,7 @@ def test_in_a_corner_what_is_hidden_is_the_walls_share_of_the_sky(angle: float) 
 def test_nothing_hides_a_sphere_or_a_plane() -> None:
     for mesh in (sphere(), quad()):
         texels = locate(mesh, 64)
-        normals = smooth_normals(mesh)[texels.faces].mean(1)
+        normals = mesh.smooth_normals[texels.faces].mean(1)
         assert occlusion(mesh, texels.faces, texels.points, normals).max() < 0.01
 
 
@@ -118,16 +120,30 @@ def test_normals_are_round_where_a_file_splits_a_round_form_and_flat_at_the_edge
     ball = sphere(3)
     split = build_mesh(ball.corners.reshape(-1, 3), np.arange(3 * len(ball.faces)).reshape(-1, 3), ball.uvs)
     radial = split.corners / np.linalg.norm(split.corners, axis=2, keepdims=True)
-    assert np.abs(smooth_normals(split) - radial).max() < 0.05
+    assert np.abs(split.smooth_normals - radial).max() < 0.05
     box = trimesh.creation.box()
     cube = build_mesh(box.vertices, box.faces, np.tile([[0, 0], [1, 0], [0, 1]], (12, 1, 1)) * 1.0)
-    assert np.allclose(smooth_normals(cube), cube.face_normals[:, None])
+    assert np.allclose(cube.smooth_normals, cube.face_normals[:, None])
+
+
+def test_corners_meet_where_they_are_written_as_0_and_as_minus_0() -> None:
+    ball = sphere()
+    flat = np.abs(ball.vertices) < 0.1
+    halves = [replace(ball, vertices=np.where(flat, zero, ball.vertices)) for zero in (0.0, -0.0)]
+    first = len(ball.faces) // 2
+    both = replace(
+        ball,
+        vertices=np.concatenate([half.vertices for half in halves]).astype(np.float32),
+        faces=np.concatenate([ball.faces[:first], ball.faces[first:] + len(ball.vertices)]),
+        _on={},
+    )
+    assert np.array_equal(both.smooth_normals, replace(halves[0], _on={}).smooth_normals)
 
 
 def test_a_step_in_a_surface_is_drawn_by_a_dark_line() -> None:
     bend = corner()
     texels = locate(bend, 64)
-    light = lightness(bend, texels, smooth_normals(bend))
+    light = lightness(bend, texels, bend.smooth_normals)
     floor = np.isin(texels.faces, [0, 1])
     away = np.abs((texels.points - bend.vertices[0]) @ (bend.vertices[2] - bend.vertices[0]))
     near, far = floor & (away < 0.05), floor & (away > 0.6)

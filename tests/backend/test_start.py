@@ -82,6 +82,25 @@ def test_views_laid_back_show_what_they_showed(monkeypatch):
     assert difference.mean() < 0.005
 
 
+def test_who_watches_sees_more_after_each_view_and_at_last_all():
+    subject = subject_of(sphere(), checked)
+    size, shares, last = subject.size, [], []
+
+    def watch(so_far):
+        whole, seen = so_far(size)
+        half, half_seen = so_far(size // 2)
+        assert torch.equal(half, whole[:, ::2, ::2])
+        assert np.array_equal(half_seen, seen[::2, ::2])
+        shares.append(seen[subject.texels.used].mean())
+        last[:] = [whole]
+
+    found, seen = paint_in_one_pass(subject, subject.content, subject.texels, styles(), VIEWING, NONE, watch)
+    assert 0.2 < shares[0] < 0.6
+    assert shares == sorted(shares)
+    assert shares[-1] == seen[subject.texels.used].mean() == 1
+    assert torch.equal(last[0], found)
+
+
 def test_a_view_is_blurred_within_its_object():
     """A plain object stays plain up to its border; of a fine grating a hundredth is left."""
     mask = torch.zeros(96, 96)
