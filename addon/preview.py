@@ -9,7 +9,9 @@ while the others are painted: one is read when the scene comes to it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,17 @@ from mathutils import Matrix
 
 from ..backend.protocol import PREVIEW_FILE, numbered
 from .keying import Timing, shown_at
+from .process import beside
 from .scene.records import Member
 
-MAX_TRIANGLES = 2_000_000  # triangles; reading more would hold Blender up
+MAX_TRIANGLES = 2_000_000  # more would take too much memory
+MAX_PIECE = 1 << 16  # triangles that go to the GPU at a time
+PIECE_SECONDS = 0.006  # in which a redraw puts pieces there, at least one
 DEPTH_OFFSET = 2e-5  # in clip space, so that it wins against the object's own surface
 STUDIO_LIGHT = 0.36  # what Solid shading's studio light leaves of a colour; else the result seemed darker
+
+# The number of an object, that of a texture, and attributes (T, 3, N) of triangles of that which show this.
+Piece = tuple[int, int, dict[str, np.ndarray]]
 
 _VERTEX = """
 void main() {
@@ -55,6 +63,7 @@ class Shown:
     there: list[int] = field(default_factory=list)  # the frames of which there are pictures, in their order
     frame: int | None = None  # which of them `pictures` show; None: that with which all begin
     waiting: list[int] = field(default_factory=list)  # pictures that have changed on the disk, in their order
+    pieces: Future[list[Piece]] = field(default_factory=Future)  # that are not on the GPU yet
     batches: list[tuple[int, int, Any]] = field(default_factory=list)  # triangles by member and texture
 
 
@@ -69,6 +78,8 @@ def show(folder: Path, count: int, members: Sequence[Member], timing: Timing | N
     global shown, _handler
     if shown is None or shown.folder != folder:
         shown = Shown(folder, members, [None] * count, [None] * count, timing)
+        if not bpy.app.background:
+            shown.pieces = beside(lambda: split(folder, len(members)))
     first = not shown.waiting
     if timing is not None:
         frames = range(len(timing.starts))
@@ -82,9 +93,12 @@ def show(folder: Path, count: int, members: Sequence[Member], timing: Timing | N
 
 
 def advance() -> None:
-    """Read the next picture that waits. One takes some milliseconds, in which Blender stands still."""
+    """Read the next picture that waits, and have more of the triangles drawn. Either takes some milliseconds,
+    in which Blender stands still."""
     if shown is None:
         return
+    if shown.pieces.done() and (shown.pieces.exception() or shown.pieces.result()):
+        redraw()
     if (frame := _frame_now(shown)) != shown.frame:
         shown.frame, shown.waiting = frame, [*range(len(shown.pictures))]
     if not shown.waiting:
@@ -182,7 +196,7 @@ def _paint(
 
     global _shader
     _shader = _shader or _make_shader()
-    preview.batches = preview.batches or _make_batches(preview)
+    _take_pieces(preview)
     gpu.state.depth_test_set("LESS_EQUAL")
     _shader.bind()
     viewer = view.view_matrix.inverted().col[2].xyz
@@ -230,16 +244,29 @@ def _make_texture(picture: np.ndarray) -> Any:
     return gpu.types.GPUTexture((width, height), format="RGBA8", data=data)
 
 
-def _make_batches(preview: Shown) -> list[tuple[int, int, Any]]:
-    """The triangles of the job's mesh, by the object and the texture that they show."""
+def _take_pieces(preview: Shown) -> None:
+    """Put more triangles on the GPU, as far as that takes some milliseconds. Raises as `split` does."""
+    began = time.perf_counter()
+    while preview.pieces.done() and preview.pieces.result():
+        member, texture, corners = preview.pieces.result().pop(0)
+        preview.batches.append((member, texture, _make_batch(corners)))
+        if time.perf_counter() - began > PIECE_SECONDS:
+            break
+
+
+def split(folder: Path, members: int) -> list[Piece]:
+    """Split a job's triangles by object and texture, and into pieces of MAX_PIECE. For any thread.
+
+    Raises ValueError for too many, OSError.
+    """
     return [
-        (member, texture, _make_batch(corners))
-        for member, texture, corners in split(preview.folder, len(preview.members))
+        (member, texture, {name: values[start : start + MAX_PIECE] for name, values in corners.items()})
+        for member, texture, corners in _parts(folder, members)
+        for start in range(0, len(corners["uv"]), MAX_PIECE)
     ]
 
 
-def split(folder: Path, members: int) -> list[tuple[int, int, dict[str, np.ndarray]]]:
-    """Split the attributes (T, 3, N) of a job's triangles by object and texture, both by number."""
+def _parts(folder: Path, members: int) -> list[Piece]:
     with np.load(folder / "mesh.npz") as mesh:
         faces = mesh["faces"]
         if len(faces) > MAX_TRIANGLES:

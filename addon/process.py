@@ -17,11 +17,14 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from ..backend.protocol import ENDINGS, MAX_TEXT, Event, read_event
 from .setup.system import NO_WINDOW, clean_environment
+
+Thing = TypeVar("Thing")
 
 LATEST = ("progress", "preview")  # of which each makes the ones before it old
 MAX_EVENTS = 1000  # between two calls of `poll`
@@ -260,6 +263,20 @@ def start_thread(target: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=target, daemon=True)
     thread.start()
     return thread
+
+
+def beside(make: Callable[[], Thing]) -> Future[Thing]:
+    """Have `make` make what is awaited, or fail to, in a thread of its own."""
+    found: Future[Thing] = Future()
+
+    def do() -> None:
+        try:
+            found.set_result(make())
+        except BaseException as error:
+            found.set_exception(error)
+
+    start_thread(do)
+    return found
 
 
 def _lines(stream: IO[str]) -> Iterator[str]:

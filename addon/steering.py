@@ -17,7 +17,7 @@ import bpy
 from ..backend.protocol import STEERED, PatinaError, Style, read_job, write_job
 from . import job_fields
 from .painter import Sitting
-from .process import start_thread
+from .process import beside
 from .scene import masks, picture, records, sets
 from .scene.records import Prepared
 from .settings import dump
@@ -133,16 +133,7 @@ def _mask_files(job: Prepared) -> Future[dict[str, Any]]:
     members = [(member, obj) for member in job.members for obj in sets.present([member])]
     depsgraph = context.evaluated_depsgraph_get()
     read = masks.read_now(job.folder, written, context.scene.patina_scope, members, depsgraph)
-    found: Future[dict[str, Any]] = Future()
-
-    def write() -> None:
-        try:
-            found.set_result(masks.write_now(job.folder, written, read))
-        except BaseException as error:
-            found.set_exception(error)
-
-    start_thread(write)
-    return found
+    return beside(lambda: masks.write_now(job.folder, written, read))
 
 
 def _changes(job: Prepared, before: Asked, wanted: Asked) -> dict[str, Any]:

@@ -15,8 +15,15 @@ import numpy as np
 from ...backend.protocol import Job, PatinaError
 from ..scope import PatinaScope
 from . import colorspace, image, material, memory
-from .mesh import of_triangles
+from .mesh import get, of_polygons
 from .records import Member
+
+# Of a cover that leaves nothing to paint: what the object lacks, and the cure.
+BARE = {
+    "FACES": ("has no selected faces", "Select some in Edit Mode."),
+    "GROUP": ("has nothing in its active vertex group", "Assign vertices to it, or paint weights."),
+    "SLOT": ("has no faces in its active material slot", "Choose another slot, or assign faces."),
+}
 
 
 @dataclass(frozen=True)
@@ -41,14 +48,43 @@ def chosen(scope: PatinaScope, objects: Sequence[bpy.types.Object]) -> Chosen:
 
 
 @dataclass(frozen=True)
+class Cover:
+    """How far to paint an object, 0..1, as Blender keeps it: by vertex (V,), or by polygon (P,).
+
+    polygons (T,): the one that each triangle is of; None: it is by vertex.
+    """
+
+    name: str
+    kind: str  # one of `PatinaScope.mask`
+    vertices: int
+    triangles: int
+    values: np.ndarray
+    polygons: np.ndarray | None
+
+    def weights(self, faces: np.ndarray) -> np.ndarray:
+        """Tell how far to paint at the corners of the triangles `faces` (T, 3): (T, 3) float32.
+
+        Raises PatinaError where nothing is left.
+        """
+        if self.polygons is None:
+            found = self.values[faces]
+        else:
+            found = np.repeat(self.values[self.polygons].astype(np.float32)[:, None], 3, 1)
+        if not found.any():
+            what, cure = BARE[self.kind]
+            raise PatinaError(f"{self.name} {what}: there is nothing to paint.", cure, self.name)
+        return found
+
+
+@dataclass(frozen=True)
 class Now:
-    """What is to be painted of the objects of a job: corners' weights (T, 3), a picture (H, W), or all.
+    """What is to be painted of the objects of a job: each one's cover, a picture (H, W), or all.
 
     plain: the colours (3,), in sRGB, of the textures that have no picture of their own, by their places,
     where the job has none yet that can show outside.
     """
 
-    weights: np.ndarray | None = None
+    covers: tuple[Cover, ...] = ()
     picture: np.ndarray | None = None
     plain: Mapping[int, np.ndarray] = field(default_factory=dict)
 
@@ -62,7 +98,7 @@ def read_now(
 ) -> Now | None:
     """Read what the mask of `scope` covers of the `members` of a running `job`; None where it can have none.
 
-    Raises PatinaError where nothing is left to paint, or where the objects are others by now.
+    Only what Blender must be asked for: all else is for `write_now`. Raises PatinaError where that cannot be.
     """
     if job.mesh is None or not job.on_pyramid:
         return None
@@ -72,8 +108,6 @@ def read_now(
     began = any(folder.glob("paint_only*")) or any(tile.mask for tile in job.textures)
     with np.load(folder / job.mesh) as arrays:
         began = began or "weights" in arrays
-        faces, count = arrays["faces"], len(arrays["vertices"])
-        of_object = arrays.get("objects", np.zeros(len(faces), np.int32))
     if not began and any(map(memory.shows_stylized, objects)):  # the mask is to keep it, and it is not here
         raise PatinaError(
             f"{job.name} wears an earlier result, which the job does not know.", "Press the button again."
@@ -81,15 +115,7 @@ def read_now(
     plain = {} if began else _plain(members)
     if scope.mask == "IMAGE":
         return Now(picture=_grey(scope), plain=plain)
-    starts = np.cumsum([0, *(len(obj.evaluated_get(depsgraph).data.vertices) for obj in objects)])
-    parts = [faces[of_object == number] - start for number, start in enumerate(starts[:-1])]
-    if starts[-1] != count or any(
-        len(part) != triangles_of(obj, depsgraph) for obj, part in zip(objects, parts, strict=True)
-    ):
-        raise PatinaError(f"{job.name} is not what it was when the job began.", "Press the button again.")
-    pairs = zip(objects, parts, strict=True)
-    limits = np.concatenate([weights(obj, depsgraph, part, scope) for obj, part in pairs])
-    return Now(limits, plain=plain)
+    return Now(tuple(cover(obj, depsgraph, scope) for obj in objects), plain=plain)
 
 
 def _plain(members: Sequence[tuple[Member, bpy.types.Object]]) -> dict[int, np.ndarray]:
@@ -107,23 +133,18 @@ def _plain(members: Sequence[tuple[Member, bpy.types.Object]]) -> dict[int, np.n
     return found
 
 
-def triangles_of(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> int:
-    """Count the triangles of `obj`, with its modifiers."""
-    mesh = obj.evaluated_get(depsgraph).data
-    return len(mesh.loops) - 2 * len(mesh.polygons)
-
-
 def write_now(folder: Path, job: Job, now: Now | None) -> dict[str, Any]:
     """Write what `now` says into files of the `job` in `folder`: its fields that change by that.
 
-    For any thread: it asks Blender nothing. Raises OSError.
+    For any thread: it asks Blender nothing. Raises OSError, and PatinaError where nothing is left to paint,
+    or where the objects are others by now.
     """
     if now is None:
         return {}
     with np.load(folder / job.mesh) as file:
         arrays = dict(file)
     changes: dict[str, Any] = {}
-    before, after = arrays.pop("weights", np.zeros(0)), np.zeros(0) if now.weights is None else now.weights
+    before, after = arrays.pop("weights", np.zeros(0)), _weights(job, now.covers, arrays)
     if not np.array_equal(after, before):
         number = len(list(folder.glob("mesh*.npz")))
         changes["mesh"] = f"mesh_{number}.npz"
@@ -150,6 +171,21 @@ def write_now(folder: Path, job: Job, now: Now | None) -> dict[str, Any]:
     return changes
 
 
+def _weights(job: Job, covers: Sequence[Cover], arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """How far to paint at the corners of the mesh `arrays`, (T, 3) in 0..1; (0,) where all is covered."""
+    if not covers:
+        return np.zeros(0)
+    faces = arrays["faces"]
+    of_object = arrays.get("objects", np.zeros(len(faces), np.int32))
+    starts = np.cumsum([0, *(cover.vertices for cover in covers)])
+    parts = [faces[of_object == number] - start for number, start in enumerate(starts[:-1])]
+    if starts[-1] != len(arrays["vertices"]) or [len(part) for part in parts] != [
+        cover.triangles for cover in covers
+    ]:
+        raise PatinaError(f"{job.name} is not what it was when the job began.", "Press the button again.")
+    return np.concatenate([cover.weights(part) for cover, part in zip(covers, parts, strict=True)])
+
+
 def _png(pixels: np.ndarray) -> bytes:
     """Encode grey (H, W), or colours (H, W, 3), in 0..1, bottom row first, as a PNG of 8 bits."""
     height, width = pixels.shape[:2]
@@ -171,30 +207,31 @@ def weights(
 
     None where all is painted, or where a picture says how far. Raises PatinaError where nothing is left.
     """
-    if scope.mask in ("NONE", "IMAGE"):
-        return None
+    return None if scope.mask in ("NONE", "IMAGE") else cover(obj, depsgraph, scope).weights(faces)
+
+
+def cover(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, scope: PatinaScope) -> Cover:
+    """Read how far to paint `obj`, with its modifiers, where faces, a group or a slot say so.
+
+    Raises PatinaError without a group.
+    """
     evaluated = obj.evaluated_get(depsgraph)
     mesh = evaluated.to_mesh()
     try:
-        mesh.calc_loop_triangles()
+        vertices, triangles = len(mesh.vertices), len(mesh.loops) - 2 * len(mesh.polygons)
+        polygons = None
         if scope.mask == "GROUP":
-            found = _group(obj, mesh)[faces]
+            values = _group(obj, mesh)
         else:
+            mesh.calc_loop_triangles()
+            polygons = get(mesh.loop_triangle_polygons, "value", np.int32, (len(mesh.loop_triangles),))
             if scope.mask == "FACES":
-                chosen = of_triangles(mesh, ".select_poly", bool)
+                values = of_polygons(mesh, ".select_poly", bool)
             else:
-                chosen = of_triangles(mesh, "material_index", np.int32) == obj.active_material_index
-            found = np.repeat(chosen.astype(np.float32)[:, None], 3, 1)
+                values = of_polygons(mesh, "material_index", np.int32) == obj.active_material_index
     finally:
         evaluated.to_mesh_clear()
-    if not found.any():
-        what, cure = {
-            "FACES": ("has no selected faces", "Select some in Edit Mode."),
-            "GROUP": ("has nothing in its active vertex group", "Assign vertices to it, or paint weights."),
-            "SLOT": ("has no faces in its active material slot", "Choose another slot, or assign faces."),
-        }[scope.mask]
-        raise PatinaError(f"{obj.name} {what}: there is nothing to paint.", cure, obj.name)
-    return found
+    return Cover(obj.name, scope.mask, vertices, triangles, values, polygons)
 
 
 def _group(obj: bpy.types.Object, mesh: bpy.types.Mesh) -> np.ndarray:

@@ -99,12 +99,19 @@ def read_attribute(
     return get(mesh.attributes[attribute].data, value, dtype, shape)
 
 
+def of_polygons(mesh: bpy.types.Mesh, attribute: str, dtype: type) -> np.ndarray:
+    """Read what polygons have: (P,); 0 where none has it."""
+    if attribute not in mesh.attributes:
+        return np.zeros(len(mesh.polygons), dtype)
+    return read_attribute(mesh, attribute, "value", dtype, (len(mesh.polygons),))
+
+
 def of_triangles(mesh: bpy.types.Mesh, attribute: str, dtype: type) -> np.ndarray:
     """Read what polygons have, for their triangles, which are calculated: (T,); 0 where none has it."""
     if attribute not in mesh.attributes:
         return np.zeros(len(mesh.loop_triangles), dtype)
-    of_polygons = read_attribute(mesh, attribute, "value", dtype, (len(mesh.polygons),))
-    return of_polygons[get(mesh.loop_triangle_polygons, "value", np.int32, (len(mesh.loop_triangles),))]
+    polygons = get(mesh.loop_triangle_polygons, "value", np.int32, (len(mesh.loop_triangles),))
+    return of_polygons(mesh, attribute, dtype)[polygons]
 
 
 def read_slots(mesh: bpy.types.Mesh, name: str, slots: int) -> np.ndarray:

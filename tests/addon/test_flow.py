@@ -274,6 +274,24 @@ def test_each_of_a_set_shows_its_own_preview(cube):
         assert len(corners["uv"]) == sum(len(face.vertices) - 2 for face in obj.data.polygons)
 
 
+def test_the_triangles_of_a_preview_go_to_the_graphics_card_in_pieces(cube, monkeypatch):
+    """One at a redraw, where each takes long; all that there are, and each once."""
+    (run,) = stylizing.prepare(bpy.context)
+    ((_, _, whole),) = preview.split(run.folder, 1)
+    monkeypatch.setattr(preview, "MAX_PIECE", 5)
+    monkeypatch.setattr(preview, "PIECE_SECONDS", 1e-9)
+    monkeypatch.setattr(preview, "_make_batch", lambda corners: corners)
+    shown = preview.Shown(run.folder, run.job.members, [None], [None])
+    preview._take_pieces(shown)
+    assert not shown.batches  # they are still being read
+    shown.pieces.set_result(preview.split(run.folder, 1))
+    for count in (1, 2, 3, 3):
+        preview._take_pieces(shown)
+        assert len(shown.batches) == count
+    for name, values in whole.items():
+        assert np.array_equal(np.concatenate([part[name] for _, _, part in shown.batches]), values)
+
+
 # History
 
 
