@@ -53,7 +53,8 @@ def initial_texture(
         return kept
     coarse = F.adaptive_avg_pool2d(kept, (len(subject.names) * side, side))
     parts = np.unique(subject.mesh.objects[subject.mesh.mapped])
-    several, painted, plain = len(parts) > 1, None, np.array([], np.int32)
+    several, painted = len(parts) > 1, None
+    plain: NDArray[np.integer] = np.array([], np.int32)
     # The colours beside the views: one can watch these, and either leaves cores idle for much of the time.
     with ThreadPoolExecutor(1) as beside:
         colors = beside.submit(_recolored, subject, coarse, texels, styles, job)
