@@ -28,6 +28,7 @@ from ..result.textures import PREVIEW_SIDE, write_previews, write_textures
 from ..session import JobSession, Progress, lesser
 from . import checkpoint, optimize, tiles
 from .checkpoint import Kept
+from .color_finish import in_palette
 from .first_look import Onlooker
 from .material import STROKE, THICKNESS, finished, impasto
 from .one_pass import Watch
@@ -267,9 +268,11 @@ def stays(session: JobSession) -> bool:
 
 
 def sealed(session: JobSession, painting: Painting, texture: Tensor, seen: NDArray[np.bool_]) -> Tensor:
-    """Finish gaps and seams of `texture` (C, tiles · S, S), of which views made what is `seen`."""
+    """Finish colours, gaps and seams of `texture` (C, tiles · S, S), of which views made what is `seen`."""
     subject = painting.subject
     if session.job.strength > 0:
+        if painting.plan.stages:
+            texture = in_palette(texture, seen, subject, painting.aim.styles, session.job)
         done = partial(finish, texture, painting.aim.start, seen, subject.mesh, subject.texels)
         found = session.without_fail("Gaps and seams could not be finished", done)
         texture = texture if found is None else found

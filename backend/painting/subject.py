@@ -24,6 +24,7 @@ from . import tiles
 from .material import Own, read_own
 
 KEPT_SIZES = 2  # of which a painter keeps what does not change: a first look's, and the job's
+MAX_DRAWN = 1 << 20  # texels that colours are drawn from
 HELD = 0.8  # of what the artist drew: so far it shows, whatever is painted over it
 
 
@@ -78,6 +79,24 @@ class Subject:
     def colors_of(self, texture: Tensor) -> Tensor:
         """Take the colours of `texture` (3, tiles · S, S) where it is to be painted: (U, 3)."""
         return texture[:, torch.from_numpy(self.to_paint)].T
+
+    def surface_colors(
+        self, texture: Tensor, seen: NDArray[np.bool_], count: int, random: np.random.Generator
+    ) -> Tensor:
+        """Draw `count` colours of `texture` (3, tiles · S, S) as the surface shows them: (3, count).
+
+        Of texels that are to be painted and are `seen` (tiles · S, S); (3, 0) if none is.
+        """
+        place = np.flatnonzero(self.texels.used)
+        faces = self.texels.faces
+        areas = self.mesh.areas / np.maximum(np.bincount(faces, minlength=len(self.mesh.areas)), 1)
+        some = np.arange(0, len(place), max(1, len(place) // MAX_DRAWN))
+        some = some[(seen & self.to_paint).ravel()[place[some]]]
+        chances = areas[faces[some]]
+        if not chances.sum():
+            return texture.new_zeros(3, 0)
+        drawn = random.choice(some, count, p=chances / chances.sum())
+        return texture.flatten(1)[:, torch.from_numpy(place[drawn])]
 
     def with_drawn(self, colors: Tensor, share: Tensor) -> Subject:
         """Have what the artist drew, `colors` (3, tiles · S, S) as far as `share` (1, tiles · S, S) says, be

@@ -69,20 +69,23 @@ def within_gamut(image: Tensor, mean: Tensor, allowed: Tensor | None) -> Tensor:
     return (torch.einsum("ij,jhw->ihw", allowed, away) + mean[:, None, None]).clamp(0, 1)
 
 
-def sliced_transport(colors: Tensor, palette: Tensor, random: np.random.Generator) -> Tensor:
-    """Move `colors` (3, N) so that they are distributed as those of `palette` (3, K) are.
+def sliced_transport(
+    colors: Tensor, palette: Tensor, random: np.random.Generator, count: int | None = None
+) -> Tensor:
+    """Move `colors` (3, N) so that the first `count` (None: all) are distributed as the `palette` (3, K) is.
 
-    Sliced optimal transport (Pitié et al. 2007): sorted along random axes again and again, each time most
-    of the way. The maps are read off a sample, by quantiles.
+    The rest goes along. Sliced optimal transport (Pitié et al. 2007): sorted along random axes again and
+    again, each time most of the way. The maps are read off a sample, by quantiles.
     """
     shares = np.linspace(0, 1, QUANTILES)
-    every = max(1, colors.shape[1] // SAMPLES)
+    count = count or colors.shape[1]
+    every = max(1, count // SAMPLES)
     moved = colors.clone()
     for _ in range(ROUNDS):
         axes = torch.from_numpy(np.linalg.qr(random.normal(size=(3, 3)))[0]).float()
         moved, wanted = axes @ moved, axes @ palette
         for values, goal in zip(moved, wanted, strict=True):
-            now = np.quantile(values[::every].numpy(), shares) + np.arange(QUANTILES) * 1e-7  # ascending
+            now = np.quantile(values[:count:every].numpy(), shares) + np.arange(QUANTILES) * 1e-7  # ascending
             then = np.quantile(goal.numpy(), shares)
             here = values.numpy()
             values += ROUND_SHARE * torch.from_numpy(
