@@ -14,7 +14,6 @@ from ..protocol import Job
 from .subject import Subject
 
 COLORS = 30_000  # drawn from the surface, and from the styles
-SHARE = 1.0  # of the way from strength 0.5 on
 
 
 def in_palette(
@@ -31,5 +30,8 @@ def in_palette(
     if not colors.shape[1] or (objects != objects[0]).any():
         return texture
     palette = styles.palette(COLORS, torch.Generator().manual_seed(job.seed)).T
-    found = graded(texture[:3], grade_of(colors, palette, random), SHARE * min(1.0, 2 * job.strength))
-    return torch.cat([within_gamut(found, styles.mean_color, styles.gamut), texture[3:]])
+    share = SHARE * min(1.0, 2 * job.strength) ** 2
+    found = within_gamut(
+        graded(texture[:3], grade_of(colors, palette, random)), styles.mean_color, styles.gamut
+    )
+    return torch.cat([texture[:3].lerp(found, share), texture[3:]])

@@ -28,11 +28,11 @@ def grade_of(colors: Tensor, palette: Tensor, random: np.random.Generator) -> Te
     return shifts[:, 0]
 
 
-def graded(image: Tensor, grade: Tensor, share: float) -> Tensor:
-    """Add `share` of what a `grade` has for each colour of `image` (3, H, W), 0..1: (3, H, W), 0..1."""
+def graded(image: Tensor, grade: Tensor) -> Tensor:
+    """Add what a `grade` has for each colour of `image` (3, H, W), 0..1: (3, H, W), 0..1."""
     parts = []
     for rows in torch.split(image, ROWS, 1):
         where = (rows.flip(0) * 2 - 1).permute(1, 2, 0)[None, None]  # grid_sample takes blue, green, red
         shifts = F.grid_sample(grade[None], where, align_corners=True, padding_mode="border")[0, :, 0]
-        parts.append((rows + share * shifts).clamp_(0, 1))
+        parts.append((rows + shifts).clamp_(0, 1))
     return torch.cat(parts, 1)
