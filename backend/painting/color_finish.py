@@ -30,8 +30,7 @@ def in_palette(
     if not colors.shape[1] or (objects != objects[0]).any():
         return texture
     palette = styles.palette(COLORS, torch.Generator().manual_seed(job.seed)).T
-    share = SHARE * min(1.0, 2 * job.strength) ** 2
-    found = within_gamut(
-        graded(texture[:3], grade_of(colors, palette, random)), styles.mean_color, styles.gamut
-    )
+    found = graded(texture[:3], grade_of(colors, palette, random))
+    found = within_gamut(found, styles.mean_color, styles.gamut)
+    share = min(1.0, 2 * job.strength) ** 2  # squared, as what steps begin with is as far already
     return torch.cat([texture[:3].lerp(found, share), texture[3:]])
