@@ -22,7 +22,7 @@ def in_palette(
     """Grade the colours of `texture` (C, tiles · S, S), where it is `seen`, to the palette of `styles`.
 
     Networks see shapes rather than colours: of a painting's strong and bright ones, steps take too little.
-    What several objects have stays, as each has colours of its own.
+    What several objects have stays, as each has colours of its own, and so does what the artist drew.
     """
     objects = subject.mesh.objects[subject.mesh.mapped]
     random = np.random.default_rng(job.seed)
@@ -33,4 +33,5 @@ def in_palette(
     found = graded(texture[:3], grade_of(colors, palette, random))
     found = within_gamut(found, styles.mean_color, styles.gamut)
     share = min(1.0, 2 * job.strength) ** 2  # squared, as what steps begin with is as far already
-    return torch.cat([texture[:3].lerp(found, share), texture[3:]])
+    taken = share if subject.drawn is None else share * (1 - subject.drawn[1])
+    return torch.cat([texture[:3] + taken * (found - texture[:3]), texture[3:]])

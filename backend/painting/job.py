@@ -268,11 +268,9 @@ def stays(session: JobSession) -> bool:
 
 
 def sealed(session: JobSession, painting: Painting, texture: Tensor, seen: NDArray[np.bool_]) -> Tensor:
-    """Finish colours, gaps and seams of `texture` (C, tiles · S, S), of which views made what is `seen`."""
+    """Finish gaps and seams of `texture` (C, tiles · S, S), of which views made what is `seen`."""
     subject = painting.subject
     if session.job.strength > 0:
-        if painting.plan.stages:
-            texture = in_palette(texture, seen, subject, painting.aim.styles, session.job)
         done = partial(finish, texture, painting.aim.start, seen, subject.mesh, subject.texels)
         found = session.without_fail("Gaps and seams could not be finished", done)
         texture = texture if found is None else found
@@ -292,7 +290,10 @@ def _finish(session: JobSession, painting: Painting) -> None:
     as_it_is = stays(session)
     session.finishing()
     seen = seen_in(session, painting)
-    result = sealed(session, painting, _painted(subject, painting.texture, aim), seen)
+    result = _painted(subject, painting.texture, aim)
+    if job.strength > 0 and painting.plan.stages:
+        result = in_palette(result, seen, subject, aim.styles, job)
+    result = sealed(session, painting, result, seen)
     files = session.write_result(partial(_write, subject, aim, result, folder), follow.keep_again)
     session.clock.lap("finish")
     judge = partial(measure, subject, aim.styles, aim.viewing, aim.start, subject.composed(result[:3]))

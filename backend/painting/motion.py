@@ -38,6 +38,7 @@ from ..result.textures import write_preview
 from ..session import JobSession, Progress
 from . import optimize
 from .checkpoint import Kept
+from .color_finish import in_palette
 from .job import Aim, Painting, aim_of, judged_viewing, paint, plan_of, sealed, seen_in, stays
 from .optimize import Plan, Stage
 from .pyramid import Pyramid
@@ -166,7 +167,7 @@ def _keys(session: JobSession, job: Job, account: _Account) -> tuple[Painting, l
     session.job = job
     account.painted()
     texture, aim = painting.texture, painting.aim
-    posed = [Posed(texture.texture().cpu(), aim, strength_of(job, keys[0]))]
+    posed = [_posed(texture, aim, painting.subject, at_key(job, keys[0]))]
     for key in keys[1:]:
         own = at_key(job, key)
         before, aim = aim, aim_of(session, own, painting.subject, _weighted(whole, key))
@@ -181,8 +182,16 @@ def _keys(session: JobSession, job: Job, account: _Account) -> tuple[Painting, l
         else:
             texture = Pyramid(aim.start, session.device, painting.subject.density)
         account.painted()
-        posed.append(Posed(texture.texture().cpu(), aim, own.strength))
+        posed.append(_posed(texture, aim, painting.subject, own))
     return painting, posed
+
+
+def _posed(texture: Pyramid, aim: Aim, subject: Subject, job: Job) -> Posed:
+    """Look at what was painted for the `job` of a key, in the palette of its styles."""
+    shown = texture.texture().cpu()
+    if job.strength > 0 and job.quality != "sketch":
+        shown = in_palette(shown, subject.texels.used, subject, aim.styles, job)
+    return Posed(shown, aim, job.strength)
 
 
 def at_key(job: Job, key: Key) -> Job:
