@@ -20,7 +20,7 @@ from typing import Any
 import bpy
 
 from ...backend.export.files import check_target
-from ...backend.pictures.png import deep, deep_png
+from ...backend.pictures import png
 from ...backend.protocol import Event, PatinaError
 from ...backend.terminal import ProgressBar
 from .. import folders, jobs, problems
@@ -68,7 +68,7 @@ def prepare(
     if settings.height is not None:
         height = Path(prepared.folder.name, _HEIGHT)
         grey = read_pixels(settings.height)[..., :3].mean(axis=-1)
-        height.write_bytes(deep_png(deep(grey)))  # 8 bits would make terraces of a smooth height
+        height.write_bytes(png.encode(png.deep(grey)))  # 8 bits would make terraces of a smooth height
         prepared.arguments += ["--height", str(height), "--relief-mm", str(settings.relief_mm)]
     return prepared
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ...backend.pictures.png import deep, deep_png
+from ...backend.pictures import png
 from ...backend.protocol import PatinaError
 from ...backend.reading import is_file
 from ...backend.writing import make_way
@@ -170,7 +170,7 @@ def write_map(values: np.ndarray, path: Path, is_deep: bool) -> None:
         return
     make_way(path)
     try:
-        path.write_bytes(deep_png(deep(values[::-1])))
+        path.write_bytes(png.encode(png.deep(values[::-1])))
     except OSError as error:
         raise PatinaError(
             f"{path} cannot be written: {error.strerror}.",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ...backend.pictures import png
 from ...backend.protocol import Job, PatinaError
 from ..scope import PatinaScope
 from . import colorspace, image, material, memory
@@ -188,16 +187,7 @@ def _weights(job: Job, covers: Sequence[Cover], arrays: Mapping[str, np.ndarray]
 
 def _png(pixels: np.ndarray) -> bytes:
     """Encode grey (H, W), or colours (H, W, 3), in 0..1, bottom row first, as a PNG of 8 bits."""
-    height, width = pixels.shape[:2]
-    rows = np.zeros((height, pixels[0].size + 1), np.uint8)  # each begins with its filter: none
-    rows[:, 1:] = np.rint(pixels[::-1].reshape(height, -1) * 255)
-    kind = 0 if pixels.ndim == 2 else 2
-    header = struct.pack(">2I5B", width, height, 8, kind, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 1)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in chunks
-    )
+    return png.encode(np.rint(pixels[::-1] * 255).astype(np.uint8), level=1)
 
 
 def weights(

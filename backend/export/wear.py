@@ -15,7 +15,7 @@ from ..models.arrays import Floats, Ints
 from ..models.looks import SPECULAR_GLOSSINESS, base_slots
 from ..models.maps import Pixels
 from ..models.textures import Key, Texture
-from ..pictures.images import map_png
+from ..pictures.png import encode
 from .encode import png
 
 BASE, METALLIC_ROUGHNESS = "baseColorTexture", "metallicRoughnessTexture"
@@ -54,7 +54,7 @@ def wear(
         images = {BASE: gltf.add_image(model, png(picture), "image/png", texture.name)}
         others = maps[number] if maps else NewMaps()
         for name, map in others.pictures.items():
-            images[name] = gltf.add_image(model, map_png(map), "image/png", f"{texture.name} {name[:-7]}")
+            images[name] = gltf.add_image(model, encode(map), "image/png", f"{texture.name} {name[:-7]}")
         new = _New(images, {**dict.fromkeys(FACTORS.values(), 1.0), **others.factors}, {}, {})
         for key in texture.primitives:
             _dress(model, texture, key, new)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,9 @@ from torch import Tensor
 
 from ..protocol import PatinaError
 from ..writing import replacing
+from . import png
 from .decode import Turn, grey, in_srgb, is_deep, numbers, turn_of, white_of
 from .door import MAX_SIDE, opened
-from .png import deep_png
 
 MIN_SIDE = 16  # below this a style has no statistics
 MAX_PIXELS = 8192**2  # of what is kept, at 12 bytes each: the largest texture
@@ -145,18 +144,9 @@ def write_map(values: NDArray[Any], path: Path) -> None:
     """Write a PNG of uint8 or uint16 (H, W, 1 or 3), with as many bits. Raises PatinaError."""
     try:
         with replacing(path) as stream:
-            stream.write(map_png(values))
+            stream.write(png.encode(values))
     except OSError as error:
         raise cannot_write(path, error) from None
-
-
-def map_png(values: NDArray[Any]) -> bytes:
-    """Encode uint8 or uint16 (H, W, 1 or 3) as a PNG of as many bits."""
-    if values.dtype == np.uint16:
-        return deep_png(values)
-    stream = io.BytesIO()
-    Image.fromarray(values[..., 0] if values.shape[2] == 1 else values).save(stream, "PNG")
-    return stream.getvalue()
 
 
 def cannot_write(path: Path, error: OSError) -> PatinaError:

@@ -1,4 +1,4 @@
-"""PNG of 16 bits a channel, which Pillow writes in grey alone.
+"""PNG of 8 or 16 bits a channel; of 16, Pillow writes grey alone.
 
 NumPy and the standard library only: the add-on imports it inside Blender.
 """
@@ -15,17 +15,20 @@ from numpy.typing import NDArray
 _GREY, _COLOR, _LEFT = 0, 2, 1  # types of picture; the filter that takes from each pixel the one before it
 
 
-def deep_png(values: NDArray[np.uint16]) -> bytes:
-    """Encode a picture of 16 bits, top row first: grey (H, W), or red, green and blue (H, W, 3)."""
+def encode(values: NDArray[np.uint8] | NDArray[np.uint16], level: int = 6) -> bytes:
+    """Encode a picture, top row first, with the bits it has: (H, W) or (H, W, 1), grey, or (H, W, 3), sRGB.
+
+    level: of zlib's compression, 1 (fast) to 9.
+    """
     height, width = values.shape[:2]
-    channels = values[0, 0].size
-    data = values.astype(">u2").reshape(height, -1).view(np.uint8)
+    channels, size = values[0, 0].size, values.dtype.itemsize
+    data = values.astype(values.dtype.newbyteorder(">")).reshape(height, -1).view(np.uint8)
     rows = np.empty((height, 1 + data.shape[1]), np.uint8)
     rows[:, 0], rows[:, 1:] = _LEFT, data
-    rows[:, 1 + 2 * channels :] -= data[:, : -2 * channels]
+    rows[:, 1 + size * channels :] -= data[:, : -size * channels]
     kind = _GREY if channels == 1 else _COLOR
-    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
-    parts = (b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 6)), (b"IEND", b"")
+    header = struct.pack(">IIBBBBB", width, height, 8 * size, kind, 0, 0, 0)
+    parts = (b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), level)), (b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(name, content) for name, content in parts)
 
 

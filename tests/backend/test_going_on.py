@@ -161,19 +161,16 @@ def steered(folder: Path, before: Job, after: Job, at: int) -> list[Event]:
     return do(folder_of(folder, before), before, steer)
 
 
-@pytest.mark.parametrize(("kind", "near"), [("photograph", 0.15), ("photograph as a pyramid", 0.2)])
+@pytest.mark.parametrize(("kind", "near"), [("photograph", 0.1), ("photograph as a pyramid", 0.2)])
 def test_a_strength_that_changes_is_taken_up_from_the_picture_as_it_is(kind, near, tmp_path):
-    """The style is about as near as it would have become; a pyramid's first steps, taken twice, cost more.
-
-    Of a photograph, what differs is 10.2 % in float32, and less in bfloat16.
-    """
-    before = replace(JOBS[kind], strength=0.3, steps=60)
+    """The style is as near as it would have become; a pyramid's first steps, taken twice, cost more."""
+    before = replace(JOBS[kind], strength=0.3, steps=100)
     after = replace(before, strength=0.7)
     events = steered(tmp_path / "steered", before, after, 6)
     assert any(event.stage == "adapting" for event in events)
     assert not [event.message for event in events if event.kind == "message"]
     steps = [event.step for event in events if event.kind == "progress" and event.step]
-    assert steps == [*range(1, 7), *range(1, 61)]
+    assert steps == [*range(1, 7), *range(1, 101)]
     assert told(tmp_path / "steered")["job"]["strength"] == 0.7
     do(folder_of(tmp_path / "undisturbed", after), after)
     wanted = told(tmp_path / "undisturbed")["style_distance"]

@@ -26,7 +26,7 @@ from backend.painting import material
 from backend.painting.material import DRY, GLOSSY, LEVEL, Own
 from backend.pictures.decode import deep_colors
 from backend.pictures.images import write_map
-from backend.pictures.png import deep, deep_png
+from backend.pictures.png import deep, encode
 from backend.protocol import Maps, Material, PatinaError, read_job, write_job
 from backend.rendering import camera
 from backend.rendering.mesh import Mesh, build_mesh
@@ -88,7 +88,7 @@ def test_maps_of_16_bits_give_maps_of_16_bits(tmp_path):
     leaning = np.random.default_rng(1).uniform(-0.5, 0.5, (2, SIZE, SIZE)).astype(np.float32)
     normal = deep(normals_of(torch.from_numpy(leaning)).permute(1, 2, 0).numpy())
     for name, values in (("roughness", rough), ("normal", normal)):
-        (folder / f"own_{name}.png").write_bytes(deep_png(values))
+        (folder / f"own_{name}.png").write_bytes(encode(values))
     do(folder, read_job(folder))
     kept = locate(sphere(2), SIZE).used & (grey(folder / "mask.png") == 0)
     with Image.open(folder / "roughness.png") as image:
@@ -331,7 +331,7 @@ def test_a_deep_map_at_0_stays_so_beside_one_that_is_painted(tmp_path):
     """16 bits: each number of the original, where 8 would hold one in 257 of them."""
     writer, random = dressed(), np.random.default_rng(0)
     packed = random.integers(0, 65536, (48, 32, 3)).astype(np.uint16)
-    orm = writer.texture(deep_png(packed))
+    orm = writer.texture(encode(packed))
     writer.tree["materials"][0]["pbrMetallicRoughness"]["metallicRoughnessTexture"] = {"index": orm}
     path = tmp_path / "deep.glb"
     path.write_bytes(writer.glb())

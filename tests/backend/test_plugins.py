@@ -63,9 +63,9 @@ def test_a_parameterization_of_ones_own_paints_a_picture(tmp_path):
 
 def test_an_objective_of_ones_own_is_made_small(tmp_path):
     words = ["dream", "--plugin", EXAMPLE, "--objective", "mirror:3", "--parameterization", "pixel", *TINY]
-    assert main([*words, "--steps", "40", "--out", str(tmp_path)]) == FINISHED
+    assert main([*words, "--steps", "80", "--out", str(tmp_path)]) == FINISHED
     loss = json.loads((tmp_path / "report.json").read_text())["loss"]
-    assert loss["last"] < 0.85 * loss["first"]  # to .76 in float32
+    assert loss["last"] < 0.7 * loss["first"]
 
 
 def test_a_preset_is_options_and_what_is_written_counts_more(tmp_path):
