@@ -55,16 +55,21 @@ def test_numbers_are_read_as_they_are_and_what_is_even_has_no_map(cube, settings
     assert (maps.normal, maps.emission, maps.height, maps.occlusion) == (None, None, None, None)
 
 
-def test_a_packed_map_is_taken_apart(cube, settings, tmp_path):
-    """Roughness in green, metalness in blue, as glTF has them; data, and not colours."""
-    tree, shader = principled(cube)
+def orm(tree, color, links) -> None:
+    """Show an image of one `color`, taken apart, whose channels go into the sockets of `links`."""
     packed = bpy.data.images.new("ORM", SIDE, SIDE, is_data=True)
-    packed.pixels.foreach_set(np.tile(np.float32((1, 0.2, 0.7, 1)), SIDE * SIDE))
+    packed.pixels.foreach_set(np.tile(np.float32(color), SIDE * SIDE))
     node, apart = tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeSeparateColor")
     node.image = packed
     tree.links.new(node.outputs["Color"], apart.inputs[0])
-    tree.links.new(apart.outputs[1], shader.inputs["Roughness"])
-    tree.links.new(apart.outputs[2], shader.inputs["Metallic"])
+    for channel, socket in links.items():
+        tree.links.new(apart.outputs[channel], socket)
+
+
+def test_a_packed_map_is_taken_apart(cube, settings, tmp_path):
+    """Roughness in green, metalness in blue, as glTF has them; data, and not colours."""
+    tree, shader = principled(cube)
+    orm(tree, (1, 0.2, 0.7, 1), {1: shader.inputs["Roughness"], 2: shader.inputs["Metallic"]})
     folder, maps = written(cube, settings, tmp_path)
     assert np.allclose(pixels(folder / maps.roughness)[..., :3], 0.2, atol=0.01)
     assert np.allclose(pixels(folder / maps.metalness)[..., :3], 0.7, atol=0.01)
@@ -194,12 +199,7 @@ def test_a_glb_has_tangents_with_a_whole_material_and_else_none(cube, tmp_path):
 def test_engines_get_a_channel_of_the_artist_s_own_packed_map(cube, tmp_path):
     """Metalness stays as it is, in the blue of a map; roughness was painted."""
     tree, shader = principled(cube)
-    packed = bpy.data.images.new("ORM", SIDE, SIDE, is_data=True)
-    packed.pixels.foreach_set(np.tile(np.float32((1, 0.2, 0.8, 1)), SIDE * SIDE))
-    node, apart = tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeSeparateColor")
-    node.image = packed
-    tree.links.new(node.outputs["Color"], apart.inputs[0])
-    tree.links.new(apart.outputs[2], shader.inputs["Metallic"])
+    orm(tree, (1, 0.2, 0.8, 1), {2: shader.inputs["Metallic"]})
     material.show_image(cube, bpy.data.images.new("Paint", SIDE, SIDE))
     map = bpy.data.images.new("Rough", SIDE, SIDE, is_data=True)
     map.pixels.foreach_set(np.tile(np.float32((0.3, 0.3, 0.3, 1)), SIDE * SIDE))
