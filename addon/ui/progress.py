@@ -38,12 +38,14 @@ def draw(layout: bpy.types.UILayout) -> None:
     column = layout.column(align=True)
     column.label(text=run.object_name)
     column.progress(factor=run.progress.fraction, text=state(run))
-    if jobs.has_enough() and run.progress.reached in QUALITIES:
-        quality = iface(run.progress.reached.capitalize())
-        column.label(text=iface("{} is reached: Enough takes it").format(quality), icon="CHECKMARK")
     row = column.row(align=True)
     row.operator("patina.enough", icon="CHECKMARK")
     row.operator("patina.cancel", icon="CANCEL")
+    if (
+        jobs.has_enough() and run.progress.reached in QUALITIES
+    ):  # below, so that no button moves when it comes
+        quality = iface(run.progress.reached.capitalize())
+        column.label(text=iface("{} is reached: Enough takes it").format(quality), icon="CHECKMARK")
     for place, waiting in enumerate(jobs.queue[1:], 1):
         row = layout.row(align=True)
         row.label(text=waiting.object_name, icon="TIME")

@@ -58,9 +58,9 @@ def test_click_through(tab: Story):
     steps = window.find("Steps")
     screen.move(steps.right + 80, steps.middle[1])
     window.settle()  # the menu that was open has gone, and the field listens
-    screen.press("key", "Return", "sleep", 0.3, "key", "ctrl+a", "type", "24")
+    screen.press("key", "Return", "sleep", 0.3, "key", "ctrl+a", "type", "100")
     screen.press("key", "Return", "sleep", 0.3)
-    window.wait("bpy.context.scene.patina.steps == 24")
+    window.wait("bpy.context.scene.patina.steps == 100")  # enough to be cancelled by somebody who reads
     step("settings")
     window.click("Advanced")
 
