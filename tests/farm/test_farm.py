@@ -277,7 +277,8 @@ def test_a_full_disk_stops_it_with_all_so_far_whole_and_with_room_it_goes_on(pla
     """The results lie on a disk of their own; later it has more room.
 
     At first it has room for hardly one of them, or takes so few files that it is full in the middle of the
-    second, or others fill it in the middle of the second, to the last byte.
+    second, or others fill it, to the last byte, as soon as one is done and another begun: Ray takes them in any
+    order.
     """
     alone = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
     if subprocess.run([*alone, "true"], capture_output=True).returncode:
@@ -287,8 +288,13 @@ def test_a_full_disk_stops_it_with_all_so_far_whole_and_with_room_it_goes_on(pla
     size = bench.ROOM + (100_000 if lacks == "room" else 20_000_000)
     fill = f"""
         (
-            while [ ! -e "{disk}/assets/box_0.obj/{asset.OUTCOME_FILE}" ] \\
-                || ! ls "{disk}"/assets/box_[12].obj/mesh.npz; do sleep 0.02; done
+            until [ "$whole$begun" = yesyes ]; do
+                sleep 0.02; whole=; begun=
+                for box in "{disk}"/assets/*; do
+                    if [ -e "$box/{asset.OUTCOME_FILE}" ]; then whole=yes
+                    elif [ -e "$box/mesh.npz" ]; then begun=yes; fi
+                done
+            done
             while [ ! -e "{place}/ended" ]; do cat /dev/zero >> "{disk}/others"; sleep 0.02; done
         ) > "{place}/said" 2>&1 &
     """
