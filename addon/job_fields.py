@@ -372,15 +372,10 @@ def begins_with_texture(fields: dict[str, Any]) -> bool:
 
 
 def paints_several(fields: dict[str, Any]) -> bool:
-    """Whether such a job can paint several textures at once (see Job.tiles)."""
+    """Whether such a job can paint several textures at once, and for several poses (see Job.tiles, poses)."""
     return (
         fields["task"] == "stylize" and fields["parameterization"] == "pyramid" and not fields.get("relief")
     )
-
-
-def takes_poses(fields: dict[str, Any]) -> bool:
-    """Whether such a job can paint for several poses of its objects (see Job.poses)."""
-    return paints_several(fields) and fields.get("material") is None
 
 
 def device() -> str:

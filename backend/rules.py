@@ -404,10 +404,4 @@ RULES = (
         _FOR_PYRAMIDS,
         "Leave it out.",
     ),
-    Rule(
-        lambda job: job.poses is not None and job.material is not None,
-        "poses",
-        "is for colours alone, and the whole material is asked for",
-        "Leave it out, or the material.",
-    ),
 )

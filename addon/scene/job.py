@@ -60,7 +60,7 @@ def write(
         painted = sets.present(found.members)
         alone = not scope.occlusion or len(painted) == 1
         there, told = None, list[str]()
-        if job_fields.takes_poses(fields) and scope.over_frames:
+        if job_fields.paints_several(fields) and scope.over_frames:
             there, told = poses.read(painted, found.arrays["vertices"], depsgraph, stay=alone)
         if there is not None:
             np.savez(folder / POSES_FILE, vertices=there)

@@ -34,7 +34,6 @@ class PATINA_PT_scope(bpy.types.Panel):
         column.prop(scope, "occlusion")
 
         column = layout.column(heading="Poses")
-        column.active = not context.scene.patina.material
         column.prop(scope, "over_frames")
 
         column = layout.column()

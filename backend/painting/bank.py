@@ -134,5 +134,12 @@ class Bank:
             weights = weights * backdrop[:, :1]
         facing = gbuffer.image(weights, torch.zeros(1, self.size, self.size, device=gbuffer.uv.device))[0]
         patch, mask = self.texture.patch(gbuffer), gbuffer.mask.float()
-        look = look_at(self.whole, gbuffer, shots[0].camera) if self.whole else None
+        look = self._look(gbuffer, shots[0]) if self.whole else None
         return BankedView(gbuffer, patch, mask, facing, backdrop, kept, {}, look)
+
+    def _look(self, gbuffer: GBuffer, shot: Shot) -> Look:
+        """What of the whole material a view sees, in the pose in which it was taken."""
+        assert self.whole is not None
+        moves = self.make.mesh.poses is not None
+        there = shot.mesh.on(gbuffer.uv.device).corners if moves else None
+        return look_at(self.whole, gbuffer, shot.camera, there)

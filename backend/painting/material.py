@@ -219,9 +219,12 @@ class Look:
     shares: Tensor
 
 
-def look_at(whole: Whole, view: GBuffer, camera: Camera) -> Look:
-    """Collect what of the material `view` sees, as `camera` does."""
-    frame = frame_of(view, camera, whole.corners)
+def look_at(whole: Whole, view: GBuffer, camera: Camera, there: Tensor | None = None) -> Look:
+    """Collect what of the material `view` sees, as `camera` does.
+
+    there (F, 3, 3): where the corners are in the view, if the surface has moved.
+    """
+    frame = frame_of(view, camera, whole.corners, there)
     where = taps(view.uv, view.footprint, whole.levels, False, view.tiles)
     own, slopes, gain, occlusion, emission = gather(whole.rows, where).tensor_split([2, 4, 5, 6], 1)
     normals = frame.normals - slopes[:, :1] * frame.tangents - slopes[:, 1:] * frame.bitangents

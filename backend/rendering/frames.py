@@ -54,12 +54,40 @@ def corners_of(mesh: Mesh, device: torch.device | str = "cpu") -> Corners:
     """Collect what is known of the corners of `mesh`."""
     normals = corner_normals(mesh)
     tangents = corner_tangents(mesh, normals)
-    return Corners(*(torch.from_numpy(a).to(device) for a in (mesh.corners, normals, tangents)))
+    return Corners(*(torch.from_numpy(a).to(device) for a in (mesh.spread, normals, tangents)))
+
+
+def carried(corners: Corners, there: Tensor) -> Corners:
+    """Take `corners` along to where their triangles are `there` (F, 3, 3), turned and stretched.
+
+    Tangents go along with the surface, normals stay as square to it as they were: what bones do to both.
+    """
+    (edges, across), (edges_there, across_there) = _basis(corners.places), _basis(there)
+    tangents = corners.tangents[..., :3] @ across.mT @ edges_there
+    normals = corners.normals @ edges.mT @ across_there
+    tangents = torch.cat([F.normalize(tangents, dim=2), corners.tangents[..., 3:]], 2)
+    return Corners(there, F.normalize(normals, dim=2), tangents)
+
+
+def _basis(places: Tensor) -> tuple[Tensor, Tensor]:
+    """Two edges of triangles `places` (F, 3, 3) and their normals, (F, 3, 3), and the basis dual to these.
+
+    A normal is as long as the triangle is wide: what grows evenly keeps its shape.
+    """
+    a, b = places[:, 1] - places[:, 0], places[:, 2] - places[:, 0]
+    cross = torch.linalg.cross(a, b)
+    area = cross.norm(dim=1, keepdim=True).clamp_min(1e-20)
+    normal = cross / area.sqrt()
+    dual = torch.stack([torch.linalg.cross(b, normal), torch.linalg.cross(normal, a), cross], 1)
+    return torch.stack([a, b, normal], 1), dual / (area * area.sqrt())[:, None]
 
 
 def corner_normals(mesh: Mesh) -> NDArray[np.float32]:
-    """Make the corners' normals, (F, 3, 3), of length 1; the face's own where there are none."""
-    length = np.linalg.norm(mesh.normals, axis=2, keepdims=True)
+    """Make the corners' normals, (F, 3, 3), of length 1; the face's own where there are none.
+
+    Where a face has no area as the mesh stands, those that there are say nothing.
+    """
+    length = np.linalg.norm(mesh.normals, axis=2, keepdims=True) * mesh.mapped[:, None, None]
     flat = np.broadcast_to(mesh.face_normals[:, None], mesh.normals.shape)
     return np.where(length > 1e-6, mesh.normals / np.maximum(length, 1e-6), flat).astype(np.float32)
 
@@ -113,10 +141,19 @@ def _angles(mesh: Mesh) -> NDArray[np.float64]:
     return np.asarray(np.arccos(cosine.clip(-1, 1)))
 
 
-def frame_of(view: GBuffer, camera: Camera, corners: Corners) -> Frame:
-    """Find how the surface lies at the pixels of `view`, as `camera` sees it."""
+def frame_of(view: GBuffer, camera: Camera, corners: Corners, there: Tensor | None = None) -> Frame:
+    """Find how the surface lies at the pixels of `view`, as `camera` sees it.
+
+    there (F, 3, 3): where the corners are in the view, if the surface has moved.
+    """
+    faces, place = torch.unique(view.faces, return_inverse=True)
+    seen = Corners(
+        *(part.index_select(0, faces) for part in (corners.places, corners.normals, corners.tangents))
+    )
+    if there is not None:
+        seen = carried(seen, there.index_select(0, faces))
     places, normals, tangents = (
-        part.index_select(0, view.faces) for part in (corners.places, corners.normals, corners.tangents)
+        part.index_select(0, place) for part in (seen.places, seen.normals, seen.tangents)
     )
     weights = _barycentric(places, view.points)[:, None]
     smooth = F.normalize((weights @ normals)[:, 0], dim=1)

@@ -11,7 +11,7 @@ from meshes import quad, sphere
 from test_gbuffer import BELOW, look
 
 from backend.rendering import camera
-from backend.rendering.frames import corners_of, frame_of, slope, tilted
+from backend.rendering.frames import carried, corners_of, frame_of, slope, tilted
 from backend.rendering.mesh import build_mesh
 from backend.rendering.shading import Light, Surface, distribution, shade, sky_reflection, visibility
 
@@ -144,6 +144,22 @@ def test_tangents_run_along_u_and_bitangents_along_v():
     outward = F.normalize(view.points, dim=1)
     assert ((frame.normals * outward).sum(1) > 0.98).all()  # the sphere's own, flat by face
     assert ((frame.to_eye * torch.from_numpy(mesh.face_normals)[view.faces]).sum(1) > 0).all()
+
+
+def test_normals_and_tangents_go_along_with_a_surface_that_moves():
+    """Turned, smooth normals are those of the turned ball; stretched, flat ones are the faces' there."""
+    ball = sphere(2)
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    turn *= np.linalg.det(turn)
+    outward = ball.corners / np.linalg.norm(ball.corners, axis=2, keepdims=True)
+    for matrix, normals in ((turn, outward), (np.diag((1.0, 0.5, 2.0)), None)):
+        before = build_mesh(ball.vertices, ball.faces, ball.uvs, normals)
+        stretched = ball.vertices.astype(np.float64) @ matrix.T
+        after = build_mesh(stretched, ball.faces, ball.uvs, None if normals is None else normals @ matrix.T)
+        found, wanted = carried(corners_of(before), torch.from_numpy(after.corners)), corners_of(after)
+        assert torch.allclose(found.normals, wanted.normals, atol=2e-4)
+        assert torch.allclose(found.tangents, wanted.tangents, atol=2e-3)
+        assert not torch.allclose(found.normals, corners_of(before).normals, atol=0.1)
 
 
 def test_a_mirrored_map_turns_the_bitangent_alone():
