@@ -52,7 +52,7 @@ CHECKPOINT_SECONDS = 8.0  # between two checkpoints, at least
 CHECKPOINT_PAUSE = 20.0  # times as long as the last took to write
 STEPS = {"stylize": 200, "dream": 200, "synthesize": 200, "interpolate": 150}
 DEEPDREAM_STEPS = 24
-CLASS_STEPS = 600  # on a mesh, where there is much to see
+CLASS_STEPS = 600  # on a mesh, where there is much to see, be it a frame's
 QUALITY_STEPS = {"sketch": 0.1, "draft": 0.4, "standard": 1.0, "final": 2.5}
 
 
@@ -262,7 +262,7 @@ def default_steps(job: Job) -> int:
     """Count the steps of a job that names none."""
     if any(target.kind == "deepdream" for target in job.targets):
         return round(DEEPDREAM_STEPS * QUALITY_STEPS[job.quality])
-    if job.task == "dream" and job.mesh is not None and build.of_class(job):
+    if job.mesh is not None and build.of_class(job):
         return round(CLASS_STEPS * QUALITY_STEPS[job.quality])
     return round(STEPS[job.task] * QUALITY_STEPS[job.quality])
 

@@ -16,16 +16,22 @@ from PIL import Image
 from test_stylize_job import QUICK, folder_of, pixels, waves
 from test_tiles import joined
 
+from backend import networks
 from backend.__main__ import main
 from backend.between import between, eased, shares
+from backend.canvas.on_surface import UVTexture
 from backend.conversation import Cancelled
+from backend.networks import LOGITS, classes
 from backend.painting import motion
 from backend.painting.subject import Subject
+from backend.parameterizations.pixel import Pixel
 from backend.protocol import Event, Job, Key, PatinaError, Style, Target, Tile, read_job, write_job
+from backend.rendering.mesh import read_mesh
 from backend.rendering.texels import fill_gutters, locate
-from backend.rendering.views import Viewing
+from backend.rendering.views import Viewing, ViewMaker
 from backend.result import report
 from backend.session import JobSession
+from backend.suited import CLASSIFIER
 
 BOIL = replace(QUICK, texture_size=128, boil=0.6, frames=3)
 TWO = (Style("style.png"), Style("other.png"))
@@ -258,3 +264,26 @@ def test_targets_count_as_much_as_their_keys_say():
         shares(job),
         [[1, 0.5, 0.5], [1, 0, 0], [0.5, 0.5, 0], [0, 1, 0], [0.5, 1, 0.5], [1, 1, 1]],
     )
+
+
+def test_a_class_at_a_key_is_painted_there(tmp_path):
+    """By the classifier, which is chosen where a key has a class; and seen by it on views of its own."""
+    fox, out = str(Path(__file__).parents[1] / "assets" / "fox.gltf"), tmp_path / "out"
+    keys = ["--key", "0", "class:daisy", "--key", "2", "channel:block9:20"]
+    words = ["--texture-size", "64", "--steps", "30", "--device", "cpu", "--seed", "0", "--out", str(out)]
+    assert main(["animate", fox, *keys, *words]) == 0
+    assert read_job(out).network == CLASSIFIER
+    network, mesh = networks.load(CLASSIFIER, torch.device("cpu")), read_mesh(out / "mesh.npz")
+    make = ViewMaker(mesh, "embree", np.random.default_rng(1))
+    views = [make(1.2, 128) for _ in range(6)]
+    sure = []
+    for frame in range(3):
+        shown = torch.from_numpy(pixels(out / f"texture_{frame}.png") / 255).permute(2, 0, 1)[None].float()
+        texture = UVTexture(Pixel(1, 3, 64, 64, shown))
+        grey = torch.full((3, 128, 128), 0.5)
+        with torch.no_grad():
+            pictures = torch.stack(
+                [view.image(texture.sample(texture.prepare(view)), grey) for view in views]
+            )
+            sure.append(float(network(pictures, [LOGITS])[LOGITS][:, classes.index("daisy")].mean()))
+    assert sure[0] > sure[2] + 0.5

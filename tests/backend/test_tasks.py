@@ -139,6 +139,8 @@ def test_a_class_on_a_mesh_gets_more_steps_than_what_parts_show():
         canvas_job.default_steps(Job(task="dream", targets=target, mesh="m.npz", parameterization="pyramid"))
         for target in (CLASS, TWO[:1])
     )
+    frames = Job(task="interpolate", targets=CLASS * 2, mesh="m.npz", parameterization="shared", frames=3)
+    assert canvas_job.default_steps(frames) == whole
     assert (
         whole
         > part
