@@ -6,14 +6,17 @@ import json
 import shutil
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
 from backend.painting import optimize
+from backend.pictures.images import write_image
 from backend.rendering.texels import locate
 from backend.rendering.views import Viewing
 from backend.result import report
 from benchmarks import (
+    beside,
     blind,
     coherence,
     jobs,
@@ -201,3 +204,18 @@ def test_the_networks_passes_are_counted_as_the_loop_makes_them(small, monkeypat
     loop = found["loop_seconds"]
     assert loop == pytest.approx(sum(found["parts"].values()), abs=0.02)
     assert found["not_the_network"] == pytest.approx(1 - 24 / loop, rel=0.05)
+
+
+@pytest.mark.parametrize("degrees", [0, 70])
+def test_an_object_beside_its_painting_fills_its_place_and_is_not_cut(small, degrees):
+    job = small / "job"
+    shutil.copytree(subjects.subject("fox").folder, job)
+    write_image(torch.tensor([0.9, 0.1, 0.1])[:, None, None].expand(3, 8, 8), job / "texture.png")
+    page = np.asarray(beside.pair(job, subjects.painting("starry_night"), degrees)).astype(int)
+    for left in (-2 * beside.VIEW, -beside.VIEW):
+        view = page[:, page.shape[1] + left :][:, : beside.VIEW]
+        shown = (np.abs(view - beside.GROUND) > 4).any(2)
+        assert not shown[[0, -1]].any()
+        assert not shown[:, [0, -1]].any()
+        high, wide = (np.ptp(shown.any(axis).nonzero()[0]) + 1 for axis in (1, 0))
+        assert max(high, wide) > 0.75 * beside.VIEW
