@@ -83,7 +83,7 @@ TEXTS: dict[str, tuple[str, str, str]] = {
     "mesh_relief": (
         "Relief",
         "Colour and a height map optimised together, under a random light in every view: bump and relief "
-        "for a render or a print.",
+        "for a render or a print. Relief is not graded to the painting's palette, and is paler for it.",
         "",
     ),
     "moving_keys": (

@@ -16,7 +16,7 @@ from conftest import BACKEND, OUT, ROOT, TRIXIE
 from PIL import Image
 from screen import Screen, wait_for
 from test_click_through import QUEUE
-from window import USER, Window, install, lent_paths
+from window import TAB_WIDTH, USER, Window, install, lent_paths
 
 DOCS = ROOT / "docs"
 JOB = "__import__('sys').modules['bl_ext.user_default.patina.addon.jobs'].queue[0]"
@@ -24,7 +24,7 @@ MODES = ("style", "dream", "texture", "animate")
 PATIENCE = 900.0  # seconds that a job may take
 
 SUZANNE = """
-bpy.ops.mesh.primitive_monkey_add(size=2, location=({0}, {1}, {2}), rotation=(0, 0, {3}))
+bpy.ops.mesh.primitive_monkey_add(size={0}, location={1}, rotation=(0, 0, {2}))
 bpy.context.object.modifiers.new("Subdivision", "SUBSURF").levels = 2
 bpy.ops.object.modifier_apply(modifier="Subdivision")
 bpy.ops.object.shade_smooth()
@@ -33,7 +33,7 @@ FOX = """
 bpy.ops.import_scene.gltf(filepath="/desk/fox.gltf")
 for obj in list(bpy.data.objects):
     if obj.type == "ARMATURE":
-        obj.scale *= 0.02
+        obj.scale *= 0.025
         obj.hide_set(True)
     elif obj.type in ("LIGHT", "CAMERA") or obj.name == "Cube":
         bpy.data.objects.remove(obj)
@@ -56,7 +56,7 @@ view.view_distance *= {2}
 
 def painting(window: Window) -> None:
     """docs/panel-painting.jpg: Suzanne half painted, the panel with the progress and the time left."""
-    window.do("bpy.data.objects.remove(bpy.data.objects['Cube'])" + SUZANNE.format(0, 0, 0, 0))
+    window.do("bpy.data.objects.remove(bpy.data.objects['Cube'])" + SUZANNE.format(2, (0, 0, 0), 0))
     window.do("bpy.context.scene.patina.style = 'great_wave'")
     window.do(LOOK.format((0.5, -1.0, 0.35), False, 1.3))
     press(window)
@@ -69,11 +69,12 @@ def modes(window: Window) -> None:
     found = []
     for mode in MODES:
         window.do(f"bpy.context.scene.patina.mode = {mode!r}")
-        found.append(shoot(window).crop(window.region()))
+        box = window.region()
+        found.append(shoot(window).crop(box._replace(right=box.right - TAB_WIDTH)))
     page = Image.new("RGB", (sum(one.width for one in found), found[0].height))
     for place, one in enumerate(found):
         page.paste(one, (place * one.width, 0))
-    page.quantize(128, dither=Image.Dither.NONE).save(DOCS / "panel-modes.png", optimize=True)
+    page.quantize(256, dither=Image.Dither.NONE).save(DOCS / "panel-modes.png", optimize=True)
 
 
 def preview(window: Window) -> None:
@@ -81,7 +82,7 @@ def preview(window: Window) -> None:
     window.do(FOX)
     window.do(LOOK.format((0.7, -1.0, 0.5), False, 1.25))
     press(window)
-    window.do(SUZANNE.format(1.0, -1.7, 0.5, 0.6))
+    window.do(SUZANNE.format(1.3, (1.7, 0.5, 0.6), 0.6))
     window.do(LOOK.format((0.7, -1.0, 0.5), True, 0.9))
     press(window)
     window.wait(f"({JOB}.folder / 'preview.png').exists()", PATIENCE)
