@@ -120,7 +120,8 @@ def main(out: Path, sizes: list[int]) -> None:
     for triangles in sizes:
         obj = make_ball(triangles)
         settings = bpy.context.scene.patina
-        settings.texture_size, settings.quality = "1024", "draft"
+        # A draft of the largest may be done before its tenth preview.
+        settings.texture_size, settings.quality = "1024", "standard"
         studio.stop()
         for way in ("cold", "warm", "again"):
             if way == "warm":  # an object that the painter has not seen

@@ -35,7 +35,7 @@ MIN_VIEW_SIZE = 96  # where the texture is too small to show so much
 VIEWS = 14  # of each object, where there are few
 MIN_VIEWS = 6
 MAX_VIEWS = 56  # of all objects together, unless each has only MIN_VIEWS
-GLANCE_COUNT = 6  # at each object, to see whether it is plain
+GLANCE_COUNT, GLANCE_SIZE = 6, 192  # views of each object, and their pixels a side, to see whether it is plain
 PLAIN_CONTRAST = 0.12  # mean contrast of an object without landmarks; a sphere's form has .07, a monkey's .23
 COARSE_WIDTH = 1 / 16  # of a view, that its colours are averaged over twice to be coarse
 FACING_POWERS = (2, 8)  # of the cosine that a texel is seen at, for what is coarse and what is fine
@@ -54,7 +54,7 @@ def plain_objects(subject: Subject, content: Tensor, viewing: Viewing) -> NDArra
 
     (P,).
     """
-    mesh, device, size = subject.mesh, viewing.device, view_size(content)
+    mesh, device, size = subject.mesh, viewing.device, min(GLANCE_SIZE, view_size(content))
     maker = ViewMaker(mesh, viewing.rasterizer, np.random.default_rng(0), device=device)
     levels = levels_of(content)
     rows = mipmaps(content.to(device), levels)
