@@ -22,6 +22,6 @@ def measure() -> None:
             numbers = {"style_distance": done["style_distance"], "processor_seconds": seconds}
             record("style_losses", {f"{name} {style} {loss}": numbers})
             texture = jobs.texture(subject(name), painting(style), quality="draft", style_loss=loss)
-            text = f"{loss}: {done['style_distance']:.2f}, {seconds:.0f} s"
+            text = f"{loss}: {done['style_distance']:.2f}"
             tiles.append((text, portrait(subject(name).mesh, texture, 320, STANDS.get(name, STAND))))
     sheet("style_losses", tiles, len(STYLE_LOSSES))

@@ -86,8 +86,10 @@ def preview(window: Window) -> None:
     window.do(LOOK.format((0.7, -1.0, 0.5), True, 0.9))
     press(window)
     window.wait(f"({JOB}.folder / 'preview.png').exists()", PATIENCE)
-    viewport = window.region("WINDOW")._replace(right=window.region().left)
-    shoot(window).crop(viewport).save(DOCS / "jobs_preview.jpg", quality=88)
+    left, top, _, bottom = window.region("WINDOW")
+    shoot(window).crop((left + 120, top + 220, window.region().left, bottom - 120)).save(
+        DOCS / "jobs_preview.jpg", quality=88
+    )
 
 
 def split(window: Window) -> None:
