@@ -24,6 +24,7 @@ from .running import write_run
 from .workshop import FIGURES, FOX, SEED, SIDE, fixed, portrait, read
 
 PICTURE = 288  # pixels along a side of a film
+WHOLE = 1.9  # of the mesh's units: the fox from snout to tail, square to the side, and as it runs
 FPS = 12
 STYLES = FOX.parents[2] / "addon" / "styles"
 COMMON = ("--texture-size", str(SIDE), "--device", "cpu", "--seed", str(SEED))
@@ -62,7 +63,7 @@ def changes(pictures: Sequence[Tensor]) -> dict[str, float]:
 
 def still(textures: Sequence[Tensor], turn: float = 0.6) -> list[Tensor]:
     """(3, PICTURE, PICTURE) of each: the fox from one side."""
-    return [portrait(fixed(texture), turn, PICTURE)[0] for texture in textures]
+    return [portrait(fixed(texture), turn, PICTURE, window=WHOLE)[0] for texture in textures]
 
 
 def moving_keys() -> Numbers:
@@ -98,10 +99,10 @@ def moving_dreams() -> Numbers:
 def moving_formulas() -> Numbers:
     """Two CPPNs on the fox, and 24 frames of the way from one to the other, there and back."""
     with tempfile.TemporaryDirectory() as name:
-        for end, channel in (("a", "20"), ("b", "10")):
+        for end, layer, channel in (("a", "relu4_2", "7"), ("b", "relu4_3", "10")):
             words = (
                 "--layer",
-                "relu4_3",
+                layer,
                 "--channel",
                 channel,
                 "--parameterization",
@@ -151,7 +152,7 @@ def moving_run() -> Numbers:
         textures, report = done("animate", FOX, *words)
         meshes = _together(write_run(FOX, 24, Path(name)))
     pictures = [
-        portrait(fixed(textures[k // 3 % 4]), 0.35, PICTURE, mesh)[0] for k, mesh in enumerate(meshes)
+        portrait(fixed(textures[k // 3 % 4]), 0.35, PICTURE, mesh, WHOLE)[0] for k, mesh in enumerate(meshes)
     ]
     film("moving_run", pictures, 24)
     return {name: report[name] for name in ("style_distance", "frame_change")}

@@ -160,13 +160,25 @@ def shown(texture: SurfaceTexture, view: GBuffer, background: Tensor) -> Tensor:
     return torch.stack(images)
 
 
-def portrait(texture: SurfaceTexture, turn: float = 0.6, size: int = 256, mesh: Mesh | None = None) -> Tensor:
+def portrait(
+    texture: SurfaceTexture,
+    turn: float = 0.6,
+    size: int = 256,
+    mesh: Mesh | None = None,
+    window: float = 1.75,
+) -> Tensor:
     """(B, 3, size, size): the fox, or another `mesh`, from the side, `turn` radians round, before a light
-    ground, or a board where it is half transparent."""
+    ground, or a board where it is half transparent. `window` is how wide it is seen, in the mesh's units.
+
+    As engines do, it looks through what turns its back: in some poses a wrist is inside out.
+    """
     mesh = mesh or fox()[0]
     backward = np.array([np.cos(turn), np.sin(turn), 0.25])
-    eye = camera.look_at(np.zeros(3), backward, 1.75, 2 * size)
+    eye = camera.look_at(np.zeros(3), backward, window, 2 * size)
+    front = np.flatnonzero(((eye.position - mesh.corners[:, 0]) * mesh.face_normals).sum(1) > 0)
+    mesh = mesh.only(front)
     view = render(mesh, rasterizer.create("embree", mesh), eye)
+    view = replace(view, faces=torch.from_numpy(front)[view.faces])
     ground = (
         board(2 * size, 0.55, 0.9) if texture.channels == 4 else torch.full((3, 2 * size, 2 * size), 0.93)
     )
