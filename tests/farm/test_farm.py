@@ -277,8 +277,8 @@ def test_a_full_disk_stops_it_with_all_so_far_whole_and_with_room_it_goes_on(pla
     """The results lie on a disk of their own; later it has more room.
 
     At first it has room for hardly one of them, or takes so few files that it is full in the middle of the
-    second, or others fill it, to the last byte, as soon as one is done and another begun: Ray takes them in any
-    order.
+    second, or others fill it, to the last byte, as soon as one is done and another begun: Ray takes them in
+    any order.
     """
     alone = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
     if subprocess.run([*alone, "true"], capture_output=True).returncode:

@@ -20,6 +20,7 @@ from window import TAB_WIDTH, USER, Window, install, lent_paths
 
 DOCS = ROOT / "docs"
 JOB = "__import__('sys').modules['bl_ext.user_default.patina.addon.jobs'].queue[0]"
+WORN = "bpy.data.objects['fox'].material_slots[0].material.name"
 MODES = ("style", "dream", "texture", "animate")
 PATIENCE = 900.0  # seconds that a job may take
 
@@ -98,9 +99,9 @@ def split(window: Window) -> None:
     window.do(LOOK.format((0.9, -1.0, 0.45), False, 1.3))
     press(window)
     window.wait(f"{QUEUE} == 0", PATIENCE)
-    window.do("area.spaces.active.shading.type = 'MATERIAL'")
     window.click("Split")
-    wait_for(lambda: "Split" in window.ask("fox.material_slots[0].material.name"), "the split")
+    wait_for(lambda: "Split" in window.ask(WORN), "the split", 120)
+    window.do("area.spaces.active.shading.type = 'MATERIAL'")
     box = window.region("WINDOW")
     shoot(window).crop(box).save(DOCS / "jobs_split.jpg", quality=88)
 
