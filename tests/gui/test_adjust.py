@@ -44,7 +44,7 @@ def test_what_was_done_before_a_job_ended_is_adjusted_and_the_result_stays(tab: 
     tab.step("adjusted-after-a-job")
     screen.move(*beside)
     screen.press("key", "ctrl+z", "sleep", 1)
-    assert window.ask(WORN) == ["Material"]  # undone by the artist, so it stays undone
+    window.wait(f"{WORN} == ['Material']")  # undone by the artist, so it stays undone
     screen.press("key", "shift+a", "sleep", 0.5)
     window.click("Mesh", screen.popup())
     window.click("Cube", screen.popup())

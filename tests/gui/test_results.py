@@ -63,6 +63,7 @@ def test_palette_split_history_export(tab: Story):
     window.click("Original")
     assert window.ask(WORN) == "Material"
     window.click("Stylized")
+    window.settle()  # with the paint its preview's button is back, which pushes down what is below
 
     window.click("History")
     window.click("Figure,")
