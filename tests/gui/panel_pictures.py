@@ -96,9 +96,10 @@ def preview(window: Window) -> None:
 def split(window: Window) -> None:
     """docs/jobs_split.jpg: the fox in Material Preview, its left half as it was, its right half painted."""
     window.do(FOX)
-    window.do(LOOK.format((0.9, -1.0, 0.45), False, 1.3))
+    window.do(LOOK.format((0.9, -1.0, 0.45), False, 0.95))
     press(window)
     window.wait(f"{QUEUE} == 0", PATIENCE)
+    window.settle()  # the buttons are where the progress was
     window.click("Split")
     wait_for(lambda: "Split" in window.ask(WORN), "the split", 120)
     window.do("area.spaces.active.shading.type = 'MATERIAL'")
@@ -142,6 +143,9 @@ def main(names: list[str]) -> None:
                 screen.press("key", "n", "sleep", 0.5)
                 window.click_tab("Patina")
                 PICTURES[name](window)
+            except Exception:
+                screen.picture().save(OUT / f"{name}-failed.png")
+                raise
             finally:
                 window.close()
                 screen.close()
