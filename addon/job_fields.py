@@ -342,6 +342,8 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
         found["relief"] = settings.relief
     if mode == "style" and not picture:
         found["material"] = material_of(settings) if paints_several(found) else None
+    if mode == "dream" and not picture:
+        found["reflectance"] = settings.reflectance and not settings.present
     if mode == "texture":
         found |= {"scales": settings.scales, "tileable": picture and settings.tileable}
         if not picture and found["parameterization"] == "pieces":

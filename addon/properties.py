@@ -386,6 +386,11 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
         description="DeepDream: exaggerate what the network already sees in the object's texture, instead of "
         "dreaming from nothing",
     )
+    reflectance: BoolProperty(
+        name="Reflectance",
+        description="Also dream of roughness and metalness, seen under lights: of a beetle's gloss, not of "
+        "its colours alone",
+    )
     between: EnumProperty(
         name="Between",
         description="What the animation goes between",

@@ -24,7 +24,7 @@ from .settings import dump
 
 QUIET_SECONDS = 0.4  # that nothing changes before it is taken up: a slider passes many values
 # Fields that say what sort of job it is: with another one a change waits for the next press.
-KIND = ("task", "parameterization", "network", "relief", "transparent")
+KIND = ("task", "parameterization", "network", "relief", "reflectance", "transparent")
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ so that it can be composed at the content's own depth.
 `Job.material` asks for the whole material: beside the colours, maps of what else it is (`Maps`) are painted,
 and written as `roughness.png`, `metalness.png` (grey), `normal.png` (tangent space, green up) and
 `height.png` (grey; the middle is the surface), of the textures' size; what is not to change is not written. A
-height has 16 bits, another map as many as the job's own has, 8 or 16.
+height has 16 bits, another map as many as the job's own has, 8 or 16. `Job.reflectance` has a dream be of
+roughness and metalness, too, which are written likewise.
 
 The backend adds `preview.png`, `texture.png` (`image.png` where there is no mesh), `report.json` and
 `checkpoint.npz` (from which another job can go on: see `backend/painting/checkpoint.py`),
@@ -267,6 +268,7 @@ class Job:
     aligned: bool = False  # interpolate: neighbouring frames must look alike to the network's middle
     transparent: bool = False  # dream: with alpha, opaque only where it matters
     relief: bool = False  # stylize and synthesize on a mesh: a height map beside the colour
+    reflectance: bool = False  # dream on a mesh: roughness and metalness beside the colour
     tileable: bool = False  # synthesize: left goes on at right, top at bottom
     scales: int = 3  # synthesize, but in pieces: of the exemplar's pyramid; 1 is plain Gram matrices
     cppns: tuple[str, ...] = ()  # morph: the two ends
@@ -320,6 +322,11 @@ class Job:
         return on_mesh and self.parameterization == "pyramid" and not self.relief
 
     @property
+    def painted_maps(self) -> Material | None:
+        """How far it paints what a material is beside its colour; None: it leaves no such maps."""
+        return Material(normal=0.0, height=0.0) if self.reflectance else self.material
+
+    @property
     def moves(self) -> bool:
         """Whether a style is painted in several frames."""
         return self.boil > 0 or (bool(self.keys) and self.task != "interpolate")
@@ -368,7 +375,8 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "task": TASKS,
     "easing": EASINGS,
 } | dict.fromkeys(
-    ("aligned", "transparent", "relief", "tileable", "occlusion", "motifs", "loop"), (True, False)
+    ("aligned", "transparent", "relief", "reflectance", "tileable", "occlusion", "motifs", "loop"),
+    (True, False),
 )
 
 

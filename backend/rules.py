@@ -211,6 +211,30 @@ RULES = (
         "Use pyramid, fourier or pixel.",
     ),
     Rule(
+        lambda job: job.reflectance and (job.mesh is None or job.task != "dream"),
+        "reflectance",
+        "is for the dream of a mesh, which light falls on",
+        "Leave it off; or name a mesh, and choose dream.",
+    ),
+    Rule(
+        lambda job: job.reflectance and "deepdream" in job.kinds,
+        "reflectance",
+        "is for a dream of a class or a channel, and deepdream goes on from colours that are there",
+        "Leave it off, or dream of a class or a channel.",
+    ),
+    Rule(
+        lambda job: job.reflectance and job.transparent,
+        "reflectance",
+        "is of an opaque surface, and the dream is transparent",
+        "Leave it off, or the dream opaque.",
+    ),
+    Rule(
+        lambda job: job.reflectance and job.parameterization == "cppn",
+        "parameterization",
+        "is cppn, which has colours alone",
+        "Use pyramid, fourier or pixel; or leave reflectance off.",
+    ),
+    Rule(
         lambda job: job.follow_shape is not None and (job.mesh is None or job.task != "stylize"),
         "follow_shape",
         "is for the style of a mesh",

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..scene import nodes
 from .presets import file_stem
-from .textures import read_pixels, resized, written_to
+from .textures import read_pixels, resized, write_deep, written_to
 
 # From roughness and metalness, both (H, W), to the picture (H, W, 4).
 Packing = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -41,9 +41,10 @@ def write_packed(
     """Write the picture that `packing`, of PACKINGS, makes of a material's maps; None: it has no map of them.
 
     written: the files that the material's images are exported as. A map that it has not is the shader's
-    number. Raises PatinaError.
+    number. It has 16 bits where one of its maps has more than 8. Raises PatinaError.
     """
-    found = {name: _map_of(stylized, name, written) for name in ("Roughness", "Metallic")}
+    read = {name: _map_of(stylized, name, written) for name in ("Roughness", "Metallic")}
+    found = {name: values for name, (values, _) in read.items()}
     sides = [found[name].shape for name in found if found[name].size > 1]
     if not sides:
         return None
@@ -53,12 +54,21 @@ def write_packed(
         for each in found.values()
     )
     path = folder / f"{file_stem(stylized.name).replace(' ', '_')}_{packing}.png"
-    _save(PACKINGS[packing](roughness, metalness), path)
+    pixels = PACKINGS[packing](roughness, metalness)
+    if any(is_deep for _, is_deep in read.values()):
+        write_deep(pixels, path)
+    else:
+        _save(pixels, path)
     return path
 
 
-def _map_of(stylized: bpy.types.Material, name: str, written: Mapping[bpy.types.Image, Path]) -> np.ndarray:
-    """The map (H, W) that the material's shader reads by an input, or its number (1, 1)."""
+def _map_of(
+    stylized: bpy.types.Material, name: str, written: Mapping[bpy.types.Image, Path]
+) -> tuple[np.ndarray, bool]:
+    """The map (H, W) that the material's shader reads by an input, or its number (1, 1).
+
+    And whether it has more than 8 bits.
+    """
     shaders = [node for node in stylized.node_tree.nodes if node.type == "BSDF_PRINCIPLED"]
     for shader in shaders:
         into = shader.inputs[name]
@@ -69,14 +79,14 @@ def _map_of(stylized: bpy.types.Material, name: str, written: Mapping[bpy.types.
         source = None if output is None else output.node
         path = written.get(source.image) if source is not None and source.type == "TEX_IMAGE" else None
         if path is None:
-            return np.array([[into.default_value]], np.float32)
+            return np.array([[into.default_value]], np.float32), False
         image = bpy.data.images.load(str(path), check_existing=False)
         image.colorspace_settings.name = "Non-Color"
         try:
-            return read_pixels(image)[..., channel]
+            return read_pixels(image)[..., channel], image.is_float
         finally:
             bpy.data.images.remove(image)
-    return np.array([[0.5 if name == "Roughness" else 0.0]], np.float32)
+    return np.array([[0.5 if name == "Roughness" else 0.0]], np.float32), False
 
 
 def _save(pixels: np.ndarray, path: Path) -> None:

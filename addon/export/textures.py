@@ -10,7 +10,8 @@ import bpy
 import numpy as np
 
 from ...backend.export import gutters
-from ...backend.pictures.png import chunk
+from ...backend.export.files import write_file
+from ...backend.pictures.png import chunk, deep, encode
 from ...backend.protocol import PatinaError
 from ..scene import colorspace
 from ..scene import image as images
@@ -24,8 +25,8 @@ def write_texture(
 ) -> tuple[Path, list[float]]:
     """Write `image`, used under `uvs` (F, 3, 2), into `folder`; gives the file and its bleed.
 
-    The bleed is `gutters.bleed` in steps of 255. Data (normals and the like) are written without loss.
-    Raises PatinaError.
+    The bleed is `gutters.bleed` in steps of 255. Data (normals and the like) are written without loss, as PNG
+    with 16 bits where the image has more than 8. Raises PatinaError.
     """
     is_data = colorspace.is_linear(image)
     pixels = read_pixels(image)
@@ -34,7 +35,10 @@ def write_texture(
         format = "PNG"
     pixels, bleed = with_gutters(pixels, uvs, most)
     path = folder / (stem + TEXTURE_SUFFIXES[format])
-    _save(pixels, path, format, opaque, lossless=is_data)
+    if format == "PNG" and is_data and image.is_float:
+        write_deep(pixels[..., :3] if opaque else pixels, path)
+    else:
+        _save(pixels, path, format, opaque, lossless=is_data)
     return path, bleed
 
 
@@ -111,6 +115,11 @@ def written_to(
         ) from None
     finally:
         bpy.data.images.remove(image)
+
+
+def write_deep(pixels: np.ndarray, path: Path) -> None:
+    """Write values (H, W, 3 or 4) in 0..1, top row first, as PNG of 16 bits. Raises PatinaError."""
+    write_file(path, encode(deep(pixels)))
 
 
 def _save(pixels: np.ndarray, path: Path, format: str, opaque: bool, lossless: bool) -> None:

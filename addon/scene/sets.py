@@ -268,7 +268,7 @@ def _put_on(obj: bpy.types.Object, member: Member, job: Prepared) -> list[bpy.ty
         beside.discard()
         raise
     maps.add(obj, beside)
-    wanted = read_job(job.folder).material
+    wanted = read_job(job.folder).painted_maps
     if wanted is not None:
         images += whole.show(obj, member.textures, member.tiles, wanted, job.folder, job.count)
     if frames:

@@ -47,6 +47,8 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
         if not job_fields.is_deepdream(settings, mode, picture):
             draw_target(layout, settings.target, settings)
     column = layout.column()
+    if mode == "dream" and not picture and not settings.present:
+        column.prop(settings, "reflectance")
     if job_fields.look_of(settings, mode) == "style":
         if not job_fields.has_keys(settings, mode):
             column.prop(settings, "strength", slider=True)

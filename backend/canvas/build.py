@@ -24,8 +24,10 @@ from ..rendering.mesh import Mesh
 from ..rendering.sampling import Levels, taps
 from ..rendering.texels import Texels, fill_gutters
 from ..rendering.views import ViewMaker
+from . import reflectance
 from .flat import Flat
 from .on_surface import SolidTexture, UVTexture
+from .reflectance import START, ReflectanceTexture, Together
 from .relief import ReliefTexture
 from .surface import Sight, Surface
 from .transforms import Transform, octave, robust, rolled, shifted, zoomed
@@ -66,7 +68,7 @@ class CanvasSetup:
     """A canvas, with what to call when the result is wanted."""
 
     canvas: Canvas
-    texture: UVTexture | SolidTexture | ReliefTexture | None  # on a mesh
+    texture: UVTexture | SolidTexture | ReliefTexture | ReflectanceTexture | None  # on a mesh
     cppn: CPPN | None
 
     @torch.no_grad()
@@ -77,7 +79,7 @@ class CanvasSetup:
         """
         if isinstance(self.canvas, Flat):
             return self.canvas.picture().cpu()
-        if isinstance(self.texture, UVTexture | ReliefTexture):
+        if isinstance(self.texture, UVTexture | ReliefTexture | ReflectanceTexture):
             return self.texture.current().float().cpu()
         assert self.texture is not None
         assert texels is not None
@@ -197,6 +199,16 @@ def textures_of(job: Job, mesh: Mesh, texels: Texels, start: Tensor | None) -> n
     return Alpha(colors, SurfacePyramid(1, 1, texels, texel, None, falloff)) if job.transparent else colors
 
 
+def _beside(
+    job: Job, mesh: Mesh, texels: Texels, channels: int, falloff: float, start: Tensor | None = None
+) -> nn.Module:
+    """Make what the job optimises beside the colours: (1, channels, S, S), which begins as `start`."""
+    size = job.texture_size
+    if job.parameterization == "pyramid":
+        return SurfacePyramid(1, channels, texels, mesh.texel / size, start, falloff)
+    return maker_of(job.parameterization)(1, channels, size, size, start)
+
+
 def surface(
     job: Job,
     mesh: Mesh,
@@ -208,18 +220,20 @@ def surface(
     """Make a canvas on `mesh`; start and content are textures (1, 3, S, S)."""
     size = job.texture_size
     network = CPPN(3, 4 if job.transparent else 3) if job.parameterization == "cppn" else None
-    texture: UVTexture | SolidTexture | ReliefTexture
+    texture: UVTexture | SolidTexture | ReliefTexture | ReflectanceTexture
     random = np.random.default_rng(job.seed)
     if network:
         texture = solid(network.to(device), texels)
     elif job.relief:
-        heights = (
-            SurfacePyramid(1, 1, texels, mesh.texel / size)
-            if job.parameterization == "pyramid"
-            else maker_of(job.parameterization)(1, 1, size, size)
-        )
+        heights = _beside(job, mesh, texels, 1, FALLOFF)
         colors = textures_of(job, mesh, texels, start)
         texture = ReliefTexture(colors.to(device), heights.to(device), mesh, random)
+    elif job.reflectance:
+        even = torch.tensor(START).view(1, 2, 1, 1).expand(1, 2, size, size)
+        both = Together(
+            textures_of(job, mesh, texels, start), _beside(job, mesh, texels, 2, reflectance.FALLOFF, even)
+        )
+        texture = ReflectanceTexture(both.to(device), mesh, random)
     else:
         texture = UVTexture(textures_of(job, mesh, texels, start).to(device))
     before = UVTexture(Pixel(1, 3, size, size, content).to(device)) if content is not None else None

@@ -39,6 +39,7 @@ from ..rendering.texels import Texels, check_texels, locate
 from ..rendering.views import Viewing
 from ..result import report
 from ..result.finish import finish
+from ..result.maps import write_maps
 from ..result.textures import write_preview
 from ..session import JobSession, Progress, lesser
 from . import build, checkpoint
@@ -53,6 +54,7 @@ CHECKPOINT_PAUSE = 20.0  # times as long as the last took to write
 STEPS = {"stylize": 200, "dream": 200, "synthesize": 200, "interpolate": 150}
 DEEPDREAM_STEPS = 24
 CLASS_STEPS = 600  # on a mesh, where there is much to see, be it a frame's
+REFLECTANCE = ("roughness", "metalness")  # a dream's channels beside its colours
 QUALITY_STEPS = {"sketch": 0.1, "draft": 0.4, "standard": 1.0, "final": 2.5}
 
 
@@ -196,13 +198,13 @@ def _finish(
         before = aim.start[0] if aim.start is not None else torch.zeros_like(result[0])
         result = torch.stack([finish(texture, before, seen, *subject) for texture in result])
         measured["coverage"] = round(float(seen[subject[1].used].mean()), 5)
-    height = result[0, 3] if job.relief else None
-    result = result[:, :3] if job.relief else result
-    write = partial(write_pictures, result, folder, TEXTURE_FILE if job.mesh else IMAGE_FILE)
-    names = session.write_result(write, partial(_keep, session, aim, kept))
-    if height is not None:
+    beside, result = result[0, 3:], result if job.transparent else result[:, :3]
+    names = session.write_result(
+        partial(_write, job, result, beside, folder), partial(_keep, session, aim, kept)
+    )
+    if job.relief:
         assert subject is not None
-        relief = partial(write_relief, height, subject[0], folder)
+        relief = partial(write_relief, beside[0], subject[0], folder)
         measured["relief_depth"] = session.without_fail("The relief could not be written", relief)
     if painted.cppn is not None:
         formula = partial(cppn.write, folder / CPPN_FILE, painted.cppn)
@@ -213,9 +215,23 @@ def _finish(
     if job.task == "interpolate":
         between = partial(frame_distance, network, result)
         measured |= session.without_fail("The frames could not be measured", between) or {}
+    if job.reflectance:
+        assert subject is not None
+        on_surface = beside[:, torch.from_numpy(subject[1].used)].mean(1).tolist()
+        measured |= {f"mean_{name}": round(x, 4) for name, x in zip(REFLECTANCE, on_surface, strict=True)}
     if job.transparent:
         measured["mean_alpha"] = round(float(result[:, 3].mean()), 4)
     session.finish(names[0], measured)
+
+
+def _write(job: Job, pictures: Tensor, beside: Tensor, folder: Path) -> list[str]:
+    """Write `pictures` (B, 3 or 4, H, W) and the reflectance, if that is what is `beside` them (2, H, W).
+
+    Gives the pictures' names.
+    """
+    if job.reflectance:
+        write_maps(dict(zip(REFLECTANCE, beside[:, None], strict=True)), job.texture_size, folder)
+    return write_pictures(pictures, folder, TEXTURE_FILE if job.mesh else IMAGE_FILE)
 
 
 def _follower(

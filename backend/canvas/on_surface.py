@@ -11,19 +11,23 @@ import torch
 from torch import Tensor, nn
 
 from ..parameterizations.cppn import CPPN
+from ..rendering.camera import Camera
 from ..rendering.gbuffer import GBuffer
 from ..rendering.sampling import Levels, Taps, gather, mipmaps, taps
 from .adam import Adam
 
 
 class SurfaceTexture(Protocol):
-    """`look` is worth keeping when a view is used again; `sample` is differentiable until the next `step`."""
+    """What `prepare` gives is worth keeping when a view is used again, as `camera` saw it.
+
+    `sample` is differentiable until the next `step`.
+    """
 
     pictures: int
     channels: int
     adam: Adam
 
-    def prepare(self, view: GBuffer) -> Any: ...
+    def prepare(self, view: GBuffer, camera: Camera) -> Any: ...
 
     def sample(self, prepared: Any) -> Tensor: ...
 
@@ -44,7 +48,7 @@ class UVTexture:
 
     _rows: Tensor | None
 
-    def prepare(self, view: GBuffer) -> Taps:
+    def prepare(self, view: GBuffer, camera: Camera) -> Taps:
         return taps(view.uv, view.footprint, self.levels, laplacian=False)
 
     def sample(self, prepared: Taps) -> Tensor:
@@ -77,7 +81,7 @@ class SolidTexture:
         self.network, self.adam, self.channels = network, Adam(network), network.channels
         self.scale = scale
 
-    def prepare(self, view: GBuffer) -> Tensor:
+    def prepare(self, view: GBuffer, camera: Camera) -> Tensor:
         return view.points * self.scale
 
     def sample(self, prepared: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..pictures.color_space import to_linear, to_srgb
+from ..rendering.camera import Camera
 from ..rendering.gbuffer import GBuffer
 from ..rendering.mesh import Mesh
 from ..rendering.sampling import Levels, Taps, gather, mipmaps, taps
@@ -53,7 +54,7 @@ class ReliefTexture:
             self.levels = Levels(colors().shape[-1])
         self._rows: Tensor | None = None
 
-    def prepare(self, view: GBuffer) -> LitTaps:
+    def prepare(self, view: GBuffer, camera: Camera) -> LitTaps:
         light = self.random.normal(size=3)
         light *= self.random.uniform(*TILT) / np.linalg.norm(light)
         faces = view.faces.cpu().numpy()

@@ -74,12 +74,11 @@ class Surface:
         nearest, farthest = (math.log(window / self._shrunk) for window in self.sight.windows)
         side = self.side // self._shrunk
         while True:
-            view = self.make(math.exp(self._random.uniform(nearest, farthest)), side)
+            view, camera = self.make.taken(math.exp(self._random.uniform(nearest, farthest)), side)
             if len(view.pixels) > side:  # something to look at
                 break
-        self._bank.append(
-            (view, self.texture.prepare(view), self.content.prepare(view) if self.content else None)
-        )
+        before = self.content.prepare(view, camera) if self.content else None
+        self._bank.append((view, self.texture.prepare(view, camera), before))
 
     def shown(self) -> list[GBuffer]:
         """List the views that there were so far, each once."""

@@ -176,6 +176,11 @@ def dream(parser: argparse.ArgumentParser) -> None:
         help="a plugin's objective, added to the others",
     )
     parser.add_argument("--transparent", action="store_true", help="with alpha: opaque only where it matters")
+    parser.add_argument(
+        "--reflectance",
+        action="store_true",
+        help="on a mesh: roughness and metalness beside the colour, a beetle's gloss",
+    )
     _add_size(parser, 256)
     _add_texture_size(parser)
     _add_common(parser)

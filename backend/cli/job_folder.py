@@ -130,7 +130,7 @@ def make_and_do(out: Path, inputs: Inputs, fields: dict[str, Any], do_job: DoJob
         painted = painted_model(source, job, inputs.content, inputs.keep_uvs)
         poses = [posed_corners(path, painted) for path in inputs.poses]
         shown = contents(painted, bare=job.strength > 0)
-        if job.material is not None:
+        if job.painted_maps is not None:
             owned = own_maps(painted, job.texture_size)
         job = replace(job, **{"content": None} | fields_of(painted, {*shown, *owned}))
         if (
@@ -188,7 +188,7 @@ def _result(job: Job, painted: Painted | None, out: Path) -> str:
         if job.content is not None and (job.task == "stylize" or "deepdream" in job.kinds):
             _keep_opacity(out / job.content, out / IMAGE_FILE)
         return IMAGE_FILE
-    write_model(painted, out, MODEL_FILE, job.material)
+    write_model(painted, out, MODEL_FILE, job.painted_maps)
     return MODEL_FILE
 
 

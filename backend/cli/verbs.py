@@ -199,7 +199,10 @@ def dream(options: argparse.Namespace, do_job: DoJob) -> int:
         targets.append(Target("own", name=name, layer=options.layer or "", weight=weight))
     if options.deepdream:
         targets.append(Target("deepdream", layer=options.layer or ""))
-    fields = _settings(options, options.input, "dream", targets) | {"transparent": options.transparent}
+    fields = _settings(options, options.input, "dream", targets) | {
+        "transparent": options.transparent,
+        "reflectance": options.reflectance,
+    }
     inputs = Inputs(options.input, keep_uvs=options.keep_uvs)
     return make_and_do(options.out, inputs, fields, do_job)
 

@@ -15,9 +15,9 @@ from ..objectives.landmarks import Landmarks
 from ..objectives.style import layer_mask
 from ..rendering.gbuffer import GBuffer
 from ..rendering.sampling import Patch, gather, taps
-from ..rendering.shading import Light
+from ..rendering.shading import Light, draw_light
 from ..rendering.views import Shot, ViewMaker
-from .material import Look, Whole, draw_light, look_at
+from .material import Look, Whole, look_at
 from .pyramid import Pyramid
 from .unseen import Unseen
 
@@ -95,7 +95,9 @@ class Bank:
         views = self._drawn(count, random, each)
         first = int(random.integers(2)) if self.whole and count == 1 else 1
         return [
-            replace(view, light=draw_light(view.look, random)) if view.look and (first + i) % 2 == 0 else view
+            replace(view, light=draw_light(view.look.frame.to_eye, random))
+            if view.look and (first + i) % 2 == 0
+            else view
             for i, view in enumerate(views)
         ]
 

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..pictures.color_space import to_linear, to_srgb
+from ..pictures.color_space import to_linear
 from ..pictures.images import read_map, resize
 from ..protocol import Job, Material
 from ..rendering.camera import Camera
@@ -25,7 +25,7 @@ from ..rendering.frames import Corners, Frame, corners_of, frame_of, slope, tilt
 from ..rendering.gbuffer import GBuffer
 from ..rendering.mesh import Mesh
 from ..rendering.sampling import Levels, enlarge, gather, mipmaps, taps
-from ..rendering.shading import Light, Surface, shade
+from ..rendering.shading import Light, Surface, photographed
 from ..rendering.texels import Texels, fill_gutters
 from ..result.maps import normals_of, slopes_of
 
@@ -40,8 +40,6 @@ COVER = 1.6  # times its thickness, how far paint hides metal
 STEEPEST = 3.0  # of a normal map's slopes
 STRONG = 0.3  # the slope of detail
 GAIN = 2.0  # how much thicker strokes are where detail as strong was turned into them
-TILT = (0.3, 1.2)  # radians between the light and the way to the eye
-IRRADIANCE, SKY = 2.6, 0.3  # of views; their exposure makes them as bright as their colours
 EVEN = {"roughness": 0.5, "metalness": 0.0, "height": LEVEL, "occlusion": 1.0}  # what nobody chose
 
 
@@ -233,27 +231,12 @@ def look_at(whole: Whole, view: GBuffer, camera: Camera, there: Tensor | None = 
     return Look(frame, normals, own, rise, occlusion[:, 0], emission, shares)
 
 
-def draw_light(look: Look, random: np.random.Generator) -> Light:
-    """Draw a light from the eye's side of what is looked at."""
-    ahead = F.normalize(look.frame.to_eye.mean(0), dim=0).cpu().numpy()
-    aside = np.cross(ahead, random.normal(size=3))
-    aside /= max(float(np.linalg.norm(aside)), 1e-9)
-    angle = random.uniform(*TILT)
-    direction = math.cos(angle) * ahead + math.sin(angle) * aside
-    return Light(torch.from_numpy(direction).to(look.own), IRRADIANCE, SKY)
-
-
 def lit(values: Tensor, look: Look, light: Light) -> Tensor:
-    """Show `values` (P, 6), sRGB and the painted channels, under `light`: (P, 3), sRGB.
-
-    As a camera would, it is exposed so that it is on average as bright as its colours.
-    """
+    """Show `values` (P, 6), sRGB and the painted channels, under `light`: (P, 3), sRGB."""
     color = to_linear(values[:, :3].clamp(0, 1))
     own, painted = look.own.unbind(1), values[:, 3:5].clamp(0, 1).unbind(1)
     roughness = own[0].lerp(painted[0], look.shares[0])
     metalness = own[1].lerp(own[1] * painted[1], look.shares[1])
     normals = tilted(look.normals, slope(values[:, 5] * look.rise, look.frame))
     surface = Surface(color, roughness, metalness, normals, look.frame.to_eye, look.occlusion, look.emission)
-    found = shade(surface, light)
-    exposure = color.detach().sum() / found.detach().sum().clamp_min(1e-6)
-    return to_srgb((found * exposure).clamp(0, 1))
+    return photographed(surface, light)

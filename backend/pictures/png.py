@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_GREY, _COLOR, _LEFT = 0, 2, 1  # types of picture; the filter that takes from each pixel the one before it
+_KINDS = {1: 0, 3: 2, 4: 6}  # types of picture, by their channels
+_LEFT = 1  # the filter that takes from each pixel the one before it
 
 
 def encode(values: NDArray[np.uint8] | NDArray[np.uint16], level: int = 6) -> bytes:
-    """Encode a picture, top row first, with the bits it has: (H, W) or (H, W, 1), grey, or (H, W, 3), sRGB.
+    """Encode a picture, top row first, with the bits it has.
 
+    values: (H, W) or (H, W, 1), grey; (H, W, 3); (H, W, 4), with opacity.
     level: of zlib's compression, 1 (fast) to 9.
     """
     height, width = values.shape[:2]
@@ -26,8 +28,7 @@ def encode(values: NDArray[np.uint8] | NDArray[np.uint16], level: int = 6) -> by
     rows = np.empty((height, 1 + data.shape[1]), np.uint8)
     rows[:, 0], rows[:, 1:] = _LEFT, data
     rows[:, 1 + size * channels :] -= data[:, : -size * channels]
-    kind = _GREY if channels == 1 else _COLOR
-    header = struct.pack(">IIBBBBB", width, height, 8 * size, kind, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8 * size, _KINDS[channels], 0, 0, 0)
     parts = (b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), level)), (b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(name, content) for name, content in parts)
 

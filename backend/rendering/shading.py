@@ -12,10 +12,15 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..pictures.color_space import to_srgb
+
+TILT = (0.3, 1.2)  # radians between a view's light and the way to the eye
+IRRADIANCE, SKY = 2.6, 0.3  # of views; their exposure makes them as bright as their colours
 REFLECTANCE = 0.04  # of what is no metal, looked at squarely
 LEAST_ROUGHNESS = 0.05  # a mirror shows a light without extent in no pixel
 LEAST_COSINE = 1e-3  # between a normal and the way to the eye: bent normals may look away from it
@@ -49,6 +54,26 @@ class Surface:
     to_eye: Tensor
     occlusion: Tensor
     emission: Tensor
+
+
+def draw_light(to_eye: Tensor, random: np.random.Generator) -> Light:
+    """Draw a view's light from the side of the eye, which is seen along `to_eye` (P, 3)."""
+    ahead = F.normalize(to_eye.mean(0), dim=0).cpu().numpy()
+    aside = np.cross(ahead, random.normal(size=3))
+    aside /= max(float(np.linalg.norm(aside)), 1e-9)
+    angle = random.uniform(*TILT)
+    direction = math.cos(angle) * ahead + math.sin(angle) * aside
+    return Light(torch.from_numpy(direction).to(to_eye), IRRADIANCE, SKY)
+
+
+def photographed(surface: Surface, light: Light) -> Tensor:
+    """Show `surface` under `light` as a camera would: (P, 3), sRGB.
+
+    It is exposed so that it is on average as bright as its colours.
+    """
+    found = shade(surface, light)
+    exposure = surface.color.detach().sum() / found.detach().sum().clamp_min(1e-6)
+    return to_srgb((found * exposure).clamp(0, 1))
 
 
 def shade(surface: Surface, light: Light) -> Tensor:

@@ -107,9 +107,14 @@ class ViewMaker:
 
     def __call__(self, window: float, size: int, aim: Aim | None = None) -> GBuffer:
         """A new view of `size` pixels a side, of `aim` if there is one."""
-        view = self.render(self.shot(window, size, aim))
+        return self.taken(window, size, aim)[0]
+
+    def taken(self, window: float, size: int, aim: Aim | None = None) -> tuple[GBuffer, Camera]:
+        """A new view of `size` pixels a side, of `aim` if there is one, and the camera that saw it."""
+        shot = self.shot(window, size, aim)
+        view = self.render(shot)
         self.count(view, window / size)
-        return view
+        return view, shot.camera
 
     def shots(self, window: float, size: int, aim: Aim | None = None) -> list[Shot]:
         """Choose what to look at next, as `shot` does; objects that leave most of a view empty share one."""

@@ -49,7 +49,7 @@ def mesh_classes() -> Numbers:
         found: dict[str, object] = {}
         for what, framing in (("close", "surface"), ("whole", "bounding_box")):
             grey = torch.full((3, 224, 224), 0.5)
-            views = torch.cat([shown(texture, view, grey) for view in held_out(12, framing)])
+            views = torch.cat([shown(texture, *seen, grey) for seen in held_out(12, framing)])
             for judge in (CLASSIFIER, SECOND):
                 found[f"{judge}'s top 5, {what} views"] = (
                     f"{sum(top5(judge, views, classes.index(name)))} of 12"

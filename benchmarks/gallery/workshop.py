@@ -35,6 +35,7 @@ from backend.pictures.color_space import over
 from backend.pictures.images import read_image, resize, resize_shorter, to_pillow
 from backend.protocol import HEIGHT_FILE, IMAGE_FILE, REPORT_FILE, Job, Style
 from backend.rendering import camera, rasterizer
+from backend.rendering.camera import Camera
 from backend.rendering.gbuffer import GBuffer, render
 from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.views import ViewMaker
@@ -142,17 +143,17 @@ def value(name: str, goal: Objective, images: Tensor) -> float:
     return -float(goal(Features(network(name)(images, goal.layers))).mean())
 
 
-def held_out(count: int, framing: str, size: int = 224) -> list[GBuffer]:
+def held_out(count: int, framing: str, size: int = 224) -> list[tuple[GBuffer, Camera]]:
     """Views of the fox that no row optimises on: 0.9 wide on its surface, or around the whole of it."""
     make = ViewMaker(fox()[0], "embree", np.random.default_rng(424242), framing)
-    return [make(0.9, size) for _ in range(count)]
+    return [make.taken(0.9, size) for _ in range(count)]
 
 
 @torch.no_grad()
-def shown(texture: SurfaceTexture, view: GBuffer, background: Tensor) -> Tensor:
+def shown(texture: SurfaceTexture, view: GBuffer, eye: Camera, background: Tensor) -> Tensor:
     """(B, 3, H, W): what `texture` looks like from there."""
     images = []
-    for values in torch.split(texture.sample(texture.prepare(view)), texture.channels, 1):
+    for values in torch.split(texture.sample(texture.prepare(view, eye)), texture.channels, 1):
         if values.shape[1] == 4:
             behind = background.flatten(1).T[view.pixels]
             values = over(values[:, :3], values[:, 3:], behind)
@@ -182,7 +183,7 @@ def portrait(
     ground = (
         board(2 * size, 0.55, 0.9) if texture.channels == 4 else torch.full((3, 2 * size, 2 * size), 0.93)
     )
-    large = shown(texture, view, ground)
+    large = shown(texture, view, eye, ground)
     return nn.functional.avg_pool2d(large, 2)
 
 

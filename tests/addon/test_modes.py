@@ -223,6 +223,30 @@ def test_a_transparent_dream_has_holes(cube, settings):
     assert jobs.ended[-1].folder.joinpath("report.json").is_file()
 
 
+def test_a_dream_of_reflectance_shines_and_leaves_the_artists_material_alone(cube, settings):
+    settings.mode, settings.reflectance = "dream", True
+    before = cube.material_slots[0].material
+    before.node_tree.nodes["Principled BSDF"].inputs["Roughness"].default_value = 0.9
+    shader = principled(do(cube))
+    for name in ("Roughness", "Metallic"):
+        image = fed_by(shader.inputs[name]).node.image
+        assert image.colorspace_settings.name == "Non-Color"
+        assert np.ptp(np.array(image.pixels)) > 0
+    assert not shader.inputs["Normal"].is_linked
+    assert before.node_tree.nodes["Principled BSDF"].inputs["Roughness"].default_value == pytest.approx(0.9)
+    assert not before.node_tree.nodes["Principled BSDF"].inputs["Roughness"].is_linked
+
+
+def test_what_goes_on_from_colours_dreams_of_no_reflectance(cube, settings):
+    paint(cube)
+    settings.mode, settings.reflectance = "dream", True
+    assert written().reflectance
+    settings.present = True
+    assert not written().reflectance
+    settings.mode = "transparent"
+    assert not written().reflectance
+
+
 def test_an_animation_blends_from_texture_to_texture(cube, settings):
     settings.mode, settings.frames = "animate", 3
     settings.style_to.style = "great_wave"

@@ -50,7 +50,7 @@ SHOWN = {
         "layers",
         "style_loss",
     },
-    "dream": {"present", "kind", "class_name"},
+    "dream": {"present", "reflectance", "kind", "class_name"},
     "texture": {"style", "relief", "style_size", "layers"},
     "transparent": {"kind", "class_name"},
     "animate": {"between", "style", "frames", "aligned", "layers"},
@@ -78,7 +78,7 @@ def test_a_texture_that_is_optimised_has_scales_and_a_quality(cube, settings, na
 
 def test_a_dream_of_what_is_there_asks_for_no_class(cube, settings):
     settings.mode, settings.present = "dream", True
-    assert not {"kind", "class_name", "layer"} & shown()
+    assert not {"kind", "class_name", "layer", "reflectance"} & shown()
 
 
 def test_a_channel_asks_for_its_layer(cube, settings):

@@ -79,6 +79,7 @@ SHOWN = {
 NEVER = {
     *("style_size", "motifs", "relief", "material", "follow_shape", "texture_size", "views", "unwrap"),
     "present",
+    "reflectance",
 }
 
 

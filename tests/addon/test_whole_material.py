@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import astuple
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.patina.addon import history, jobs
-from bl_ext.user_default.patina.addon.export import engines, presets
+from bl_ext.user_default.patina.addon.export import engines, presets, textures
 from bl_ext.user_default.patina.addon.scene import image, job, material, memory, whole
 from bl_ext.user_default.patina.addon.scope import PatinaScope
 from bl_ext.user_default.patina.backend.protocol import Maps, Material, read_job
@@ -211,11 +212,52 @@ def test_engines_get_a_channel_of_the_artist_s_own_packed_map(cube, tmp_path):
     assert pixels(file).reshape(-1, 4).mean(0)[:3] == pytest.approx((1.0, 0.3, 0.8), abs=0.01)
 
 
+def ramp(deep: bool) -> bpy.types.Image:
+    """Data with a value of its own in each texel, of 16 bits or of 8."""
+    map = bpy.data.images.new("Ramp", SIDE, SIDE, float_buffer=deep, is_data=True)
+    values = np.ones((SIDE * SIDE, 4), np.float32)
+    values[:, :3] = np.linspace(0.3, 0.304, SIDE * SIDE)[:, None]
+    map.pixels.foreach_set(values.ravel())
+    return map
+
+
+def bits(path: Path) -> int:
+    """Of a channel of a PNG."""
+    return path.read_bytes()[24]
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_data_for_engines_has_as_many_bits_as_the_artist_s(deep, tmp_path):
+    """Every texel of 16 bits as it is, where the whole picture is used and the size stays."""
+    uvs = np.float32([[[0, 0], [1, 0], [1, 1]], [[0, 0], [1, 1], [0, 1]]])
+    map = ramp(deep)
+    path, _ = textures.write_texture(map, uvs, tmp_path, "map", 64, "PNG")
+    assert bits(path) == (16 if deep else 8)
+    step = 1 / (65535 if deep else 255)
+    assert np.allclose(pixels(path)[..., 0], image.read_pixels(map)[..., 0], atol=0.51 * step)
+    webp, _ = textures.write_texture(map, uvs, tmp_path, "map", 64, "WEBP")
+    assert webp.suffix == ".webp"
+    color = bpy.data.images.new("Color", SIDE, SIDE, float_buffer=True)
+    color.colorspace_settings.name = "sRGB"
+    assert bits(textures.write_texture(color, uvs, tmp_path, "color", 64, "PNG")[0]) == 8
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_a_glb_for_engines_has_normals_of_16_bits_where_the_artist_s_are(cube, tmp_path, deep):
+    material.show_image(cube, bpy.data.images.new("Paint", SIDE, SIDE))
+    whole.link(memory.stylized_material(cube, 0), {"normal": ramp(deep)})
+    path = tmp_path / "cube.glb"
+    engines.export(bpy.context, [cube], presets.PRESETS["GODOT"], path, 64, "PNG", False)
+    starts = [found.start() for found in re.finditer(b"\x89PNG\r\n\x1a\n", path.read_bytes())]
+    assert sorted(path.read_bytes()[start + 24] for start in starts) == ([8, 16] if deep else [8, 8])
+
+
+@pytest.mark.parametrize("deep", [True, False])
 @pytest.mark.parametrize(
     ("preset", "file", "channels"),
     [("UNITY", "MetallicSmoothness", {0: 0.8, 3: 0.7}), ("UNREAL", "ORM", {0: 1.0, 1: 0.3, 2: 0.8})],
 )
-def test_engines_get_their_own_packing(cube, tmp_path, preset, file, channels):
+def test_engines_get_their_own_packing(cube, tmp_path, preset, file, channels, deep):
     """A map of roughness, and a number for metalness, in the channels that the engine reads.
 
     What is painted in its colours alone is exported without.
@@ -226,15 +268,14 @@ def test_engines_get_their_own_packing(cube, tmp_path, preset, file, channels):
     settings = presets.PRESETS[preset]
     bare = engines.export(bpy.context, [cube], settings, tmp_path / "bare.fbx", 64, "PNG", False)
     assert not [path for path in bare.files if path.name.endswith(f"_{file}.png")]
-    map = bpy.data.images.new("Rough", SIDE, SIDE, is_data=True)
-    map.pixels.foreach_set(np.tile(np.float32((0.3, 0.3, 0.3, 1)), SIDE * SIDE))
-    whole.link(worn, {"roughness": map})
+    whole.link(worn, {"roughness": ramp(deep)})
     shader = next(node for node in worn.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
     shader.inputs["Metallic"].default_value = 0.8
     written = engines.export(bpy.context, [cube], settings, tmp_path / "cube.fbx", 64, "PNG", False)
     (packed,) = [path for path in written.files if path.name.endswith(f"_{file}.png")]
     shown = bpy.data.images.load(str(packed))
     shown.colorspace_settings.name, shown.alpha_mode = "Non-Color", "CHANNEL_PACKED"
+    assert bits(packed) == (16 if deep else 8)
     found = image.read_pixels(shown).reshape(-1, 4).mean(0)
     for channel, value in channels.items():
         assert found[channel] == pytest.approx(value, abs=0.01)

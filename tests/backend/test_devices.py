@@ -28,6 +28,7 @@ from backend.painting.pyramid import Pyramid
 from backend.painting.score import _loss
 from backend.pictures.styles import Styles
 from backend.protocol import Job, Style, Target
+from backend.rendering.camera import Camera
 from backend.rendering.gbuffer import GBuffer
 from backend.rendering.sampling import mipmaps
 from backend.rendering.texels import locate
@@ -61,9 +62,9 @@ def move(module: nn.Module) -> nn.Module:
 
 
 @pytest.fixture(scope="module")
-def seen() -> list[GBuffer]:
+def seen() -> list[tuple[GBuffer, Camera]]:
     make = ViewMaker(sphere(2), "embree", np.random.default_rng(0))
-    return [make(0.5, 64) for _ in range(2)]
+    return [make.taken(0.5, 64) for _ in range(2)]
 
 
 def test_a_mixture_of_devices_is_noticed():
@@ -90,7 +91,7 @@ class Made:
 @pytest.mark.parametrize("style_loss", protocol.STYLE_LOSSES)
 def test_a_step_of_style_transfer(seen, style_loss):
     real = Pyramid(torch.zeros(3, 64, 64))
-    places = [real.patch(view) for view in seen]
+    places = [real.patch(view) for view, _ in seen]
     assert all(len(where.rows) for where in places)  # how many there are depends on the numbers
     network = networks.load("alexnet", CPU, average_pooling=True)
     with card():
@@ -99,7 +100,7 @@ def test_a_step_of_style_transfer(seen, style_loss):
         styles = Styles((torch.zeros(3, 128, 128, device="cuda"),), (1.0,))
         score = optimize.Score(move(network), styles, style_loss, 0.0)
         rows = mipmaps(torch.zeros(6, 64, 64, device="cuda"), texture.levels)
-        make = Made([on_card(view) for view in seen])
+        make = Made([on_card(view) for view, _ in seen])
         bank = optimize.Bank(make, 0.01, 64, texture, rows, score.landmarks, None)
         batch = bank.draw(2, np.random.default_rng(0), serial_map)
         backgrounds = [score._background(view.gbuffer.size, np.random.default_rng(0)) for view in batch]
@@ -122,6 +123,7 @@ JOBS = {
     "pyramid": Job(task="dream", targets=(Target("neuron", layer="relu4", channel=1),)),
     "cppn": Job(task="dream", targets=(CHANNEL,), parameterization="cppn"),
     "transparent": Job(task="dream", targets=(CHANNEL,), transparent=True, parameterization="fourier"),
+    "reflectance": Job(task="dream", mesh="mesh.npz", targets=(CHANNEL,), reflectance=True),
     "shared": Job(
         task="interpolate", targets=(CHANNEL, OTHER), aligned=True, frames=3, parameterization="shared"
     ),
@@ -130,7 +132,7 @@ JOBS = {
 }
 
 
-@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("name", JOBS.keys() - {"reflectance"})
 def test_a_look_at_a_flat_canvas(name):
     job = replace(JOBS[name], network="alexnet", image_size=128)
     canvas = build.flat(job, 128, 128, None, None, CPU).canvas
@@ -147,14 +149,16 @@ def test_a_look_at_a_flat_canvas(name):
         assert loss.device.type == "cuda"
 
 
-@pytest.mark.parametrize("name", ["fourier", "pyramid", "shared", "cppn", "transparent", "relief"])
+@pytest.mark.parametrize(
+    "name", ["fourier", "pyramid", "shared", "cppn", "transparent", "relief", "reflectance"]
+)
 def test_a_look_at_a_painted_surface(seen, name):
     job = Job(task="synthesize", mesh="mesh.npz", styles=(Style("x.png"),), relief=True, texture_size=64)
     if name != "relief":
         job = replace(JOBS[name], mesh="mesh.npz", texture_size=64)
     mesh = sphere(2)
     texture = build.surface(job, mesh, locate(mesh, 64), None, None, CPU).texture
-    places = texture.prepare(seen[0])
+    places = texture.prepare(*seen[0])
     with card(), torch.no_grad():
         for part in vars(texture).values():
             if isinstance(part, nn.Module):

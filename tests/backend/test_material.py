@@ -31,6 +31,7 @@ from backend.protocol import Maps, Material, PatinaError, read_job, write_job
 from backend.rendering import camera
 from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.sampling import levels_of
+from backend.rendering.shading import draw_light
 from backend.rendering.texels import locate
 from backend.result import report
 from backend.result.maps import normals_of, slopes_of
@@ -221,7 +222,7 @@ def test_views_are_as_bright_as_their_colours_and_tell_the_maps_what_light_does(
     random = np.random.default_rng(0)
     values = torch.rand(len(view.pixels), 6, generator=torch.Generator().manual_seed(0)) * 0.6 + 0.1
     values.requires_grad_()
-    lights = [material.draw_light(shown, random) for _ in range(4)]
+    lights = [draw_light(shown.frame.to_eye, random) for _ in range(4)]
     for light in lights:
         assert light.direction @ F.normalize(shown.frame.to_eye.mean(0), dim=0) > 0.3
     pictures = [material.lit(values, shown, light) for light in lights]
@@ -242,7 +243,7 @@ def test_what_is_left_alone_has_no_gradient():
     whole = material.whole_of(own, mesh, levels_of(own.slopes), 1.0, torch.device("cpu"))
     shown = material.look_at(whole, view, eye)
     values = torch.full((len(view.pixels), 6), 0.4, requires_grad=True)
-    light = material.draw_light(shown, np.random.default_rng(0))
+    light = draw_light(shown.frame.to_eye, np.random.default_rng(0))
     (gradient,) = torch.autograd.grad(material.lit(values, shown, light).sum(), values)
     assert (gradient[:, 3:] == 0).all()
     assert (gradient[:, :3] != 0).any()

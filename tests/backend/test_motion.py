@@ -275,7 +275,7 @@ def test_a_class_at_a_key_is_painted_there(tmp_path):
     assert read_job(out).network == CLASSIFIER
     network, mesh = networks.load(CLASSIFIER, torch.device("cpu")), read_mesh(out / "mesh.npz")
     make = ViewMaker(mesh, "embree", np.random.default_rng(1))
-    views = [make(1.2, 128) for _ in range(6)]
+    views = [make.taken(1.2, 128) for _ in range(6)]
     sure = []
     for frame in range(3):
         shown = torch.from_numpy(pixels(out / f"texture_{frame}.png") / 255).permute(2, 0, 1)[None].float()
@@ -283,7 +283,7 @@ def test_a_class_at_a_key_is_painted_there(tmp_path):
         grey = torch.full((3, 128, 128), 0.5)
         with torch.no_grad():
             pictures = torch.stack(
-                [view.image(texture.sample(texture.prepare(view)), grey) for view in views]
+                [view.image(texture.sample(texture.prepare(view, eye)), grey) for view, eye in views]
             )
             sure.append(float(network(pictures, [LOGITS])[LOGITS][:, classes.index("daisy")].mean()))
     assert sure[0] > sure[2] + 0.5

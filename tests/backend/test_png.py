@@ -30,7 +30,7 @@ def test_all_bits_come_back(shape):
     ).all()  # as Pillow reads it
 
 
-@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3), (16, 1)])
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3), (5, 7, 4), (16, 1)])
 def test_what_has_8_bits_is_told_apart(shape):
     values = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     data = encode(values, level=1)

@@ -140,6 +140,7 @@ REFUSED = {
     "task": ["sculpt", None, []],
     "parameterization": ["voxel", {}],
     "relief": [1, "yes", None],
+    "reflectance": [1, "yes", None],
     "cppns": [5, None, "a.cppn"],
     "targets": [5, [3], ["class"], [{}]],
 }

@@ -24,6 +24,7 @@ from backend.parameterizations.pixel import Pixel
 from backend.pictures.styles import read_styles
 from backend.protocol import Event, Job, Key, PatinaError, Style, Target
 from backend.rendering import camera, rasterizer
+from backend.rendering.camera import Camera
 from backend.rendering.gbuffer import GBuffer, render
 from backend.rendering.mesh import Mesh
 from backend.rendering.texels import locate
@@ -31,9 +32,12 @@ from backend.rendering.views import ViewMaker
 from backend.session import JobSession
 
 
+def above(window: float = 1.0, size: int = 32) -> Camera:
+    return camera.look_at(np.zeros(3), np.array([0, 1e-9, 1.0]), window, size)
+
+
 def from_above(mesh: Mesh, window: float = 1.0, size: int = 32) -> GBuffer:
-    eye = camera.look_at(np.zeros(3), np.array([0, 1e-9, 1.0]), window, size)
-    return render(mesh, rasterizer.create("embree", mesh), eye)
+    return render(mesh, rasterizer.create("embree", mesh), above(window, size))
 
 
 def ramp(size: int) -> torch.Tensor:
@@ -46,7 +50,7 @@ def test_a_texture_skin_shows_its_textures_side_by_side():
     textures = torch.cat([ramp(64).expand(1, 3, -1, -1), 1 - ramp(64).expand(1, 3, -1, -1)])
     texture = UVTexture(Pixel(2, 3, 64, 64, textures))
     view = from_above(mesh)
-    values = texture.sample(texture.prepare(view))
+    values = texture.sample(texture.prepare(view, above()))
     assert values.shape == (len(view.pixels), 6)
     expected = 0.2 + 0.6 * view.uv[:, :1]
     inside = ((view.uv > 0.1) & (view.uv < 0.9)).all(1)
@@ -61,9 +65,9 @@ def test_a_space_skin_is_a_function_of_the_point_alone():
         network.output.weight.normal_(0, 0.3)
     texture, view = SolidTexture(network), from_above(quad())
     with torch.no_grad():
-        assert torch.equal(texture.sample(texture.prepare(view)), network(view.points))
+        assert torch.equal(texture.sample(texture.prepare(view, above())), network(view.points))
         twice = SolidTexture(network, 2.0)
-        assert torch.equal(twice.sample(twice.prepare(view)), network(2 * view.points))
+        assert torch.equal(twice.sample(twice.prepare(view, above())), network(2 * view.points))
         assert torch.equal(twice.values(view.points), network(2 * view.points))
 
 
@@ -106,9 +110,9 @@ def test_views_span_every_factor_of_the_range_alike():
     widths = []
 
     class Maker(ViewMaker):
-        def __call__(self, window, size, aim=None):
+        def taken(self, window, size, aim=None):
             widths.append(window)
-            return super().__call__(window, size, aim)
+            return super().taken(window, size, aim)
 
     canvas = Surface(
         UVTexture(Pixel(1, 3, 16, 16)),
@@ -157,7 +161,7 @@ def test_relief_is_lit_by_its_slope():
         Pixel(1, 3, 64, 64, torch.full((1, 3, 64, 64), 0.5)), Pixel(1, 1, 64, 64, ramp(64)), mesh, random
     )
     view = from_above(mesh)
-    prepared = texture.prepare(view)
+    prepared = texture.prepare(view, above())
     twin = np.random.default_rng(5)
     light = twin.normal(size=3)
     tilt = twin.uniform(0.5, 0.9)
@@ -210,6 +214,10 @@ TASKS = {
         {"task": "dream", "targets": (Target("deepdream"),), "content": "content.png"},
         {"texture.png": "RGB"},
     ),
+    "reflectance": (
+        {"task": "dream", "targets": (CHANNEL,), "reflectance": True},
+        {"texture.png": "RGB", "roughness.png": "L", "metalness.png": "L"},
+    ),
     "texture": ({"task": "synthesize", "styles": (Style("style.png"),), "scales": 2}, {"texture.png": "RGB"}),
     "frames": (
         {
@@ -258,6 +266,7 @@ def test_every_task_paints_a_mesh(what, folder):
     assert 0 < report["coverage"] <= 1
     assert ("style_distance" in report) == bool(fields.get("styles"))
     assert ("relief_depth" in report) == bool(fields.get("relief"))
+    assert ("mean_roughness" in report) == bool(fields.get("reflectance"))
     assert not list(folder.glob("*.part"))
 
 
