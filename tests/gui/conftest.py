@@ -26,9 +26,11 @@ class Story:
     def __init__(self, window: Window) -> None:
         self.window = window
 
-    def step(self, name: str, box: Box | None = None) -> None:
-        """Take a picture of the screen, or of `box`. Fails if Blender has complained."""
-        self.window.settle()
+    def step(self, name: str, box: Box | None = None, at_once: bool = False) -> None:
+        """Take a picture of the screen, or of `box`, once it is still, or `at_once`. Fails if Blender has
+        complained."""
+        if not at_once:
+            self.window.settle()
         Story.taken += 1
         path = OUT / f"{Story.taken:02}-{name}.png"
         self.window.screen.picture().crop(box).save(path)
