@@ -270,7 +270,7 @@ def _put_on(obj: bpy.types.Object, member: Member, job: Prepared) -> list[bpy.ty
     maps.add(obj, beside)
     wanted = read_job(job.folder).painted_maps
     if wanted is not None:
-        images += whole.show(obj, member.textures, member.tiles, wanted, job.folder, job.count)
+        images += whole.show(obj, member.textures, member.tiles, wanted, job.folder, job.count, left)
     if frames:
         for image_shown, of_texture in zip(images, zip(*frames, strict=True), strict=True):
             sequence.turn(image_shown, of_texture, job.folder / "frames")

@@ -22,7 +22,7 @@ from ...backend.protocol import (
     Material,
     numbered,
 )
-from . import bake, colorspace, image, maps, material, memory, nodes, result
+from . import bake, colorspace, image, maps, masks, material, memory, nodes, result
 from .textures import Source, Texture, uv_name
 
 INPUTS = {"roughness": "Roughness", "metalness": "Metallic"}
@@ -145,10 +145,12 @@ def show(
     wanted: Material,
     folder: Path,
     count: int,
+    left: Sequence[Path] = (),
 ) -> list[bpy.types.Image]:
     """Show the maps that a job of `count` textures left in `folder` on `obj`, which wears its colours.
 
-    tiles: which of the job's are `textures`. The new images; raises PatinaError, and then leaves none.
+    tiles: which of the job's are `textures`; left: the masks of these, where not all was painted. The new
+    images; raises PatinaError, and then leaves none.
     """
     groups: dict[tuple[tuple[int, ...], str | None], list[int]] = {}
     for index, texture in enumerate(textures):
@@ -160,7 +162,13 @@ def show(
             for name, file in SHOWN.items():
                 if getattr(wanted, name):
                     paths = {
-                        textures[index].udim: folder / numbered(file, tiles[index], count)
+                        textures[index].udim: _composed(
+                            obj,
+                            textures[index],
+                            name,
+                            folder / numbered(file, tiles[index], count),
+                            left[index] if left else None,
+                        )
                         for index in members
                     }
                     shown[name] = _load(paths, f"{obj.name}{material.SUFFIX} {name.capitalize()}")
@@ -173,6 +181,80 @@ def show(
             bpy.data.images.remove(each)
         raise
     return made
+
+
+def _composed(obj: bpy.types.Object, texture: Texture, name: str, painted: Path, mask: Path | None) -> Path:
+    """The file `painted` or, where a mask left some of the artist's own map, one that has all texels of that.
+
+    It is as large and as deep as the artist's image, if one alone makes the map, laid as the texture is.
+    """
+    found = None if mask is None or texture.udim else _image_of(obj, texture, name)
+    if mask is None or found is None:
+        return painted
+    own, channels = found
+    before = image.read_pixels(own)[..., channels]
+    height, width = before.shape[:2]
+    new = _read(painted, width, height)[..., : before.shape[2]]
+    inside = result.resized(masks.read(mask), width, height)[..., None] > 0
+    path = painted.with_name(f"{painted.stem}_over.png")
+    after = np.broadcast_to(np.where(inside, new, before), (height, width, 3))
+    image.write_map(after, path, own.is_float)
+    return path
+
+
+def _read(path: Path, width: int, height: int) -> np.ndarray:
+    """The values (H, W, 3) of a map's file, bottom row first, at that size."""
+    loaded = bpy.data.images.load(str(path), check_existing=False)
+    try:
+        colorspace.assign(loaded, colorspace.DATA)
+        if tuple(loaded.size) != (width, height):
+            loaded.scale(width, height)
+        return image.read_pixels(loaded)[..., :3]
+    finally:
+        bpy.data.images.remove(loaded)
+
+
+def _image_of(obj: bpy.types.Object, texture: Texture, name: str) -> tuple[bpy.types.Image, list[int]] | None:
+    """Find the image that is the artist's map, and which of its channels; None: it is not one image as it is.
+
+    Of a height there is none: what displaces a material is read as its normals.
+    """
+    found, uv_map = set(), uv_name(obj, texture.uv_map)
+    rendered = next((layer.name for layer in obj.data.uv_layers if layer.active_render), None)
+    for worn in _materials(obj, texture):
+        for place in _inputs(worn, INPUTS.get(name, name.capitalize())):
+            found.add(_shown_by(place, name, uv_map, rendered == uv_map))
+    only = found.pop() if len(found) == 1 else None
+    return only and (only[0], list(only[1]))
+
+
+def _shown_by(
+    place: nodes.Input, name: str, uv_map: str, is_rendered: bool
+) -> tuple[bpy.types.Image, tuple[int, ...]] | None:
+    """The image of data that reaches an input as it is, and the channels of it that do.
+
+    uv_map: as which it is to be laid; is_rendered: whether images have that by themselves.
+    """
+    at, output = nodes.origin(place)
+    channels: tuple[int, ...] = (0,)
+    if name == "normal":
+        bends = output is not None and output.node.type == "NORMAL_MAP" and output.node.space == "TANGENT"
+        strength = output.node.inputs["Strength"] if bends else None
+        if strength is None or strength.is_linked or strength.default_value != 1 or output.node.uv_map:
+            return None
+        at, output = nodes.origin(nodes.Input(output.node.inputs["Color"], at.scope))
+        channels = (0, 1, 2)
+    elif output is not None and output.node.type == "SEPARATE_COLOR" and output.node.mode == "RGB":
+        channels = (list(output.node.outputs).index(output),)
+        at, output = nodes.origin(nodes.Input(output.node.inputs[0], at.scope))
+    if output is None or output.node.type != "TEX_IMAGE" or output.name != "Color":
+        return None
+    _, way = nodes.origin(nodes.Input(output.node.inputs["Vector"], at.scope))
+    shown, is_flat = output.node.image, output.node.projection == "FLAT"
+    by_itself = way is None and is_rendered
+    as_texture = is_flat and (by_itself or (way is not None and getattr(way.node, "uv_map", "") == uv_map))
+    is_plain = shown is not None and shown.source in ("FILE", "GENERATED") and colorspace.is_linear(shown)
+    return (shown, channels) if as_texture and is_plain and shown.channels > max(channels) else None
 
 
 def _load(paths: dict[int, Path], name: str) -> bpy.types.Image:

@@ -149,6 +149,47 @@ def test_an_image_of_16_bits_is_read_and_given_back_with_as_many(cube, settings)
     assert not metal.is_float
 
 
+@pytest.mark.parametrize("deep", [True, False])
+def test_outside_a_mask_every_texel_of_the_artist_s_maps_stays(cube, settings, deep):
+    """In its size, which is another than the job's, and its depth; also of one channel of several."""
+    tree, shader = principled(cube)
+    side, random = 96, np.random.default_rng(0)
+    own = {}
+    for name, socket in (("Roughness", "Roughness"), ("Normal", "Normal")):
+        own[name] = bpy.data.images.new(f"Own {name}", side, side, float_buffer=deep, is_data=True)
+        values = np.ones((side, side, 4), np.float32)
+        values[..., :3] = 0.3 + 0.4 * random.random((side, side, 3), np.float32)
+        if deep:
+            values = np.round(values * 65535) / np.float32(65535)
+        own[name].pixels.foreach_set(values.ravel())
+        node = tree.nodes.new("ShaderNodeTexImage")
+        node.image = own[name]
+        through = tree.nodes.new("ShaderNodeNormalMap" if name == "Normal" else "ShaderNodeSeparateColor")
+        tree.links.new(node.outputs["Color"], through.inputs["Color" if name == "Normal" else 0])
+        tree.links.new(through.outputs[0 if name == "Normal" else 1], shader.inputs[socket])
+    before = {name: image.read_pixels(each) for name, each in own.items()}
+    scope = bpy.context.scene.patina_scope
+    scope.mask, scope.mask_image = "IMAGE", bpy.data.images.new("Mask", 64, 64)
+    half = np.zeros((64, 64, 4), np.float32)
+    half[:, 32:], half[..., 3] = 1, 1
+    scope.mask_image.pixels.foreach_set(half.ravel())
+    assert bpy.ops.patina.stylize() == {"FINISHED"}
+    worn = memory.stylized_material(cube, 0).node_tree
+    shown = next(each for each in worn.nodes if each.type == shader.type)
+    rough = shown.inputs["Roughness"].links[0].from_node.image
+    normal = shown.inputs["Normal"].links[0].from_node.inputs["Color"].links[0].from_node.image
+    left = slice(0, side // 2 - 4)
+    most = 65535 if deep else 255
+    for now, then in (
+        (image.read_pixels(rough)[:, left, 0], before["Roughness"][:, left, 1]),
+        (image.read_pixels(normal)[:, left, :3], before["Normal"][:, left, :3]),
+    ):
+        assert np.array_equal(np.rint(now * most), np.rint(then * most))
+    right = slice(side // 2 + 4, side)
+    assert np.abs(image.read_pixels(rough)[:, right, 0] - before["Roughness"][:, right, 1]).mean() > 0.02
+    assert rough.is_float == deep
+
+
 def test_udim_tiles_have_maps_of_their_own_and_get_them_back_as_tiles(settings, tmp_path):
     """Roughness by the place along X, which is one tile's 0.25 and the other's 0.75 on average."""
     bpy.ops.mesh.primitive_grid_add(x_subdivisions=2, y_subdivisions=1, size=1, calc_uvs=True)
