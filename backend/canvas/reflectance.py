@@ -22,7 +22,8 @@ from ..rendering.sampling import Taps
 from ..rendering.shading import Light, Surface, draw_light, photographed
 from .on_surface import UVTexture
 
-START = (0.5, 0.1)  # roughness and metalness that a dream begins with: neither dull nor shining, no metal
+# Roughness and metalness that a dream begins with. From duller ones, highlights are too faint to be found.
+START = (0.25, 0.1)
 CALM = 0.25  # how fast they change, relative to colours: else they are black or white at once
 FALLOFF = (
     0.4  # from a level of their pyramid to the next finer one: a part of the surface shines, not a texel
