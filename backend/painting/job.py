@@ -98,7 +98,7 @@ def paint(session: JobSession, tell: Callable[[Progress], None]) -> Painting:
     _draw_on(texture, subject)
     session.clock.lap("set-up")
     plan = plan_of(job, subject, kept)
-    follow = Follower(session, subject, texture, plan, kept, tell)
+    follow = Follower(session, subject, texture, aim.styles, plan, kept, tell)
     follow.show()
     while job.strength > 0:
         _optimise(session, subject, texture, aim, plan, follow)
@@ -112,7 +112,7 @@ def paint(session: JobSession, tell: Callable[[Progress], None]) -> Painting:
             texture.rows += fresh.rows - Pyramid(_begun(subject, old), session.device).rows
             kept = Kept(follow.steps)
         plan = plan_of(replace(job.without_drawn(), resume=None), subject, kept)
-        follow = Follower(session, subject, texture, plan, kept, tell)
+        follow = Follower(session, subject, texture, aim.styles, plan, kept, tell)
         follow.show()
     return Painting(subject, texture, aim, plan, follow)
 
@@ -373,13 +373,14 @@ class Follower:
         session: JobSession,
         subject: Subject,
         texture: Pyramid,
+        styles: Styles,
         plan: Plan,
         before: Kept,
         tell: Callable[[Progress], None],
     ) -> None:
         """before: how far `texture` was at first; tell: is given how far it is."""
         self.session, self.subject, self.texture, self.plan = session, subject, texture, plan
-        self.tell = tell
+        self.styles, self.tell = styles, tell
         self.side = min(PREVIEW_SIDE, subject.size)
         objects = len(np.unique(subject.mesh.objects))
         self._others = {name: optimize.stages(name, None, objects) for name in lesser(session.job.quality)}
@@ -419,8 +420,10 @@ class Follower:
         self.keep()
 
     def _preview(self) -> str:
-        shown = self.subject.composed(self.texture.texture(self.side)[:3].cpu())
-        return write_previews(shown, self.side, self.session.folder)[0]
+        shown, subject, job = self.texture.texture(self.side)[:3].cpu(), self.subject, self.session.job
+        if job.looked_from and job.strength > 0 and self.plan.stages:  # as the result will be
+            shown = in_palette(shown, subject.texels.used, subject, self.styles, job, preview=True)
+        return write_previews(subject.composed(shown), self.side, self.session.folder)[0]
 
 
 def seen_texels(texture: Pyramid, level: int, subject: Subject) -> NDArray[np.bool_]:

@@ -24,7 +24,7 @@ from . import tiles
 from .material import Own, read_own
 
 KEPT_SIZES = 2  # of which a painter keeps what does not change: a first look's, and the job's
-MAX_DRAWN = 1 << 20  # texels that colours are drawn from
+MAX_DRAWN, DRAWN_FROM = 1 << 20, 64  # texels that colours are drawn from: at most, and for each of them
 HELD = 0.8  # of what the artist drew: so far it shows, whatever is painted over it
 
 
@@ -83,20 +83,22 @@ class Subject:
     def surface_colors(
         self, texture: Tensor, seen: NDArray[np.bool_], count: int, random: np.random.Generator
     ) -> Tensor:
-        """Draw `count` colours of `texture` (3, tiles · S, S) as the surface shows them: (3, count).
+        """Draw `count` colours of `texture` (3, tiles · S, S), or a smaller one, as the surface shows them.
 
-        Of texels that are to be painted and are `seen` (tiles · S, S); (3, 0) if none is.
+        (3, count), of texels that are to be painted and are `seen` (tiles · S, S); (3, 0) if none is.
         """
         place = np.flatnonzero(self.texels.used)
         faces = self.texels.faces
         areas = self.mesh.areas / np.maximum(np.bincount(faces, minlength=len(self.mesh.areas)), 1)
-        some = np.arange(0, len(place), max(1, len(place) // MAX_DRAWN))
+        some = np.arange(0, len(place), max(1, len(place) // min(MAX_DRAWN, DRAWN_FROM * count)))
         some = some[(seen & self.to_paint).ravel()[place[some]]]
         chances = areas[faces[some]]
         if not chances.sum():
             return texture.new_zeros(3, 0)
         drawn = random.choice(some, count, p=chances / chances.sum())
-        return texture.flatten(1)[:, torch.from_numpy(place[drawn])]
+        row, column = np.divmod(place[drawn], self.size)
+        every = self.size // texture.shape[2]
+        return texture[:, torch.from_numpy(row // every), torch.from_numpy(column // every)]
 
     def with_drawn(self, colors: Tensor, share: Tensor) -> Subject:
         """Have what the artist drew, `colors` (3, tiles · S, S) as far as `share` (1, tiles · S, S) says, be

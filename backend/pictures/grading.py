@@ -14,15 +14,17 @@ SMOOTHINGS = 2  # by 3 nodes a side: like colours stay alike
 ROWS = 256  # of a picture at a time
 
 
-def grade_of(colors: Tensor, palette: Tensor, random: np.random.Generator) -> Tensor:
+def grade_of(colors: Tensor, palette: Tensor, random: np.random.Generator, nodes: int = NODES) -> Tensor:
     """Find what to add to each colour so that `colors` (3, N) are distributed as the `palette` (3, K) is.
 
-    (3, NODES, NODES, NODES), red first. By sliced optimal transport, in which the lattice goes along.
+    (3, NODES, NODES, NODES), red first. By sliced optimal transport, in which a lattice of `nodes` along each
+    channel goes along: fewer are sooner done, and coarser.
     """
-    axis = torch.linspace(0, 1, NODES)
-    nodes = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij")).flatten(1)
-    moved = sliced_transport(torch.cat([colors, nodes], 1), palette, random, colors.shape[1])
-    shifts = (moved[:, colors.shape[1] :] - nodes).view(3, 1, NODES, NODES, NODES)
+    axis = torch.linspace(0, 1, nodes)
+    lattice = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij")).flatten(1)
+    moved = sliced_transport(torch.cat([colors, lattice], 1), palette, random, colors.shape[1])
+    shifts = (moved[:, colors.shape[1] :] - lattice).view(3, 1, nodes, nodes, nodes)
+    shifts = F.interpolate(shifts, (NODES,) * 3, mode="trilinear", align_corners=True)
     for _ in range(SMOOTHINGS):
         shifts = F.avg_pool3d(F.pad(shifts, (1,) * 6, mode="replicate"), 3, 1)
     return shifts[:, 0]

@@ -82,5 +82,11 @@ def test_what_is_painted_gets_the_styles_palette_by_the_strength_and_several_obj
     assert abs(deviation[2] / float(style.std()) - 1) < 0.1
     two = replace(mesh, objects=(np.arange(len(mesh.faces)) % 2).astype(np.int32))
     assert in_palette(dull, seen, replace(subject, mesh=two), styles, job) is dull
+    small = torch.nn.functional.adaptive_avg_pool2d(dull, 32)  # as a preview is
+    preview = in_palette(small, seen, subject, styles, job, preview=True)
+    assert preview.shape == small.shape
+    assert (
+        abs(float(preview[:, torch.from_numpy(subject.texels.used[::2, ::2])].std() / style.std()) - 1) < 0.1
+    )
     maps = torch.cat([dull, dull[:1]])
     assert torch.equal(in_palette(maps, seen, subject, styles, job)[3:], maps[3:])
