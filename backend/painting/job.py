@@ -28,7 +28,7 @@ from ..result.textures import PREVIEW_SIDE, write_previews, write_textures
 from ..session import JobSession, Progress, lesser
 from . import checkpoint, optimize, tiles
 from .checkpoint import Kept
-from .color_finish import in_palette
+from .color_finish import grade_to, graded_by, in_palette
 from .first_look import Onlooker
 from .material import STROKE, THICKNESS, finished, impasto
 from .one_pass import Watch
@@ -38,6 +38,7 @@ from .start import initial_texture
 from .subject import HELD, Subject, read_subject
 
 CHECKPOINT_SECONDS = 8.0
+GRADE_SECONDS = 2.0  # after which the previews' grade is found anew: that takes longer than all else of one
 CONTENT_WEIGHT = 0.1  # at strength 0.5
 JUDGED_PIXEL = 1.5  # of a held-out view, in those of the finest stage
 MIN_STYLE_PIXELS = 32  # pixels of the styles' shorter side, of which a network can tell anything
@@ -386,7 +387,8 @@ class Follower:
         self._others = {name: optimize.stages(name, None, objects) for name in lesser(session.job.quality)}
         self._before = self._now = before
         self._kept: Kept | None = before if before.steps else None
-        self._kept_at = -math.inf
+        self._kept_at = self._graded_at = -math.inf
+        self._grade: Tensor | None = None
 
     def __call__(self, progress: Progress) -> None:
         whole = optimize.STAGES[self.session.job.quality]
@@ -422,7 +424,12 @@ class Follower:
     def _preview(self) -> str:
         shown, subject, job = self.texture.texture(self.side)[:3].cpu(), self.subject, self.session.job
         if job.looked_from and job.strength > 0 and self.plan.stages:  # as the result will be
-            shown = in_palette(shown, subject.texels.used, subject, self.styles, job, preview=True)
+            if time.perf_counter() - self._graded_at > GRADE_SECONDS:
+                used = subject.texels.used
+                self._grade = grade_to(shown, used, subject, self.styles, job, preview=True)
+                self._graded_at = time.perf_counter()
+            if self._grade is not None:
+                shown = graded_by(self._grade, shown, subject, self.styles, job)
         return write_previews(subject.composed(shown), self.side, self.session.folder)[0]
 
 

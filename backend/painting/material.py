@@ -31,7 +31,7 @@ from ..result.maps import normals_of, slopes_of
 
 LEVEL = 0.5  # of the strokes' height, where the surface is
 STROKE = 0.02  # a stroke's width, in shorter sides of the painting
-THICKNESS = 0.016  # from the thinnest to the thickest paint, in the same
+THICKNESS = 0.008  # from the thinnest to the thickest paint, in the same
 DRY, GLOSSY = 0.8, 0.35  # the roughness of thin and of thick paint
 GROUND = 0.35  # how far paint is as rough as what it lies on
 CONTRAST = 0.8  # of thickness, for a deviation of lightness within strokes

@@ -374,6 +374,7 @@ class _Measures:
         self.style: list[float] = []
         self.change: list[float] = []
         self.seen: list[dict[str, Tensor]] | None = None
+        self.first: list[dict[str, Tensor]] | None = None  # the unit of changes: another key may have more
 
     def add(self, aim: Aim, texture: Tensor) -> None:
         """Judge the next frame, `texture` (3, tiles · S, S), by what it was painted for."""
@@ -382,8 +383,8 @@ class _Measures:
         seen = judge.activations(texture)
         self.style.append(round(judge.style_distance(seen), 4))
         if self.seen is not None:
-            self.change.append(round(judge.content_distance(seen, self.seen), 4))
-        self.seen = seen
+            self.change.append(round(judge.content_distance(seen, self.seen, self.first), 4))
+        self.first, self.seen = self.first or seen, seen
 
     def found(self) -> dict[str, Any]:
         """Give what was measured."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .. import networks
 from ..networks import Network
-from ..objectives.content import content_error, content_of
+from ..objectives.content import Content, content_error, content_of
 from ..objectives.style import gram, layer_mask, relative_error
 from ..pictures.styles import Styles
 from ..rendering.gbuffer import GBuffer
@@ -106,12 +106,21 @@ class Judge:
         return _gram_distance(self.network, self.target, self.masks, activations)
 
     def content_distance(
-        self, activations: list[dict[str, Tensor]], reference: list[dict[str, Tensor]]
+        self,
+        activations: list[dict[str, Tensor]],
+        reference: list[dict[str, Tensor]],
+        unit: list[dict[str, Tensor]] | None = None,
     ) -> float:
-        """Average the relative feature error to `reference` over views."""
+        """Average the squared feature error to `reference` over views, relative to what is in `unit`.
+
+        By default that is the reference itself.
+        """
         errors = []
-        for whole, seen, wanted in zip(self.masks, activations, reference, strict=True):
-            kept = content_of(wanted[CONTENT_LAYER], whole[None])
+        for whole, seen, wanted, of in zip(
+            self.masks, activations, reference, unit or reference, strict=True
+        ):
+            weights = content_of(of[CONTENT_LAYER], whole[None]).weights
+            kept = Content(wanted[CONTENT_LAYER].float() * weights, weights)
             errors.append(float(content_error(seen[CONTENT_LAYER], kept)))
         return float(np.mean(errors))
 

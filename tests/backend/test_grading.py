@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from meshes import sphere
 
-from backend.painting.color_finish import in_palette
+from backend.painting.color_finish import grade_to, graded_by, in_palette
 from backend.painting.subject import Subject
 from backend.pictures.grading import grade_of, graded
 from backend.pictures.styles import Styles
@@ -83,7 +83,8 @@ def test_what_is_painted_gets_the_styles_palette_by_the_strength_and_several_obj
     two = replace(mesh, objects=(np.arange(len(mesh.faces)) % 2).astype(np.int32))
     assert in_palette(dull, seen, replace(subject, mesh=two), styles, job) is dull
     small = torch.nn.functional.adaptive_avg_pool2d(dull, 32)  # as a preview is
-    preview = in_palette(small, seen, subject, styles, job, preview=True)
+    grade = grade_to(small, seen, subject, styles, job, preview=True)
+    preview = graded_by(grade, small, subject, styles, job)
     assert preview.shape == small.shape
     assert (
         abs(float(preview[:, torch.from_numpy(subject.texels.used[::2, ::2])].std() / style.std()) - 1) < 0.1
