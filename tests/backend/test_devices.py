@@ -31,6 +31,7 @@ from backend.protocol import Job, Style, Target
 from backend.rendering.camera import Camera
 from backend.rendering.gbuffer import GBuffer
 from backend.rendering.sampling import mipmaps
+from backend.rendering.shading import sky_reflection
 from backend.rendering.texels import locate
 from backend.rendering.views import ViewMaker
 
@@ -63,6 +64,7 @@ def move(module: nn.Module) -> nn.Module:
 
 @pytest.fixture(scope="module")
 def seen() -> list[tuple[GBuffer, Camera]]:
+    sky_reflection(torch.zeros(1), torch.ones(1))  # its table is made once, and not of what is no numbers
     make = ViewMaker(sphere(2), "embree", np.random.default_rng(0))
     return [make.taken(0.5, 64) for _ in range(2)]
 
