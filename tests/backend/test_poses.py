@@ -152,7 +152,7 @@ def test_a_job_paints_what_its_poses_show(material, tmp_path):
     names = ["texture"] if material is None else ["texture", "roughness", "normal", "height"]
     for name in names:
         with Image.open(tmp_path / f"{name}.png") as image:
-            unfolded = np.asarray(image).astype(float).reshape(64, 64, -1)[:, 38:, :2]  # normals lean in these
+            unfolded = np.asarray(image).astype(float).reshape(64, 64, -1)[:, 38:, :2]  # normals lean so
         # Strokes, and not what gutters are filled with: a row's one colour.
         assert unfolded.std(axis=1).mean() > (300 if image.mode.startswith("I") else 3), name
 
