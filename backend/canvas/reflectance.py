@@ -25,9 +25,8 @@ from .on_surface import UVTexture
 # Roughness and metalness that a dream begins with. From duller ones, highlights are too faint to be found.
 START = (0.25, 0.1)
 CALM = 0.25  # how fast they change, relative to colours: else they are black or white at once
-FALLOFF = (
-    0.4  # from a level of their pyramid to the next finer one: a part of the surface shines, not a texel
-)
+# From a level of their pyramid to the next finer one: a part of the surface shines, not a texel.
+FALLOFF = 0.4
 
 
 class Together(nn.Module):

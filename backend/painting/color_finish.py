@@ -44,10 +44,12 @@ def grade_to(
     Networks see shapes rather than colours: of a painting's strong and bright ones, steps take too little.
     """
     objects = subject.mesh.objects[subject.mesh.mapped]
+    if (objects != objects[:1]).any():
+        return None
     random = np.random.default_rng(job.seed)
     count, nodes = (PREVIEW_COLORS, PREVIEW_NODES) if preview else (COLORS, NODES)
     colors = subject.surface_colors(texture[:3], seen, count, random)
-    if not colors.shape[1] or (objects != objects[0]).any():
+    if not colors.shape[1]:
         return None
     palette = styles.palette(count, torch.Generator().manual_seed(job.seed)).T
     return grade_of(colors, palette, random, nodes)
