@@ -56,7 +56,13 @@ demo: backend blender extension
 still-life: backend blender extension
 	$(IN_BLENDER) tests/scenes/still_life.py
 
-test: lint test-backend test-addon
+# The halves side by side, once lint has what both need.
+test: lint
+	$(MAKE) $(SIDE_BY_SIDE) test-backend test-addon
+
+# Side by side, threads that spin as they wait take the core of the other half.
+test test-faults: export OMP_WAIT_POLICY := passive
+test test-faults: export GOMP_SPINCOUNT := 0
 
 lint: backend blender
 	$(BLENDER)/bin/ruff check .
@@ -70,10 +76,6 @@ test-backend: $(BACKEND)/.tests
 # and what came of it: docs/reliability.md.
 test-faults: $(BACKEND)/.tests blender extension
 	$(MAKE) $(SIDE_BY_SIDE) test-faults-backend test-faults-addon
-
-# Side by side, threads that spin as they wait take the core of the other half.
-test-faults-backend test-faults-addon: export OMP_WAIT_POLICY := passive
-test-faults-backend test-faults-addon: export GOMP_SPINCOUNT := 0
 
 test-faults-backend:
 	PATINA_FAULTS=12 $(IN_BACKEND) -m pytest tests/faults -s -q

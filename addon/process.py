@@ -27,7 +27,7 @@ from .setup.system import NO_WINDOW, clean_environment
 Thing = TypeVar("Thing")
 
 LATEST = ("progress", "preview")  # of which each makes the ones before it old
-MAX_EVENTS = 1000  # between two calls of `poll`
+MAX_EVENTS = 200  # between two calls of `poll`: a thousand messages take Blender 20 ms
 MAX_LINE = 1 << 16  # characters
 MAX_LOG = 10_000_000
 

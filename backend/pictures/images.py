@@ -120,31 +120,39 @@ def _tensor(image: Image.Image, white: float) -> Tensor:
     return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float().div_(255)
 
 
+def to_bytes(image: Tensor) -> NDArray[np.uint8]:
+    """Round `image` (C, H, W) to (H, W, C) of 8 bits."""
+    pixels = (image.detach().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu()
+    return pixels.contiguous().numpy()
+
+
 def to_pillow(image: Tensor) -> Image.Image:
     """Turn `image` (3, H, W) into an 8-bit RGB picture."""
-    pixels = (image.detach().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu()
-    return Image.fromarray(pixels.contiguous().numpy())
+    return Image.fromarray(to_bytes(image))
 
 
-def write_image(image: Tensor, path: Path, compress_level: int = 6, lasting: bool = True) -> None:
+def write_image(image: Tensor, path: Path) -> None:
     """Write a PNG of `image` (3, H, W). Raises PatinaError if the folder is full or not writable."""
-    save(to_pillow(image), path, compress_level, lasting)
+    save(to_pillow(image), path)
 
 
-def save(image: Image.Image, path: Path, compress_level: int = 6, lasting: bool = True) -> None:
+def save(image: Image.Image, path: Path) -> None:
     """Write a PNG, whole or not at all (see `writing`). Raises PatinaError if that cannot be done."""
     try:
-        with replacing(path, lasting) as stream:
-            image.save(stream, format="PNG", compress_level=compress_level)
+        with replacing(path) as stream:
+            image.save(stream, format="PNG")
     except OSError as error:
         raise cannot_write(path, error) from None
 
 
-def write_map(values: NDArray[Any], path: Path) -> None:
-    """Write a PNG of uint8 or uint16 (H, W, 1 or 3), with as many bits. Raises PatinaError."""
+def write_map(values: NDArray[Any], path: Path, level: int = 6, lasting: bool = True) -> None:
+    """Write a PNG of uint8 or uint16 (H, W, 1 or 3), with as many bits. Raises PatinaError.
+
+    level: of compression, as `png.encode` has it; lasting: see `writing.replacing`.
+    """
     try:
-        with replacing(path) as stream:
-            stream.write(png.encode(values))
+        with replacing(path, lasting) as stream:
+            stream.write(png.encode(values, level))
     except OSError as error:
         raise cannot_write(path, error) from None
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..pictures.images import write_image
+from ..pictures.images import to_bytes, write_image, write_map
 from ..protocol import PREVIEW_FILE, TEXTURE_FILE, numbered
 
 PREVIEW_SIDE = 512
@@ -34,7 +34,7 @@ def _write_each(texture: Tensor, size: int, path: Path, write: Callable[[Tensor,
 
 
 def write_preview(texture: Tensor, path: Path) -> None:
-    """Write a small picture of `texture` (3, S, S), uncompressed: to compress it takes as long again."""
+    """Write a small picture of `texture` (3, S, S), uncompressed: quick to write, and for Blender to read."""
     if texture.shape[-1] > PREVIEW_SIDE:
         texture = F.adaptive_avg_pool2d(texture, PREVIEW_SIDE)
-    write_image(texture, path, compress_level=0, lasting=False)
+    write_map(to_bytes(texture), path, level=0, lasting=False)

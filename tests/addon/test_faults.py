@@ -18,9 +18,10 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.patina.addon import folders, history, jobs, problems
+from bl_ext.user_default.patina.addon import folders, history, jobs, preview, problems
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
 from bl_ext.user_default.patina.addon.process import Process, python_command
+from bl_ext.user_default.patina.backend.pictures import png
 from PIL import Image
 
 ALL = int(os.environ.get("PATINA_FAULTS", "1")) > 1
@@ -298,7 +299,8 @@ def test_a_long_queue_with_cancels_at_any_time_ends_empty(cube):
 def test_a_flood_of_events_costs_blender_no_more_than_a_moment(cube, tmp_path):
     """Ten thousand a second, through the queue as a timer takes it forward."""
     run = submitted()
-    Image.new("RGB", (256, 256), "red").save(run.folder / "preview.png")
+    noise = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)  # as large as a preview may be
+    (run.folder / "preview.png").write_bytes(png.encode(noise, level=0))
     code = """
 import time
 began = time.monotonic()
@@ -311,14 +313,17 @@ print('{"kind": "failed", "message": "done", "cure": "none"}')
 """
     run.process = Process(python_command(Path(sys.executable), "-c", code), tmp_path)
     run.state = jobs.RUNNING
-    ticks = []
+    ticks, seen = [], False
     while jobs.queue:
         began = time.thread_time()
         jobs.pump()
         ticks.append(time.thread_time() - began)
+        seen |= preview.shown is not None and np.allclose(preview.shown.pictures[0][::-1, :, :3] * 255, noise)
         time.sleep(jobs.TICK_SECONDS)
+    print(f"{len(ticks)} ticks, the longest {1000 * max(ticks):.1f} ms")
     assert run.progress.step > 29_000
-    assert len(ticks) > 15
+    assert seen
+    assert len(ticks) > 5  # it came in parts, on a busy machine too
     assert max(ticks) < MAX_TICK
 
 

@@ -38,6 +38,15 @@ from backend.session import JobSession, Progress
 TOO_MUCH = 1 << 50  # bytes; no machine has them, so the allocator refuses
 
 
+@pytest.fixture(autouse=True)
+def two_threads():
+    """Views are looked at side by side, each on a thread of its own, so that both ask for memory at once."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+
+
 def test_torchs_own_error_is_known():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(TOO_MUCH, dtype=torch.uint8)

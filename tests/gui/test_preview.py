@@ -9,15 +9,15 @@ from conftest import Story
 SHOW = """
 import tempfile
 from pathlib import Path
+import numpy as np
 from bl_ext.user_default.patina.addon import preview
 from bl_ext.user_default.patina.addon.scene import job
+from bl_ext.user_default.patina.backend.pictures import png
 scene, cube = bpy.context.scene, bpy.data.objects["Cube"]
 depsgraph, folder = bpy.context.evaluated_depsgraph_get(), Path(tempfile.mkdtemp())
 prepared = job.write([cube], scene.patina, scene.patina_scope, depsgraph, folder)
-picture = bpy.data.images.new("picture", 8, 8)
-picture.pixels = [1.0, 0.0, 1.0, 1.0] * 64
-picture.filepath_raw, picture.file_format = str(prepared.folder / "preview.png"), "PNG"
-picture.save()
+picture = np.full((8, 8, 3), (255, 0, 255), np.uint8)
+(prepared.folder / "preview.png").write_bytes(png.encode(picture, level=0))
 preview.show(prepared.folder, prepared.count, prepared.members)
 """
 PREVIEW = "__import__('sys').modules['bl_ext.user_default.patina.addon.preview']"
