@@ -72,7 +72,7 @@ lint: backend blender
 test-backend: $(BACKEND)/.tests
 	$(IN_BACKEND) -m pytest tests/backend tests/faults
 
-# What goes wrong, many times over: more than half an hour on two cores; make test has some of each. What is injected,
+# What goes wrong, many times over: half an hour on two cores at most; make test has some of each. What is injected,
 # and what came of it: docs/reliability.md.
 test-faults: $(BACKEND)/.tests blender extension
 	$(MAKE) $(SIDE_BY_SIDE) test-faults-backend test-faults-addon

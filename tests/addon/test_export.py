@@ -360,21 +360,21 @@ def test_a_print_whose_report_cannot_be_read_keeps_no_later_one_waiting(cube, tm
 def test_print_with_a_relief(cube, settings, tmp_path):
     stylize(cube)
     height = bpy.data.images.new("Height", 64, 64, is_data=True)
-    settings.preset, settings.size_mm = "PRINT_STL", 20.0
+    settings.preset, settings.size_mm = "PRINT_STL", 10.0
     volumes = {}
     for name, grey, relief in (
-        ("flat", 0.0, 1.0),
-        ("half", 0.5, 1.0),
-        ("as half", 1.0, 0.5),
-        ("full", 1.0, 1.0),
+        ("flat", 0.0, 0.5),
+        ("half", 0.5, 0.5),
+        ("as half", 1.0, 0.25),
+        ("full", 1.0, 0.5),
     ):
         height.pixels.foreach_set(np.full(64 * 64 * 4, grey, np.float32))
         settings.height, settings.relief_mm = height, relief
         bpy.ops.patina.export(filepath=str(tmp_path / f"{name}.stl"))
         volumes[name] = printing.last_check["volume_cm3"]
-    assert volumes["flat"] == pytest.approx(8.0)
+    assert volumes["flat"] == pytest.approx(1.0)
     assert volumes["half"] == pytest.approx(volumes["as half"], rel=1e-3)
-    assert volumes["flat"] + 1.5 < volumes["full"] < 1.1**3 * 8
+    assert volumes["flat"] + 1.5 / 8 < volumes["full"] < 1.1**3
 
 
 # Bad input

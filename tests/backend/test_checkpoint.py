@@ -11,7 +11,7 @@ import pytest
 import torch
 from meshes import quad, sphere, write_npz
 from PIL import Image
-from test_stylize_job import JOB, do, folder_of, pixels
+from test_stylize_job import QUICK, do, folder_of, pixels
 
 from backend.painting import checkpoint
 from backend.painting.checkpoint import Kept
@@ -33,7 +33,7 @@ def ended(tmp_path_factory) -> tuple[Path, list[float]]:
     folder = folder_of(tmp_path_factory.mktemp("first") / "job")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "VIEWS", 2)
-        return folder, losses(folder, replace(JOB, steps=10))
+        return folder, losses(folder, replace(QUICK, steps=10))
 
 
 def losses(folder: Path, job: Job) -> list[float]:
@@ -49,7 +49,7 @@ def follow_up(ended: tuple[Path, list[float]], folder: Path) -> Path:
 
 def test_it_goes_on_where_the_other_ended(ended, tmp_path):
     folder, before = ended
-    after = losses(follow_up(ended, tmp_path), replace(JOB, resume="earlier.npz", steps=3))
+    after = losses(follow_up(ended, tmp_path), replace(QUICK, resume="earlier.npz", steps=3))
     assert len(after) == 3
     fresh, last = before[0], np.mean(before[-3:])
     assert abs(after[0] - last) < 0.15 * (fresh - last)  # views differ from step to step
@@ -76,17 +76,17 @@ def test_the_texture_itself_comes_back(ended, tmp_path):
 def test_what_does_not_fit_is_refused(ended, tmp_path):
     folder = follow_up(ended, tmp_path)
     with pytest.raises(PatinaError, match=r"There is no checkpoint gone\.npz"):
-        do(folder, replace(JOB, resume="gone.npz"))
+        do(folder, replace(QUICK, resume="gone.npz"))
     with pytest.raises(PatinaError, match="another size") as caught:
-        do(folder, replace(JOB, resume="earlier.npz", texture_size=128))
+        do(folder, replace(QUICK, resume="earlier.npz", texture_size=128))
     assert caught.value.field == "resume"
     write_npz(quad(), folder / "mesh.npz")
     with pytest.raises(PatinaError, match="another mesh"):
-        do(folder, replace(JOB, resume="earlier.npz"))
+        do(folder, replace(QUICK, resume="earlier.npz"))
     write_npz(sphere(2), folder / "mesh.npz")
     (folder / "earlier.npz").write_bytes((ended[0] / "checkpoint.npz").read_bytes()[:500])
     with pytest.raises(PatinaError, match="cannot be read"):
-        do(folder, replace(JOB, resume="earlier.npz"))
+        do(folder, replace(QUICK, resume="earlier.npz"))
     assert not (folder / "texture.png").exists()
 
 
@@ -113,7 +113,7 @@ def drawn_on(ended: tuple[Path, list[float]], folder: Path) -> tuple[np.ndarray,
 
 def test_what_was_drawn_on_a_result_survives_and_its_surroundings_join_up(ended, tmp_path):
     scar, around = drawn_on(ended, tmp_path / "drawn")
-    on = replace(JOB, network="alexnet", resume="earlier.npz", steps=8)
+    on = replace(QUICK, resume="earlier.npz", steps=8)
     do(tmp_path / "drawn", replace(on, drawn="drawn.png", drawn_mask="drawn_mask.png"))
     do(follow_up(ended, tmp_path / "plain"), on)
     names = ("drawn", "plain")
@@ -135,7 +135,7 @@ def test_what_was_drawn_outside_the_mask_shows_too(ended, tmp_path):
     half = np.zeros((64, 64), np.uint8)
     half[:, :16] = 255
     Image.fromarray(half).save(tmp_path / "where.png")
-    job = replace(JOB, network="alexnet", resume="earlier.npz", steps=1, mask="where.png")
+    job = replace(QUICK, resume="earlier.npz", steps=1, mask="where.png")
     do(tmp_path, replace(job, drawn="drawn.png", drawn_mask="drawn_mask.png"))
     mask = pixels(tmp_path / "mask.png")
     assert mask[scar].min() == 255
@@ -146,7 +146,7 @@ def test_what_was_drawn_outside_the_mask_shows_too(ended, tmp_path):
 @pytest.mark.parametrize("other", [{"resume": None}, {"drawn_mask": None}, {"relief": True}])
 def test_what_is_drawn_is_for_a_job_that_goes_on(other):
     with pytest.raises(PatinaError, match="drawn"):
-        replace(JOB, **({"resume": "r.npz", "drawn": "d.png", "drawn_mask": "m.png"} | other))
+        replace(QUICK, **({"resume": "r.npz", "drawn": "d.png", "drawn_mask": "m.png"} | other))
 
 
 def test_a_checkpoint_that_cannot_be_written(tmp_path):

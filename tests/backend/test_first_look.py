@@ -18,7 +18,7 @@ from backend.pictures.styles import read_styles
 from backend.protocol import Job, PatinaError, Tile, read_job, write_job
 from backend.rendering.texels import locate
 
-SEEN = replace(JOB, texture_size=128, looked_from=(1.0, 0.0, 0.0))
+SEEN = replace(JOB, network="alexnet", texture_size=128, looked_from=(1.0, 0.0, 0.0))
 CPU = torch.device("cpu")
 
 

@@ -35,6 +35,7 @@ from test_stylize_job import INPUTS, JOB, folder_of  # noqa: E402
 
 from backend import run, session  # noqa: E402
 from backend.canvas import job as canvas_job  # noqa: E402, F401 - imported here, once
+from backend.painting import color_finish, one_pass  # noqa: E402
 from backend.painting import job as painting_job  # noqa: E402
 from backend.protocol import CHECKPOINT_FILE, FAILED, FINISHED, Event, write_event, write_job  # noqa: E402
 from backend.result import report  # noqa: E402
@@ -43,12 +44,14 @@ WAYS = ("kill", "kill at any time", "full", "read-only", "vanish", "descriptors"
 LONGEST = 60  # seconds that a job of one may take before it counts as hung
 STOPPED = float(os.environ.get("PATINA_STOPPED", "2"))  # seconds
 DISK = 4 << 20  # bytes
-JOB = replace(JOB, network="alexnet", steps=10)
+JOB = replace(JOB, network="alexnet", steps=8, views=1)
 
 # Many writes: a preview and a checkpoint after every step.
 session.PREVIEW_SECONDS = session.PREVIEW_PAUSE = 0.0
 painting_job.CHECKPOINT_SECONDS = 0.0
-report.VIEWS = 2
+# And little of what lies between them.
+one_pass.VIEWS = one_pass.MIN_VIEWS = report.VIEWS = 2
+color_finish.COLORS = 2000
 
 
 class Moments:

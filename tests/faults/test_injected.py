@@ -14,10 +14,10 @@ INJECTED = Path(__file__).with_name("injected.py")
 ALL = int(os.environ.get("PATINA_FAULTS", "1")) > 1
 SEED = 25
 # Of each way, how many cases: at a quick run, and of `make test-faults`; 0: each write of a job.
-COUNTS = {"kill": (3, 0), "full": (2, 0)}
+COUNTS = {"kill": (3, 0), "full": (2, 18)}
 if ALL:
-    COUNTS |= {"kill at any time": (0, 160), "read-only": (0, 0), "vanish": (0, 0), "stop": (0, 4)}
-    COUNTS |= {"descriptors": (0, 0)}
+    COUNTS |= {"kill at any time": (0, 30), "read-only": (0, 12), "vanish": (0, 12), "stop": (0, 4)}
+    COUNTS |= {"descriptors": (0, 12)}
 
 
 def may_mount(folder: Path) -> bool:

@@ -19,7 +19,7 @@ from backend.protocol import FINISHED, read_event
 
 LIMITS = (300, 2500, 3600, 4400)  # megabytes of addresses: from the imports to the report
 if int(os.environ.get("PATINA_FAULTS", "1")) > 1:
-    LIMITS = (*range(300, 3400, 300), *range(3400, 6000, 100))
+    LIMITS = (*range(300, 3400, 300), *range(3400, 6000, 200))
 WRONG = ("Set up the backend again", "Remove the file", "UnboundLocalError", "stumbled", "report it")
 
 
