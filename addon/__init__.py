@@ -23,6 +23,7 @@ MODULES = (
     "jobs",
     "lasting",
     "dropped_styles",
+    "export.film",
     "operators.install",
     "operators.make_paintable",
     "operators.unwrap",

@@ -8,24 +8,39 @@ import subprocess
 from ..backend.protocol import PatinaError
 from . import folders
 from .process import python_command
-from .setup.system import backend_environment
+from .setup.system import NO_WINDOW, backend_environment
 
 SECONDS = 600  # that one may take
 
 
 def run(verb: str, *words: str) -> None:
     """Run `python -m backend VERB WORDS`, which makes what it is called after. Raises PatinaError."""
+    finish(verb, start(verb, *words))
+
+
+def start(verb: str, *words: str) -> subprocess.Popen[str]:
+    """Start a verb, for `finish`. Raises PatinaError."""
     try:
-        done = subprocess.run(
+        return subprocess.Popen(
             python_command(folders.backend_python(), "-m", "backend", verb, *words),
             cwd=folders.EXTENSION,
             env=backend_environment(os.environ),
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=SECONDS,
-            check=False,
+            creationflags=NO_WINDOW,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         raise PatinaError(f"The {verb} was not written: {error}.", "", verb) from None
-    if done.returncode:
-        raise PatinaError(f"The {verb} was not written. {done.stderr.strip()[-500:]}", "", verb)
+
+
+def finish(verb: str, process: subprocess.Popen[str]) -> None:
+    """Wait until a verb is over. Raises PatinaError where it failed."""
+    try:
+        _, words = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired as error:
+        process.kill()
+        raise PatinaError(f"The {verb} was not written: {error}.", "", verb) from None
+    if process.returncode:
+        raise PatinaError(f"The {verb} was not written. {words.strip()[-500:]}", "", verb)

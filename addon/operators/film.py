@@ -7,11 +7,13 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
+from ...backend.export.files import check_target
 from ...backend.protocol import PatinaError
 from .. import problems
 from ..export import film
 from ..export.copies import stylized_objects
 from ..export.presets import file_stem
+from ..export.run import REPLACE
 
 
 class PATINA_OT_film(bpy.types.Operator):
@@ -58,6 +60,12 @@ class PATINA_OT_film(bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if film.current is not None:
+            cls.poll_message_set("A film is being rendered; wait for it or cancel it")
+        return film.current is None
+
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         try:
             objects = stylized_objects(context, "SELECTED")
@@ -79,38 +87,20 @@ class PATINA_OT_film(bpy.types.Operator):
         layout.prop(self, "overwrite")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        failed: list[PatinaError] = []
-        target = Path(bpy.path.abspath(self.filepath))
+        path = Path(bpy.path.abspath(self.filepath)).absolute()
         suffix = film.SUFFIXES[self.kind]
-        target = target if target.suffix.lower() == suffix else target.with_name(target.name + suffix)
-        prepared = None
-
-        def ended(error: PatinaError | None) -> None:
-            if error is None:
-                problems.clear("film")
-                return
-            failed.append(error)
-            problems.tell(error, "film")
-
+        target = path if path.suffix.lower() == suffix else path.with_name(path.name + suffix)
         try:
             if target.exists() and not self.overwrite:
-                raise PatinaError(
-                    f"{target} is there already.", "Choose another name, or replace it.", "film"
-                )
+                raise PatinaError(f"{target} is there already.", REPLACE, "film")
+            check_target(target, overwrite=True)
             objects = stylized_objects(context, "SELECTED")
             turns = self.what == "TURN"
-            prepared = (
-                film.turn(context, objects, self.frames, self.size) if turns else film.of_scene(context)
-            )
-            film.write_to(prepared, target, self.kind)
+            scene = film.turn(context, objects, self.frames, self.size) if turns else film.of_scene(context)
+            film.render(scene, target, self.kind)
         except PatinaError as error:
-            if prepared is not None:
-                prepared.discard()
+            film.leave()
             return self.fail(error)
-        film.render(prepared, ended)
-        if failed:
-            self.report({"ERROR"}, str(failed[0]))
-            return {"CANCELLED"}
         return {"FINISHED"}
 
     def fail(self, error: PatinaError) -> set[str]:
@@ -119,4 +109,19 @@ class PATINA_OT_film(bpy.types.Operator):
         return {"CANCELLED"}
 
 
-classes = (PATINA_OT_film,)
+class PATINA_OT_film_cancel(bpy.types.Operator):
+    """End the film that is being rendered; there will be no file"""
+
+    bl_idname = "patina.film_cancel"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return film.current is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        film.cancel()
+        return {"FINISHED"}
+
+
+classes = (PATINA_OT_film, PATINA_OT_film_cancel)

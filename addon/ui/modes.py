@@ -8,6 +8,7 @@ from bpy.app.translations import pgettext_iface as iface
 
 from ...backend.terminal import clock
 from .. import catalogue, job_fields, timings
+from ..export import film
 from ..properties import network_for_style
 from . import keys, styles
 
@@ -117,6 +118,13 @@ def draw_animation(layout: Any, settings: Any) -> None:
     column = layout.column()
     for name in OF_ANIMATIONS[settings.between]:
         column.prop(settings, name)
+    filmed = film.current
+    if filmed is not None:
+        column = layout.column(align=True)
+        text = iface("Film: {} of {} frames").format(filmed.written, filmed.frames)
+        column.progress(factor=filmed.written / filmed.frames, text=text)
+        column.operator("patina.film_cancel", icon="CANCEL")
+        return
     row = layout.row(align=True)
     row.operator("patina.film", icon="RENDER_ANIMATION")
     row.operator("patina.flip_book", icon="MESH_GRID")

@@ -17,7 +17,6 @@ from torch import Tensor
 from .. import networks
 from ..objectives.objective import Objective
 from ..parameterizations import cppn
-from ..parameterizations.cppn import CPPN
 from ..pictures.images import read_image, resize, save, to_pillow, within
 from ..pictures.palette import moments, recolor, transport
 from ..pictures.styles import Styles, read_styles
@@ -30,8 +29,6 @@ from ..protocol import (
     PREVIEW_FILE,
     TEXTURE_FILE,
     Job,
-    PatinaError,
-    numbered,
 )
 from ..rendering.form import kept_of
 from ..rendering.mesh import Mesh, read_mesh
@@ -42,7 +39,7 @@ from ..result.finish import finish
 from ..result.maps import write_maps
 from ..result.textures import write_preview
 from ..session import JobSession, Progress, lesser
-from . import build, checkpoint
+from . import build, checkpoint, morph
 from .background import smooth_noise
 from .checkpoint import Kept
 from .goals import objective_of
@@ -65,7 +62,7 @@ def run(session: JobSession) -> None:
     """
     job, folder = session.job, session.folder
     if job.task == "morph":
-        morph(session)
+        morph.run(session)
         return
     session.start(job.network)
     # Averages give style finer gradients than maxima (Gatys et al. 2016), on every canvas as on the pyramid;
@@ -427,50 +424,3 @@ def write_relief(height: Tensor, mesh: Mesh, folder: Path) -> float:
     for name, picture in pictures.items():
         save(picture, folder / name)
     return float(high - low) * DEPTH * mesh.unit
-
-
-def morph(session: JobSession) -> None:
-    """Write the frames between two CPPNs, ends included, one after the other: of a picture, or of a mesh.
-
-    Nothing is optimised. Raises PatinaError, Cancelled.
-    """
-    job, folder = session.job, session.folder
-    subject = read_subject(job, folder, session.message)
-    first, second = (cppn.read(folder / path) for path in job.cppns)
-    kinds = {2: "a flat picture", 3: "a surface"}
-    for end, path in zip((first, second), job.cppns, strict=True):
-        wanted = 2 if subject is None else 3
-        if end.dimensions != wanted:
-            raise PatinaError(
-                f"{Path(path).name} paints {kinds[end.dimensions]}, not {kinds[wanted]}.",
-                f"Name a CPPN of {kinds[wanted]}.",
-                "cppns",
-            )
-    network = session.network() if subject is None else None  # a texture says little of what is seen
-    file = IMAGE_FILE if subject is None else TEXTURE_FILE
-    names = [numbered(file, frame, job.frames) for frame in range(job.frames)]
-    before: Tensor | None = None
-    distances: list[float] = []
-    began = session.now()
-    for frame, name in enumerate(names):
-        picture = evaluated(cppn.morph(first, second, frame / (job.frames - 1)), job, subject)
-        session.write_result(partial(write_pictures, picture, folder, name))
-        if job.plays:
-            session.preview(partial(_preview, picture, session, frame), now=True)
-        if network is not None and before is not None:
-            between = partial(frame_distance, network, torch.cat([before, picture]))
-            found = session.without_fail("The frames could not be measured", between) or {}
-            distances += found.get("frame_distance", [])
-        before, done = picture, (frame + 1) / job.frames
-        left = (session.now() - began) * (1 / done - 1)
-        session.progress(Progress("frames", frame + 1, job.frames, done, left, 0.0))
-    session.finish(names[0], {"frames": job.frames} | ({"frame_distance": distances} if network else {}))
-
-
-@torch.no_grad()
-def evaluated(network: CPPN, job: Job, subject: tuple[Mesh, Texels] | None) -> Tensor:
-    """Evaluate a CPPN at the pixels of the job's picture, or the texels of its subject: (1, C, H, W)."""
-    if subject is None:
-        return network.image(job.image_size, job.image_size)
-    _, texels = subject
-    return build.solid_texture(build.solid(network, texels), texels, job.texture_size)

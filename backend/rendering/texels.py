@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -75,8 +75,8 @@ def locate_in(mesh: Mesh, height: int, width: int, tile: int = 0) -> Texels:
     keep_alive = TriangleMesh(
         scene, np.ascontiguousarray(flat, np.float32), np.arange(len(flat), dtype=np.int32).reshape(-1, 3)
     )
-    found = np.full(count, -1, np.int32)
-    barycentric = np.zeros((count, 2), np.float32)
+    used = np.zeros(count, bool)
+    parts: list[tuple[NDArray[Any], ...]] = []  # what is not kept of a texture is held for a part of it alone
     for start in range(0, count, _CHUNK):
         index = np.arange(start, min(start + _CHUNK, count))
         origins = np.stack(
@@ -84,13 +84,16 @@ def locate_in(mesh: Mesh, height: int, width: int, tile: int = 0) -> Texels:
         )
         down = np.broadcast_to(np.array([0, 0, -1], np.float32), origins.shape)
         hits = scene.run(origins.astype(np.float32), np.ascontiguousarray(down), output=True)
-        found[index] = hits["primID"]
-        barycentric[index] = np.stack([hits["u"], hits["v"]], 1)
+        hit = hits["primID"] >= 0
+        used[index] = hit
+        triangle = faces[hits["primID"][hit]]
+        barycentric = np.stack([hits["u"], hits["v"]], 1)[hit].astype(np.float32)
+        parts.append(
+            (triangle.astype(np.int32), interpolate(mesh.spread[triangle], barycentric), barycentric)
+        )
     del keep_alive
-    used = found >= 0
-    triangle = faces[found[used]]
-    points = interpolate(mesh.spread[triangle], barycentric[used])
-    return Texels(used.reshape(height, width), triangle.astype(np.int32), points, barycentric[used])
+    triangles, points, barycentrics = map(np.concatenate, zip(*parts, strict=True))
+    return Texels(used.reshape(height, width), triangles, points, barycentrics)
 
 
 def interpolate(corners: NDArray[np.floating], barycentric: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
+from bl_ext.user_default.patina.addon import problems
+from bl_ext.user_default.patina.addon.export import film
 from bl_ext.user_default.patina.addon.scene import material
 
 KINDS = ("scenes", "objects", "cameras", "lights", "worlds", "materials")
@@ -64,3 +67,82 @@ def test_without_a_stylized_object_there_is_no_film(cube, tmp_path):
     with pytest.raises(RuntimeError, match="stylized"):
         bpy.ops.patina.film(filepath=str(tmp_path / "none"))
     assert not list(Path(tmp_path).iterdir())
+
+
+def artists(scene: bpy.types.Scene) -> dict[str, object]:
+    """What a film could change: how the scene renders, where it stands, what it shows, in which materials."""
+    found = {name: getattr(scene, name) for name in ("frame_current", "frame_start", "frame_end", "camera")}
+    for part in (scene.render, scene.render.image_settings, scene.render.ffmpeg, scene.view_settings):
+        for prop in part.bl_rna.properties:
+            if prop.type in ("BOOLEAN", "INT", "FLOAT", "STRING", "ENUM"):
+                found[f"{part.bl_rna.identifier}.{prop.identifier}"] = str(getattr(part, prop.identifier))
+    for obj in scene.objects:
+        place = [tuple(row) for row in obj.matrix_world]
+        worn = [slot.material for slot in obj.material_slots]
+        found[obj.name] = place, worn, obj.hide_render, obj.hide_get(), obj.select_get()
+    return found
+
+
+def temporary() -> list[Path]:
+    return list(Path(bpy.app.tempdir).glob("patina-film-*"))
+
+
+def test_what_a_film_is_of_stays_as_it_was(stylized, tmp_path):
+    scene = bpy.context.scene
+    scene.frame_set(7)
+    scene.render.filepath, scene.render.resolution_percentage = "//mine_", 50
+    scene.render.use_file_extension, scene.render.image_settings.file_format = False, "JPEG"
+    before = artists(scene)
+    assert bpy.ops.patina.film(filepath=str(tmp_path / "a"), frames=2, size=16, kind="GIF") == {"FINISHED"}
+    assert artists(scene) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a.gif"]
+    assert (temporary(), [problem.message for problem in problems.shown]) == (
+        [],
+        [f"Wrote {tmp_path / 'a.gif'}"],
+    )
+
+
+@pytest.mark.parametrize("kind", ["MP4", "WEBP"])
+def test_where_no_more_can_be_written_there_is_no_film(stylized, tmp_path, kind):
+    before = counted(), artists(bpy.context.scene)
+    old = tmp_path / f"old.{kind.lower()}"
+    old.write_bytes(b"as it was")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, limits[1]))  # as a disk that is full: writing fails
+    try:
+        with pytest.raises(RuntimeError, match="film was not"):
+            bpy.ops.patina.film(filepath=str(old), frames=3, size=64, kind=kind, overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (counted(), artists(bpy.context.scene)) == before
+    assert old.read_bytes() == b"as it was"
+    assert [path.name for path in tmp_path.iterdir()] == [old.name]
+    assert (temporary(), film.current) == ([], None)
+
+
+def test_a_place_that_cannot_be_written_is_told(stylized, tmp_path):
+    before = counted()
+    with pytest.raises(RuntimeError, match="no folder"):
+        bpy.ops.patina.film(filepath=str(tmp_path / "missing" / "a.mp4"), frames=2, size=16)
+    target = tmp_path / "b.mp4"
+
+    def block(*_: object) -> None:
+        target.mkdir(exist_ok=True)
+
+    bpy.app.handlers.render_pre.append(block)
+    try:
+        with pytest.raises(RuntimeError, match="cannot be written"):
+            bpy.ops.patina.film(filepath=str(target), frames=2, size=16)
+    finally:
+        bpy.app.handlers.render_pre.remove(block)
+    assert [path.name for path in tmp_path.iterdir()] == ["b.mp4"]
+    assert (counted(), temporary(), list(target.iterdir())) == (before, [], [])
+
+
+def test_what_was_saved_during_a_film_has_nothing_of_it(stylized, tmp_path):
+    before = counted()
+    film.turn(bpy.context, [stylized], 3, 16)
+    assert counted() != before
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "meanwhile.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "meanwhile.blend"))
+    assert counted() == before

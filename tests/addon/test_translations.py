@@ -48,6 +48,7 @@ OPERATORS = (
     "unwrap",
     "export",
     "film",
+    "film_cancel",
     "flip_book",
     "print_check",
     "print_cancel",
