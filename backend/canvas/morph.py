@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -118,7 +119,7 @@ def painted(network: CPPN, ground: Ground) -> NDArray[np.uint8]:
     return picture.reshape(*ground.size, network.channels)
 
 
-def _take(values: NDArray, index: NDArray[np.int32]) -> NDArray:
+def _take(values: NDArray[Any], index: NDArray[np.int32]) -> NDArray[Any]:
     """Take the rows `index` of `values`: an index is held in 64 bits for a part of them alone."""
     found = np.empty((len(index), *values.shape[1:]), values.dtype)
     for first in range(0, len(index), PART):
