@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from . import plugins
 from .conversation import Cancelled, Emit, IsCancelled, Wishes, speaking
@@ -36,20 +38,26 @@ def run(options: argparse.Namespace) -> int:
     )
 
 
+def _runner(job: Job) -> Callable[[Any], None]:
+    """Import what does such a job, and no more: all of it takes seconds."""
+    kind = ".canvas.job"
+    if job.in_pieces:
+        kind = ".painting.synthesis"
+    elif job.on_pyramid:
+        kind = ".painting.motion" if job.moves else ".painting.job"
+    elif job.on_pixels:
+        kind = ".painting.picture_job"
+    run: Callable[[Any], None] = import_module(kind, __package__).run
+    return run
+
+
 def _do(
     job: Job, folder: Path, emit: Emit, cancelled: IsCancelled, shelf: Shelf, wishes: Wishes | None
 ) -> None:
     """Run the job; what the GPU has no room for is done again on the processor."""
-    from .canvas.job import run as run_on_canvas
-    from .painting.job import run as run_on_mesh
-    from .painting.motion import run as run_in_frames
-    from .painting.picture_job import run as run_on_picture
-    from .painting.synthesis import run as run_in_pieces
     from .session import JobSession
 
-    run_on_pyramid = run_in_frames if job.moves else run_on_mesh
-    run = run_on_pyramid if job.on_pyramid else run_on_picture if job.on_pixels else run_on_canvas
-    run = run_in_pieces if job.in_pieces else run
+    run = _runner(job)
     session = JobSession(job, folder, emit, cancelled, shelf, wishes)
     try:
         run(session)

@@ -62,12 +62,12 @@ def read_mesh(
     corners = read_corners(mesh)
     faces = read_attribute(mesh, ".corner_vert", "value", np.int32, (len(mesh.loops),))[corners]
     vertices = read_attribute(mesh, "position", "vector", np.float32, (len(mesh.vertices), 3))
-    normals = get(mesh.corner_normals, "vector", np.float32, (len(mesh.loops), 3))
+    normals, own = read_normals(mesh, corners, faces)
     slots = read_slots(mesh, name, len(uv_maps))
 
     linear, offset = world[:3, :3], world[:3, 3]
     if np.linalg.det(linear) < 0:
-        faces, corners = faces[:, ::-1], corners[:, ::-1]
+        faces, corners, own = faces[:, ::-1], corners[:, ::-1], own[:, ::-1]
     with np.errstate(over="ignore", invalid="ignore"):  # checked below
         vertices = (vertices @ linear.T + offset).astype(np.float32)
     check_finite(vertices, "vertices", name, "Delete or move them in Edit Mode, or mend the object's scale.")
@@ -81,7 +81,7 @@ def read_mesh(
         "vertices": vertices,
         "faces": np.ascontiguousarray(faces),
         "uvs": read_uvs(mesh, name, corners, slots, uv_maps),
-        "normals": normals.take(corners, axis=0),
+        "normals": normals.take(own, axis=0),
         "slots": slots,
     }
 
@@ -90,6 +90,19 @@ def read_corners(mesh: bpy.types.Mesh) -> np.ndarray:
     """Read which corners of the mesh are those of each triangle: (T, 3)."""
     mesh.calc_loop_triangles()
     return get(mesh.loop_triangles, "loops", np.int32, (len(mesh.loop_triangles), 3))
+
+
+def read_normals(
+    mesh: bpy.types.Mesh, corners: np.ndarray, faces: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read the normals that Blender shades with, (N, 3), and which of them corners of triangles have: (T, 3).
+
+    corners, faces (T, 3): loops and vertices of the triangles. Where all that meet in a vertex have the same
+    one, there are several times fewer.
+    """
+    if mesh.normals_domain == "POINT":
+        return get(mesh.vertex_normals, "vector", np.float32, (len(mesh.vertices), 3)), faces
+    return get(mesh.corner_normals, "vector", np.float32, (len(mesh.loops), 3)), corners
 
 
 def read_attribute(
@@ -130,16 +143,16 @@ def read_uvs(
     mesh: bpy.types.Mesh, name: str, corners: np.ndarray, slots: np.ndarray, uv_maps: Sequence[str | None]
 ) -> np.ndarray:
     """Read UVs (T, 3, 2) of the corners (T, 3), from the map that `uv_maps` names for their slots (T,)."""
-    uvs = np.empty((*corners.shape, 2), np.float32)
     used = np.flatnonzero(np.bincount(slots))
-    wanted = {uv_maps[slot] for slot in used}
+    wanted, uvs = {uv_maps[slot] for slot in used}, None
     for uv_map in wanted:
         layer = find_uv_layer(mesh, name, uv_map)
         values = get(layer.uv, "vector", np.float32, (len(mesh.loops), 2))
         check_finite(values, f"corners of its UV map {layer.name}", name, UNWRAP)
         if len(wanted) == 1:
-            uvs = values[corners]
+            uvs = values.take(corners, axis=0)
             break
+        uvs = np.empty((*corners.shape, 2), np.float32) if uvs is None else uvs
         own = np.isin(slots, [slot for slot in used if uv_maps[slot] == uv_map])
         uvs[own] = values[corners[own]]
     if not has_area(uvs):

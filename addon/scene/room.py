@@ -35,9 +35,8 @@ def with_room(
     evaluated, found = obj.evaluated_get(depsgraph), list(colors)
     try:
         mesh = evaluated.to_mesh()
-        slots, made = cramped(mesh, colors), _made(mesh)
-        if slots and made:
-            for slot in slots - _cramped_in(mesh, made, len(colors)):
+        if made := _made(mesh):  # else there is none to move to, and to look at millions of UVs takes long
+            for slot in cramped(mesh, colors) - _cramped_in(mesh, made, len(colors)):
                 baked = found[slot].baked or found[slot].image is not None
                 found[slot] = replace(found[slot], image=None, uv_map=made, baked=baked, ends=False)
     finally:

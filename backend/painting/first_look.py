@@ -63,7 +63,7 @@ class Onlooker:
     def _first_look(self) -> Tensor:
         session = self.session
         job, folder, shelf = session.job, session.folder, session.shelf
-        self.mesh = mesh_of(job, folder)
+        self.mesh = mesh_of(job, folder, shelf)
         return first_look(job, folder, self.styles, session.device, shelf, session.looking, self.mesh)
 
     def _lay(self, subject: Subject, so_far: SoFar) -> str:

@@ -19,7 +19,7 @@ from ..machine.shelf import digest
 from ..pictures.styles import Styles, read_styles
 from ..protocol import CHECKPOINT_FILE, Job, PatinaError
 from ..rendering.mesh import Mesh
-from ..rendering.texels import each_tile
+from ..rendering.texels import CHARTS, each_tile
 from ..rendering.views import Viewing
 from ..result import report
 from ..result.finish import finish, mean_texel
@@ -94,6 +94,7 @@ def paint(session: JobSession, tell: Callable[[Progress], None]) -> Painting:
         session.network(average_pooling=True)
         session.check()
     aim = aim_of(session, job, subject, styles, partial(onlooker.watch, subject))
+    subject.mesh.forget(CHARTS)
     texture = Pyramid(_begun(subject, aim), session.device, subject.density)
     kept = checkpoint.read(folder / job.resume, texture, subject.mesh) if job.resume else Kept(0)
     _draw_on(texture, subject)

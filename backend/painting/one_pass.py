@@ -126,13 +126,19 @@ def paint_views(
     total, weight = torch.zeros(2, len(points), 3), torch.zeros(2, len(points))
     of_part = {part: _texels_of(part, mesh, texels) for part in {part for part, _ in looks}}
 
+    sparse: dict[int, Tensor] = {}  # by side: those of the points that it shows
+
     def so_far(side: int) -> tuple[Tensor, NDArray[np.bool_]]:
-        every, taken = content.shape[2] // side, np.zeros_like(texels.used)
-        taken[::every, ::every] = True
-        some = torch.from_numpy(taken[texels.used])
-        known = some & (weight[1] > 1e-6)
+        every = content.shape[2] // side
+        if side not in sparse:
+            taken = np.zeros_like(texels.used)
+            taken[::every, ::every] = True
+            sparse[side] = torch.from_numpy(np.flatnonzero(taken[texels.used]))
+        some = sparse[side]
+        is_known = weight[1, some] > 1e-6
+        known = some[is_known]
         texture, covered = content[:, ::every, ::every].clone(), texels.used[::every, ::every].copy()
-        covered[covered] = known[some].numpy()
+        covered[covered] = is_known.numpy()
         texture[:, torch.from_numpy(covered)] = (total[:, known] / weight[:, known, None]).sum(0).T
         return texture, covered
 
@@ -144,7 +150,8 @@ def paint_views(
         painted = feedforward.paint(network, image[None], vector)[0].cpu()
         coarse = blurred_within(painted, gbuffer.mask.cpu().float(), round(COARSE_WIDTH * size / 2))
         bands = torch.cat([coarse, painted - coarse])
-        found, open_, facing = _seen_by(eye, gbuffer, bands, points[here], normals[here])
+        which, found, open_, facing = _seen_by(eye, gbuffer, bands, points[here], normals[here])
+        here = here[which]
         for band, power in enumerate(FACING_POWERS):
             share = open_ * facing**power
             total[band].index_add_(0, here, found[:, 3 * band : 3 * band + 3] * share[:, None])
@@ -176,41 +183,47 @@ def _colors(gbuffer: GBuffer, rows: Tensor, levels: Levels) -> Tensor:
 
 def _seen_by(
     eye: Camera, gbuffer: GBuffer, image: Tensor, points: Tensor, normals: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Read what `image` (C, H, W) from `eye` shows at `points` (N, 3).
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Read what `image` (C, H, W) from `eye` shows at those of `points` (N, 3) that can be seen.
 
-    Gives the values (N, C), how openly each point is seen (N,), 0..1, and the cosine it is seen at (N,).
+    Gives which these are (M,), the values there (M, C), how openly each point is seen (M,), 0..1, and the
+    cosine that it is seen at (M,).
     """
     position, axes = (torch.from_numpy(array).float() for array in (eye.position, eye.axes))
     rays = points - position
-    along = rays @ axes.T
+    facing = -(normals * F.normalize(rays, dim=1)).sum(1)
+    front = (facing > 0).nonzero()[:, 0]  # half of them: what turns away need not be looked up
+    along = rays[front] @ axes.T
     depth = -along[:, 2]
     flat = along[:, :2] / depth[:, None] / (eye.pixel * eye.size / 2)
-    where = torch.stack([flat[:, 0], -flat[:, 1]], 1)[None, None]
-    shown = F.grid_sample(image[None], where, align_corners=False, padding_mode="border")[0, :, 0].T
+    where = torch.stack([flat[:, 0], -flat[:, 1]], 1)
     nearest = torch.full((eye.size**2,), torch.inf)
     nearest[gbuffer.pixels.cpu()] = -((gbuffer.points.cpu() - position) @ axes[2])
-    nearest = nearest.view(1, 1, eye.size, eye.size)
-    front = _frontmost(nearest)
-    open_ = depth < F.grid_sample(front, where, mode="nearest", align_corners=False)[0, 0, 0] + (
-        DEPTH_TOLERANCE * eye.pixel * depth
-    )
-    rim = F.grid_sample(_within_rims(nearest, eye.pixel), where, align_corners=False)[0, 0, 0]
-    facing = -(normals * F.normalize(rays, dim=1)).sum(1)
-    return shown, open_ * rim, facing.clamp_min(0)
+    nearest = nearest.view(1, eye.size, eye.size)
+    reach = DEPTH_TOLERANCE * eye.pixel * depth
+    is_open = depth < _at(_frontmost(nearest), where, mode="nearest")[0] + reach
+    rim = _at(_within_rims(nearest, eye.pixel), where)[0]
+    seen = (is_open & (rim > 0)).nonzero()[:, 0]
+    which = front[seen]
+    return which, _at(image, where[seen], padding_mode="border").T, rim[seen], facing[which]
+
+
+def _at(image: Tensor, where: Tensor, mode: str = "bilinear", padding_mode: str = "zeros") -> Tensor:
+    """Look `image` (C, H, W) up at the places `where` (N, 2), -1..1: (C, N)."""
+    return F.grid_sample(image[None], where[None, None], mode, padding_mode, align_corners=False)[0, :, 0]
 
 
 def _frontmost(depth: Tensor) -> Tensor:
-    """Take the least of `depth` (1, 1, H, W) among each pixel and its neighbours."""
+    """Take the least of `depth` (1, H, W) among each pixel and its neighbours."""
     return -F.max_pool2d(-depth.clamp(max=1e9), 3, 1, 1)
 
 
 def _within_rims(depth: Tensor, pixel: float) -> Tensor:
-    """Tell how far each pixel of a view is from what hides it or a silhouette: (1, 1, H, W), 0 to 1.
+    """Tell how far each pixel of a view is from what hides it or a silhouette: (1, H, W), 0 to 1.
 
-    depth (1, 1, H, W), infinite where nothing is; pixel: a pixel's width at the depth 1.
+    depth (1, H, W), infinite where nothing is; pixel: a pixel's width at the depth 1.
     """
     front = _frontmost(depth)
     rim = ~depth.isfinite() | (depth - front > HIDDEN_STEP * pixel * front)
-    away = distance_transform_edt(~rim[0, 0].numpy()).astype(np.float32)
-    return (torch.from_numpy(away) / RIM_WIDTH).clamp(max=1)[None, None]
+    away = distance_transform_edt(~rim[0].numpy()).astype(np.float32)
+    return (torch.from_numpy(away) / RIM_WIDTH).clamp(max=1)[None]

@@ -163,9 +163,13 @@ def broken_colors(
 def _waves(points: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
     """(3, N): three smooth random functions of `points` (N, 3), each of mean 0 and deviation about 1."""
     found = []
+    across = np.ascontiguousarray(points.T)
     for _ in range(3):
-        directions = FREQUENCY * random.normal(size=(WAVE_COUNT, 3))
-        phases = random.uniform(0, 2 * np.pi, WAVE_COUNT)
-        found.append(np.cos(points @ directions.T + phases).sum(1) * np.sqrt(2 / WAVE_COUNT))
+        directions = (FREQUENCY * random.normal(size=(WAVE_COUNT, 3))).astype(np.float32)
+        phases = random.uniform(0, 2 * np.pi, WAVE_COUNT).astype(np.float32)
+        wave = np.zeros(len(points), np.float32)
+        for direction, phase in zip(directions, phases, strict=True):
+            wave += np.cos(direction @ across + phase)
+        found.append(wave * np.float32(np.sqrt(2 / WAVE_COUNT)))
     waves = np.stack(found)
-    return np.asarray(waves - waves.mean(1, keepdims=True), np.float32)
+    return np.asarray(waves - waves.mean(1, keepdims=True))

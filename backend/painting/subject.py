@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +17,7 @@ from torch import Tensor
 from ..machine.shelf import Shelf, digest
 from ..pictures.styles import Styles
 from ..protocol import Job
+from ..reading import regular
 from ..rendering.form import kept_of
 from ..rendering.mesh import Mesh, read_mesh
 from ..rendering.poses import read_poses
@@ -131,10 +133,23 @@ class Subject:
         return content.lerp(paint, mask)
 
 
-def mesh_of(job: Job, folder: Path) -> Mesh:
-    """Read the job's mesh from `folder`, as it stands. Raises PatinaError for what is none."""
+def mesh_of(job: Job, folder: Path, shelf: Shelf | None = None) -> Mesh:
+    """Read the job's mesh from `folder`, as it stands, or take from `shelf` what was made of the same file.
+
+    Raises PatinaError for what is none.
+    """
     assert job.mesh is not None
-    return read_mesh(folder / job.mesh, job.name, len(job.textures), isolated=not job.occlusion)
+    path, name, count, isolated = folder / job.mesh, job.name, len(job.textures), not job.occlusion
+
+    def read() -> Mesh:
+        return read_mesh(path, name, count, isolated)
+
+    try:
+        with regular(path) as stream:
+            of_file = hashlib.file_digest(stream, "blake2b").hexdigest()
+    except (OSError, ValueError):  # the reader tells what is wrong with it
+        return read()
+    return (shelf or Shelf()).get(("mesh", of_file, count, isolated), read, most=1)
 
 
 def read_subject(
@@ -153,7 +168,7 @@ def read_subject(
     """
     shelf = shelf or Shelf()
     names = tuple(tile.name for tile in job.textures)
-    mesh = known or mesh_of(job, folder)
+    mesh = known or mesh_of(job, folder, shelf)
     if job.poses:
         mesh = read_poses(folder / job.poses, mesh)
     contents, masks = tiles.read_contents(job, folder), tiles.read_masks(job, folder)

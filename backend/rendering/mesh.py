@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-import trimesh
 from numpy.typing import NDArray
 
 from .. import npz
 from ..machine.shelf import digest
 from ..protocol import PatinaError
+from . import triangles
 
+Thing = TypeVar("Thing")
 Array = NDArray[np.float32]
 MIN_UV_AREA = 1e-12  # below this a triangle has no place in the texture
-SLIVER_RATIO = 1e-6  # area, in squared edges, up to which a triangle is but a line
 SHARP = 0.766  # cosine of the angle (40°) to what the faces around have in common, beyond which one is cut
 MAX_UV = 1000.0  # how far from the texture UVs may lie
 
@@ -60,16 +62,29 @@ class Mesh:
     weights: Array | None = None
     directions: Array | None = None
     poses: Array | None = None
-    _on: dict[str, Faces] = field(default_factory=dict, repr=False, compare=False)
+    _made: dict[tuple[Hashable, ...], Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, what: tuple[Hashable, ...], make: Callable[[], Thing]) -> Thing:
+        """Give what `make` makes of the triangles, whatever their weights, when first asked for `what`."""
+        if what not in self._made:
+            self._made[what] = make()
+        found: Thing = self._made[what]
+        return found
+
+    def forget(self, what: Hashable) -> None:
+        """Let go of all that was made `once` under keys that begin with `what`."""
+        for key in [key for key in self._made if key[0] == what]:
+            del self._made[key]
 
     def on(self, device: torch.device | str) -> Faces:
         """Move the triangles to `device`, once."""
-        name = str(device)
-        if name not in self._on:
+
+        def moved() -> Faces:
             tiles = self.tiles.astype(np.int64)
             arrays = self.corners, self.uvs, self.face_normals, self.uv_jacobians, self.mapped, tiles
-            self._on[name] = Faces(*(torch.from_numpy(a).to(device) for a in arrays))
-        return self._on[name]
+            return Faces(*(torch.from_numpy(a).to(device) for a in arrays))
+
+        return self.once(("on", str(device)), moved)
 
     def only(self, faces: NDArray[np.intp]) -> Mesh:
         """Take the triangles `faces` (indices) alone, with the vertices that they have."""
@@ -85,7 +100,7 @@ class Mesh:
             weights=None if self.weights is None else self.weights[faces],
             directions=None if self.directions is None else self.directions[faces],
             poses=None if self.poses is None else self.poses[:, used],
-            _on={},
+            _made={},
         )
 
     @cached_property
@@ -103,17 +118,17 @@ class Mesh:
     @cached_property
     def cross(self) -> NDArray[np.float64]:
         """(F, 3): edge cross products, the geometric normals with twice the area as length."""
-        return _cross(self.corners)
+        return triangles.crosses(self.corners)
 
     @cached_property
     def areas(self) -> NDArray[np.float64]:
         """(F,): surface areas."""
-        return np.asarray(np.linalg.norm(self.cross, axis=1) / 2)
+        return triangles.lengths(self.cross) / 2
 
     @cached_property
     def face_normals(self) -> Array:
         """(F, 3): unit geometric normals, by winding. Where `spread` has it."""
-        across = self.cross if self.poses is None else _cross(self.spread)
+        across = self.cross if self.poses is None else triangles.crosses(self.spread)
         return (across / np.maximum(2 * self.spread_areas, 1e-30)[:, None]).astype(np.float32)
 
     @cached_property
@@ -124,33 +139,32 @@ class Mesh:
         Corners meet where their positions are the same: UV seams and flat shading, which split vertices in
         files, are no edges of the form.
         """
-        place = _places(self.vertices)[self.faces]
-        angles = trimesh.triangles.angles(self.corners)  # as weights they do not ask how a side is cut up
-        pulls = (self.face_normals.T[:, None] * angles.T).reshape(3, -1)
-        total = np.stack([np.bincount(place.T.ravel(), pull) for pull in pulls], 1)
-        total = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-30)
-        flat = np.repeat(self.face_normals[:, None], 3, 1)
-        sharp = np.einsum("fck,fck->fc", total[place], flat) < SHARP
-        return np.where(sharp[..., None], flat, total[place]).astype(np.float32)
+        place = _places(self.vertices)[self.faces].T.ravel()  # all first corners, all second ones, all third
+        angles = triangles.angles(self.corners)  # as weights they do not ask how a side is cut up
+        normals = np.ascontiguousarray(self.face_normals.T)
+        total = np.stack([np.bincount(place, (angles * normal).ravel()) for normal in normals])
+        total /= np.maximum(triangles.lengths(total.T), 1e-30)
+        found = np.stack([component[place] for component in total]).reshape(3, 3, -1)  # axis, corner, face
+        sharp = (found * normals[:, None]).sum(0) < SHARP
+        found = np.where(sharp, normals[:, None], found)
+        return np.ascontiguousarray(found.transpose(2, 1, 0), np.float32)
 
     @cached_property
     def uv_areas(self) -> NDArray[np.float64]:
         """(F,): areas in UV space, unsigned."""
-        a, b, c = np.moveaxis(self.uvs.astype(np.float64), 1, 0)
-        cross = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
-        return np.asarray(np.abs(cross) / 2)
+        return triangles.uv_areas(self.uvs)
 
     @cached_property
     def mapped(self) -> NDArray[np.bool_]:
         """(F,): triangles with an area both on the surface and in the texture."""
-        return _are_broad(self.corners, self.areas) & (self.uv_areas > MIN_UV_AREA)
+        return triangles.are_broad(self.corners, self.areas) & (self.uv_areas > MIN_UV_AREA)
 
     @cached_property
     def largest(self) -> NDArray[np.intp]:
         """(F,): the pose in which each triangle is largest; 0: as it stands, k: the k-th of `poses`."""
         areas, found = self.areas.copy(), np.zeros(len(self.faces), np.intp)
         for number, vertices in enumerate(() if self.poses is None else self.poses, 1):
-            now = np.linalg.norm(_cross(vertices[self.faces]), axis=1) / 2
+            now = triangles.lengths(triangles.crosses(vertices[self.faces])) / 2
             larger = now > areas
             areas[larger], found[larger] = now[larger], number
         return found
@@ -166,14 +180,14 @@ class Mesh:
     @cached_property
     def spread_areas(self) -> NDArray[np.float64]:
         """(F,): the areas of `spread`."""
-        return self.areas if self.poses is None else np.linalg.norm(_cross(self.spread), axis=1) / 2
+        return self.areas if self.poses is None else triangles.lengths(triangles.crosses(self.spread)) / 2
 
     @cached_property
     def paintable(self) -> NDArray[np.bool_]:
         """(F,): triangles that are mapped in some pose."""
         if self.poses is None:
             return self.mapped
-        return _are_broad(self.spread, self.spread_areas) & (self.uv_areas > MIN_UV_AREA)
+        return triangles.are_broad(self.spread, self.spread_areas) & (self.uv_areas > MIN_UV_AREA)
 
     @cached_property
     def aims(self) -> NDArray[np.float64]:
@@ -183,21 +197,14 @@ class Mesh:
     @cached_property
     def uv_jacobians(self) -> Array:
         """(F, 2, 3): d uv / d position on the triangle's plane; zero across it. Where `spread` has it."""
-        c, t = self.spread.astype(np.float64), self.uvs.astype(np.float64)
-        edges = np.stack([c[:, 1] - c[:, 0], c[:, 2] - c[:, 0]], 1)  # (F, 2, 3)
-        delta = np.stack([t[:, 1] - t[:, 0], t[:, 2] - t[:, 0]], 2)  # (F, 2 uv, 2 edges)
-        gram = edges @ edges.transpose(0, 2, 1)
-        gram[~self.paintable] = np.eye(2)
-        jacobians = delta @ np.linalg.inv(gram) @ edges
+        jacobians = triangles.jacobians(self.spread, self.uvs)
         jacobians[~self.paintable] = 0
-        return jacobians.astype(np.float32)
+        return jacobians
 
     @cached_property
     def stretch(self) -> NDArray[np.float64]:
         """(F,): the UV length of a unit on the surface, the way it is longest; 0 where nothing is painted."""
-        form = self.uv_jacobians.astype(np.float64) @ self.uv_jacobians.transpose(0, 2, 1)
-        mean, spread = (form[:, 0, 0] + form[:, 1, 1]) / 2, (form[:, 0, 0] - form[:, 1, 1]) / 2
-        return np.asarray(np.sqrt(mean + np.hypot(spread, form[:, 0, 1])))
+        return triangles.stretches(self.uv_jacobians)
 
     def coarser(self, faces: NDArray[np.integer]) -> NDArray[np.int64]:
         """Count by how many levels views read the texture of `faces` (N,) more coarsely than on average.
@@ -214,12 +221,6 @@ class Mesh:
         return float(np.sqrt(self.areas[used].sum() / self.uv_areas[used].sum()))
 
 
-def _cross(corners: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(F, 3): edge cross products of triangles with these corners (F, 3, 3)."""
-    c = corners.astype(np.float64)
-    return np.cross(c[:, 1] - c[:, 0], c[:, 2] - c[:, 0])
-
-
 def _places(points: Array) -> NDArray[np.int64]:
     """Number `points` (N, 3) so that those in the same place have the same number: (N,).
 
@@ -232,13 +233,6 @@ def _places(points: Array) -> NDArray[np.int64]:
     found = np.empty(len(points), np.int64)
     found[order] = np.cumsum(np.concatenate([[False], (line[1:] != line[:-1]) | (z[1:] != z[:-1])]))
     return found
-
-
-def _are_broad(corners: NDArray[np.floating], areas: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """(F,): whether triangles are more than a point or a line."""
-    edges = (corners - np.roll(corners, 1, 1)).astype(np.float64)
-    broad = areas > SLIVER_RATIO * (edges**2).sum((1, 2))  # corners on a line leave others
-    return np.asarray(broad & (areas > 1e-14))
 
 
 @dataclass(frozen=True)

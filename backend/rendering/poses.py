@@ -66,9 +66,9 @@ def with_poses(mesh: Mesh, vertices: NDArray[np.floating], name: str = "mesh") -
                 "poses",
             )
         found.append(((pose - center) / mesh.unit).astype(np.float32))
-    moving = replace(mesh, poses=np.stack(found), _on={})
+    moving = replace(mesh, poses=np.stack(found), _made={})
     shown = [k for k in range(len(found)) if posed(moving, k + 1).mapped.any()]
-    return replace(moving, poses=np.stack(found)[shown] if shown else None, _on={})
+    return replace(moving, poses=np.stack(found)[shown] if shown else None, _made={})
 
 
 def posed(mesh: Mesh, number: int) -> Mesh:
@@ -83,11 +83,11 @@ def posed(mesh: Mesh, number: int) -> Mesh:
         vertices=np.ascontiguousarray(mesh.poses[number - 1]),
         normals=np.broadcast_to(np.float32(0), mesh.normals.shape),
         poses=None,
-        _on={},
+        _made={},
     )
     if mesh.directions is None:
         return there
-    return replace(there, directions=_carried(mesh.directions, mesh, there), _on={})
+    return replace(there, directions=_carried(mesh.directions, mesh, there), _made={})
 
 
 def _carried(directions: Array, mesh: Mesh, there: Mesh) -> Array:

@@ -15,10 +15,12 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from ..protocol import PatinaError
+from . import triangles
 from .mesh import Mesh
 
 Kind = TypeVar("Kind", bound=np.generic)
 _CHUNK = 1 << 20  # rays at a time
+CHARTS = "charts"  # the UV map, kept with a mesh: it is looked up in at one size after another
 
 
 @dataclass(frozen=True)
@@ -61,20 +63,15 @@ def locate_in(mesh: Mesh, height: int, width: int, tile: int = 0) -> Texels:
 
     UVs outside 0..1 wrap round, as the texture does.
     """
-    faces, uvs = _wrapped(mesh, tile)
     count = height * width
-    if not len(faces):
+    faces, scene, _ = mesh.once((CHARTS, tile), lambda: _charts(mesh, tile))
+    if scene is None:
         return Texels(
             np.zeros((height, width), bool),
             np.zeros(0, np.int32),
             np.zeros((0, 3), np.float32),
             np.zeros((0, 2), np.float32),
         )
-    flat = np.concatenate([uvs, np.zeros_like(uvs[..., :1])], 2).reshape(-1, 3)
-    scene = EmbreeScene()
-    keep_alive = TriangleMesh(
-        scene, np.ascontiguousarray(flat, np.float32), np.arange(len(flat), dtype=np.int32).reshape(-1, 3)
-    )
     used = np.zeros(count, bool)
     parts: list[tuple[NDArray[Any], ...]] = []  # what is not kept of a texture is held for a part of it alone
     for start in range(0, count, _CHUNK):
@@ -91,9 +88,22 @@ def locate_in(mesh: Mesh, height: int, width: int, tile: int = 0) -> Texels:
         parts.append(
             (triangle.astype(np.int32), interpolate(mesh.spread[triangle], barycentric), barycentric)
         )
-    del keep_alive
-    triangles, points, barycentrics = map(np.concatenate, zip(*parts, strict=True))
-    return Texels(used.reshape(height, width), triangles, points, barycentrics)
+    found, points, barycentrics = map(np.concatenate, zip(*parts, strict=True))
+    return Texels(used.reshape(height, width), found, points, barycentrics)
+
+
+def _charts(mesh: Mesh, tile: int) -> tuple[NDArray[np.int64], EmbreeScene | None, object]:
+    """Lay the tile's painted faces out in its UV map, ready for rays from above.
+
+    Gives these faces (N,), the scene or None where there are none, and what must live as long as it does.
+    """
+    faces, uvs = _wrapped(mesh, tile)
+    if not len(faces):
+        return faces, None, None
+    flat = np.zeros((uvs.shape[0] * 3, 3), np.float32)
+    flat[:, :2] = uvs.reshape(-1, 2)
+    scene = EmbreeScene()
+    return faces, scene, TriangleMesh(scene, flat, np.arange(len(flat), dtype=np.int32).reshape(-1, 3))
 
 
 def interpolate(corners: NDArray[np.floating], barycentric: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -106,10 +116,12 @@ def interpolate(corners: NDArray[np.floating], barycentric: NDArray[np.floating]
 def _wrapped(mesh: Mesh, tile: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The tile's painted faces (N,) with UVs (N, 3, 2) moved into 0..1; those across a border come twice."""
     faces = np.flatnonzero(mesh.paintable & (mesh.tiles == tile))
-    uvs = mesh.uvs[faces] - np.floor(mesh.uvs[faces].min(1, keepdims=True))
+    least, most = triangles.bounds(mesh.uvs)
+    shifts = np.floor(least)
+    uvs, beyond = (mesh.uvs - shifts[:, None])[faces], (most - shifts > 1)[faces]
     all_faces, all_uvs = [faces], [uvs]
     for shift in ((1, 0), (0, 1), (1, 1)):
-        crosses = np.all((uvs.max(1) > 1) | (np.array(shift) == 0), axis=1)
+        crosses = np.all(beyond | (np.array(shift) == 0), axis=1)
         all_faces.append(faces[crosses])
         all_uvs.append(uvs[crosses] - np.array(shift, np.float32))
     return np.concatenate(all_faces), np.concatenate(all_uvs)

@@ -15,6 +15,7 @@ from .gbuffer import GBuffer, render, side_by_side
 from .mesh import Mesh
 from .poses import posed
 from .rasterizer import Rasterizer
+from .triangles import lengths
 
 SHARE_POWER = 0.75  # of an object's area, that views aim at it by: small ones are looked at more closely
 MOST_ACROSS = 4  # small objects that a view shows beside each other
@@ -58,18 +59,18 @@ class Stance:
     def __init__(self, mesh: Mesh, rasterizer_name: str) -> None:
         self.mesh, self._name = mesh, rasterizer_name
         self.aims: NDArray[np.float64] = np.where(mesh.mapped, mesh.areas, 0) * mesh.aims
-        self._rasterizers: dict[int, Rasterizer] = {}
 
     def rasterizer_of(self, part: int) -> Rasterizer:
         """Find what sees the object `part`: it alone where objects are isolated, else all of them."""
-        part = part if self.mesh.isolated else 0
-        if part not in self._rasterizers:
-            faces = np.flatnonzero(self.mesh.objects == part) if self.mesh.isolated else np.arange(0)
-            if 0 < len(faces) < len(self.mesh.faces):
-                self._rasterizers[part] = rasterizer.Part(self._name, self.mesh, faces)
-            else:
-                self._rasterizers[part] = rasterizer.create(self._name, self.mesh)
-        return self._rasterizers[part]
+        mesh, part = self.mesh, part if self.mesh.isolated else 0
+
+        def made() -> Rasterizer:
+            faces = np.flatnonzero(mesh.objects == part) if mesh.isolated else np.arange(0)
+            if 0 < len(faces) < len(mesh.faces):
+                return rasterizer.Part(self._name, mesh, faces)
+            return rasterizer.create(self._name, mesh)
+
+        return mesh.once(("rasterizer", self._name, part), made)
 
 
 class ViewMaker:
@@ -231,12 +232,13 @@ class ViewMaker:
 
 def corners_of(mesh: Mesh, part: int) -> NDArray[np.floating]:
     """(F, 3, 3): the corners of those triangles of an object that can be painted."""
-    return np.asarray(mesh.corners[mesh.mapped & (mesh.objects == part)])
+    here = mesh.mapped & (mesh.objects == part)
+    return mesh.corners if here.all() else mesh.corners[here]
 
 
 def framed(corners: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
     """The middle (3,) of the triangles `corners` (F, 3, 3), and how wide a view of it sees them whole."""
-    points = corners.reshape(-1, 3).astype(np.float64)
-    middle = (points.min(0) + points.max(0)) / 2
-    radius = float(np.linalg.norm(points - middle, axis=1).max())
+    points = corners.reshape(-1, 3).T.astype(np.float64, order="C")  # along rows of three it is slow
+    middle = (points.min(1) + points.max(1)) / 2
+    radius = float(lengths((points - middle[:, None]).T).max())
     return middle, 2 * MARGIN * max(radius, 1e-6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +14,10 @@ from meshes import sphere, write_npz
 from PIL import Image
 from test_stylize_job import JOB, ROOT, do, folder_of
 
+from backend.machine.shelf import Shelf
 from backend.painting import first_look as looking
 from backend.painting.first_look import first_look
+from backend.painting.subject import mesh_of
 from backend.pictures.styles import read_styles
 from backend.protocol import Job, PatinaError, Tile, read_job, write_job
 from backend.rendering.texels import locate
@@ -115,3 +119,21 @@ def test_triangles_of_several_objects_are_looked_at_each(folder):
     change = np.abs(near - far).mean(0)
     assert change[:, :64].mean() > 0.01
     assert change[:, 64:].mean() > 0.01
+
+
+def test_a_mesh_that_the_job_before_had_is_not_read_again(folder):
+    shelf = Shelf()
+    mesh = mesh_of(SEEN, folder, shelf)
+    assert mesh_of(SEEN, folder, shelf) is mesh
+    write_npz(sphere(2), folder / SEEN.mesh)
+    other = mesh_of(SEEN, folder, shelf)
+    assert other is not mesh and len(other.faces) == len(sphere(2).faces)
+
+
+def test_what_paints_a_mesh_is_imported_without_what_dreams_need():
+    """Torchvision takes as long as all the rest, and who waits for paint need not wait for it."""
+    code = (
+        "import sys; from backend.protocol import Job; from backend.run import _runner\n"
+        "_runner(Job(mesh='mesh.npz')); assert 'torch' in sys.modules and 'torchvision' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-B", "-c", code], cwd=ROOT, check=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -195,6 +196,17 @@ def test_seams_are_where_uvs_part():
     assert (side[others.faces[:, 0]] == side[others.faces[:, 1]]).all()
     cube_edges = 12 * RADIUS * math.acos(1 / 3)  # great arcs between neighbouring corners
     assert 1 < lengths(mesh, seams).sum() / cube_edges < 1.6  # in zigzag
+
+
+def test_a_mesh_is_made_ready_to_be_looked_at_once_for_all_who_look(monkeypatch):
+    ball, made = sphere(2), []
+    create = rasterizer.create
+    monkeypatch.setattr(rasterizer, "create", lambda name, mesh: made.append(mesh) or create(name, mesh))
+    half = replace(ball, weights=np.full((len(ball.faces), 3), 0.5, np.float32))
+    views = [ViewMaker(mesh, "embree", np.random.default_rng(0))(2.2, 32) for mesh in (ball, ball, half)]
+    assert len(made) == 1 and all((view.faces == views[0].faces).all() for view in views)
+    ViewMaker(ball.only(np.arange(9)), "embree", np.random.default_rng(0))(2.2, 32)
+    assert len(made) == 2
 
 
 def test_an_unknown_rasterizer_is_refused():

@@ -135,9 +135,9 @@ def test_corners_meet_where_they_are_written_as_0_and_as_minus_0() -> None:
         ball,
         vertices=np.concatenate([half.vertices for half in halves]).astype(np.float32),
         faces=np.concatenate([ball.faces[:first], ball.faces[first:] + len(ball.vertices)]),
-        _on={},
+        _made={},
     )
-    assert np.array_equal(both.smooth_normals, replace(halves[0], _on={}).smooth_normals)
+    assert np.array_equal(both.smooth_normals, replace(halves[0], _made={}).smooth_normals)
 
 
 def test_a_step_in_a_surface_is_drawn_by_a_dark_line() -> None:

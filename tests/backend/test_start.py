@@ -119,7 +119,7 @@ def test_a_view_counts_less_near_what_hides_the_surface():
     depth = plane.expand(96, 96).clone()
     depth[40:60, 40:60] = 3
     depth[:8] = torch.inf
-    counts = _within_rims(depth[None, None], pixel)[0, 0]
+    counts = _within_rims(depth[None], pixel)[0]
     assert not counts[:8].any()
     assert torch.equal(counts[50, [60, 61, 65, 69, 70]], torch.tensor([0, 0.1, 0.5, 0.9, 1.0]))
     assert torch.equal(counts[[8, 12, 17], 20], torch.tensor([0.1, 0.5, 1.0]))
