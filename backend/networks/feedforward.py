@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -79,6 +80,12 @@ def load(device: torch.device) -> Network:
         name: value.to(device, memory_format=torch.channels_last) if value.dim() == 4 else value.to(device)
         for name, value in network.items()
     }
+
+
+@cache
+def at_hand(device: torch.device) -> Network:
+    """Load both networks as `load` does, once for every time that they are asked for: they are small."""
+    return load(device)
 
 
 @torch.no_grad()

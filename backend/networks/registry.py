@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..protocol import PatinaError
-from . import weights
+from . import vgg, weights
 from .efficientnet_lite import EfficientNetLite0
 
 
@@ -197,6 +197,8 @@ def _builder(name: str) -> Callable[[], nn.Module]:
     options = inception if name in ("googlenet", "inception_v3") else {}
 
     def build() -> nn.Module:
+        if name in vgg.DEPTHS:
+            return vgg.VGG(vgg.DEPTHS[name])
         model: nn.Module = _models().get_model(name, weights=None, **options)
         return model
 

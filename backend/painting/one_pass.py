@@ -114,7 +114,7 @@ def paint_views(
     seen: is called at each view once its G-buffer is there.
     """
     device, size = viewing.device, view_size(content)
-    network = feedforward.load(device)
+    network = feedforward.at_hand(device)
     vectors = [feedforward.style_vector(network, image.to(device)) for image in styles.images]
     vector = feedforward.blend(vectors, styles.shares)
     maker = ViewMaker(mesh, viewing.rasterizer, np.random.default_rng(0), device=device)

@@ -55,11 +55,11 @@ def initial_texture(
     parts = np.unique(subject.mesh.objects[subject.mesh.mapped])
     several, painted = len(parts) > 1, None
     plain: NDArray[np.integer] = np.array([], np.int32)
-    if job.motifs and not several:
-        plain = plain_objects(subject, coarse, viewing)
     # The colours beside the views: one can watch these, and either leaves cores idle for much of the time.
     with ThreadPoolExecutor(1) as beside:
         colors = beside.submit(_recolored, subject, coarse, texels, styles, job)
+        if job.motifs and not several:
+            plain = plain_objects(subject, coarse, viewing)
         if feedforward.available() and not several:
             painted, seen = paint_in_one_pass(subject, coarse, texels, styles, viewing, plain, watch)
             painted = fill_unseen(painted, seen, texels, subject.mesh.objects[texels.faces])

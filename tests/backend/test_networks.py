@@ -50,6 +50,16 @@ def test_vgg16_agrees_with_torchvision_at_every_layer():
             assert torch.allclose(found[name], x, rtol=1e-3, atol=1e-3), name
 
 
+@pytest.mark.parametrize("name", ["vgg16", "vgg19"])
+def test_vgg_is_laid_out_as_torchvision_has_it(name):
+    with torch.device("meta"):
+        ours, theirs = networks.entry(name).build(), models.get_model(name, weights=None)
+    shapes = [{key: value.shape for key, value in model.state_dict().items()} for model in (ours, theirs)]
+    assert shapes[0] == shapes[1]
+    assert str(ours.features) == str(theirs.features)
+    assert str(ours.classifier) == str(theirs.classifier)
+
+
 @pytest.mark.parametrize("name", ["vgg19", "googlenet", "resnet50", "densenet121", "inception_v3"])
 def test_a_graph_computes_what_its_model_computes(name):
     network, model = untrained(name)

@@ -1,10 +1,12 @@
-"""What of a change of colour a palette allows."""
+"""What of a change of colour a palette allows; maps by quantiles."""
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 import torch
 
-from backend.pictures.palette import gamut, within_gamut
+from backend.pictures.palette import _shifts, gamut, within_gamut
 
 
 def test_colours_of_all_kinds_allow_every_change():
@@ -27,3 +29,19 @@ def test_a_slight_tint_stays_slight():
     allowed = gamut(torch.diag(torch.tensor([0.04, 0.006**2, 0.006**2])))
     assert allowed is not None
     assert torch.allclose(allowed, torch.diag(torch.tensor([1.0, 0.25, 0.25])), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["all", "few", "one"])
+def test_a_map_by_quantiles_is_the_one_between_its_nodes(kind):
+    """Of more values than are looked up at a time, many of which may be the same."""
+    random = np.random.default_rng(0)
+    values = {
+        "all": random.normal(size=40_000),
+        "few": random.integers(-3, 4, 40_000),
+        "one": np.full(40_000, 0.25),
+    }[kind].astype(np.float32)
+    shares = np.linspace(0, 1, 256)
+    now = np.quantile(values[::7], shares) + np.arange(256) * 1e-7
+    then = np.sort(random.uniform(size=256))
+    expected = np.interp(values, now, then) - values.clip(now[0], now[-1])
+    assert np.array_equal(_shifts(values, now, then), expected.astype(np.float32))
