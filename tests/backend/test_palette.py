@@ -1,7 +1,5 @@
 """What of a change of colour a palette allows; maps by quantiles."""
 
-"""What of a change of colour a palette allows; maps by quantiles."""
-
 from __future__ import annotations
 
 import numpy as np
