@@ -2,9 +2,10 @@
 
     blender --python benchmarks/main_thread.py -- OUT.json [TEXTURE_SIZE] [STEPS]
 
-Paints the fox, with the extension switched on and its backend set up (PATINA_BACKEND names another). Each
-tick of the queue's timer and each drawing of the preview is timed: by the clock, and by the processor time
-of the thread, which other programs on the machine do not lengthen.
+Paints the fox, with the extension switched on and its backend set up (PATINA_BACKEND names another), and
+changes the strength every three seconds meanwhile. Each tick of the queue's timer and each drawing of the
+preview is timed: by the clock, and by the processor time of the thread, which other programs on the machine
+do not lengthen.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import addon_utils
 import bpy
 
 PACKAGE = "bl_ext.user_default.patina"
+STEER_SECONDS = 3.0
+STRENGTHS = 0.6, 0.8  # in turns
 FOX = Path(__file__).parents[1] / "tests" / "assets" / "fox.gltf"
 
 arguments = sys.argv[sys.argv.index("--") + 1 :]
@@ -57,6 +60,8 @@ def begin() -> None:
             found = "starting the backend"
         elif run.state != jobs.RUNNING:
             found = "applying the texture"
+        elif run.asked is not before["asked"]:
+            found = "handing a change over"
         elif preview.shown and preview.shown.pictures is not before["pictures"]:
             found = "reading a preview"
         return found
@@ -67,6 +72,7 @@ def begin() -> None:
         before.update(
             run=jobs.queue[0],
             process=jobs.queue[0].process,
+            asked=jobs.queue[0].asked,
             pictures=preview.shown.pictures if preview.shown else None,
         )
         return pump()
@@ -87,7 +93,17 @@ def begin() -> None:
         settings = bpy.context.scene.patina
         settings.quality, settings.texture_size, settings.steps = "standard", size, int(steps)
         bpy.ops.patina.stylize()
+    bpy.app.timers.register(lambda: steer(jobs), first_interval=STEER_SECONDS)
     bpy.app.timers.register(lambda: end(jobs), first_interval=1.0)
+
+
+def steer(jobs: Any) -> float | None:
+    """Move the strength to and fro, as long as the job runs."""
+    if not jobs.queue or jobs.queue[0].state != jobs.RUNNING:
+        return None
+    settings = bpy.context.scene.patina
+    settings.strength = next(other for other in STRENGTHS if abs(other - settings.strength) > 0.1)
+    return STEER_SECONDS
 
 
 def timed_paint(paint: Callable[..., None]) -> Callable[..., None]:

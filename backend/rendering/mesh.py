@@ -142,7 +142,8 @@ class Mesh:
         place = _places(self.vertices)[self.faces].T.ravel()  # all first corners, all second ones, all third
         angles = triangles.angles(self.corners)  # as weights they do not ask how a side is cut up
         normals = np.ascontiguousarray(self.face_normals.T)
-        total = np.stack([np.bincount(place, (angles * normal).ravel()) for normal in normals])
+        pulls = [np.bincount(place, (angles * normal).ravel()) for normal in normals]
+        total = np.asarray(np.stack(pulls), np.float64)
         total /= np.maximum(triangles.lengths(total.T), 1e-30)
         found = np.stack([component[place] for component in total]).reshape(3, 3, -1)  # axis, corner, face
         sharp = (found * normals[:, None]).sum(0) < SHARP
