@@ -100,10 +100,25 @@ def _charts(mesh: Mesh, tile: int) -> tuple[NDArray[np.int64], EmbreeScene | Non
     faces, uvs = _wrapped(mesh, tile)
     if not len(faces):
         return faces, None, None
-    flat = np.zeros((uvs.shape[0] * 3, 3), np.float32)
-    flat[:, :2] = uvs.reshape(-1, 2)
+    index, points = _joined(mesh.faces[faces], uvs, len(mesh.vertices))
     scene = EmbreeScene()
-    return faces, scene, TriangleMesh(scene, flat, np.arange(len(flat), dtype=np.int32).reshape(-1, 3))
+    return faces, scene, TriangleMesh(scene, np.pad(points, ((0, 0), (0, 1))), index)
+
+
+def _joined(
+    corners: NDArray[np.int32], uvs: NDArray[np.float32], count: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Let triangles, whose corners are those of `count` vertices (N, 3), share points where their `uvs`
+    (N, 3, 2) are the same there: the indices (N, 3) of the points (K, 2). Embree takes each one in by itself,
+    which is most of what it takes to look a UV map up.
+    """
+    pairs = np.ascontiguousarray(uvs).view(np.complex64)[..., 0]  # both coordinates as one number
+    points = np.zeros(count, np.complex64)
+    points[corners] = pairs
+    parts = points[corners] != pairs  # at a seam
+    index = corners.astype(np.int32)
+    index[parts] = np.arange(count, count + np.count_nonzero(parts))
+    return index, np.concatenate([points, pairs[parts]]).view(np.float32).reshape(-1, 2)
 
 
 def interpolate(corners: NDArray[np.floating], barycentric: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from backend.rendering.camera import FOV_Y, Camera
 from backend.rendering.gbuffer import GBuffer, render, side_by_side
 from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.seams import lengths, shared_edges
-from backend.rendering.texels import locate
+from backend.rendering.texels import _joined, locate
 from backend.rendering.views import ViewMaker
 
 BELOW = np.array([0.3, -0.5, 1.0])  # a slanted look at the quad
@@ -229,3 +229,10 @@ def test_corners_on_a_line_leave_slivers_that_are_no_surface():
         assert mesh.mapped.tolist() == [False, True]
         assert np.isfinite(mesh.uv_jacobians).all()
         assert np.isfinite(mesh.stretch).all()
+
+
+def test_triangles_share_the_points_of_their_uv_map_but_at_seams():
+    ball = sphere(3)
+    index, points = _joined(ball.faces, ball.uvs, len(ball.vertices))
+    assert np.array_equal(points[index], ball.uvs)
+    assert len(ball.vertices) < len(points) < 1.5 * len(ball.vertices)
