@@ -117,15 +117,18 @@ def serve() -> NoReturn:
 
 
 def _warm_up(desk: Desk, shelf: Shelf) -> None:
-    """Import what every job needs, and load the network that most have: as long as none waits for it."""
+    """Import what every job needs, and load the network that most have: as long as none waits for it.
+
+    Last what dreams need, which takes as long as all before.
+    """
     import_module(".painting.job", __package__)
-    if desk.has_waiting:
-        return
-    import_module(".canvas.job", __package__)
     from .machine.devices import pick_device
     from .session import load_network
 
-    load_network(Job.network, pick_device("auto"), True, (), shelf)
+    if not desk.has_waiting:
+        load_network(Job.network, pick_device("auto"), True, (), shelf)
+    if not desk.has_waiting:
+        import_module(".canvas.job", __package__)
 
 
 def _do(desk: Desk, request: Request, shelf: Shelf) -> None:
