@@ -86,7 +86,7 @@ class JobSession:
         self.clock = Clock()
         self._began = time.perf_counter()
         self._previewed = self._began
-        self._pause = PREVIEW_SECONDS
+        self._pause, self._took = PREVIEW_SECONDS, math.inf
         self._told: set[str] = set()
 
     def start(self, with_what: str) -> None:
@@ -163,7 +163,7 @@ class JobSession:
         """Have a preview written, `now` or now and then; `write` gives its file's name.
 
         What it shows is there already: what `write` takes is what a preview costs, and many of it are waited
-        for until the next.
+        for until the next: what the lesser of the last two took, as now and then one has its grade found.
         """
         began = time.perf_counter()
         if not now and began - self._previewed <= self._pause:
@@ -173,7 +173,8 @@ class JobSession:
             self._emit(Event("preview", path=path))
         self._previewed = time.perf_counter()
         usual = min(PREVIEW_SECONDS, max(FIRST_PREVIEWS, PREVIEW_GROWTH * (began - self._began)))
-        self._pause = max(usual, PREVIEW_PAUSE * (self._previewed - began))
+        took, self._took = self._took, self._previewed - began
+        self._pause = max(usual, PREVIEW_PAUSE * min(took, self._took))
 
     def without_fail(self, failure: str, do: Callable[[], Result]) -> Result | None:
         """Do what the result does not depend on. If it fails, `failure` is told, once, and None is given."""
