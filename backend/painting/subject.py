@@ -25,6 +25,7 @@ from ..rendering.texels import Texels, check_texels, fill_gutters, locate
 from . import tiles
 from .material import Own, read_own
 
+BLOCK = 1 << 20  # bytes of a file that are hashed at a time
 KEPT_SIZES = 2  # of which a painter keeps what does not change: a first look's, and the job's
 MAX_DRAWN, DRAWN_FROM = 1 << 20, 64  # texels that colours are drawn from: at most, and for each of them
 HELD = 0.8  # of what the artist drew: so far it shows, whatever is painted over it
@@ -144,12 +145,14 @@ def mesh_of(job: Job, folder: Path, shelf: Shelf | None = None) -> Mesh:
     def read() -> Mesh:
         return read_mesh(path, name, count, isolated)
 
+    hashed = hashlib.blake2b()
     try:
         with regular(path) as stream:
-            of_file = hashlib.file_digest(stream, "blake2b").hexdigest()
+            while block := stream.read(BLOCK):
+                hashed.update(block)
     except (OSError, ValueError):  # the reader tells what is wrong with it
         return read()
-    return (shelf or Shelf()).get(("mesh", of_file, count, isolated), read, most=1)
+    return (shelf or Shelf()).get(("mesh", hashed.hexdigest(), count, isolated), read, most=1)
 
 
 def read_subject(
