@@ -1,7 +1,8 @@
 """Blind comparisons: sheets whose rows a coin has named, and what judges said of them.
 
 `python -m benchmarks.blind sheet DIR JOB PAINTING NEW.png OLD.png` adds a sheet to DIR: the mesh of a job's
-folder in two textures, the painting beside it; which row is which, only DIR/key.json knows. Judges look at
+folder in two textures, the painting beside it; which row is which, only DIR/key.json knows. With a number at
+the end two sides are seen, so many times as close as shows them whole. Judges look at
 DIR without that file, and write {"01": {"choice": "A" or "B", "sure": .5 to 1, "A": [painterly, clean,
 colour, landmarks], "B": […], "why": …}, …}. `python -m benchmarks.blind count DIR VOTES.json OF NEW OLD` adds
 that to docs/benchmarks/votes.json; judges of the same are numbered.
@@ -22,25 +23,33 @@ from backend.pictures.images import read_image, to_pillow
 from backend.rendering.mesh import Mesh, read_mesh
 
 from . import pictures
+from .beside import SIDES, window
 from .subjects import FIGURES
 
 VOTES = FIGURES / "votes.json"
 SIDE = 380  # pixels of each view
+CLOSE = 540  # the same where an object is seen close
 WINDOW = 1.9  # what a picture spans, in units of a mesh whose diagonal is 2
 AROUND = ((0.6, -1.0, 0.35), (-0.6, -1.0, 0.35), (-0.6, 1.0, 0.35), (0.6, 1.0, 0.35))
 
 
-def sheet(folder: Path, mesh: Mesh, name: str, painting: Path, new: Path, old: Path) -> str:
-    """Add a sheet of `mesh` in two textures to `folder`, and tell its number."""
+def sheet(
+    folder: Path, mesh: Mesh, name: str, painting: Path, new: Path, old: Path, close: float | None = None
+) -> str:
+    """Add a sheet of `mesh` in two textures to `folder`, and tell its number.
+
+    close: how many times as close as shows two sides of it whole; None: four sides, from further off.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     key = _read(folder / "key.json", {})
     number, new_first = f"{len(key) + 1:02}", secrets.randbelow(2) == 0
     both = (new, old) if new_first else (old, new)
     textures = [read_image(path, "texture", "content") for path in both]
-    rows = [
-        torch.cat([pictures.portrait(mesh, one, SIDE, (away, WINDOW)) for away in AROUND], 2)
-        for one in textures
-    ]
+    if close is None:
+        side, stands = SIDE, [(away, WINDOW) for away in AROUND]
+    else:
+        side, stands = CLOSE, [(away, window(mesh.vertices, away) / close) for away in SIDES]
+    rows = [torch.cat([pictures.portrait(mesh, one, side, stand) for stand in stands], 2) for one in textures]
     to_pillow(torch.cat(rows, 1)).save(folder / f"{number}.png")
     to_pillow(read_image(painting, "painting", "styles")).save(folder / f"{number}_painting.png")
     key[number] = {"pair": f"{name} with {painting.stem}", "A": "new" if new_first else "old"}
@@ -90,8 +99,9 @@ def main(words: list[str]) -> None:
     """Do what the module's text says."""
     what, folder, *rest = words
     if what == "sheet":
-        job, painting, new, old = map(Path, rest)
-        print(sheet(Path(folder), read_mesh(job / "mesh.npz", job.name), job.name, painting, new, old))
+        job, painting, new, old = map(Path, rest[:4])
+        mesh, close = read_mesh(job / "mesh.npz", job.name), float(rest[4]) if rest[4:] else None
+        print(sheet(Path(folder), mesh, job.name, painting, new, old, close))
         return
     votes, of, new_name, old_name = rest
     key = _read(Path(folder) / "key.json", {})

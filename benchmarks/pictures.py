@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from backend.pictures.images import to_pillow
 from backend.rendering import camera, rasterizer
+from backend.rendering.frames import corners_of, frame_of
 from backend.rendering.gbuffer import render
 from backend.rendering.mesh import Mesh
 from backend.rendering.sampling import Levels, gather, mipmaps, taps
@@ -32,7 +33,8 @@ def portrait(mesh: Mesh, texture: Tensor, side: int = 384, stand: Stand = STAND)
     view = render(mesh, rasterizer.create("embree", mesh), eye)
     levels = Levels(texture.shape[-1])
     where = taps(view.uv, view.footprint, levels, laplacian=False)
-    light = 0.75 + 0.25 * view.facing[:, None]
+    frame = frame_of(view, eye, corners_of(mesh))
+    light = 0.75 + 0.25 * (frame.normals * frame.to_eye).sum(1, keepdim=True).clamp(0, 1)
     colors = gather(mipmaps(texture, levels), where) * light
     return nn.functional.avg_pool2d(view.image(colors, torch.full((3, 2 * side, 2 * side), 0.94)), 2)
 

@@ -20,6 +20,7 @@ def main(path: str) -> None:
     modifier = suzanne.modifiers.new("Subdivision", "SUBSURF")
     modifier.levels = 1
     bpy.ops.object.modifier_apply(modifier=modifier.name)
+    bpy.ops.object.shade_smooth()
     bpy.ops.object.mode_set(mode="EDIT")
     bpy.ops.mesh.select_all(action="SELECT")
     bpy.ops.uv.smart_project(angle_limit=math.radians(66), island_margin=0.005)

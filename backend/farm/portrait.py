@@ -12,6 +12,7 @@ from ..painting.tiles import read_contents, stacked
 from ..pictures.images import read_image, save, to_pillow
 from ..protocol import TEXTURE_FILE, numbered, read_job
 from ..rendering import camera, rasterizer
+from ..rendering.frames import corners_of, frame_of
 from ..rendering.gbuffer import render
 from ..rendering.mesh import read_mesh
 from ..rendering.sampling import gather, levels_of, mipmaps, taps
@@ -36,7 +37,8 @@ def write_portraits(folder: Path, out: Path) -> None:
     ]
     eye = camera.look_at(np.zeros(3), np.array(BACKWARD), SPAN, 2 * SIDE)
     view = render(mesh, rasterizer.create("embree", mesh), eye)
-    light = 0.75 + 0.25 * view.facing[:, None]
+    frame = frame_of(view, eye, corners_of(mesh))
+    light = 0.75 + 0.25 * (frame.normals * frame.to_eye).sum(1, keepdim=True).clamp(0, 1)
     ground = torch.full((3, 2 * SIDE, 2 * SIDE), GROUND)
     for pictures, name in ((read_contents(job, folder), BEFORE_FILE), (painted, AFTER_FILE)):
         texture = stacked(pictures, size, torch.full((3,), GREY))

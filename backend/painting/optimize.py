@@ -59,6 +59,11 @@ class Stage:
 
 # So fine that strokes have edges, and so wide that most of an object is in a view: coarser ones were softer.
 # How that was judged: docs/pictures.md.
+_STANDARD = (
+    Stage("composing", 2.8, 240, 44, 0.045),
+    Stage("painting", 2.0, 288, 36, 0.035),
+    Stage("refining", 1.3, 336, 28, 0.025),
+)
 STAGES: dict[str, tuple[Stage, ...]] = {
     "sketch": (),  # the start is the result
     "draft": (
@@ -66,17 +71,8 @@ STAGES: dict[str, tuple[Stage, ...]] = {
         Stage("painting", 2.2, 224, 12, 0.04),
         Stage("refining", 1.5, 272, 8, 0.03),
     ),
-    "standard": (
-        Stage("composing", 2.8, 240, 44, 0.045),
-        Stage("painting", 2.0, 288, 36, 0.035),
-        Stage("refining", 1.3, 336, 28, 0.025),
-    ),
-    "final": (
-        Stage("composing", 2.8, 240, 80, 0.045),
-        Stage("painting", 2.0, 288, 60, 0.035),
-        Stage("refining", 1.3, 336, 48, 0.025),
-        Stage("finishing", 1.0, 336, 16, 0.015),
-    ),
+    "standard": _STANDARD,
+    "final": (*_STANDARD, Stage("finishing", 0.9, 432, 28, 0.02)),
 }
 
 
