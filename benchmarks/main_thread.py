@@ -3,7 +3,7 @@
     blender --python benchmarks/main_thread.py -- OUT.json [TEXTURE_SIZE] [STEPS]
 
 Paints the fox, with the extension switched on and its backend set up (PATINA_BACKEND names another), and
-changes the strength every three seconds meanwhile. Each tick of the queue's timer and each drawing of the
+changes the strength five times meanwhile. Each tick of the queue's timer and each drawing of the
 preview is timed: by the clock, and by the processor time of the thread, which other programs on the machine
 do not lengthen.
 """
@@ -15,7 +15,8 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import addon_utils
 import bpy
 
 PACKAGE = "bl_ext.user_default.patina"
-STEER_SECONDS = 3.0
+STEER_SECONDS, STEERINGS = 3.0, 5
 STRENGTHS = 0.6, 0.8  # in turns
 FOX = Path(__file__).parents[1] / "tests" / "assets" / "fox.gltf"
 
@@ -93,22 +94,25 @@ def begin() -> None:
         settings = bpy.context.scene.patina
         settings.quality, settings.texture_size, settings.steps = "standard", size, int(steps)
         bpy.ops.patina.stylize()
-    bpy.app.timers.register(lambda: steer(jobs), first_interval=STEER_SECONDS)
+    turns = islice(cycle(STRENGTHS), STEERINGS)
+    bpy.app.timers.register(lambda: steer(jobs, turns), first_interval=STEER_SECONDS)
     bpy.app.timers.register(lambda: end(jobs), first_interval=1.0)
 
 
-def steer(jobs: Any) -> float | None:
-    """Move the strength to and fro, as long as the job runs."""
-    if not jobs.queue or jobs.queue[0].state != jobs.RUNNING:
+def steer(jobs: Any, turns: Iterator[float]) -> float | None:
+    """Move the strength on, as long as the job runs and there are `turns`."""
+    strength = next(turns, None)
+    if strength is None or not jobs.queue or jobs.queue[0].state != jobs.RUNNING:
         return None
-    settings = bpy.context.scene.patina
-    settings.strength = next(other for other in STRENGTHS if abs(other - settings.strength) > 0.1)
+    bpy.context.scene.patina.strength = strength
     return STEER_SECONDS
 
 
 def timed_paint(paint: Callable[..., None]) -> Callable[..., None]:
     def call(preview: Any, *others: Any) -> None:
         kind = "drawing a preview again" if preview.textures else "drawing a new preview"
+        if not any(name.startswith("drawing") for name in taken):
+            kind = "drawing for the first time, with the shader"
         timed(lambda: paint(preview, *others), lambda: kind)()
 
     return call
