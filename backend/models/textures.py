@@ -19,6 +19,7 @@ from .parts import Part
 from .srgb import from_linear, to_linear
 
 Key = tuple[int, int]  # of a primitive: its mesh and its number there
+ROWS = 64  # of a picture, that are enlarged at a time
 
 
 @dataclass(frozen=True)
@@ -178,14 +179,24 @@ class Pictures:
         if not (is_larger or is_colored or has_holes):  # it stays as it is, be it as large as it may
             return image if look.has_alpha else image.convert("RGB").convert("RGBA")
         pixels: Floats = np.asarray(image, np.float32) / 255
-        if is_larger:
-            middles = (np.arange(size) + 0.5) / size
-            pixels = sample(pixels, np.stack(np.meshgrid(middles, 1 - middles), -1), look.wraps)
-        if is_colored:
-            pixels = np.concatenate(
-                (from_linear(to_linear(pixels[..., :3]) * look.factor[:3]), pixels[..., 3:]), -1
-            )
-        return picture(pixels, look.has_alpha)
+        middles = (np.arange(size) + 0.5) / size
+
+        def colored(pixels: Floats) -> Floats:
+            if not is_colored:
+                return pixels
+            lit = from_linear(to_linear(pixels[..., :3]) * look.factor[:3])
+            return np.concatenate((lit, pixels[..., 3:]), -1)
+
+        def enlarged(rows: Floats) -> Floats:
+            return sample(pixels, np.stack(np.meshgrid(middles, 1 - rows), -1), look.wraps)
+
+        if not is_larger or has_holes:  # what fills a hole may be anywhere
+            return picture(colored(enlarged(middles) if is_larger else pixels), look.has_alpha)
+        found = Image.new("RGBA", (size, size))
+        for first in range(0, size, ROWS):  # a large picture in floating point would be larger than any job
+            part = picture(colored(enlarged(middles[first : first + ROWS])), look.has_alpha)
+            found.paste(part, (0, first))
+        return found
 
 
 def picture(pixels: Floats, has_alpha: bool) -> Image.Image:

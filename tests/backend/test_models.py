@@ -18,10 +18,10 @@ from world_models import GLTF, Writer, cube, encoded, make, one, picture
 
 from backend.cli.mesh import contents, fields_of, painted_model
 from backend.export.wear import wear
-from backend.models import charts, files, gltf, layout
-from backend.models.looks import sample
+from backend.models import charts, files, gltf, layout, textures
+from backend.models.looks import Look, sample
 from backend.models.parts import read_parts
-from backend.models.textures import Painted, plan
+from backend.models.textures import Painted, Pictures, plan
 from backend.protocol import Job, PatinaError, Style
 
 STYLE = Style("style.jpg")
@@ -522,3 +522,18 @@ def test_polygons_become_triangles_of_the_same_area(corners, tmp_path):
     assert len(found) == len(points) - 2
     assert across.min() > -1e-6  # none is turned over
     assert across.sum() == pytest.approx(turns.sum(), abs=1e-4)
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.4])
+@pytest.mark.parametrize("has_alpha", [True, False])
+def test_a_picture_is_enlarged_in_parts_as_the_whole_is(factor, has_alpha, monkeypatch):
+    pixels = np.random.default_rng(0).integers(1, 256, (16, 24, 4)).astype(np.uint8)
+    look = Look("", -1, np.full(4, factor), 0, np.eye(2, 3), ("repeat", "clamp"), has_alpha, False, True)
+    model = gltf.Gltf({}, [], Path())
+    shown = []
+    for rows in (1000, 7):
+        monkeypatch.setattr(textures, "ROWS", rows)
+        shown.append(np.asarray(Pictures(model, Image.fromarray(pixels)).shown(look, 60)))
+    assert shown[0].shape == (60, 60, 4)
+    assert shown[0][..., :3].std() > 10
+    np.testing.assert_array_equal(*shown)
