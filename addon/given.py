@@ -102,10 +102,13 @@ def _set(group: bpy.types.PropertyGroup, name: str, value: Any) -> None:
 
 
 def _block(prop: Any, name: str, value: Any) -> Any:
-    """The data-block that `value` is, or names."""
-    if not isinstance(value, str) or not value:
+    """The data-block that `value` is, or names. Raises PatinaError for what is none of that kind."""
+    kind = prop.fixed_type.identifier
+    if value is None or value == "" or isinstance(value, getattr(bpy.types, kind)):
         return value or None
-    blocks = bpy.data.images if prop.fixed_type.identifier == "Image" else bpy.data.objects
+    if not isinstance(value, str):
+        raise PatinaError(f"{name} cannot be {value!r:.100}.", f"Give one of kind {kind}, or its name.", name)
+    blocks = bpy.data.images if kind == "Image" else bpy.data.objects
     if value not in blocks:
         raise PatinaError(f"{name} names {value!r}, which is not in this file.", "Name one that is.", name)
     return blocks[value]

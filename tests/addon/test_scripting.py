@@ -68,6 +68,7 @@ def test_a_script_neither_heeds_the_panel_nor_changes_it(cube, monkeypatch):
         ("Cube", {"quality": "quick"}, "quality cannot be 'quick'. Use one of: sketch, draft"),
         ("Cube", {"seed": "much"}, "seed cannot be 'much'. It is: Another number"),
         ("Cube", {"mask": "IMAGE", "mask_image": "Gone"}, "names 'Gone', which is not in this file"),
+        ("Cube", {"mask": "IMAGE", "mask_image": 3}, "mask_image cannot be 3. Give one of kind Image"),
         ("Cube", {"style": "no/such.png"}, "no/such.png does not exist"),
         ("Cube", {"style": []}, "There is no style"),
         ("Sphere", {}, "There is no object 'Sphere' here"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,17 @@ def test_a_film_is_cancelled_by_esc_and_by_its_button_and_made(tab: Story, tmp_p
     assert [path.name for path in set(desk.iterdir()) - files] == ["Cube.mp4"]
     window.do('clip = bpy.data.movieclips.load("/desk/Cube.mp4")')
     assert window.ask("[clip.frame_duration, *clip.size]") == [5, 64, 64]
+
+
+def test_blender_quits_in_the_midst_of_a_film(tab: Story, tmp_path: Path):
+    window, desk = tab.window, tmp_path / "desk"
+    window.do(WORN)
+    window.do("bpy.context.preferences.filepaths.temporary_directory = '/desk/'")
+    files = {path.name for path in desk.iterdir()}
+    window.do('bpy.ops.patina.film("EXEC_DEFAULT", filepath="/desk/turn.mp4", frames=90, size=300)')
+    window.wait(f"{FILMED} and {FILMED}.written > 1", PATIENCE)
+    with contextlib.suppress(RuntimeError, ValueError, OSError):  # there is no answer any more
+        window.do("bpy.ops.wm.quit_blender()")
+    assert window.ended(PATIENCE) == 0
+    assert [name for name in {path.name for path in desk.iterdir()} - files if "turn" in name] == []
+    assert list(desk.rglob("patina-film-*")) == []

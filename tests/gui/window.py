@@ -60,6 +60,10 @@ class Window:
             self._process.kill()
             self._process.wait()
 
+    def ended(self, seconds: float) -> int:
+        """Wait until Blender has ended, and give its exit code. Raises TimeoutExpired."""
+        return self._process.wait(seconds)
+
     def ask(self, expression: str) -> Any:
         """The value of an expression in Blender. Raises RuntimeError."""
         return self._send({"ask": expression})
