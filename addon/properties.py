@@ -323,7 +323,7 @@ class PatinaSettings(StyleChoice, bpy.types.PropertyGroup):
             ("sketch", "Sketch", "In seconds: every view painted once, and no more"),
             ("draft", "Draft", "A quick look: coarse strokes"),
             ("standard", "Standard", "A good result"),
-            ("final", "Final", "Crisper strokes than Standard's, half as long again"),
+            ("final", "Final", "Crisper strokes than Standard's, in more time"),
         ),
         default="standard",
     )

@@ -82,7 +82,8 @@ def test_a_failed_registration_leaves_nothing_and_can_be_tried_again(switched_of
     assert list(bpy.app.handlers.load_post) == handlers
     assert addon_utils.enable(MODULE, default_set=True)
     assert is_on()
-    assert len(bpy.app.handlers.load_post) == len(handlers) + 1
+    ours = [one for one in bpy.app.handlers.load_post if one not in handlers]
+    assert 0 < len(ours) == len({(one.__module__, one.__name__) for one in ours})  # each once
 
 
 def test_without_an_entry_in_the_preferences_all_is_as_at_first(switched_off, monkeypatch, cube):
