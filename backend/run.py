@@ -55,6 +55,7 @@ def _do(
     job: Job, folder: Path, emit: Emit, cancelled: IsCancelled, shelf: Shelf, wishes: Wishes | None
 ) -> None:
     """Run the job; what the GPU has no room for is done again on the processor."""
+    memory.load_openblas()
     from .session import JobSession
 
     run = _runner(job)

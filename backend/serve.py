@@ -121,6 +121,7 @@ def _warm_up(desk: Desk, shelf: Shelf) -> None:
 
     Last what dreams need, which takes as long as all before.
     """
+    memory.load_openblas()
     import_module(".painting.job", __package__)
     from .machine.devices import pick_device
     from .session import load_network

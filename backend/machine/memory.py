@@ -8,14 +8,17 @@ from __future__ import annotations
 import ctypes
 import errno
 import gc
+import mmap
 import os
 import sys
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 NO_MEMORY = "There is not enough memory."
 SHORT = 0.06  # of the system's memory: with less to be had, who only waits had better go
 CURE = "Close other programs, or choose a smaller texture."
+OPENBLAS_BYTES = 1 << 29  # more than NumPy's and SciPy's take as they are loaded, one thread each
 
 # What the system, Python, NumPy, torch and its libraries (oneDNN, CUDA) say when they get none. One that
 # cannot map a library's file into memory calls that an import error.
@@ -32,6 +35,19 @@ _WORDS = (
     *("thread-local", "can't start new thread", "resource temporarily unavailable"),
     "operator torchvision::nms does not exist",  # torchvision goes on without its library, but not far
 )
+
+
+def load_openblas() -> None:
+    """Load NumPy's and SciPy's OpenBLAS while there is room: as it is loaded, it tries for a buffer for ever.
+
+    Comes before torch, which takes more. Raises MemoryError where there is no room.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each has a buffer of its own
+    try:
+        mmap.mmap(-1, OPENBLAS_BYTES).close()
+    except OSError:
+        raise MemoryError from None
+    import_module("scipy.ndimage")
 
 
 def installed() -> int:

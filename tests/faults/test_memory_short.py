@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from backend.protocol import FINISHED, read_event
 LIMITS = (300, 2500, 3600, 4400)  # megabytes of addresses: from the imports to the report
 if int(os.environ.get("PATINA_FAULTS", "1")) > 1:
     LIMITS = (*range(300, 3400, 300), *range(3400, 6000, 200))
+HUNG_SECONDS = 300  # of a job that takes some ten
 WRONG = ("Set up the backend again", "Remove the file", "UnboundLocalError", "stumbled", "report it")
 
 
@@ -49,11 +51,25 @@ def test_a_want_of_memory_is_told_as_such_at_every_stage(limit, tmp_path):
     assert not list(folder.glob("*.part")) or done.returncode < 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits a process's addresses")
+@pytest.mark.parametrize("limit", [100, 220, 400, 900])
+def test_libraries_that_try_for_memory_for_ever_are_loaded_while_there_is_some(limit):
+    """OpenBLAS does, at some 200 MB of addresses, where SciPy is imported without a look at them."""
+    words = "from backend.machine import memory; memory.load_openblas(); print('loaded')"
+    command = ["prlimit", f"--as={limit * 10**6}", sys.executable, "-B", "-c", words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HUNG_SECONDS)
+    if limit * 10**6 > 1.5 * memory.OPENBLAS_BYTES:
+        assert done.stdout == "loaded\n"
+    else:
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1] == "MemoryError"
+
+
 def _wait(process: subprocess.Popen[str]) -> tuple[str, str]:
     """What it says up to its end, with its stdin open all the while: its end would be a cancel."""
-    import threading
-
     errors: list[str] = []
+    hung = threading.Timer(HUNG_SECONDS, process.kill)
+    hung.start()
     assert process.stdout is not None
     assert process.stderr is not None
     reader = threading.Thread(target=lambda: errors.append(process.stderr.read()))
@@ -61,6 +77,8 @@ def _wait(process: subprocess.Popen[str]) -> tuple[str, str]:
     said = process.stdout.read()
     process.wait(120)
     reader.join()
+    assert hung.is_alive(), f"it tries for ever: {said[-300:]}"
+    hung.cancel()
     for stream in (process.stdin, process.stdout, process.stderr):
         stream.close()
     return said, errors[0]
