@@ -13,7 +13,8 @@ from typing import Any
 
 import bpy
 
-from ..backend.protocol import Event, PatinaError
+from ..backend.errors import PatinaError
+from ..backend.protocol.events import Event
 from . import history, jobs, properties, scope, styles
 from .operators import apply as applying
 from .operators import stylize as stylizing
@@ -105,7 +106,7 @@ def stylize(
     settings: any property of the panel's (`PatinaSettings`, `PatinaScope`); what is not given is as it is
     at first, whatever the panel is set to. wait: until all are over; else they go on by themselves, where
     there is a window, and in `wait`. on_event: is told what happens, as it happens (see
-    `backend.protocol.Event`).
+    `backend.protocol.events.Event`).
 
     Raises PatinaError where nothing can be painted; what goes wrong with one job is its result's error.
     """

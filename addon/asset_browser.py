@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ..backend.protocol import PatinaError, readable
+from ..backend.errors import PatinaError, readable
 from ..backend.writing import write_bytes
 from . import history, styles
 from .scene import memory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from ..backend.protocol import PatinaError
+from ..backend.errors import PatinaError
 from . import folders
 from .process import python_command
 from .setup.system import NO_WINDOW, backend_environment

@@ -11,7 +11,8 @@ from typing import Any
 
 import bpy
 
-from ..backend.protocol import CANCELLED, FAILED, FINISHED, USAGE, Event, PatinaError
+from ..backend.errors import PatinaError
+from ..backend.protocol.events import CANCELLED, FAILED, FINISHED, USAGE, Event
 from ..backend.terminal import ProgressBar
 from . import api, folders, installation, settings
 from .export.copies import stylized_objects

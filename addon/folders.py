@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import bpy
 
-from ..backend.protocol import PatinaError
+from ..backend.errors import PatinaError
 from .setup import environment, system, variants
 
 EXTENSION = Path(__file__).parents[1]  # holds `backend`, the package

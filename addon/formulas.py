@@ -6,7 +6,8 @@ from pathlib import Path
 
 import bpy
 
-from ..backend.protocol import CPPN_FILE, PatinaError
+from ..backend.errors import PatinaError
+from ..backend.protocol.files import CPPN_FILE
 from ..backend.reading import is_file
 from . import folders
 

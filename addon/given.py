@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from ..backend.protocol import PatinaError
+from ..backend.errors import PatinaError
 from .settings import dump, restore
 
 INSIDE = "__"  # in an operator's `target__layer`, which is the `layer` of the group `target`

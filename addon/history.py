@@ -15,18 +15,10 @@ from typing import Any
 
 import bpy
 
-from ..backend.protocol import (
-    CHECKPOINT_FILE,
-    JOB_FILE,
-    MESH_FILE,
-    REPORT_FILE,
-    TEXTURE_FILE,
-    Job,
-    PatinaError,
-    read_job,
-    readable,
-    write_job,
-)
+from ..backend.errors import PatinaError, readable
+from ..backend.protocol.files import CHECKPOINT_FILE, JOB_FILE, MESH_FILE, REPORT_FILE, TEXTURE_FILE
+from ..backend.protocol.job import Job
+from ..backend.protocol.job_file import read_job, write_job
 from ..backend.reading import is_file, read_json, within
 from ..backend.terminal import clock
 from . import folders, settings, styles

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import bpy
 
-from ..backend.protocol import ENDINGS, Event, PatinaError
+from ..backend.errors import PatinaError
+from ..backend.protocol.events import ENDINGS, Event
 from ..backend.terminal import ProgressBar
 from . import folders, studio
 from .process import Process, python_command

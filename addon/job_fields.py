@@ -10,7 +10,8 @@ from typing import Any
 import bpy
 
 from ..backend import suited
-from ..backend.protocol import Key, Material, PatinaError, Style, Target
+from ..backend.errors import PatinaError
+from ..backend.protocol.parts import Key, Material, Style, Target
 from ..backend.reading import is_file, is_folder
 from . import catalogue, folders, formulas, keying, properties, recent, styles, timings
 

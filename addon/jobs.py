@@ -18,7 +18,9 @@ from pathlib import Path
 
 import bpy
 
-from ..backend.protocol import ENDINGS, REPORT_FILE, Event, PatinaError
+from ..backend.errors import PatinaError
+from ..backend.protocol.events import ENDINGS, Event
+from ..backend.protocol.files import REPORT_FILE
 from . import hands, history, preview, problems, steering, studio, timings
 from .folders import user_file
 from .painter import Sitting

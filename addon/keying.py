@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ..backend.protocol import PatinaError
+from ..backend.errors import PatinaError
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..backend.protocol import END_OF_LOG, ENDINGS, Event, Request, write_request
+from ..backend.protocol.events import END_OF_LOG, ENDINGS, Event
+from ..backend.protocol.requests import Request, write_request
 from .process import CANCEL_SECONDS, Child, Inbox, Log, death, start_thread
 
 FIRST_SECONDS = 60.0  # that it waits for its first job, at least

@@ -21,7 +21,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ..backend.pictures import png
-from ..backend.protocol import PREVIEW_FILE, numbered
+from ..backend.protocol.files import PREVIEW_FILE, numbered
 from ..backend.reading import read_bytes
 from .keying import Timing, shown_at
 from .process import beside

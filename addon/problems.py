@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..backend.protocol import PatinaError, readable
+from ..backend.errors import PatinaError, readable
 
 
 @dataclass(frozen=True, eq=False)

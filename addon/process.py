@@ -1,6 +1,6 @@
 """Child processes that speak in events. No bpy: this runs in any Python.
 
-A child writes JSON lines to stdout (`backend.protocol.Event`) and anything it likes to stderr. `Process` is
+A child writes JSON lines to stdout (`backend.protocol.events`) and anything it likes to stderr. `Process` is
 one that does one thing: it reads `cancel` from stdin. Whatever becomes of it, its events end with exactly one
 that says so: `finished`, `failed` or `cancelled`, and by then the process is gone. For one that stays see
 `painter.py`.
@@ -21,7 +21,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import IO, TypeVar
 
-from ..backend.protocol import ENDINGS, MAX_TEXT, Event, read_event
+from ..backend.protocol.events import ENDINGS, MAX_TEXT, Event, read_event
 from .setup.system import NO_WINDOW, clean_environment
 
 Thing = TypeVar("Thing")

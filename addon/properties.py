@@ -15,7 +15,7 @@ from bpy.props import (
 )
 
 from ..backend import suited
-from ..backend.protocol import COLORS, USUAL_BOIL
+from ..backend.protocol.choices import COLORS, USUAL_BOIL
 from . import catalogue, formulas, styles, thumbnails
 
 OVERRIDABLE = {"LIBRARY_OVERRIDABLE"}  # objects of other files can be stylized as overrides

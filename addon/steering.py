@@ -14,7 +14,10 @@ from typing import Any
 
 import bpy
 
-from ..backend.protocol import STEERED, PatinaError, Style, read_job, write_job
+from ..backend.errors import PatinaError
+from ..backend.protocol.job_file import read_job, write_job
+from ..backend.protocol.parts import Style
+from ..backend.protocol.requests import STEERED
 from . import job_fields
 from .painter import Sitting
 from .process import beside

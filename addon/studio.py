@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bpy
 
-from ..backend.protocol import PatinaError
+from ..backend.errors import PatinaError
 from . import folders
 from .painter import Painter, Sitting
 from .process import python_command

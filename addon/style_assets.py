@@ -13,7 +13,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ..backend.protocol import PatinaError, readable
+from ..backend.errors import PatinaError, readable
 from ..backend.writing import write_bytes
 from . import asset_browser, folders, settings, styles
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import bpy.utils.previews
 
-from ..backend.protocol import readable
+from ..backend.errors import readable
 from . import folders, recent, styles
 
 Item = tuple[str, str, str, int | str, int]

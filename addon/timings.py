@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ..backend.protocol import REPORT_FILE
+from ..backend.protocol.files import REPORT_FILE
 from ..backend.reading import read_json
 from . import user_files
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import run, serve
-from .protocol import FAILED, FINISHED, PatinaError
+from .errors import PatinaError
+from .protocol.events import FAILED, FINISHED
 from .run import do_job
 
 

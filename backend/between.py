@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .protocol import Job
+from .protocol.job import Job
 
 
 def between(job: Job, frame: int) -> tuple[int, int, float]:

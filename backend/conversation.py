@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .protocol import CANCELLED, ENDINGS, Event, write_event
+from .protocol.events import CANCELLED, ENDINGS, Event, write_event
 
 Emit = Callable[[Event], None]
 IsCancelled = Callable[[], bool]

@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .errors import PatinaError
 from .machine.memory import ran_out
-from .protocol import OWN, PatinaError
+from .protocol.choices import OWN
 
 CURE = "Mend it, or leave it out."
 

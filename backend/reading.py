@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from .protocol import PatinaError
+from .errors import PatinaError
 
 MAX_BYTES = 2 << 30
 MAX_JSON = 64 << 20  # bytes

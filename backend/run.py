@@ -16,10 +16,13 @@ from typing import Any
 
 from . import plugins
 from .conversation import Cancelled, Emit, IsCancelled, Wishes, speaking
+from .errors import PatinaError
 from .locking import holding
 from .machine import memory
 from .machine.shelf import Shelf
-from .protocol import CANCELLED, ENDINGS, FAILED, FINISHED, Event, Job, PatinaError, read_job
+from .protocol.events import CANCELLED, ENDINGS, FAILED, FINISHED, Event
+from .protocol.job import Job
+from .protocol.job_file import read_job
 from .reading import check_files
 from .writing import is_full, remove_parts
 

@@ -22,7 +22,9 @@ from typing import NoReturn
 from .conversation import GRACE, Wishes
 from .machine import memory
 from .machine.shelf import Shelf
-from .protocol import CANCELLED, END_OF_LOG, FINISHED, Event, Job, Request, read_request, write_event
+from .protocol.events import CANCELLED, END_OF_LOG, FINISHED, Event, write_event
+from .protocol.job import Job
+from .protocol.requests import Request, read_request
 from .run import outcome_of
 
 MAX_LINE = 1 << 16  # characters of a request

@@ -16,11 +16,17 @@ import torch
 
 from . import networks
 from .conversation import Cancelled, Emit, IsCancelled, Wishes
+from .errors import PatinaError
 from .machine.devices import device_name, pick_device, versions
 from .machine.memory import NO_MEMORY, peak_memory, ran_out
 from .machine.shelf import Shelf
 from .pictures.images import cannot_write
-from .protocol import CHECKPOINT_FILE, QUALITIES, REPORT_FILE, STEERED, Event, Job, PatinaError, read_job
+from .protocol.choices import QUALITIES
+from .protocol.events import Event
+from .protocol.files import CHECKPOINT_FILE, REPORT_FILE
+from .protocol.job import Job
+from .protocol.job_file import read_job
+from .protocol.requests import STEERED
 from .reading import check_files
 from .writing import write_bytes
 

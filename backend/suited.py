@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .protocol import Job
+from .protocol.job import Job
 
 CLASSIFIER = "efficientnet_lite0"  # its classes make the best dreams
 

@@ -9,7 +9,7 @@ import shutil
 import sys
 from typing import TextIO
 
-from .protocol import Event
+from .protocol.events import Event
 
 BAR = 24
 

@@ -77,11 +77,11 @@ def _ball(rings: int) -> bpy.types.Mesh:
 
 def press(modules: Any) -> dict[str, Any]:
     """Stylize what is selected until its tenth preview; the seconds from the press to each event."""
-    jobs, preview, stylize, protocol = modules
+    jobs, preview, stylize, job_file = modules
     began, spent = time.perf_counter(), time.process_time()
     (run,) = stylize.prepare(bpy.context)
-    job = protocol.read_job(run.folder)  # no window says where the artist looks from
-    protocol.write_job(run.folder, replace(job, looked_from=LOOKED_FROM))
+    job = job_file.read_job(run.folder)  # no window says where the artist looks from
+    job_file.write_job(run.folder, replace(job, looked_from=LOOKED_FROM))
     found = {"exported": time.perf_counter() - began, "export, of a processor": time.process_time() - spent}
     jobs.submit(run)
     jobs._start(run)
@@ -113,7 +113,7 @@ def press(modules: Any) -> dict[str, Any]:
 def main(out: Path, sizes: list[int]) -> None:
     """Measure each size cold, then warm, and write `out` after each press."""
     importlib.import_module("addon_utils").enable(PACKAGE, default_set=True)
-    names = ("addon.jobs", "addon.preview", "addon.operators.stylize", "backend.protocol")
+    names = ("addon.jobs", "addon.preview", "addon.operators.stylize", "backend.protocol.job_file")
     modules = [importlib.import_module(f"{PACKAGE}.{name}") for name in names]
     studio = importlib.import_module(f"{PACKAGE}.addon.studio")
     seconds: dict[str, dict[str, dict[str, Any]]] = {}

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from backend.painting.job import run
 from backend.pictures.images import read_image
-from backend.protocol import Event
+from backend.protocol.events import Event
 from backend.session import JobSession
 
 from .subjects import SCRATCH, Subject

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.protocol import STYLE_LOSSES
+from backend.protocol.choices import STYLE_LOSSES
 
 from . import jobs
 from .pictures import STAND, STANDS, portrait, sheet

@@ -22,7 +22,8 @@ from scipy.ndimage import gaussian_filter
 from backend.painting.job import run
 from backend.pictures.images import read_image
 from backend.pictures.orientation import structure_tensor
-from backend.protocol import Job, Style
+from backend.protocol.job import Job
+from backend.protocol.parts import Style
 from backend.session import JobSession
 
 ROOT = Path(__file__).parents[1]

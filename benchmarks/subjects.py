@@ -19,7 +19,8 @@ from backend.networks import mixed_precision
 from backend.painting import job
 from backend.pictures.images import read_image, resize, write_image
 from backend.pictures.styles import Styles
-from backend.protocol import Job, Style
+from backend.protocol.job import Job
+from backend.protocol.parts import Style
 from backend.rendering.mesh import Mesh, build_mesh, read_mesh
 from backend.rendering.views import Viewing
 

@@ -21,7 +21,7 @@ from backend.painting.material import read_own
 from backend.painting.optimize import Plan, Stage
 from backend.painting.pyramid import Pyramid
 from backend.painting.subject import Subject
-from backend.protocol import Material
+from backend.protocol.parts import Material
 from backend.rendering.texels import locate
 from backend.session import JobSession, Progress
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from backend.networks import Network
 from backend.objectives.objective import Features, Objective
 from backend.plugins import objective, parameterization, preset
-from backend.protocol import Target
+from backend.protocol.parts import Target
 
 
 @objective("mirror")

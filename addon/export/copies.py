@@ -13,7 +13,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from ..scene import material as materials
 from ..scene import memory
 from ..scene.mesh import find_uv_layer, get

@@ -11,8 +11,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ...backend.errors import PatinaError
 from ...backend.export.files import check_target, write_file
-from ...backend.protocol import PatinaError
 from ..scene import memory, whole
 from .copies import copies
 from .packing import write_packed

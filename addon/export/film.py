@@ -22,7 +22,7 @@ from pathlib import Path
 import bpy
 from mathutils import Vector
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from ...backend.writing import replacing
 from .. import backend_verbs, folders, jobs, problems
 

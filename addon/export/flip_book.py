@@ -8,8 +8,8 @@ from pathlib import Path
 
 import bpy
 
+from ...backend.errors import PatinaError
 from ...backend.export.files import check_target
-from ...backend.protocol import PatinaError
 from .. import backend_verbs
 from ..scene import atlas
 

@@ -19,9 +19,10 @@ from typing import Any
 
 import bpy
 
+from ...backend.errors import PatinaError
 from ...backend.export.files import check_target
 from ...backend.pictures import png
-from ...backend.protocol import Event, PatinaError
+from ...backend.protocol.events import Event
 from ...backend.terminal import ProgressBar
 from .. import folders, jobs, problems
 from ..process import Process, python_command

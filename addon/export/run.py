@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bpy
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from . import engines, printing, web_page
 from .copies import stylized_objects
 from .presets import PRESETS, file_stems

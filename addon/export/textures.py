@@ -9,10 +9,10 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ...backend.errors import PatinaError
 from ...backend.export import gutters
 from ...backend.export.files import write_file
 from ...backend.pictures.png import chunk, deep, encode
-from ...backend.protocol import PatinaError
 from ..scene import colorspace
 from ..scene import image as images
 from .presets import TEXTURE_SUFFIXES

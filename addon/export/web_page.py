@@ -10,8 +10,8 @@ from pathlib import Path
 
 import bpy
 
+from ...backend.errors import PatinaError
 from ...backend.export.files import check_target
-from ...backend.protocol import PatinaError
 from ...backend.web import page
 from . import engines
 from .presets import Preset

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import bpy
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from .. import history, jobs, problems
 from ..scene import earlier, picture, sets
 from ..scene.image import find as find_image

@@ -9,7 +9,7 @@ import gpu
 from bpy.app.translations import pgettext_iface as iface
 from gpu_extras.batch import batch_for_shader
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from .. import job_fields
 from ..scene.image import find
 

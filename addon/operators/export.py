@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bpy
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from .. import problems
 from ..export import printing, proof, run
 from ..export.copies import stylized_objects

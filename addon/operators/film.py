@@ -7,8 +7,8 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
+from ...backend.errors import PatinaError
 from ...backend.export.files import check_target
-from ...backend.protocol import PatinaError
 from .. import problems
 from ..export import film
 from ..export.copies import stylized_objects

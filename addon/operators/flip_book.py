@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from .. import problems
 from ..export import flip_book
 from ..export.copies import stylized_objects

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from .. import folders, history, jobs, problems, steering
 from ..scene.stage import keep_step
 from . import apply

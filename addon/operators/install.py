@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 from bpy.props import StringProperty
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from .. import folders, installation, jobs, studio
 from ..installation import FETCH_WEIGHTS, REMOVE, REPAIR, SET_UP, TAKE_WEIGHTS, VERIFY, known
 

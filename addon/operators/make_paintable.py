@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from .. import problems
 from ..scene import convert, room, unwrap
 from ..scene.stage import object_mode

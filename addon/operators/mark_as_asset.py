@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bpy
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from .. import asset_browser, style_assets
 from ..scene import memory
 

@@ -4,7 +4,7 @@
 
 import bpy
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from .. import folders, jobs, problems, properties, steering
 from ..given import given, of_operator, properties_of
 from ..scene import job, picture

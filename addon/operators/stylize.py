@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from .. import folders, job_fields, jobs, problems, properties, steering
 from ..given import given, of_operator, properties_of
 from ..scene import job, mesh, sets, viewpoint

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable
 import bpy
 import numpy as np
 
+from ...backend.errors import PatinaError
 from ...backend.export import gutters
-from ...backend.protocol import PatinaError
 from . import material, memory, nodes
 from .mesh import find_uv_layer, get
 from .stage import alone

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import bpy
 import numpy as np
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from . import unwrap
 from .stage import temporary_scene
 

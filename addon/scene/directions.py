@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 from mathutils.bvhtree import BVHTree
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from ..scope import PatinaScope
 from . import image
 from .mesh import get

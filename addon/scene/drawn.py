@@ -9,7 +9,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ...backend.protocol import TEXTURE_FILE, PatinaError, Tile, numbered
+from ...backend.errors import PatinaError
+from ...backend.protocol.files import TEXTURE_FILE, numbered
+from ...backend.protocol.parts import Tile
 from . import image as images
 from . import masks, memory, result
 from .records import Member, Prepared

@@ -9,8 +9,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ...backend.errors import PatinaError
 from ...backend.pictures import png
-from ...backend.protocol import PatinaError
 from ...backend.reading import is_file
 from ...backend.writing import make_way
 from . import colorspace

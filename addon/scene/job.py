@@ -14,17 +14,12 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ...backend.errors import PatinaError
 from ...backend.locking import holding
-from ...backend.protocol import (
-    CHECKPOINT_FILE,
-    MESH_FILE,
-    POSES_FILE,
-    REPORT_FILE,
-    Job,
-    PatinaError,
-    Tile,
-    write_job,
-)
+from ...backend.protocol.files import CHECKPOINT_FILE, MESH_FILE, POSES_FILE, REPORT_FILE
+from ...backend.protocol.job import Job
+from ...backend.protocol.job_file import write_job
+from ...backend.protocol.parts import Tile
 from .. import job_fields
 from ..properties import PatinaSettings
 from ..scope import PatinaScope

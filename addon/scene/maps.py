@@ -13,7 +13,9 @@ from typing import Any
 
 import bpy
 
-from ...backend.protocol import HEIGHT_FILE, NORMAL_FILE, TEXTURE_FILE, PatinaError, numbered, read_job
+from ...backend.errors import PatinaError
+from ...backend.protocol.files import HEIGHT_FILE, NORMAL_FILE, TEXTURE_FILE, numbered
+from ...backend.protocol.job_file import read_job
 from . import colorspace, material, nodes, result
 from .nodes import source
 

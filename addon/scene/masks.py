@@ -10,8 +10,9 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ...backend.errors import PatinaError
 from ...backend.pictures import png
-from ...backend.protocol import Job, PatinaError
+from ...backend.protocol.job import Job
 from ..scope import PatinaScope
 from . import colorspace, image, material, memory
 from .mesh import get, of_polygons

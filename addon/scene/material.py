@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import bpy
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from . import memory, nodes
 from .nodes import source
 

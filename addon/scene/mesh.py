@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import bpy
 import numpy as np
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from .uvs import has_area
 
 MAX_COORDINATE = 1e18  # what is larger has no square in float32; Blender turns a typed infinity into 3.4e38

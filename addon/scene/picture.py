@@ -6,7 +6,10 @@ from pathlib import Path
 
 import bpy
 
-from ...backend.protocol import Job, PatinaError, Style, write_job
+from ...backend.errors import PatinaError
+from ...backend.protocol.job import Job
+from ...backend.protocol.job_file import write_job
+from ...backend.protocol.parts import Style
 from .. import job_fields
 from ..properties import PatinaSettings
 from ..settings import dump

@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from .stage import temporary_scene
 
 SIDE = 256

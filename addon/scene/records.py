@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from mathutils import Matrix
 
-from ...backend.protocol import IMAGE_FILE, TEXTURE_FILE, PatinaError, numbered, readable
+from ...backend.errors import PatinaError, readable
+from ...backend.protocol.files import IMAGE_FILE, TEXTURE_FILE, numbered
 from ...backend.writing import write_bytes
 from ..keying import Timing
 from .textures import Texture

@@ -14,7 +14,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from ...backend.writing import make_way
 from . import colorspace, material, split
 from . import image as images

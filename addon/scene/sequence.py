@@ -12,7 +12,7 @@ from pathlib import Path
 
 import bpy
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from ...backend.reading import is_file
 from ..keying import Timing
 from . import maps

@@ -11,16 +11,10 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ...backend.protocol import (
-    CONTENT_FILE,
-    MASK_FILE,
-    OWN_FILE,
-    Maps,
-    PatinaError,
-    Tile,
-    numbered,
-    read_job,
-)
+from ...backend.errors import PatinaError
+from ...backend.protocol.files import CONTENT_FILE, MASK_FILE, OWN_FILE, numbered
+from ...backend.protocol.job_file import read_job
+from ...backend.protocol.parts import Maps, Tile
 from .. import job_fields, keying
 from ..scope import PatinaScope
 from . import directions, image, maps, masks, material, memory, result, sequence, textures, whole

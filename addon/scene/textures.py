@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ...backend.protocol import numbered
+from ...backend.protocol.files import numbered
 from . import bake, colorspace, image, material, memory, mesh, room, uvs
 
 SLOW_SECONDS = 3.0  # seconds of baking that are worth a word

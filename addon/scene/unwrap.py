@@ -7,7 +7,7 @@ import math
 import bpy
 import numpy as np
 
-from ...backend.protocol import PatinaError
+from ...backend.errors import PatinaError
 from .mesh import get
 from .stage import alone
 

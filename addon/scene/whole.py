@@ -12,16 +12,15 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ...backend.protocol import (
+from ...backend.protocol.files import (
     HEIGHT_FILE,
     METALNESS_FILE,
     NORMAL_FILE,
     OWN_FILE,
     ROUGHNESS_FILE,
-    Maps,
-    Material,
     numbered,
 )
+from ...backend.protocol.parts import Maps, Material
 from . import bake, colorspace, image, maps, masks, material, memory, nodes, result
 from .textures import Source, Texture, uv_name
 

@@ -16,7 +16,7 @@ from .errors import Cancelled, SetupError
 from .plan import Plan, address_in
 from .progress import Progress
 
-# The same codes as the backend's: backend/protocol.py.
+# The same codes as the backend's: backend/protocol/events.py.
 FINISHED, FAILED, CANCELLED = 0, 1, 3
 
 _BAR = 24
@@ -134,7 +134,7 @@ class _Terminal:
 
 
 class _Events(_Terminal):
-    """Speaks to the add-on: the events of backend/protocol.py, and `cancel` or the end of stdin stops."""
+    """Speaks to the add-on: backend/protocol/events.py; `cancel` or the end of stdin stops."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.app.translations import pgettext_iface as iface
 
-from ...backend.protocol import QUALITIES
+from ...backend.protocol.choices import QUALITIES
 from ...backend.terminal import clock
 from .. import jobs
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..errors import PatinaError
 from ..parameterizations.alpha import Alpha
 from ..parameterizations.cppn import CPPN, EXTENT, grid
 from ..parameterizations.fourier import Fourier
@@ -19,7 +20,8 @@ from ..parameterizations.pixel import Pixel
 from ..parameterizations.shared import Aligned, AlignedOnSurface
 from ..parameterizations.surface_pyramid import SurfacePyramid
 from ..plugins import blamed, parameterization_called
-from ..protocol import OWN, Job, PatinaError
+from ..protocol.choices import OWN
+from ..protocol.job import Job
 from ..rendering.mesh import Mesh
 from ..rendering.sampling import Levels, taps
 from ..rendering.texels import Texels, fill_gutters

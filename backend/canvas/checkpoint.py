@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import npz
+from ..errors import PatinaError
 from ..pictures.images import cannot_write
-from ..protocol import PatinaError
 from ..writing import replacing
 from .view import Canvas
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..between import shares
+from ..errors import PatinaError
 from ..networks import Network
 from ..networks.octaves import features_of
 from ..objectives.alignment import WEIGHT, alignment, interpolation
@@ -13,7 +14,8 @@ from ..objectives.feature_visualization import channel, class_, direction, neuro
 from ..objectives.objective import Objective
 from ..objectives.texture import likeness, octaves, statistics, texture
 from ..plugins import blamed, objective_called
-from ..protocol import Job, PatinaError, Target
+from ..protocol.job import Job
+from ..protocol.parts import Target
 
 # Of a likeness at strength 0.5; the content loss of a picture that was painted over is about 1.
 LIKENESS = 0.3

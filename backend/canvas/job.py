@@ -20,7 +20,7 @@ from ..parameterizations import cppn
 from ..pictures.images import read_image, resize, save, to_pillow, within
 from ..pictures.palette import moments, recolor, transport
 from ..pictures.styles import Styles, read_styles
-from ..protocol import (
+from ..protocol.files import (
     CHECKPOINT_FILE,
     CPPN_FILE,
     HEIGHT_FILE,
@@ -28,8 +28,8 @@ from ..protocol import (
     NORMAL_FILE,
     PREVIEW_FILE,
     TEXTURE_FILE,
-    Job,
 )
+from ..protocol.job import Job
 from ..rendering.form import kept_of
 from ..rendering.mesh import Mesh, read_mesh
 from ..rendering.texels import Texels, check_texels, locate

@@ -8,12 +8,12 @@ from functools import partial
 
 import torch
 
+from ..errors import PatinaError
 from ..machine.attempts import Attempt, fitted
 from ..networks import Network, mixed_precision
 from ..networks.octaves import features_of
 from ..objectives.objective import Activations, Features, Objective
 from ..objectives.transparency import transparent
-from ..protocol import PatinaError
 from .view import Canvas, View
 
 REVIVED_STEPS = 16  # in which dead ReLUs get a gradient (Lucid)

@@ -18,10 +18,12 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
+from ..errors import PatinaError
 from ..parameterizations import cppn
 from ..parameterizations.cppn import CPPN
 from ..pictures.images import save
-from ..protocol import IMAGE_FILE, PREVIEW_FILE, TEXTURE_FILE, Job, PatinaError, numbered
+from ..protocol.files import IMAGE_FILE, PREVIEW_FILE, TEXTURE_FILE, numbered
+from ..protocol.job import Job
 from ..rendering.mesh import read_mesh
 from ..rendering.texels import check_texels, locate
 from ..result import report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..protocol import (
+from ..protocol.choices import (
     DEVICES,
     EASINGS,
     FRAMINGS,
@@ -14,8 +14,8 @@ from ..protocol import (
     QUALITIES,
     RASTERIZERS,
     TEXTURE_SIZES,
-    Material,
 )
+from ..protocol.parts import Material
 from .options import add_crop, colors, parameterization, share
 from .plugins import add_plugins
 

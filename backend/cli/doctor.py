@@ -22,9 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import protocol
+from ..errors import PatinaError
 from ..machine import memory
-from ..protocol import PatinaError
+from ..protocol.choices import VERSION
+from ..protocol.events import FINISHED, read_event
+from ..protocol.files import MESH_FILE, REPORT_FILE, TEXTURE_FILE
+from ..protocol.job import Job
+from ..protocol.job_file import write_job
+from ..protocol.parts import Style
 
 if TYPE_CHECKING:
     from ..networks.registry import Packaged
@@ -84,7 +89,7 @@ def version() -> str:
 def doctor(job_probe: bool = True) -> Report:
     """Look at everything; with `job_probe` also run one tiny real job, and measure one step."""
     findings = [
-        Finding("Patina", f"{version()}, job format {protocol.VERSION}"),
+        Finding("Patina", f"{version()}, job format {VERSION}"),
         Finding("Python", f"{platform.python_version()} on {platform.system()} {platform.release()}"),
         Finding("Processor", f"{_processor()}, {os.cpu_count()} threads{_memory()}"),
     ]
@@ -259,7 +264,7 @@ def _job() -> Finding:
                 errors="replace",
                 timeout=PROBE_SECONDS,
             )
-            done = (folder / protocol.TEXTURE_FILE).is_file() and (folder / protocol.REPORT_FILE).is_file()
+            done = (folder / TEXTURE_FILE).is_file() and (folder / REPORT_FILE).is_file()
     except subprocess.TimeoutExpired:
         return Finding(
             "Tiny job", f"not done after {PROBE_SECONDS} s", "Close other programs, then try again."
@@ -269,9 +274,9 @@ def _job() -> Finding:
     finally:
         os.close(reads)
         os.close(writes)
-    if run.returncode == protocol.FINISHED and done:
+    if run.returncode == FINISHED and done:
         return Finding("Tiny job", f"finished in {time.perf_counter() - start:.1f} s")
-    events = [event for line in run.stdout.splitlines() if (event := protocol.read_event(line))]
+    events = [event for line in run.stdout.splitlines() if (event := read_event(line))]
     failed = next((event for event in events if event.kind == "failed"), None)
     words = [line for line in run.stderr.splitlines() if line.strip()]
     said = failed.message if failed else words[-1] if words else "it said nothing"
@@ -288,19 +293,19 @@ def _write_tiny_job(folder: Path) -> None:
     faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
     uvs = 0.1 + 0.8 * vertices[faces][..., :2]
     normals = np.broadcast_to(np.array([0, 0, 1], np.float32), (2, 3, 3))
-    np.savez(folder / protocol.MESH_FILE, vertices=vertices, faces=faces, uvs=uvs, normals=normals)
+    np.savez(folder / MESH_FILE, vertices=vertices, faces=faces, uvs=uvs, normals=normals)
     ramp = np.arange(96)
     stripes = np.stack([ramp * 2, 255 - ramp * 2, ramp % 12 * 20], -1).astype(np.uint8)
     Image.fromarray(np.broadcast_to(stripes, (96, 96, 3)).copy()).save(folder / "style.png")
-    job = protocol.Job(
+    job = Job(
         name="doctor",
-        mesh=protocol.MESH_FILE,
-        styles=(protocol.Style("style.png"),),
+        mesh=MESH_FILE,
+        styles=(Style("style.png"),),
         texture_size=64,
         quality="draft",
         steps=2,
     )
-    protocol.write_job(folder, job)
+    write_job(folder, job)
 
 
 def _without_paths(text: str) -> str:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from ..errors import PatinaError
 from ..export.inputs import keep
 from ..pictures.door import opened
 from ..pictures.images import cannot_write, save
-from ..protocol import FINISHED, PatinaError
+from ..protocol.events import FINISHED
 from ..writing import replacing, write_bytes
 
 FORMATS = {".webp": "WEBP", ".gif": "GIF"}

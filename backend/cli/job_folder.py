@@ -13,6 +13,7 @@ from typing import Any
 
 from PIL import Image
 
+from ..errors import PatinaError, readable
 from ..export.inputs import files_of, keep
 from ..models import files, through_blender
 from ..models.arrays import Floats
@@ -22,11 +23,10 @@ from ..pictures.decode import opacity
 from ..pictures.door import opened
 from ..pictures.images import cannot_write, read_image, save, write_map
 from ..pictures.styles import read_style
-from ..protocol import (
-    CANCELLED,
+from ..protocol.events import CANCELLED, FINISHED, Event
+from ..protocol.files import (
     CHECKPOINT_FILE,
     CPPN_FILE,
-    FINISHED,
     HEIGHT_FILE,
     IMAGE_FILE,
     JOB_FILE,
@@ -40,15 +40,11 @@ from ..protocol import (
     REPORT_FILE,
     ROUGHNESS_FILE,
     TEXTURE_FILE,
-    Event,
-    Job,
-    PatinaError,
-    Style,
     numbered,
-    read_job,
-    readable,
-    write_job,
 )
+from ..protocol.job import Job
+from ..protocol.job_file import read_job, write_job
+from ..protocol.parts import Style
 from ..reading import read_bytes
 from ..terminal import ProgressBar
 from ..writing import write_bytes
@@ -57,7 +53,7 @@ from .mesh import contents, fields_of, own_maps, painted_model, posed_corners, w
 DoJob = Callable[[Path, Callable[[Event], None], Callable[[], bool]], int]
 MODELS = (*files.SUFFIXES[:-1], *through_blender.SUFFIXES)
 MODEL_FILE = "model.glb"
-# What a job may write into its folder; of several, each with its number (see `protocol.numbered`).
+# What a job may write into its folder; of several, each with its number (see `files.numbered`).
 WRITTEN = (
     *(
         JOB_FILE,

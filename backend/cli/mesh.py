@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..errors import PatinaError
 from ..export.files import write_file
 from ..export.wear import FACTORS, NewMaps, wear
 from ..models import files, gltf, textures
@@ -23,7 +24,7 @@ from ..models.textures import Painted
 from ..pictures.decode import numbers, shallow
 from ..pictures.door import opened
 from ..pictures.images import MIN_SIDE
-from ..protocol import (
+from ..protocol.files import (
     CONTENT_FILE,
     METALNESS_FILE,
     NORMAL_FILE,
@@ -31,13 +32,10 @@ from ..protocol import (
     POSES_FILE,
     ROUGHNESS_FILE,
     TEXTURE_FILE,
-    Job,
-    Maps,
-    Material,
-    PatinaError,
-    Tile,
     numbered,
 )
+from ..protocol.job import Job
+from ..protocol.parts import Maps, Material, Tile
 from ..rendering.mesh import build_mesh
 
 

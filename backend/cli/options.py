@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..protocol import COLORS, OWN, PARAMETERIZATIONS, PatinaError, Style, Target
+from ..errors import PatinaError
+from ..protocol.choices import COLORS, OWN, PARAMETERIZATIONS
+from ..protocol.parts import Style, Target
 
 DREAMS = ("class:", "channel:")  # a key that begins so is no picture
 
@@ -35,7 +37,7 @@ def share(text: str) -> float:
 
 
 def parameterization(text: str) -> str:
-    """Parse one of protocol.PARAMETERIZATIONS, or a plugin's, as "own:NAME"."""
+    """Parse one of choices.PARAMETERIZATIONS, or a plugin's, as "own:NAME"."""
     if text not in PARAMETERIZATIONS and not text.startswith(OWN):
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(PARAMETERIZATIONS)}, {OWN}NAME")
     return text

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import suited
-from ..protocol import FINISHED, USUAL_BOIL, Key, Material, PatinaError, Style, Target
+from ..errors import PatinaError
+from ..protocol.choices import USUAL_BOIL
+from ..protocol.events import FINISHED
+from ..protocol.parts import Key, Material, Style, Target
 from . import arguments, network_list
 from .job_folder import DoJob, Inputs, is_model, make_and_do
 from .options import DREAMS, key_path, key_target, styles_of, weighted_path

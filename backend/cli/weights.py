@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 
 from ..conversation import Cancelled, Emit, IsCancelled, speaking
+from ..errors import PatinaError
 from ..networks.fetching import ensure, take
-from ..protocol import CANCELLED, FAILED, FINISHED, Event, PatinaError
+from ..protocol.events import CANCELLED, FAILED, FINISHED, Event
 from . import network_list
 
 

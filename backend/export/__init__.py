@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..conversation import Cancelled, Emit, IsCancelled, speaking
-from ..protocol import CANCELLED, FAILED, FINISHED, Event, PatinaError, write_event
+from ..errors import PatinaError
+from ..protocol.events import CANCELLED, FAILED, FINISHED, Event, write_event
 from ..writing import write_bytes
 from .options import PRESETS, AtStage, Options, check
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from ..writing import write_bytes
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import trimesh
 from PIL import Image
 
+from ..errors import PatinaError
 from ..models import gltf
 from ..models.arrays import Floats, Mask
 from ..models.parts import check_uvs
 from ..pictures.decode import shallow
 from ..pictures.door import opened
-from ..protocol import PatinaError
 from . import gutters
 from .encode import png
 from .model import Model, read_image, read_model

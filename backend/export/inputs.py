@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
+from ..errors import PatinaError
 from ..models import through_blender
 from ..models.beside import named_file
-from ..protocol import PatinaError
 from ..reading import is_file, read_bytes
 
 _NAMING = re.compile(

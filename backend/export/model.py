@@ -10,6 +10,7 @@ import numpy as np
 import trimesh
 from PIL import Image
 
+from ..errors import PatinaError
 from ..models import files, gltf
 from ..models.arrays import Floats, Ints
 from ..models.looks import sample
@@ -18,7 +19,6 @@ from ..models.srgb import from_linear
 from ..models.textures import Pictures, baked, places_for, repeating
 from ..pictures.decode import shallow
 from ..pictures.door import opened
-from ..protocol import PatinaError
 
 MAX_OFFSET = 100  # times its size: a model so far from the origin is moved there
 BAKED_SIDE = 2048  # texels along the side of a picture that colours are baked into

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 
 # Hears of each stage as it begins: its name, and the share that is done. It may raise to end the export.
 AtStage = Callable[[str, float], None]

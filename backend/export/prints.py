@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 from PIL import Image
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from .color import soft_proof
 from .encode import png
 from .files import write_file

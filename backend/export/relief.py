@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
+from ..errors import PatinaError
 from ..models.arrays import Floats
 from ..models.looks import sample
-from ..protocol import PatinaError
 from .model import Model, read_image, uv_areas
 from .subdivide import to_edge_length
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..export.inputs import files_of
-from ..protocol import VERSION, Style
+from ..protocol.choices import VERSION
+from ..protocol.parts import Style
 from ..reading import read_json
 from ..writing import write_bytes
 
@@ -26,7 +27,7 @@ MEMORY = "memory_gb"  # among an outcome's numbers: the most that its job held
 class Asset:
     """A file that is to be painted into a folder. All paths are absolute.
 
-    styles: named by their paths; fields: of its job (see `protocol.Job`); outputs: by recipe.OUTPUTS;
+    styles: named by their paths; fields: of its job (see `protocol.job.Job`); outputs: by recipe.OUTPUTS;
     size_mm: of prints; blender: what opens and writes .blend files; cpus: threads that its job gets; goes_on:
     from a checkpoint, where its painter was killed.
     """

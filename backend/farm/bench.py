@@ -13,7 +13,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from ..writing import is_full
 from .asset import (
     DISK_FULL,

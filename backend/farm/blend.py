@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..errors import PatinaError
 from ..models import through_blender
-from ..protocol import REPORT_FILE, PatinaError
+from ..protocol.files import REPORT_FILE
 from ..writing import write_bytes
 from .asset import Asset
 from .page import write_model_script

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..errors import PatinaError
 from ..locking import holding
-from ..protocol import CANCELLED, FAILED, FINISHED, Event, PatinaError
+from ..protocol.events import CANCELLED, FAILED, FINISHED, Event
 from ..terminal import ProgressBar
 from ..writing import is_full, write_bytes
 from . import asset as assets

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..export.inputs import files_of
 from ..models import through_blender
-from ..protocol import Job
+from ..protocol.job import Job
 from .asset import MEMORY, Asset, Outcome
 
 # In bytes, of jobs on the processor with VGG-16 that docs/farm.md lists.

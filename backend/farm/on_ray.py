@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from .asset import FAILED, Asset, Outcome
 from .bench import ROOT
 from .node import about, code_digest, paint

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from ..painting.tiles import read_contents, stacked
 from ..pictures.images import read_image, save, to_pillow
-from ..protocol import TEXTURE_FILE, numbered, read_job
+from ..protocol.files import TEXTURE_FILE, numbered
+from ..protocol.job_file import read_job
 from ..rendering import camera, rasterizer
 from ..rendering.frames import corners_of, frame_of
 from ..rendering.gbuffer import render

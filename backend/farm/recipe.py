@@ -17,9 +17,12 @@ from typing import Any, NoReturn
 
 from ..cli.job_folder import MODELS
 from ..cli.options import weighted_path
+from ..errors import PatinaError
 from ..networks import registry
 from ..pictures.styles import read_style
-from ..protocol import JOB_FILE, MESH_FILE, Job, PatinaError, Style
+from ..protocol.files import JOB_FILE, MESH_FILE
+from ..protocol.job import Job
+from ..protocol.parts import Style
 from ..reading import read_bytes
 from ..suited import parameterization
 from .asset import Asset, read_outcome

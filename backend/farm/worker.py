@@ -21,11 +21,13 @@ from typing import Any
 
 from ..cli.job_folder import MODEL_FILE, Inputs, make_and_do
 from ..conversation import Emit, IsCancelled
+from ..errors import PatinaError
 from ..export import export
 from ..export.options import Options
 from ..machine import memory
 from ..machine.shelf import Shelf
-from ..protocol import CANCELLED, CHECKPOINT_FILE, REPORT_FILE, TEXTURE_FILE, PatinaError
+from ..protocol.events import CANCELLED
+from ..protocol.files import CHECKPOINT_FILE, REPORT_FILE, TEXTURE_FILE
 from ..reading import read_json
 from ..run import Outcome as JobOutcome
 from ..run import outcome_of

@@ -7,7 +7,7 @@ import platform
 import numpy as np
 import torch
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 
 
 def pick_device(name: str) -> torch.device:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from ..reading import read_bytes, read_within, within
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from . import gltf
 from .arrays import Floats
 from .looks import GREY

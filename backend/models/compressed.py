@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 
 DRACO = "KHR_draco_mesh_compression"
 MESHOPT = ("EXT_meshopt_compression", "KHR_meshopt_compression")

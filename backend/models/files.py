@@ -11,7 +11,7 @@ import numpy as np
 import trimesh
 
 from .. import npz
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from ..reading import read_bytes
 from . import gltf, obj, through_blender
 from .arrays import Floats

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import numpy as np
 from numpy.typing import NDArray
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from ..reading import MAX_BYTES, read_bytes, read_within
 from . import compressed
 from .arrays import Floats, Ints

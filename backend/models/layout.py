@@ -9,7 +9,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from ..rendering.mesh import build_mesh
 from ..rendering.texels import locate
 from .arrays import Floats

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from ..rendering.mesh import build_mesh
 from ..rendering.texels import fill_gutters, interpolate, locate
 from . import gltf, layout

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from ..reading import read_bytes
 
 SUFFIXES = (".fbx", ".usd", ".usda", ".usdc", ".usdz", ".stl", ".abc", ".dae")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from .network import LOGITS, Layer, Network, mixed_precision
 from .registry import assemble, entries, entry
 

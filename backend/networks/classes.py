@@ -6,7 +6,7 @@ from functools import cache
 
 from torchvision.models import VGG16_Weights
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from .registry import suggest
 
 

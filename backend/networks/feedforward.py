@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from . import weights
 from .efficientnet_lite import pad_same
 from .registry import Packaged

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from ..conversation import Cancelled, Emit, IsCancelled
-from ..protocol import Event, PatinaError
+from ..errors import PatinaError
+from ..protocol.events import Event
 from . import registry, weights
 from .registry import Downloaded, Entry
 

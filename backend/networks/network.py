@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, fx, nn
 
+from ..errors import PatinaError
 from ..machine.memory import ran_out
-from ..protocol import PatinaError
 from . import graph, layer_names
 from .registry import Entry, suggest
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from . import vgg, weights
 from .efficientnet_lite import EfficientNetLite0
 

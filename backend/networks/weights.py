@@ -28,8 +28,8 @@ import numpy
 import torch
 from torch import Tensor
 
+from ..errors import PatinaError
 from ..machine.memory import ran_out
-from ..protocol import PatinaError
 from ..reading import read_bytes, regular
 from ..writing import going_on, replacing
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ..errors import PatinaError
 from ..networks import LOGITS, Layer, Network, classes
-from ..protocol import PatinaError
 from .objective import Features, Objective
 from .style import layer_mask
 

@@ -25,7 +25,7 @@ SAMPLED_PIXELS = 2048  # of a layer, that stand for all of it
 def make(
     kind: str, layers: list[Samples], decay: float = DECAY, weights: Sequence[float] | None = None
 ) -> Loss:
-    """Make the loss called `kind` (one of protocol.STYLE_LOSSES) for `layers` of the styles.
+    """Make the loss called `kind` (one of choices.STYLE_LOSSES) for `layers` of the styles.
 
     decay: of the averages over past views; weights: of the layers in the sum, 1 if not given.
     """

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from .. import npz
+from ..errors import PatinaError
 from ..pictures.images import cannot_write, enlarged, resize
-from ..protocol import PatinaError
 from ..writing import replacing
 from .checkpoint import MAX_STEPS, Kept
 

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from .. import npz
+from ..errors import PatinaError
 from ..pictures.images import cannot_write
-from ..protocol import PatinaError
 from ..rendering.mesh import Mesh
 from ..writing import replacing
 from .pyramid import Pyramid

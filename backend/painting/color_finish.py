@@ -11,7 +11,7 @@ from torch import Tensor
 from ..pictures.grading import NODES, grade_of, graded
 from ..pictures.palette import within_gamut
 from ..pictures.styles import Styles
-from ..protocol import Job
+from ..protocol.job import Job
 from .subject import Subject
 
 COLORS = 30_000  # drawn from the surface, and from the styles

@@ -19,7 +19,7 @@ from ..machine.shelf import Shelf
 from ..networks import feedforward
 from ..pictures.palette import moments, recolor, transport
 from ..pictures.styles import Styles
-from ..protocol import Job
+from ..protocol.job import Job
 from ..rendering import camera
 from ..rendering.mesh import Mesh
 from ..rendering.shape import from_above

@@ -15,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..errors import PatinaError
 from ..machine.shelf import digest
 from ..pictures.styles import Styles, read_styles
-from ..protocol import CHECKPOINT_FILE, Job, PatinaError
+from ..protocol.files import CHECKPOINT_FILE
+from ..protocol.job import Job
 from ..rendering.mesh import Mesh
 from ..rendering.texels import CHARTS, each_tile
 from ..rendering.views import Viewing

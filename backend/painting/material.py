@@ -19,7 +19,8 @@ from torch import Tensor
 
 from ..pictures.color_space import to_linear
 from ..pictures.images import read_map, resize
-from ..protocol import Job, Material
+from ..protocol.job import Job
+from ..protocol.parts import Material
 from ..rendering.camera import Camera
 from ..rendering.frames import Corners, Frame, corners_of, frame_of, slope, tilted
 from ..rendering.gbuffer import GBuffer
@@ -105,7 +106,7 @@ def read_own(job: Job, folder: Path, texels: Texels) -> Own:
 def detailed(slopes: Tensor, used: NDArray[np.bool_], detail: float) -> tuple[Tensor, Tensor]:
     """Make of a normal map's `slopes` (2, tiles · S, S) those that stay, and how thick strokes are there.
 
-    Large forms stay whatever `detail` says (see `protocol.Material`): a low mesh lives by them.
+    Large forms stay whatever `detail` says (see `parts.Material`): a low mesh lives by them.
     """
     broad = smooth(slopes, used, max(2, round(math.log2(slopes.shape[2] / 64))))
     fine = slopes - broad

@@ -30,7 +30,9 @@ from ..between import between
 from ..objectives.landmarks import contrast_of
 from ..pictures.images import write_image
 from ..pictures.styles import Styles, read_styles
-from ..protocol import PREVIEW_FILE, TEXTURE_FILE, Job, Key
+from ..protocol.files import PREVIEW_FILE, TEXTURE_FILE
+from ..protocol.job import Job
+from ..protocol.parts import Key
 from ..rendering.texels import fill_gutters
 from ..rendering.views import Viewing
 from ..result.report import Judge

@@ -142,7 +142,7 @@ def reached(whole: tuple[Stage, ...], now: Kept, others: Mapping[str, tuple[Stag
 class Plan:
     """What the loop does: its stages one after the other, each step on `views_per_step` views.
 
-    style_loss: one of protocol.STYLE_LOSSES; content_weight: of the content error, relative to the style's.
+    style_loss: one of choices.STYLE_LOSSES; content_weight: of the content error, relative to the style's.
     """
 
     stages: tuple[Stage, ...]

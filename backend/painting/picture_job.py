@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ..pictures.images import read_image, resize, within, write_image
 from ..pictures.styles import Styles, read_styles
-from ..protocol import CHECKPOINT_FILE, IMAGE_FILE, PREVIEW_FILE, Job
+from ..protocol.files import CHECKPOINT_FILE, IMAGE_FILE, PREVIEW_FILE
+from ..protocol.job import Job
 from ..result import report
 from ..result.textures import PREVIEW_SIDE, write_preview
 from ..session import JobSession, lesser

@@ -51,7 +51,7 @@ class Score:
     """The loss of views: their style, palette and landmarks, and colours that a screen cannot show."""
 
     def __init__(self, network: Network, styles: Styles, style_loss: str, content_weight: float) -> None:
-        """styles: at the scale of the views; style_loss: one of protocol.STYLE_LOSSES.
+        """styles: at the scale of the views; style_loss: one of choices.STYLE_LOSSES.
 
         content_weight: of the content error, relative to the style's.
         """

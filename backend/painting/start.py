@@ -14,7 +14,7 @@ from ..networks import feedforward
 from ..pictures.images import enlarged, within
 from ..pictures.palette import commonness, moments, recolor, sliced_transport, transport, within_gamut
 from ..pictures.styles import Styles
-from ..protocol import Job
+from ..protocol.job import Job
 from ..rendering.sampling import enlarge
 from ..rendering.texels import Texels, fill_gutters, locate
 from ..rendering.views import Viewing

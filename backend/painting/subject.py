@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..machine.shelf import Shelf, digest
 from ..pictures.styles import Styles
-from ..protocol import Job
+from ..protocol.job import Job
 from ..reading import regular
 from ..rendering.form import kept_of
 from ..rendering.mesh import Mesh, read_mesh

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ..pictures.images import write_image
 from ..pictures.styles import Styles, read_styles
-from ..protocol import IMAGE_FILE, Job
+from ..protocol.files import IMAGE_FILE
+from ..protocol.job import Job
 from ..rendering.mesh import Mesh, read_mesh
 from ..rendering.texels import check_texels, locate
 from ..rendering.views import Viewing

@@ -14,8 +14,10 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
+from ..errors import PatinaError
 from ..pictures.images import read_image, resize, save
-from ..protocol import MASK_FILE, Job, PatinaError, numbered
+from ..protocol.files import MASK_FILE, numbered
+from ..protocol.job import Job
 from ..rendering.mesh import Mesh
 from ..rendering.texels import Texels, each_tile, interpolate, locate_in
 

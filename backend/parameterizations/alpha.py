@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 
 
 class Alpha(nn.Module):

@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..errors import PatinaError
 from ..machine.memory import ran_out
 from ..pictures.images import cannot_write
-from ..protocol import PatinaError
 from ..reading import read_bytes
 from ..writing import write_bytes
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from ..errors import PatinaError
 from ..machine import memory
-from ..protocol import PatinaError
 from ..reading import regular
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "AVIF", "JPEG2000", "BMP", "DIB", "GIF", "TGA", "PPM")

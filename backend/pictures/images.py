@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.ndimage import uniform_filter1d
 from torch import Tensor
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from ..writing import replacing
 from . import png
 from .decode import Turn, grey, in_srgb, is_deep, numbers, turn_of, white_of

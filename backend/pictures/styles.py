@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..protocol import Job, Style
+from ..protocol.job import Job
+from ..protocol.parts import Style
 from .images import read_image, resize_shorter
 from .orientation import LUMINANCE, stroke_angle
 from .palette import gamut, moments, recolor, transport

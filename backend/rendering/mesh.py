@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from .. import npz
+from ..errors import PatinaError
 from ..machine.shelf import digest
-from ..protocol import PatinaError
 from . import triangles
 
 Thing = TypeVar("Thing")

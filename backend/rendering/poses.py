@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import npz
-from ..protocol import MAX_POSES, PatinaError
+from ..errors import PatinaError
+from ..protocol.files import MAX_POSES
 from .mesh import Array, Mesh, centers, owners
 
 MAX_COORDINATE = 1e30

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from ..protocol import PatinaError
+from ..errors import PatinaError
 from . import triangles
 from .mesh import Mesh
 

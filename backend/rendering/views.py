@@ -41,7 +41,7 @@ class Viewing:
     """How a surface is looked at, and at what scale.
 
     pixel: the width on the surface of the finest view's pixel; style_width: what the shorter side of style
-    images spans there, both in the mesh's units. rasterizer: its name; framing: one of protocol.FRAMINGS;
+    images spans there, both in the mesh's units. rasterizer: its name; framing: one of choices.FRAMINGS;
     stroke_angle: that at which views show the mesh's directions.
     """
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..pictures.images import write_map
-from ..protocol import HEIGHT_FILE, METALNESS_FILE, NORMAL_FILE, ROUGHNESS_FILE, numbered
+from ..protocol.files import HEIGHT_FILE, METALNESS_FILE, NORMAL_FILE, ROUGHNESS_FILE, numbered
 from ..rendering.frames import corner_normals, corner_tangents
 from ..rendering.mesh import Mesh
 from ..rendering.texels import Texels, each_tile, fill_gutters, interpolate

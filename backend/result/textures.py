@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..pictures.images import to_bytes, write_image, write_map
-from ..protocol import PREVIEW_FILE, TEXTURE_FILE, numbered
+from ..protocol.files import PREVIEW_FILE, TEXTURE_FILE, numbered
 
 PREVIEW_SIDE = 512
 

@@ -14,7 +14,7 @@ from backend.networks.octaves import features_of
 from backend.objectives.texture import statistics, texture
 from backend.parameterizations.fourier import Fourier
 from backend.parameterizations.pixel import Pixel
-from backend.protocol import Target
+from backend.protocol.parts import Target
 from backend.result.report import seam_ratio
 
 from .flat_rows import CLASSIFIER, SECOND, Numbers

@@ -16,7 +16,8 @@ from torch import Tensor
 from backend.__main__ import main
 from backend.export.model import read_model
 from backend.pictures.images import to_pillow
-from backend.protocol import FINISHED, REPORT_FILE
+from backend.protocol.events import FINISHED
+from backend.protocol.files import REPORT_FILE
 from backend.rendering.mesh import Mesh, build_mesh
 
 from .flat_rows import Numbers

@@ -33,7 +33,9 @@ from backend.parameterizations.fourier import Fourier
 from backend.parameterizations.pixel import Pixel
 from backend.pictures.color_space import over
 from backend.pictures.images import read_image, resize, resize_shorter, to_pillow
-from backend.protocol import HEIGHT_FILE, IMAGE_FILE, REPORT_FILE, Job, Style
+from backend.protocol.files import HEIGHT_FILE, IMAGE_FILE, REPORT_FILE
+from backend.protocol.job import Job
+from backend.protocol.parts import Style
 from backend.rendering import camera, rasterizer
 from backend.rendering.camera import Camera
 from backend.rendering.gbuffer import GBuffer, render

@@ -26,14 +26,11 @@ from bl_ext.user_default.patina.addon.scene.records import Member, Prepared
 from bl_ext.user_default.patina.addon.scene.textures import Texture
 from bl_ext.user_default.patina.addon.ui import export as export_panel
 from bl_ext.user_default.patina.addon.ui import panel
-from bl_ext.user_default.patina.backend.protocol import (
-    TEXTURE_FILE,
-    Job,
-    PatinaError,
-    Style,
-    numbered,
-    write_job,
-)
+from bl_ext.user_default.patina.backend.errors import PatinaError
+from bl_ext.user_default.patina.backend.protocol.files import TEXTURE_FILE, numbered
+from bl_ext.user_default.patina.backend.protocol.job import Job
+from bl_ext.user_default.patina.backend.protocol.job_file import write_job
+from bl_ext.user_default.patina.backend.protocol.parts import Style
 
 
 def plain(path: Path, color: tuple[float, ...], size: int = 8) -> Path:

@@ -9,8 +9,8 @@ import sys
 import bpy
 import numpy as np
 import pytest
+from bl_ext.user_default.patina.backend.errors import PatinaError
 from bl_ext.user_default.patina.backend.models import through_blender
-from bl_ext.user_default.patina.backend.protocol import PatinaError
 from PIL import Image
 
 COLORS = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)

@@ -26,7 +26,9 @@ from bl_ext.user_default.patina.addon.operators import apply
 from bl_ext.user_default.patina.addon.scene import colorspace, image, masks, material, result
 from bl_ext.user_default.patina.addon.scene.records import Member, Prepared
 from bl_ext.user_default.patina.addon.scene.textures import Texture, read, write_contents
-from bl_ext.user_default.patina.backend.protocol import Job, Style, write_job
+from bl_ext.user_default.patina.backend.protocol.job import Job
+from bl_ext.user_default.patina.backend.protocol.job_file import write_job
+from bl_ext.user_default.patina.backend.protocol.parts import Style
 
 folder, working = Path(sys.argv[2]), sys.argv[3]
 if working:

@@ -22,7 +22,7 @@ from bl_ext.user_default.patina.addon import problems
 from bl_ext.user_default.patina.addon.export import copies, engines, presets, printing, proof, run, textures
 from bl_ext.user_default.patina.addon.scene import material, memory
 from bl_ext.user_default.patina.addon.ui import export as export_panel
-from bl_ext.user_default.patina.backend.protocol import PatinaError
+from bl_ext.user_default.patina.backend.errors import PatinaError
 from bl_ext.user_default.patina.backend.web import page
 from PIL import Image
 

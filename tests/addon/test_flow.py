@@ -22,9 +22,11 @@ from bl_ext.user_default.patina.addon.scene.textures import Texture
 from bl_ext.user_default.patina.addon.ui import history as history_ui
 from bl_ext.user_default.patina.addon.ui import panel as panel_ui
 from bl_ext.user_default.patina.addon.ui import progress
+from bl_ext.user_default.patina.backend.errors import PatinaError
 from bl_ext.user_default.patina.backend.locking import holding
 from bl_ext.user_default.patina.backend.pictures import png
-from bl_ext.user_default.patina.backend.protocol import Event, PatinaError, read_job
+from bl_ext.user_default.patina.backend.protocol.events import Event
+from bl_ext.user_default.patina.backend.protocol.job_file import read_job
 from PIL import Image
 
 PREPARING_SECONDS = 120  # for the backend to load torch on a busy machine

@@ -33,7 +33,9 @@ from bl_ext.user_default.patina.addon.given import given
 from bl_ext.user_default.patina.addon.scene import image, result, sets
 from bl_ext.user_default.patina.addon.setup import environment
 from bl_ext.user_default.patina.addon.ui.presets import reset
-from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, Style
+from bl_ext.user_default.patina.backend.errors import PatinaError
+from bl_ext.user_default.patina.backend.protocol.job import Job
+from bl_ext.user_default.patina.backend.protocol.parts import Style
 
 sys.path.append(str(Path(__file__).parents[1] / "faults"))
 

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.patina.addon.scene import image, result
-from bl_ext.user_default.patina.backend.protocol import PatinaError
+from bl_ext.user_default.patina.backend.errors import PatinaError
 from PIL import Image
 
 COLORS = np.random.default_rng(1).integers(0, 256, (5, 7, 3), np.uint8)  # top row first, as in a file

@@ -13,7 +13,7 @@ import bpy
 import pytest
 from bl_ext.user_default.patina.addon import folders, installation
 from bl_ext.user_default.patina.addon.setup import environment, system, variants
-from bl_ext.user_default.patina.backend.protocol import PatinaError
+from bl_ext.user_default.patina.backend.errors import PatinaError
 
 REAL_BACKEND = os.environ.get("PATINA_BACKEND", "")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 import pytest
 from bl_ext.user_default.patina.addon.scene import material, memory
-from bl_ext.user_default.patina.backend.protocol import PatinaError
+from bl_ext.user_default.patina.backend.errors import PatinaError
 
 
 @pytest.fixture

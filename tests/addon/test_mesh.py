@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.patina.addon.scene import mesh, viewpoint
-from bl_ext.user_default.patina.backend.protocol import PatinaError
+from bl_ext.user_default.patina.backend.errors import PatinaError
 from mathutils import Matrix, Vector
 
 

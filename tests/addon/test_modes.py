@@ -11,7 +11,9 @@ from bl_ext.user_default.patina.addon import folders, jobs, properties, recent
 from bl_ext.user_default.patina.addon.operators import crop
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
 from bl_ext.user_default.patina.addon.scene import maps, material, memory, result
-from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, read_job
+from bl_ext.user_default.patina.backend.errors import PatinaError
+from bl_ext.user_default.patina.backend.protocol.job import Job
+from bl_ext.user_default.patina.backend.protocol.job_file import read_job
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.patina.addon.operators import stylize
-from bl_ext.user_default.patina.backend.protocol import read_job
+from bl_ext.user_default.patina.backend.protocol.job_file import read_job
 
 KINDS = ("scenes", "objects", "collections", "actions", "meshes", "armatures", "node_groups", "worlds")
 

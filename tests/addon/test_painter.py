@@ -16,7 +16,8 @@ from bl_ext.user_default.patina.addon.operators import stylize as stylizing
 from bl_ext.user_default.patina.addon.painter import Painter
 from bl_ext.user_default.patina.addon.scene import image as images
 from bl_ext.user_default.patina.addon.scene import masks, material
-from bl_ext.user_default.patina.backend.protocol import PatinaError, read_job
+from bl_ext.user_default.patina.backend.errors import PatinaError
+from bl_ext.user_default.patina.backend.protocol.job_file import read_job
 
 MAX_SECONDS = 240  # of a job on a busy machine
 

@@ -14,7 +14,9 @@ from bl_ext.user_default.patina.addon.operators import paint_image
 from bl_ext.user_default.patina.addon.scene import image as images
 from bl_ext.user_default.patina.addon.scene import masks, picture
 from bl_ext.user_default.patina.addon.ui import image_editor
-from bl_ext.user_default.patina.backend.protocol import Job, PatinaError, read_job
+from bl_ext.user_default.patina.backend.errors import PatinaError
+from bl_ext.user_default.patina.backend.protocol.job import Job
+from bl_ext.user_default.patina.backend.protocol.job_file import read_job
 
 MODES = ("stylize", "dream", "deepdream", "texture")
 

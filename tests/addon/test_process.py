@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from bl_ext.user_default.patina.addon.process import Process, python_command
-from bl_ext.user_default.patina.backend.protocol import Event
+from bl_ext.user_default.patina.backend.protocol.events import Event
 
 Start = Callable[[str], Process]
 

@@ -15,7 +15,8 @@ from bl_ext.user_default.patina.addon import folders, problems
 from bl_ext.user_default.patina.addon.operators import stylize
 from bl_ext.user_default.patina.addon.scene import job, material, result, textures
 from bl_ext.user_default.patina.addon.scene.stage import object_mode
-from bl_ext.user_default.patina.backend.protocol import PatinaError, read_job, write_job
+from bl_ext.user_default.patina.backend.errors import PatinaError
+from bl_ext.user_default.patina.backend.protocol.job_file import read_job, write_job
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]

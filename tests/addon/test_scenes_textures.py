@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.patina.addon.scene import image, material, result, textures
-from bl_ext.user_default.patina.backend.protocol import PatinaError
+from bl_ext.user_default.patina.backend.errors import PatinaError
 from PIL import Image
 
 WIDTH, HEIGHT = 13, 7  # neither square nor powers of two

@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 import pytest
 from bl_ext.user_default.patina.addon.scene import unwrap
-from bl_ext.user_default.patina.backend.protocol import PatinaError
+from bl_ext.user_default.patina.backend.errors import PatinaError
 
 
 def corners(obj: bpy.types.Object, uv_map: str) -> np.ndarray:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from bl_ext.user_default.patina.addon import folders
 from bl_ext.user_default.patina.addon.scene import image, job, material, result, textures, uvs
-from bl_ext.user_default.patina.backend.protocol import PatinaError, read_job, write_job
+from bl_ext.user_default.patina.backend.errors import PatinaError
+from bl_ext.user_default.patina.backend.protocol.job_file import read_job, write_job
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,9 @@ from bl_ext.user_default import patina
 from bl_ext.user_default.patina.addon import folders, given, jobs, problems, properties, scope
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
 from bl_ext.user_default.patina.addon.settings import dump
-from bl_ext.user_default.patina.backend.protocol import Event, PatinaError, read_job
+from bl_ext.user_default.patina.backend.errors import PatinaError
+from bl_ext.user_default.patina.backend.protocol.events import Event
+from bl_ext.user_default.patina.backend.protocol.job_file import read_job
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scripting.md").read_text(encoding="utf-8")
 TINY = {"quality": "sketch", "texture_size": "256"}

@@ -14,7 +14,10 @@ from bl_ext.user_default.patina.addon import formulas, history, job_fields, jobs
 from bl_ext.user_default.patina.addon.scene import atlas, maps, material, records, result, sequence, sets
 from bl_ext.user_default.patina.addon.scene.textures import Texture
 from bl_ext.user_default.patina.addon.ui import export
-from bl_ext.user_default.patina.backend.protocol import CHECKPOINT_FILE, Key, PatinaError, read_job
+from bl_ext.user_default.patina.backend.errors import PatinaError
+from bl_ext.user_default.patina.backend.protocol.files import CHECKPOINT_FILE
+from bl_ext.user_default.patina.backend.protocol.job_file import read_job
+from bl_ext.user_default.patina.backend.protocol.parts import Key
 from mathutils import Vector
 
 COLORS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0))

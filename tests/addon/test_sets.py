@@ -10,7 +10,8 @@ import pytest
 from bl_ext.user_default.patina.addon import history, jobs, problems
 from bl_ext.user_default.patina.addon.operators import stylize
 from bl_ext.user_default.patina.addon.scene import directions, image, masks, material, memory, mesh, sets
-from bl_ext.user_default.patina.backend.protocol import PatinaError, read_job
+from bl_ext.user_default.patina.backend.errors import PatinaError
+from bl_ext.user_default.patina.backend.protocol.job_file import read_job
 from PIL import Image
 
 

@@ -23,7 +23,7 @@ from bl_ext.user_default.patina.addon import (
 )
 from bl_ext.user_default.patina.addon.ui import export as export_panel
 from bl_ext.user_default.patina.addon.ui import panel
-from bl_ext.user_default.patina.backend.protocol import PatinaError
+from bl_ext.user_default.patina.backend.errors import PatinaError
 
 MODULE = "bl_ext.user_default.patina"
 

@@ -13,7 +13,8 @@ from bl_ext.user_default.patina.addon import history, jobs
 from bl_ext.user_default.patina.addon.export import engines, presets, textures
 from bl_ext.user_default.patina.addon.scene import image, job, material, memory, whole
 from bl_ext.user_default.patina.addon.scope import PatinaScope
-from bl_ext.user_default.patina.backend.protocol import Maps, Material, read_job
+from bl_ext.user_default.patina.backend.protocol.job_file import read_job
+from bl_ext.user_default.patina.backend.protocol.parts import Maps, Material
 
 SIDE = 16
 

@@ -24,7 +24,7 @@ from backend.painting.pyramid import Pyramid
 from backend.painting.score import Score
 from backend.painting.subject import read_subject
 from backend.pictures.styles import read_styles
-from backend.protocol import read_job
+from backend.protocol.job_file import read_job
 from backend.rendering.sampling import mipmaps
 from backend.rendering.views import Viewing, ViewMaker
 from backend.result.finish import finish

@@ -13,7 +13,7 @@ import torch
 from backend import networks
 from backend.canvas import job as canvas_job
 from backend.painting import motion, optimize
-from backend.protocol import QUALITIES
+from backend.protocol.choices import QUALITIES
 
 ROOT = Path(__file__).parents[2]
 

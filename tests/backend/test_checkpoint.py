@@ -13,10 +13,11 @@ from meshes import quad, sphere, write_npz
 from PIL import Image
 from test_stylize_job import QUICK, do, folder_of, pixels
 
+from backend.errors import PatinaError
 from backend.painting import checkpoint
 from backend.painting.checkpoint import Kept
 from backend.painting.pyramid import Pyramid
-from backend.protocol import Job, PatinaError
+from backend.protocol.job import Job
 from backend.rendering.mesh import read_mesh
 from backend.rendering.texels import locate
 from backend.result import report

@@ -14,11 +14,11 @@ import torch
 from PIL import Image
 from scipy.linalg import sqrtm
 
+from backend.errors import PatinaError
 from backend.pictures import palette as palettes
 from backend.pictures.door import MAX_SIDE
 from backend.pictures.images import read_image, resize, resize_shorter, write_image
 from backend.pictures.styles import Styles
-from backend.protocol import PatinaError
 
 
 def palette(seed: int, count: int = 4000) -> torch.Tensor:

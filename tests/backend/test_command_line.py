@@ -20,8 +20,12 @@ from PIL import Image
 from backend.__main__ import main
 from backend.cli.job_folder import keep_inputs
 from backend.cli.options import weighted_path
+from backend.errors import PatinaError
 from backend.models import gltf, through_blender
-from backend.protocol import FAILED, FINISHED, Event, Job, PatinaError, Style, read_job, write_job
+from backend.protocol.events import FAILED, FINISHED, Event
+from backend.protocol.job import Job
+from backend.protocol.job_file import read_job, write_job
+from backend.protocol.parts import Style
 from backend.rendering.mesh import read_mesh
 from backend.rendering.texels import locate
 from backend.result import report

@@ -14,9 +14,9 @@ import pytest
 import trimesh
 from world_models import Writer, one
 
+from backend.errors import PatinaError
 from backend.models import gltf
 from backend.models.parts import read_parts
-from backend.protocol import PatinaError
 
 
 def with_draco(path: Path) -> Path:

@@ -12,9 +12,10 @@ from PIL import Image, ImageCms
 from world_models import opacity, picture
 
 from backend.__main__ import main
+from backend.errors import PatinaError
 from backend.pictures.decode import shallow
 from backend.pictures.images import read_image
-from backend.protocol import FINISHED, PatinaError
+from backend.protocol.events import FINISHED
 
 SIZE = (48, 32)
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
-from backend import networks, protocol
+from backend import networks
 from backend.canvas import build
 from backend.canvas.goals import objective_of
 from backend.machine.parallel import serial_map
@@ -27,7 +27,9 @@ from backend.painting import optimize
 from backend.painting.pyramid import Pyramid
 from backend.painting.score import _loss
 from backend.pictures.styles import Styles
-from backend.protocol import Job, Style, Target
+from backend.protocol.choices import STYLE_LOSSES
+from backend.protocol.job import Job
+from backend.protocol.parts import Style, Target
 from backend.rendering.camera import Camera
 from backend.rendering.gbuffer import GBuffer
 from backend.rendering.sampling import mipmaps
@@ -90,7 +92,7 @@ class Made:
         pass
 
 
-@pytest.mark.parametrize("style_loss", protocol.STYLE_LOSSES)
+@pytest.mark.parametrize("style_loss", STYLE_LOSSES)
 def test_a_step_of_style_transfer(seen, style_loss):
     real = Pyramid(torch.zeros(3, 64, 64))
     places = [real.patch(view) for view, _ in seen]

@@ -19,6 +19,7 @@ from export_models import textured, torus
 from PIL import Image
 
 from backend import run
+from backend.errors import PatinaError
 from backend.export.inputs import files_of
 from backend.export.model import read_image as read_picture
 from backend.export.model import read_model
@@ -26,7 +27,10 @@ from backend.machine import memory
 from backend.models import gltf
 from backend.pictures import door
 from backend.pictures.images import read_image, resize
-from backend.protocol import FAILED, Event, Job, Maps, Material, PatinaError, Style, Tile, write_job
+from backend.protocol.events import FAILED, Event
+from backend.protocol.job import Job
+from backend.protocol.job_file import write_job
+from backend.protocol.parts import Maps, Material, Style, Tile
 
 ROOT = Path(__file__).parents[2]
 SUFFIXES = {"JPEG2000": "jp2", "DIB": "bmp"}
@@ -384,7 +388,7 @@ def test_a_large_picture_takes_its_pixels_and_little_more(tmp_path):
 import resource, sys
 from pathlib import Path
 from backend.pictures.styles import read_style
-from backend.protocol import Style
+from backend.protocol.parts import Style
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 before = peak()
 image = read_style(Style("s.png"), Path(sys.argv[1]))

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from backend import networks
+from backend.errors import PatinaError
 from backend.networks import LOGITS, Network, registry
 from backend.networks.octaves import features_of
 from backend.objectives import feature_visualization as features
@@ -19,7 +20,6 @@ from backend.objectives.deepdream import deepdream
 from backend.objectives.objective import Features, Objective
 from backend.objectives.texture import likeness, octaves, statistics, texture
 from backend.parameterizations.fourier import Fourier
-from backend.protocol import PatinaError
 
 PACKAGED = ("vgg16", "alexnet", "efficientnet_lite0", "squeezenet")
 # The smallest of each family.

@@ -18,11 +18,12 @@ from export_models import picture, slab, textured, torus, write
 from PIL import Image
 
 from backend import export
+from backend.errors import PatinaError
 from backend.export import prints
 from backend.export.files import write_file
 from backend.export.model import read_model, to_size
 from backend.models import gltf
-from backend.protocol import PatinaError, read_event
+from backend.protocol.events import read_event
 
 ROOT = Path(__file__).parents[2]
 FOX = ROOT / "tests" / "assets" / "fox.gltf"
@@ -343,7 +344,8 @@ import resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from backend.export.files import write_file
-from backend.protocol import PatinaError, read_event
+from backend.errors import PatinaError
+from backend.protocol.events import read_event
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
 try:

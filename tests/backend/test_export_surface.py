@@ -10,13 +10,13 @@ import pytest
 from export_models import slab, sphere, torus, write
 from PIL import Image
 
+from backend.errors import PatinaError
 from backend.export import color, game, gutters, prints, relief, subdivide
 from backend.export.model import Model, read_model, sample_model, to_size
 from backend.export.print_check import check
 from backend.export.repair import repair
 from backend.export.vertex_colors import ply
 from backend.models.looks import sample
-from backend.protocol import PatinaError
 
 
 @pytest.fixture

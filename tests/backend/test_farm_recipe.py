@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from backend.errors import PatinaError
 from backend.export.inputs import files_of
 from backend.farm import asset, needs, recipe
 from backend.farm.asset import Outcome
-from backend.protocol import PatinaError
 
 CUBE = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\nf 1/1 2/2 3/3\n"
 RECIPE = """

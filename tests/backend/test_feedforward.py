@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from backend.errors import PatinaError
 from backend.networks import feedforward, registry, weights
-from backend.protocol import PatinaError
 
 STYLES = Path(__file__).parents[2] / "addon" / "styles"
 CPU = torch.device("cpu")

@@ -14,12 +14,15 @@ from meshes import sphere, write_npz
 from PIL import Image
 from test_stylize_job import JOB, ROOT, do, folder_of
 
+from backend.errors import PatinaError
 from backend.machine.shelf import Shelf
 from backend.painting import first_look as looking
 from backend.painting.first_look import first_look
 from backend.painting.subject import mesh_of
 from backend.pictures.styles import read_styles
-from backend.protocol import Job, PatinaError, Tile, read_job, write_job
+from backend.protocol.job import Job
+from backend.protocol.job_file import read_job, write_job
+from backend.protocol.parts import Tile
 from backend.rendering.texels import locate
 
 SEEN = replace(JOB, network="alexnet", texture_size=128, looked_from=(1.0, 0.0, 0.0))
@@ -134,7 +137,8 @@ def test_a_mesh_that_the_job_before_had_is_not_read_again(folder):
 def test_what_paints_a_mesh_is_imported_without_what_dreams_need():
     """Torchvision, or what torch compiles with, takes as long as all the rest."""
     code = (
-        "import sys; from backend.protocol import Job, Style; from backend.run import _runner\n"
+        "import sys; from backend.run import _runner\n"
+        "from backend.protocol.job import Job; from backend.protocol.parts import Style\n"
         "_runner(Job(mesh='mesh.npz', styles=(Style('style.png'),)))\n"
         "import torch; from backend import networks; networks.load(Job.network, torch.device('cpu'), True)\n"
         "assert not {'torchvision', 'torch._dynamo'} & set(sys.modules)"

@@ -11,7 +11,7 @@ import torch
 import trimesh
 from meshes import RADIUS, gnomonic, quad, sides_of, sphere
 
-from backend.protocol import PatinaError
+from backend.errors import PatinaError
 from backend.rendering import camera, rasterizer
 from backend.rendering.camera import FOV_Y, Camera
 from backend.rendering.gbuffer import GBuffer, render, side_by_side

@@ -16,9 +16,13 @@ from test_stylize_job import folder_of, pixels
 from backend.canvas import checkpoint
 from backend.canvas import job as canvas_job
 from backend.conversation import Cancelled, Wishes
+from backend.errors import PatinaError
 from backend.painting import brush, optimize, picture, picture_job
 from backend.painting import job as painting_job
-from backend.protocol import Event, Job, PatinaError, Style, Target, write_job
+from backend.protocol.events import Event
+from backend.protocol.job import Job
+from backend.protocol.job_file import write_job
+from backend.protocol.parts import Style, Target
 from backend.result import report
 from backend.session import JobSession
 

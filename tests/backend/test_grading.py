@@ -12,7 +12,8 @@ from backend.painting.color_finish import grade_to, graded_by, in_palette
 from backend.painting.subject import Subject
 from backend.pictures.grading import grade_of, graded
 from backend.pictures.styles import Styles
-from backend.protocol import Job, Style
+from backend.protocol.job import Job
+from backend.protocol.parts import Style
 from backend.rendering.mesh import build_mesh
 from backend.rendering.texels import locate
 

@@ -18,6 +18,7 @@ from test_stylize_job import JOB, do, folder_of, waves
 from world_models import Writer, cube, encoded, one
 
 from backend.cli.mesh import own_maps, painted_maps
+from backend.errors import PatinaError
 from backend.export.wear import NewMaps, wear
 from backend.models import gltf
 from backend.models.parts import read_parts
@@ -27,7 +28,8 @@ from backend.painting.material import DRY, GLOSSY, LEVEL, Own
 from backend.pictures.decode import deep_colors
 from backend.pictures.images import write_map
 from backend.pictures.png import deep, encode
-from backend.protocol import Maps, Material, PatinaError, read_job, write_job
+from backend.protocol.job_file import read_job, write_job
+from backend.protocol.parts import Maps, Material
 from backend.rendering import camera
 from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.sampling import levels_of

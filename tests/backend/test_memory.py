@@ -30,7 +30,7 @@ from backend.painting.pyramid import Pyramid
 from backend.painting.subject import Subject
 from backend.parameterizations.pixel import Pixel
 from backend.pictures.styles import Styles
-from backend.protocol import FINISHED
+from backend.protocol.events import FINISHED
 from backend.rendering.texels import locate
 from backend.rendering.views import Viewing, ViewMaker
 from backend.session import JobSession, Progress

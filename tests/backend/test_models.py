@@ -17,12 +17,14 @@ from random_models import Soup, rows_of, write_gltf, write_obj, write_ply
 from world_models import GLTF, Writer, cube, encoded, make, one, picture
 
 from backend.cli.mesh import contents, fields_of, painted_model
+from backend.errors import PatinaError
 from backend.export.wear import wear
 from backend.models import charts, files, gltf, layout, textures
 from backend.models.looks import Look, sample
 from backend.models.parts import read_parts
 from backend.models.textures import Painted, Pictures, plan
-from backend.protocol import Job, PatinaError, Style
+from backend.protocol.job import Job
+from backend.protocol.parts import Style
 
 STYLE = Style("style.jpg")
 SIZE = 64

@@ -21,11 +21,15 @@ from backend.__main__ import main
 from backend.between import between, eased, shares
 from backend.canvas.on_surface import UVTexture
 from backend.conversation import Cancelled
+from backend.errors import PatinaError
 from backend.networks import LOGITS, classes
 from backend.painting import motion
 from backend.painting.subject import Subject
 from backend.parameterizations.pixel import Pixel
-from backend.protocol import Event, Job, Key, PatinaError, Style, Target, Tile, read_job, write_job
+from backend.protocol.events import Event
+from backend.protocol.job import Job
+from backend.protocol.job_file import read_job, write_job
+from backend.protocol.parts import Key, Style, Target, Tile
 from backend.rendering.mesh import read_mesh
 from backend.rendering.texels import fill_gutters, locate
 from backend.rendering.views import Viewing, ViewMaker

@@ -10,8 +10,8 @@ import torch
 from torchvision import models
 
 from backend import networks
+from backend.errors import PatinaError
 from backend.networks import Network, classes, graph, mixed_precision, registry
-from backend.protocol import PatinaError
 
 CPU = torch.device("cpu")
 CPUINFO = Path("/proc/cpuinfo")

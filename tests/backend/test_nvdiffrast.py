@@ -13,7 +13,8 @@ from meshes import sphere
 from test_stylize_job import JOB, folder_of
 
 from backend.__main__ import main
-from backend.protocol import FINISHED, PatinaError
+from backend.errors import PatinaError
+from backend.protocol.events import FINISHED
 from backend.rendering import camera, rasterizer
 from backend.rendering.gbuffer import GBuffer, render
 from backend.rendering.rasterizer.nvdiffrast import projection

@@ -14,6 +14,7 @@ from backend.canvas import transforms
 from backend.canvas.background import random_background, smooth_noise
 from backend.canvas.flat import Flat
 from backend.canvas.loop import imagine
+from backend.errors import PatinaError
 from backend.networks import Network
 from backend.networks.octaves import features_of, reduce
 from backend.objectives import alignment, feature_visualization
@@ -24,7 +25,6 @@ from backend.objectives.transparency import transparent
 from backend.parameterizations.alpha import Alpha
 from backend.parameterizations.fourier import Fourier
 from backend.pictures.color_space import over, to_linear, to_srgb
-from backend.protocol import PatinaError
 
 
 @cache

@@ -14,7 +14,7 @@ from backend.painting.checkpoint import Kept
 from backend.painting.pyramid import Pyramid
 from backend.painting.score import Score
 from backend.pictures.styles import Styles
-from backend.protocol import STYLE_LOSSES
+from backend.protocol.choices import STYLE_LOSSES
 from backend.rendering.sampling import mipmaps
 from backend.rendering.views import ViewMaker
 from backend.session import lesser

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from backend.errors import PatinaError
 from backend.parameterizations import cppn
 from backend.parameterizations.alpha import Alpha
 from backend.parameterizations.cppn import CPPN
@@ -16,7 +17,6 @@ from backend.parameterizations.laplacian import Laplacian
 from backend.parameterizations.pixel import Pixel
 from backend.parameterizations.shared import Aligned, spread
 from backend.pictures.color_space import decolor, recolor
-from backend.protocol import PatinaError
 
 PLAIN = (Pixel, Fourier, Laplacian)
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from backend import networks
+from backend.errors import PatinaError
 from backend.objectives.style import layer_mask
 from backend.painting import picture as module
 from backend.painting import picture_job
@@ -17,7 +18,8 @@ from backend.painting.brush import Brush
 from backend.painting.picture import COARSEST, FINEST, STEP, Picture, finished, stages, style_side
 from backend.pictures.images import read_image, write_image
 from backend.pictures.styles import Styles
-from backend.protocol import Job, PatinaError, Style
+from backend.protocol.job import Job
+from backend.protocol.parts import Style
 from backend.session import JobSession
 
 SIDE = 72

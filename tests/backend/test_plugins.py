@@ -12,7 +12,10 @@ from PIL import Image
 
 from backend import plugins
 from backend.__main__ import main
-from backend.protocol import FAILED, FINISHED, Job, Target, write_job
+from backend.protocol.events import FAILED, FINISHED
+from backend.protocol.job import Job
+from backend.protocol.job_file import write_job
+from backend.protocol.parts import Target
 from backend.run import do_job
 
 DOCS = Path(__file__).parents[2] / "docs"

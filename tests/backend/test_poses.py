@@ -16,7 +16,10 @@ from test_stylize_job import QUICK, do, folder_of
 
 from backend.__main__ import main
 from backend.cli.job_folder import Inputs, make_and_do
-from backend.protocol import CANCELLED, FAILED, Material, PatinaError, Style, read_job
+from backend.errors import PatinaError
+from backend.protocol.events import CANCELLED, FAILED
+from backend.protocol.job_file import read_job
+from backend.protocol.parts import Material, Style
 from backend.rendering import views
 from backend.rendering.mesh import Attributes, Mesh, build_mesh, read_mesh
 from backend.rendering.poses import posed, read_poses, with_poses

@@ -12,21 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from backend import protocol, rules
-from backend.protocol import (
-    EVENT_KINDS,
-    Event,
-    Job,
-    PatinaError,
-    Style,
-    Tile,
-    numbered,
-    read_event,
-    read_job,
-    write_event,
-    write_job,
-)
+from backend import protocol
+from backend.errors import PatinaError
+from backend.protocol import rules
+from backend.protocol.events import EVENT_KINDS, Event, read_event, write_event
+from backend.protocol.files import numbered
+from backend.protocol.job import Job
+from backend.protocol.job_file import read_job, write_job
+from backend.protocol.parts import Style, Tile
 
+BESIDE = ("errors", "writing", "reading", "locking", "suited", "between")  # what the add-on imports, too
 JOB = Job(
     name="Füchse 狐", mesh="mesh.npz", styles=(Style("a.jpg", 2.0), Style("b.png")), seed=7, strength=0.3
 )
@@ -243,10 +238,12 @@ def test_rules_are_about_what_jobs_have():
 
 
 def test_the_contract_needs_nothing_but_python():
-    """The add-on imports it in Blender's own Python, and with it how files are written."""
-    own = {"protocol", "rules", "writing", "reading", "locking"}
-    for module in own:
-        text = Path(protocol.__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
+    """The add-on imports it in Blender's own Python, and with it what it needs and how files are written."""
+    contract = Path(protocol.__file__).parent
+    files = [*contract.glob("*.py"), *(contract.parent / f"{name}.py" for name in BESIDE)]
+    own = {contract.name, *(path.stem for path in files)}
+    for path in files:
+        text = path.read_text(encoding="utf-8")
         nodes = list(ast.walk(ast.parse(text)))
         names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
         names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) if node.module}

@@ -17,9 +17,12 @@ from backend.__main__ import main
 from backend.canvas import build
 from backend.canvas import job as canvas_job
 from backend.canvas.reflectance import CALM, START, LitTaps, ReflectanceTexture, Together, lit
+from backend.errors import PatinaError
 from backend.parameterizations.pixel import Pixel
 from backend.pictures.color_space import to_linear, to_srgb
-from backend.protocol import FINISHED, Event, Job, PatinaError, Target
+from backend.protocol.events import FINISHED, Event
+from backend.protocol.job import Job
+from backend.protocol.parts import Target
 from backend.rendering import shading
 from backend.rendering.mesh import Mesh
 from backend.rendering.sampling import Taps

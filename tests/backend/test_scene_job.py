@@ -14,7 +14,8 @@ from test_stylize_job import JOB, do, folder_of, waves
 from test_tiles import half, joined
 
 from backend import session
-from backend.protocol import PatinaError, Tile
+from backend.errors import PatinaError
+from backend.protocol.parts import Tile
 from backend.result import report
 
 SIZE = JOB.texture_size

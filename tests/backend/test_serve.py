@@ -17,17 +17,10 @@ from test_stylize_job import JOB, ROOT, folder_of, gone_seconds
 from backend import run
 from backend.locking import holding
 from backend.machine import memory
-from backend.protocol import (
-    CANCELLED,
-    ENDINGS,
-    Event,
-    Job,
-    Request,
-    Target,
-    read_event,
-    read_request,
-    write_request,
-)
+from backend.protocol.events import CANCELLED, ENDINGS, Event, read_event
+from backend.protocol.job import Job
+from backend.protocol.parts import Target
+from backend.protocol.requests import Request, read_request, write_request
 
 LONG = replace(JOB, steps=5000)
 QUICK = replace(JOB, steps=1, strength=0.0)

@@ -14,7 +14,8 @@ from backend.painting.start import broken_colors, initial_texture
 from backend.painting.subject import Subject
 from backend.pictures.images import blurred_within
 from backend.pictures.styles import Styles
-from backend.protocol import Job, Style
+from backend.protocol.job import Job
+from backend.protocol.parts import Style
 from backend.rendering.mesh import Attributes, Mesh, build_mesh
 from backend.rendering.texels import fill_gutters, locate
 from backend.rendering.views import Viewing

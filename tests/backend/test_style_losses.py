@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy.linalg import sqrtm
 
-from backend import protocol
 from backend.objectives import gaussian, style_losses
 from backend.objectives.style import gram, scaled_error
+from backend.protocol.choices import STYLE_LOSSES
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def loss_of(kind: str, style: list[tuple[torch.Tensor, float]]):
 
 
 def test_the_jobs_names_are_the_losses():
-    assert set(protocol.STYLE_LOSSES) == set(style_losses.MAKERS)
+    assert set(STYLE_LOSSES) == set(style_losses.MAKERS)
 
 
 def test_gram_is_the_scaled_error_relative_to_the_mixed_targets():
@@ -92,7 +92,7 @@ def test_nearest_is_zero_for_what_the_style_has():
     assert loss(-subset + 2 / 6, weights(subset)).item() > 0.5  # the opposite, about the centre
 
 
-@pytest.mark.parametrize("kind", protocol.STYLE_LOSSES)
+@pytest.mark.parametrize("kind", STYLE_LOSSES)
 def test_every_loss_pulls_towards_the_style_and_leaves_out_what_has_no_weight(kind):
     style = 2 + torch.randn(1, 6, 24, 24)
     loss = loss_of(kind, [(style, 1.0)])
@@ -145,7 +145,7 @@ def whitened(features: torch.Tensor) -> torch.Tensor:
     return torch.linalg.solve(root, flat).float().view_as(features)
 
 
-@pytest.mark.parametrize("kind", protocol.STYLE_LOSSES)
+@pytest.mark.parametrize("kind", STYLE_LOSSES)
 def test_views_that_show_nothing_leave_no_trace(kind):
     style, seen = torch.rand(1, 4, 40, 40), torch.rand(1, 4, 40, 40, requires_grad=True)
     torch.manual_seed(1)
@@ -193,7 +193,7 @@ def test_gaussian_of_rounded_features_is_near_that_of_exact_ones():
     assert (gradients[1] - gradients[0]).norm() < 0.03 * gradients[0].norm()
 
 
-@pytest.mark.parametrize("kind", protocol.STYLE_LOSSES)
+@pytest.mark.parametrize("kind", STYLE_LOSSES)
 def test_layers_of_any_width_count_each_for_itself(kind, monkeypatch):
     """Filled up to a common size and weighted, they are what they are alone; so are their gradients."""
     monkeypatch.setattr(gaussian, "RANK", 6)

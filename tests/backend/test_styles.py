@@ -17,7 +17,9 @@ from backend import networks
 from backend.pictures import images
 from backend.pictures.images import read_image, to_pillow
 from backend.pictures.styles import Styles, read_styles
-from backend.protocol import FINISHED, Style, write_job
+from backend.protocol.events import FINISHED
+from backend.protocol.job_file import write_job
+from backend.protocol.parts import Style
 from backend.rendering.texels import locate
 from backend.result import report
 from backend.run import do_job

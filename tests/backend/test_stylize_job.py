@@ -17,22 +17,15 @@ from PIL import Image
 
 from backend.__main__ import main
 from backend.conversation import GRACE, Wishes
+from backend.errors import PatinaError
 from backend.machine.shelf import Shelf
 from backend.painting import job as painting_job
 from backend.painting import optimize
 from backend.painting.start import initial_texture
-from backend.protocol import (
-    CANCELLED,
-    FAILED,
-    FINISHED,
-    Event,
-    Job,
-    PatinaError,
-    Style,
-    read_event,
-    read_job,
-    write_job,
-)
+from backend.protocol.events import CANCELLED, FAILED, FINISHED, Event, read_event
+from backend.protocol.job import Job
+from backend.protocol.job_file import read_job, write_job
+from backend.protocol.parts import Style
 from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.texels import locate
 from backend.result import report

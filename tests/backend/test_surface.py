@@ -18,11 +18,14 @@ from backend.canvas import job as canvas_job
 from backend.canvas.on_surface import SolidTexture, UVTexture
 from backend.canvas.relief import DEPTH, ReliefTexture, normal_map, shade
 from backend.canvas.surface import Sight, Surface
+from backend.errors import PatinaError
 from backend.parameterizations.alpha import Alpha
 from backend.parameterizations.cppn import CPPN, EXTENT
 from backend.parameterizations.pixel import Pixel
 from backend.pictures.styles import read_styles
-from backend.protocol import Event, Job, Key, PatinaError, Style, Target
+from backend.protocol.events import Event
+from backend.protocol.job import Job
+from backend.protocol.parts import Key, Style, Target
 from backend.rendering import camera, rasterizer
 from backend.rendering.camera import Camera
 from backend.rendering.gbuffer import GBuffer, render

@@ -16,7 +16,9 @@ from backend.painting.job import viewing_of
 from backend.painting.quilting import cheapest_path, quilt
 from backend.painting.synthesis import covered
 from backend.pictures.styles import Styles
-from backend.protocol import FAILED, FINISHED, Job, Style
+from backend.protocol.events import FAILED, FINISHED
+from backend.protocol.job import Job
+from backend.protocol.parts import Style
 from backend.result.report import seam_ratio
 
 

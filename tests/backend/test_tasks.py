@@ -14,7 +14,11 @@ from PIL import Image
 from backend.__main__ import main
 from backend.canvas import job as canvas_job
 from backend.conversation import Cancelled
-from backend.protocol import Event, Job, Key, PatinaError, Style, Target, read_job, write_job
+from backend.errors import PatinaError
+from backend.protocol.events import Event
+from backend.protocol.job import Job
+from backend.protocol.job_file import read_job, write_job
+from backend.protocol.parts import Key, Style, Target
 from backend.rendering.texels import locate
 from backend.session import JobSession
 

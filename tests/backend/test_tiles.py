@@ -9,10 +9,10 @@ import pytest
 import torch
 from meshes import quad, sphere
 
+from backend.errors import PatinaError
 from backend.painting import tiles
 from backend.painting.optimize import VIEWS_PER_STEP, stages
 from backend.painting.pyramid import Pyramid
-from backend.protocol import PatinaError
 from backend.rendering.mesh import Attributes, Mesh, build_mesh
 from backend.rendering.sampling import Levels, enlarge, gather, levels_of, mipmaps, taps
 from backend.rendering.seams import points_along, shared_edges

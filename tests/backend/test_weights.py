@@ -21,8 +21,12 @@ from torchvision import models
 from backend import networks
 from backend.__main__ import main
 from backend.conversation import Cancelled
+from backend.errors import PatinaError
 from backend.networks import fetching, registry, weights
-from backend.protocol import Event, Job, PatinaError, Target, read_event, write_job
+from backend.protocol.events import Event, read_event
+from backend.protocol.job import Job
+from backend.protocol.job_file import write_job
+from backend.protocol.parts import Target
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,13 +14,17 @@ import torch
 from PIL import Image
 
 from backend import run
+from backend.errors import PatinaError
 from backend.export.files import write_file
 from backend.farm.page import write_model_script
 from backend.locking import holding
 from backend.networks import weights
 from backend.parameterizations import cppn
 from backend.pictures.images import save, write_image
-from backend.protocol import FAILED, Job, PatinaError, Style, write_job
+from backend.protocol.events import FAILED
+from backend.protocol.job import Job
+from backend.protocol.job_file import write_job
+from backend.protocol.parts import Style
 from backend.session import write_report
 from backend.writing import make_way, remove_parts, replacing, write_bytes
 

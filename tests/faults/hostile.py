@@ -29,10 +29,10 @@ from export_models import torus  # noqa: E402
 from meshes import sphere, write_npz  # noqa: E402
 from wounds import Random, Watch, attempt, json_bytes, odd, with_bytes_wrong, with_value_wrong  # noqa: E402
 
-from backend import protocol  # noqa: E402
 from backend.canvas import checkpoint as canvas_checkpoint  # noqa: E402
 from backend.canvas.flat import Flat  # noqa: E402
 from backend.canvas.transforms import shifted  # noqa: E402
+from backend.errors import PatinaError  # noqa: E402
 from backend.export import Options, export  # noqa: E402
 from backend.export.inputs import files_of  # noqa: E402
 from backend.export.model import read_model  # noqa: E402
@@ -42,7 +42,10 @@ from backend.painting.pyramid import Pyramid  # noqa: E402
 from backend.parameterizations import cppn  # noqa: E402
 from backend.parameterizations.pixel import Pixel  # noqa: E402
 from backend.pictures.images import read_image  # noqa: E402
-from backend.protocol import Job, PatinaError, Style, Target  # noqa: E402
+from backend.protocol import events  # noqa: E402
+from backend.protocol.job import Job  # noqa: E402
+from backend.protocol.job_file import read_job  # noqa: E402
+from backend.protocol.parts import Style, Target, Tile  # noqa: E402
 from backend.rendering.mesh import read_mesh  # noqa: E402
 from backend.rendering.texels import locate  # noqa: E402
 
@@ -52,9 +55,7 @@ IN_MEMORY = Path("/dev/shm")  # where no case waits for a disk
 # Of each kind: a maker of cases, and a reader. Both get a folder.
 
 JOBS = (
-    Job(
-        mesh="mesh.npz", styles=(Style("style.png"), Style("b.png", 2)), tiles=(protocol.Tile("a", "a.png"),)
-    ),
+    Job(mesh="mesh.npz", styles=(Style("style.png"), Style("b.png", 2)), tiles=(Tile("a", "a.png"),)),
     Job(task="dream", targets=(Target("direction", layer="a", direction=((1, 0.5), (2, -1.0))),)),
     Job(task="morph", cppns=("a.cppn", "b.cppn"), parameterization="cppn"),
     Job(mesh="mesh.npz", content="c.png", styles=(Style("s.png"),), resume="r.npz", layers=("relu1_2",)),
@@ -172,13 +173,13 @@ def read_checkpoint(path: Path) -> None:
 
 
 def make_event(folder: Path, random: Random) -> Path:
-    event = protocol.Event("progress", "words", stage="painting", step=3, steps=9, fraction=0.3, loss=0.5)
+    event = events.Event("progress", "words", stage="painting", step=3, steps=9, fraction=0.3, loss=0.5)
     (folder / "line").write_bytes(json_bytes(asdict(event), random))
     return folder / "line"
 
 
 def read_event(path: Path) -> None:
-    event = protocol.read_event(path.read_bytes().decode("utf-8", "replace"))
+    event = events.read_event(path.read_bytes().decode("utf-8", "replace"))
     if event is None:
         raise PatinaError("no event", "none")
     assert f"{event.fraction:.0%} {event.step + event.steps}"
@@ -317,7 +318,7 @@ MAKERS: dict[str, Callable[[Path, int], object]] = {
     "picture.cppn": write_cppn,
 }
 KINDS: dict[str, tuple[Callable[[Path, Random], Path], Callable[[Path], object]]] = {
-    "job": (make_job, protocol.read_job),
+    "job": (make_job, read_job),
     "npz": (make_npz, read_npz),
     "checkpoint": (make_checkpoint, read_checkpoint),
     "event": (make_event, read_event),

@@ -37,7 +37,9 @@ from backend import run, session  # noqa: E402
 from backend.canvas import job as canvas_job  # noqa: E402, F401 - imported here, once
 from backend.painting import color_finish, one_pass  # noqa: E402
 from backend.painting import job as painting_job  # noqa: E402
-from backend.protocol import CHECKPOINT_FILE, FAILED, FINISHED, Event, write_event, write_job  # noqa: E402
+from backend.protocol.events import FAILED, FINISHED, Event, write_event  # noqa: E402
+from backend.protocol.files import CHECKPOINT_FILE  # noqa: E402
+from backend.protocol.job_file import write_job  # noqa: E402
 from backend.result import report  # noqa: E402
 
 WAYS = ("kill", "kill at any time", "full", "read-only", "vanish", "descriptors", "stop")

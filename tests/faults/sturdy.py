@@ -22,18 +22,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "backend")]
 from meshes import sphere, write_npz  # noqa: E402
 
 from backend import run  # noqa: E402
-from backend.protocol import (  # noqa: E402
-    FINISHED,
-    PARAMETERIZATIONS,
-    QUALITIES,
-    STYLE_LOSSES,
-    Event,
-    Job,
-    PatinaError,
-    Style,
-    Target,
-    write_job,
-)
+from backend.errors import PatinaError  # noqa: E402
+from backend.protocol.choices import PARAMETERIZATIONS, QUALITIES, STYLE_LOSSES  # noqa: E402
+from backend.protocol.events import FINISHED, Event  # noqa: E402
+from backend.protocol.job import Job  # noqa: E402
+from backend.protocol.job_file import write_job  # noqa: E402
+from backend.protocol.parts import Style, Target  # noqa: E402
 from backend.rendering.mesh import Mesh, build_mesh  # noqa: E402
 from backend.result import report  # noqa: E402
 

@@ -25,7 +25,9 @@ from backend import run, session
 from backend.networks import registry
 from backend.painting import job as painting_job
 from backend.painting import picture_job
-from backend.protocol import FAILED, FINISHED, Event, Job, Target
+from backend.protocol.events import FAILED, FINISHED, Event
+from backend.protocol.job import Job
+from backend.protocol.parts import Target
 from backend.result import report
 
 ALL = int(os.environ.get("PATINA_FAULTS", "1")) > 1

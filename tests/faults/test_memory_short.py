@@ -16,7 +16,7 @@ sys.path.append(str(Path(__file__).parents[1] / "backend"))
 from test_stylize_job import JOB, ROOT, folder_of
 
 from backend.machine import memory
-from backend.protocol import FINISHED, read_event
+from backend.protocol.events import FINISHED, read_event
 
 LIMITS = (300, 2500, 3600, 4400)  # megabytes of addresses: from the imports to the report
 if int(os.environ.get("PATINA_FAULTS", "1")) > 1:

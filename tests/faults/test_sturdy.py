@@ -19,7 +19,7 @@ from PIL import Image
 from test_stylize_job import JOB, folder_of
 
 from backend import networks, run
-from backend.protocol import FINISHED, Event
+from backend.protocol.events import FINISHED, Event
 
 SCRIPT = Path(__file__).with_name("sturdy.py")
 SHARE = int(os.environ.get("PATINA_FAULTS", "1"))

@@ -48,7 +48,7 @@ def test_paint_is_seen_changed_taken_and_gone_on_with(tab: Story):
     screen.press("key", "Return", "sleep", 2, "key", "ctrl+a", "type", "0.9")
     screen.press("key", "Return", "sleep", 0.3)
     window.wait(STRENGTH.format("bpy.context.scene.patina"), PATIENCE)
-    job = f"{ADDON.format('backend.protocol')}.read_job({RUN}.folder)"
+    job = f"{ADDON.format('backend.protocol.job_file')}.read_job({RUN}.folder)"
     window.wait(STRENGTH.format(job), PATIENCE)
     window.wait(f"{RUN}.progress.stage != 'adapting' and {RUN}.progress.step > 0", PATIENCE)
     tab.step("adapted")

@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "backend")]
 from world_models import make  # noqa: E402
 
 from backend.__main__ import main  # noqa: E402
-from backend.protocol import FINISHED  # noqa: E402
+from backend.protocol.events import FINISHED  # noqa: E402
 from backend.result import report  # noqa: E402
 
 report.VIEWS = 2  # what is measured is not looked at

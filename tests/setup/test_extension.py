@@ -70,7 +70,7 @@ def test_only_what_runs(archive: Path):
     ]
     assert "GNU GENERAL PUBLIC LICENSE" in licence
     assert "addon/styles/CREDITS.md" in names
-    assert {"addon/setup/child.py", "addon/setup/requirements/common.txt", "backend/protocol.py"} <= set(
+    assert {"addon/setup/child.py", "addon/setup/requirements/common.txt", "backend/protocol/job.py"} <= set(
         names
     )
 

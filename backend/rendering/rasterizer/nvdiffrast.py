@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...protocol import PatinaError
+from ...errors import PatinaError
 from ..camera import Camera
 from ..mesh import Mesh
 from .embree import Embree
