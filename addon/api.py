@@ -15,10 +15,11 @@ import bpy
 
 from ..backend.errors import PatinaError
 from ..backend.protocol.events import Event
-from . import history, jobs, properties, scope, styles
+from . import history, jobs, scope, styles
 from .operators import apply as applying
 from .operators import stylize as stylizing
 from .operators.history import wearable
+from .properties.settings import PatinaSettings
 from .scene import sets
 from .scene.stage import keep_step
 
@@ -206,7 +207,7 @@ def _check(values: Mapping[str, Any]) -> None:
     """Raise PatinaError for a setting that there is none of."""
     known = [
         prop.identifier
-        for group in (properties.PatinaSettings, scope.PatinaScope)
+        for group in (PatinaSettings, scope.PatinaScope)
         for prop in group.bl_rna.properties
         if prop.identifier not in ("rna_type", "name")
     ]

@@ -1,6 +1,6 @@
 """Settings given for one job, by an operator's properties or by a script. The panel keeps its own."""
 
-# No `from __future__ import annotations` here: see properties.py.
+# No `from __future__ import annotations` here: see `properties`.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -13,89 +13,93 @@ from ..backend import suited
 from ..backend.errors import PatinaError
 from ..backend.protocol.parts import Key, Material, Style, Target
 from ..backend.reading import is_file, is_folder
-from . import catalogue, folders, formulas, keying, properties, recent, styles, timings
+from . import catalogue, folders, formulas, keying, recent, styles, timings
+from .properties.advanced import NETWORK_NAMES
+from .properties.dream import PatinaTarget
+from .properties.settings import PatinaSettings
+from .properties.style import StyleChoice
 
 TASKS = {"style": "stylize", "texture": "synthesize", "animate": "interpolate"}  # by mode; others: dream
 FLAT_MODES = {"stylize": "style", "dream": "dream", "deepdream": "dream", "texture": "texture"}
 
 
-def moves(settings: properties.PatinaSettings, mode: str) -> bool:
+def moves(settings: PatinaSettings, mode: str) -> bool:
     """Whether a style is painted in several frames: it boils, or goes from key to key."""
     return mode == "animate" and settings.between in ("boil", "keys")
 
 
-def has_keys(settings: properties.PatinaSettings, mode: str) -> bool:
+def has_keys(settings: PatinaSettings, mode: str) -> bool:
     """Whether a style goes from key to key."""
     return mode == "animate" and settings.between == "keys"
 
 
-def dreams_at_keys(settings: properties.PatinaSettings, mode: str) -> bool:
+def dreams_at_keys(settings: PatinaSettings, mode: str) -> bool:
     """Whether it goes from one dream to the next."""
     return mode == "animate" and settings.between == "dream_keys"
 
 
-def look_of(settings: properties.PatinaSettings, mode: str) -> str:
+def look_of(settings: PatinaSettings, mode: str) -> str:
     """Name the mode by whose settings is painted: what moves is painted as a style is."""
     return "style" if moves(settings, mode) else mode
 
 
-def morphs(settings: properties.PatinaSettings, mode: str) -> bool:
+def morphs(settings: PatinaSettings, mode: str) -> bool:
     """Whether it goes from one formula to another."""
     return mode == "animate" and settings.between == "formulas"
 
 
-def task_of(settings: properties.PatinaSettings, mode: str) -> str:
+def task_of(settings: PatinaSettings, mode: str) -> str:
     """Name the task of a job for `mode` (see `Job.task`)."""
     if morphs(settings, mode):
         return "morph"
     return TASKS.get(look_of(settings, mode), "dream")
 
 
-def uses_styles(settings: properties.PatinaSettings, mode: str) -> bool:
+def uses_styles(settings: PatinaSettings, mode: str) -> bool:
     """Whether pictures say what is wanted, and not targets."""
     animated = ("styles", "boil", "keys")
     return mode in ("style", "texture") or (mode == "animate" and settings.between in animated)
 
 
-def uses_mixture(settings: properties.PatinaSettings, mode: str) -> bool:
+def uses_mixture(settings: PatinaSettings, mode: str) -> bool:
     """Whether more than one picture may be mixed."""
     return look_of(settings, mode) in ("style", "texture") and not has_keys(settings, mode)
 
 
-def choices(settings: properties.PatinaSettings, mode: str) -> list[properties.StyleChoice]:
+def choices(settings: PatinaSettings, mode: str) -> list[StyleChoice]:
     """List the chosen pictures; keys in their order, and so more than once where more have one."""
     if has_keys(settings, mode):
         return keys_in_order(settings)
     return [settings, *(settings.mixed if uses_mixture(settings, mode) else [settings.style_to])]
 
 
-def key_list(settings: properties.PatinaSettings) -> tuple[str, str]:
+def key_list(settings: PatinaSettings) -> tuple[str, str]:
     """Name the list of keys that is shown, be they of paintings or of dreams, and that of its active one."""
     if settings.between == "dream_keys":
         return "dream_keys", "dream_key_index"
     return "style_keys", "style_key_index"
 
 
-def keys_in_order(settings: properties.PatinaSettings) -> list[Any]:
+def keys_in_order(settings: PatinaSettings) -> list[Any]:
     """List the keys by their frames, of paintings or of dreams (`PatinaKey`, `PatinaDreamKey`)."""
     return sorted(getattr(settings, key_list(settings)[0]), key=lambda key: key.frame)
 
 
-def ends(settings: properties.PatinaSettings, mode: str) -> list[Any]:
+def ends(settings: PatinaSettings, mode: str) -> list[Any]:
     """List what is dreamt of: one, both ends, or what the keys say (`DreamChoice`)."""
     if dreams_at_keys(settings, mode):
         return keys_in_order(settings)
     return [settings.target, settings.target_to] if mode == "animate" else [settings.target]
 
 
-def strength_of(settings: properties.PatinaSettings, mode: str) -> float:
+def strength_of(settings: PatinaSettings, mode: str) -> float:
     """Read the strength; of keys, the greatest."""
     if has_keys(settings, mode):
         return max((key.strength for key in settings.style_keys), default=0.0)
     return float(settings.strength)
 
 
-def timing_of(settings: properties.PatinaSettings, mode: str) -> keying.Timing | None:
+def timing_of(settings: PatinaSettings, mode: str) -> keying.Timing | None:
     """Tell when the textures of a style that moves show; None of another job. Raises PatinaError."""
     scene = settings.id_data
     if has_keys(settings, mode) or dreams_at_keys(settings, mode):
@@ -106,28 +110,28 @@ def timing_of(settings: properties.PatinaSettings, mode: str) -> keying.Timing |
     return keying.evenly(scene.frame_start, settings.frames, settings.hold) if even else None
 
 
-def _of_keys(settings: properties.PatinaSettings) -> tuple[list[int], int, int]:
+def _of_keys(settings: PatinaSettings) -> tuple[list[int], int, int]:
     """The frames of the keys, how many textures there may be, and the period, as `keying` wants them."""
     scene = settings.id_data
     period = scene.frame_end - scene.frame_start + 1 if settings.loop else 0
     return [key.frame for key in keys_in_order(settings)], settings.textures, period
 
 
-def _placed(settings: properties.PatinaSettings) -> tuple[list[int], int]:
+def _placed(settings: PatinaSettings) -> tuple[list[int], int]:
     """The textures' numbers of the keys, or of two formulas, and how many there are. Raises PatinaError."""
     if settings.between in ("keys", "dream_keys"):
         return keying.placed(*_of_keys(settings))
     return keying.placed([settings.id_data.frame_start, settings.id_data.frame_end], settings.textures)
 
 
-def is_deepdream(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> bool:
+def is_deepdream(settings: PatinaSettings, mode: str, picture: bool = False) -> bool:
     """Whether the dream begins with what is there."""
     if picture:
         return settings.picture_mode == "deepdream"
     return mode == "dream" and settings.present
 
 
-def style_files(settings: properties.PatinaSettings, mode: str) -> list[Style]:
+def style_files(settings: PatinaSettings, mode: str) -> list[Style]:
     """List the pictures that the job needs, by their paths. Raises PatinaError for one that is missing."""
     if not uses_styles(settings, mode):
         return []
@@ -138,11 +142,11 @@ def style_files(settings: properties.PatinaSettings, mode: str) -> list[Style]:
     return [_picture(choice, round(choice.weight, 4) if weighted else 1.0) for choice in chosen]
 
 
-def _picture(choice: properties.StyleChoice, weight: float = 1.0) -> Style:
+def _picture(choice: StyleChoice, weight: float = 1.0) -> Style:
     return Style(str(style_path(choice)), weight, crop_of(choice))
 
 
-def _frames(settings: properties.PatinaSettings) -> dict[str, Any]:
+def _frames(settings: PatinaSettings) -> dict[str, Any]:
     """The fields of a job about its frames. Raises PatinaError."""
     if settings.between == "boil":
         return {"frames": settings.frames, "boil": round(settings.boil, 4)}
@@ -172,7 +176,7 @@ def _frames(settings: properties.PatinaSettings) -> dict[str, Any]:
     return way | {"keys": keys}
 
 
-def copy_formulas(settings: properties.PatinaSettings, mode: str, folder: Path) -> tuple[str, ...]:
+def copy_formulas(settings: PatinaSettings, mode: str, folder: Path) -> tuple[str, ...]:
     """Copy the formulas that a job goes between into its folder, and name them; none of another job.
 
     Raises PatinaError, OSError.
@@ -186,7 +190,7 @@ def copy_formulas(settings: properties.PatinaSettings, mode: str, folder: Path) 
     return names
 
 
-def crop_of(choice: properties.StyleChoice) -> tuple[float, float, float, float] | None:
+def crop_of(choice: StyleChoice) -> tuple[float, float, float, float] | None:
     """Read the part of the picture that counts, cut off where it would leave the picture; None: all.
 
     Raises PatinaError where nothing is left of it.
@@ -222,7 +226,7 @@ def copy_styles(files: list[Style], folder: Path) -> tuple[Style, ...]:
     return tuple(copied)
 
 
-def style_path(choice: properties.StyleChoice) -> Path:
+def style_path(choice: StyleChoice) -> Path:
     """Find the file of a chosen style. Raises PatinaError if there is none."""
     if choice.style in styles.PAINTINGS:
         return styles.path(choice.style)
@@ -237,7 +241,7 @@ def style_path(choice: properties.StyleChoice) -> Path:
     return path
 
 
-def targets(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> tuple[Target, ...]:
+def targets(settings: PatinaSettings, mode: str, picture: bool = False) -> tuple[Target, ...]:
     """List what to dream of. Raises PatinaError for what the chosen network has not."""
     if uses_styles(settings, mode) or morphs(settings, mode):
         return ()
@@ -248,7 +252,7 @@ def targets(settings: properties.PatinaSettings, mode: str, picture: bool = Fals
     return tuple(dict.fromkeys(found)) if dreams_at_keys(settings, mode) else found
 
 
-def network_of(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> str:
+def network_of(settings: PatinaSettings, mode: str, picture: bool = False) -> str:
     """Choose the network that does it. Raises PatinaError where the chosen one knows no classes."""
     dreams = not (uses_styles(settings, mode) or morphs(settings, mode))
     dreams = dreams and not is_deepdream(settings, mode, picture)
@@ -257,21 +261,21 @@ def network_of(settings: properties.PatinaSettings, mode: str, picture: bool = F
         return suited.network(by_class)
     if by_class and not catalogue.networks()[settings.network].classes:
         raise PatinaError(
-            f"{properties.NETWORK_NAMES[settings.network]} comes without its classes.",
+            f"{NETWORK_NAMES[settings.network]} comes without its classes.",
             "Choose EfficientNet-Lite0 or Automatic (Advanced > Network), or dream of a channel.",
             "network",
         )
     return str(settings.network)
 
 
-def _deepdream_layer(settings: properties.PatinaSettings, network: str) -> str:
+def _deepdream_layer(settings: PatinaSettings, network: str) -> str:
     """The chosen layer where a channel's layer is chosen for this network, else none: the one that suits."""
     layers = catalogue.networks()[network].layers
     chosen = settings.target.kind != "class" and settings.target.layer in layers
     return str(settings.target.layer) if chosen else ""
 
 
-def _target(target: properties.PatinaTarget, network: str) -> Target:
+def _target(target: PatinaTarget, network: str) -> Target:
     if target.kind == "class":
         known = {name.lower(): name for name in catalogue.classes()}
         name = known.get(target.class_name.strip().lower())
@@ -281,7 +285,7 @@ def _target(target: properties.PatinaTarget, network: str) -> Target:
             raise PatinaError(f"The network knows no {target.class_name!r}.", cure, "class")
         return Target("class", name=name)
     layers = catalogue.networks()[network].layers
-    label = properties.NETWORK_NAMES[network]
+    label = NETWORK_NAMES[network]
     if target.layer not in layers:
         raise PatinaError(f"{label} has no layer {target.layer!r}.", f"It has: {', '.join(layers)}.", "layer")
     if target.channel >= layers[target.layer]:
@@ -293,7 +297,7 @@ def _target(target: properties.PatinaTarget, network: str) -> Target:
     return Target(target.kind, layer=target.layer, channel=target.channel)
 
 
-def parameterization(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> str:
+def parameterization(settings: PatinaSettings, mode: str, picture: bool = False) -> str:
     """Choose what is optimised: what is set, or else what suits."""
     if morphs(settings, mode):
         return "cppn"
@@ -305,7 +309,7 @@ def parameterization(settings: properties.PatinaSettings, mode: str, picture: bo
     )
 
 
-def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) -> dict[str, Any]:
+def of(settings: PatinaSettings, mode: str, picture: bool = False) -> dict[str, Any]:
     """Make the job's fields that do not depend on the object.
 
     `picture`: for a flat image. Raises PatinaError.
@@ -356,7 +360,7 @@ def of(settings: properties.PatinaSettings, mode: str, picture: bool = False) ->
     return found
 
 
-def material_of(settings: properties.PatinaSettings) -> Material | None:
+def material_of(settings: PatinaSettings) -> Material | None:
     """Read how far each map of a whole material is painted; None: the colour alone."""
     if not settings.material:
         return None
@@ -386,9 +390,7 @@ def device() -> str:
     return str(folders.preferences().device)
 
 
-def kind(
-    settings: properties.PatinaSettings, mode: str, quality: str, picture: bool = False
-) -> dict[str, Any]:
+def kind(settings: PatinaSettings, mode: str, quality: str, picture: bool = False) -> dict[str, Any]:
     """Tell what such a job's time depends on, as `timings.kind_of` has it. For drawing: raises nothing."""
     chosen = None if uses_styles(settings, mode) else settings.target.kind
     task = "boil" if moves(settings, mode) else task_of(settings, mode)
@@ -407,7 +409,7 @@ def kind(
     }
 
 
-def _expected_frames(settings: properties.PatinaSettings) -> int:
+def _expected_frames(settings: PatinaSettings) -> int:
     """How many textures a job in frames makes; where its keys cannot be so yet, as many as were asked for."""
     try:
         even = settings.between not in ("keys", "dream_keys", "formulas")

@@ -9,7 +9,7 @@ from .setup import environment, variants
 from .setup.variants import GB
 from .ui.text import wrapped
 
-# No `from __future__ import annotations` here: see properties.py.
+# No `from __future__ import annotations` here: see `properties`.
 
 _ITEMS = [
     ("auto", "Automatic", "What suits this machine"),

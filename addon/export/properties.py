@@ -5,7 +5,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty
 
 from .presets import PRESETS
 
-# No `from __future__ import annotations` here: a function given to a property would lose its module's names.
+# No `from __future__ import annotations` here: see `addon.properties`.
 
 
 def _take_presets_textures(settings: "PatinaExport", context: bpy.types.Context) -> None:

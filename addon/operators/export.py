@@ -1,6 +1,6 @@
 """Export stylized objects, check them for printing, and see how they may look in print."""
 
-# No `from __future__ import annotations` here: see properties.py.
+# No `from __future__ import annotations` here: see `properties`.
 
 from pathlib import Path
 

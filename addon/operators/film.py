@@ -1,6 +1,6 @@
 """A film of stylized objects."""
 
-# No `from __future__ import annotations` here: see properties.py.
+# No `from __future__ import annotations` here: see `properties`.
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """A flip-book for engines of what moves in Blender."""
 
-# No `from __future__ import annotations` here: see properties.py.
+# No `from __future__ import annotations` here: see `properties`.
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """Set up the backend, keep it well, give it weights, and give its place back."""
 
-# No `from __future__ import annotations` here: see properties.py.
+# No `from __future__ import annotations` here: see `properties`.
 
 from pathlib import Path
 

@@ -1,12 +1,13 @@
 """Paint the image of an Image Editor."""
 
-# No `from __future__ import annotations` here: see properties.py.
+# No `from __future__ import annotations` here: see `properties`.
 
 import bpy
 
 from ...backend.errors import PatinaError
-from .. import folders, jobs, problems, properties, steering
+from .. import folders, jobs, problems, steering
 from ..given import given, of_operator, properties_of
+from ..properties.settings import PatinaSettings
 from ..scene import job, picture
 from .submit import submit
 
@@ -35,7 +36,7 @@ class PATINA_OT_paint_image(bpy.types.Operator):
     bl_label = "Paint Image"
 
     # As with `patina.stylize`.
-    __annotations__ = properties_of(properties.PatinaSettings) | {
+    __annotations__ = properties_of(PatinaSettings) | {
         "image": bpy.props.StringProperty(
             name="Image", description="The image to work on, by name; empty for the one that is open here"
         )

@@ -7,7 +7,8 @@ from typing import Any
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from .. import job_fields, properties, recent, styles
+from .. import job_fields, recent, styles
+from ..properties.settings import PatinaSettings, new_seed
 
 
 class PATINA_OT_new_seed(bpy.types.Operator):
@@ -18,7 +19,7 @@ class PATINA_OT_new_seed(bpy.types.Operator):
     bl_options = {"UNDO", "INTERNAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        context.scene.patina.seed = properties.new_seed()
+        context.scene.patina.seed = new_seed()
         return {"FINISHED"}
 
 
@@ -103,7 +104,7 @@ class PATINA_OT_key_add(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def _new_painting(settings: properties.PatinaSettings) -> dict[str, Any]:
+def _new_painting(settings: PatinaSettings) -> dict[str, Any]:
     """What a new key begins with: a painting that no other key has, if there is one."""
     taken = {key.style for key in settings.style_keys}
     wanted = (settings.style, *styles.PAINTINGS)
@@ -111,7 +112,7 @@ def _new_painting(settings: properties.PatinaSettings) -> dict[str, Any]:
     return {"style": style, "style_file": settings.style_file, "strength": settings.strength}
 
 
-def _new_dream(settings: properties.PatinaSettings) -> dict[str, Any]:
+def _new_dream(settings: PatinaSettings) -> dict[str, Any]:
     """What a new key begins with: what the panel dreams of, and each further one the next channel."""
     like = settings.dream_keys[-1] if settings.dream_keys else settings.target
     found = {name: getattr(like, name) for name in ("kind", "class_name", "layer", "channel")}

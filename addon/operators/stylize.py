@@ -1,6 +1,6 @@
 """Paint the selected meshes in the chosen style."""
 
-# No `from __future__ import annotations` here: see properties.py.
+# No `from __future__ import annotations` here: see `properties`.
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 import bpy
 
 from ...backend.errors import PatinaError
-from .. import folders, job_fields, jobs, problems, properties, steering
+from .. import folders, job_fields, jobs, problems, steering
 from ..given import given, of_operator, properties_of
+from ..properties.settings import PatinaSettings
 from ..scene import job, mesh, sets, viewpoint
 from ..scene.stage import object_mode
 from ..scope import PatinaScope
@@ -86,7 +87,7 @@ its material; your own materials and images stay as they are"""
     bl_idname = "patina.stylize"
     bl_label = "Stylize"
     # What a script sets here counts for this once, and the panel stays as it is.
-    __annotations__ = properties_of(properties.PatinaSettings, PatinaScope)
+    __annotations__ = properties_of(PatinaSettings, PatinaScope)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         problems.clear("stylize")

@@ -21,7 +21,7 @@ from ...backend.protocol.job import Job
 from ...backend.protocol.job_file import write_job
 from ...backend.protocol.parts import Tile
 from .. import job_fields
-from ..properties import PatinaSettings
+from ..properties.settings import PatinaSettings
 from ..scope import PatinaScope
 from ..settings import dump
 from . import poses, records, sets

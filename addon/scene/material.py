@@ -1,7 +1,7 @@
 """An object's base colour: found in its materials, and replaced in copies of them.
 
 The artist's material, its nodes and images are never changed. Each slot gets a copy of its material
-with one image node more; the object remembers both (`properties.PatinaObject`), so that they can be
+with one image node more; the object remembers both (`remembered.PatinaObject`), so that they can be
 compared and the next stylization starts from the artist's own again.
 """
 

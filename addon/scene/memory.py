@@ -2,7 +2,7 @@
 
 Slots are moved, removed and joined to other objects', so a slot is known by the material that it shows; its
 number only decides where several slots show the same one. A stylized material knows the artist's own as well
-(`properties.PatinaMaterial`): joined to another object, it comes without that object's memory.
+(`remembered.PatinaMaterial`): joined to another object, it comes without that object's memory.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from ...backend.protocol.job import Job
 from ...backend.protocol.job_file import write_job
 from ...backend.protocol.parts import Style
 from .. import job_fields
-from ..properties import PatinaSettings
+from ..properties.settings import PatinaSettings
 from ..settings import dump
 from . import image as images
 from . import records, result

@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 
 from .. import catalogue, job_fields
-from ..properties import network_for_style
+from ..properties.advanced import network_for_style
 from .panel import PATINA_PT_stylize
 
 

@@ -9,7 +9,7 @@ from bpy.app.translations import pgettext_iface as iface
 from ...backend.terminal import clock
 from .. import catalogue, job_fields, timings
 from ..export import film
-from ..properties import network_for_style
+from ..properties.advanced import network_for_style
 from . import keys, styles
 
 BUTTONS = {

@@ -7,9 +7,10 @@ import json
 import bpy
 import numpy as np
 import pytest
-from bl_ext.user_default.patina.addon import folders, jobs, properties, recent
+from bl_ext.user_default.patina.addon import folders, jobs, recent
 from bl_ext.user_default.patina.addon.operators import crop
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
+from bl_ext.user_default.patina.addon.properties.settings import MODES
 from bl_ext.user_default.patina.addon.scene import maps, material, memory, result
 from bl_ext.user_default.patina.backend.errors import PatinaError
 from bl_ext.user_default.patina.backend.protocol.job import Job
@@ -314,7 +315,7 @@ def test_alpha_of_a_material_without_such_an_input(cube):
 
 
 def test_modes_have_their_names_and_a_missing_file_is_told(tmp_path):
-    assert {mode[0] for mode in properties.MODES} == {"style", "dream", "texture", "transparent", "animate"}
+    assert {mode[0] for mode in MODES} == {"style", "dream", "texture", "transparent", "animate"}
     with pytest.raises(PatinaError):
         result.load_packed(tmp_path / "none.png", "none")
 

@@ -8,16 +8,19 @@ import recorder
 from bl_ext.user_default.patina.addon import (
     catalogue,
     job_fields,
-    properties,
     readiness,
     recent,
     thumbnails,
     timings,
 )
+from bl_ext.user_default.patina.addon.properties.advanced import NETWORK_NAMES
+from bl_ext.user_default.patina.addon.properties.dream import PatinaTarget
+from bl_ext.user_default.patina.addon.properties.settings import MODES, PatinaSettings
+from bl_ext.user_default.patina.addon.properties.style import PatinaKey, PatinaStyle
 from bl_ext.user_default.patina.addon.ui import advanced, panel
 from bl_ext.user_default.patina.addon.ui.text import _letters, lines
 
-MODES = [mode[0] for mode in properties.MODES]
+MODES = [mode[0] for mode in MODES]
 
 
 @pytest.fixture(autouse=True)
@@ -335,11 +338,11 @@ def test_layers_belong_to_their_network(settings):
     assert settings.layers == set()
     settings.layers = {"mixed4a"}
     assert all(1 <= len(catalogue.style_choices(name)) <= 32 for name in catalogue.networks())
-    assert list(catalogue.networks()) == list(properties.NETWORK_NAMES)
+    assert list(catalogue.networks()) == list(NETWORK_NAMES)
 
 
 def test_every_setting_says_what_it_does():
-    ours = properties.PatinaSettings, properties.PatinaStyle, properties.PatinaKey, properties.PatinaTarget
+    ours = PatinaSettings, PatinaStyle, PatinaKey, PatinaTarget
     for group in ours:
         for prop in group.bl_rna.properties:
             if prop.identifier not in ("rna_type", "name"):

@@ -9,8 +9,9 @@ from pathlib import Path
 import bpy
 import pytest
 from bl_ext.user_default import patina
-from bl_ext.user_default.patina.addon import folders, given, jobs, problems, properties, scope
+from bl_ext.user_default.patina.addon import folders, given, jobs, problems, scope
 from bl_ext.user_default.patina.addon.operators import stylize as stylizing
+from bl_ext.user_default.patina.addon.properties.settings import PatinaSettings
 from bl_ext.user_default.patina.addon.settings import dump
 from bl_ext.user_default.patina.backend.errors import PatinaError
 from bl_ext.user_default.patina.backend.protocol.events import Event
@@ -119,7 +120,7 @@ def test_a_watcher_is_told_how_a_job_ends_and_may_stumble(cube, monkeypatch):
 
 def test_an_operator_has_every_setting_of_the_panel():
     known = set(bpy.ops.patina.stylize.get_rna_type().properties.keys())
-    for group in (properties.PatinaSettings, scope.PatinaScope):
+    for group in (PatinaSettings, scope.PatinaScope):
         for prop in group.bl_rna.properties:
             inside = prop.type == "POINTER" and hasattr(prop.fixed_type, "properties")
             names = {prop.identifier} - {"rna_type", "name", "colors"}

@@ -11,9 +11,13 @@ import bpy
 import pytest
 import recorder
 from bl_ext.user_default.patina import addon as package
-from bl_ext.user_default.patina.addon import properties, scope, styles, translations
+from bl_ext.user_default.patina.addon import scope, styles, translations
 from bl_ext.user_default.patina.addon.export import presets
 from bl_ext.user_default.patina.addon.export.properties import PatinaExport
+from bl_ext.user_default.patina.addon.properties.advanced import NETWORK_NAMES
+from bl_ext.user_default.patina.addon.properties.dream import PatinaDreamKey, PatinaTarget
+from bl_ext.user_default.patina.addon.properties.settings import MODES, PICTURE_MODES, PatinaSettings
+from bl_ext.user_default.patina.addon.properties.style import PatinaKey, PatinaStyle
 from bl_ext.user_default.patina.addon.scene import material
 from bl_ext.user_default.patina.addon.ui import advanced, export, image_editor, panel
 from bl_ext.user_default.patina.addon.ui import scope as scope_panel
@@ -57,16 +61,16 @@ OPERATORS = (
 # Names, numbers, and what the file holds in no language.
 NAMES = re.compile(
     r"\d+ px|\d[\d:–]*|[a-z]+\d.*|block\d+|Unity|Unreal Engine|Godot|USDZ?|OBJ|PNG|JPEG|WebP|"
-    + "|".join(properties.NETWORK_NAMES.values())
+    + "|".join(NETWORK_NAMES.values())
 )
 
 
 def rna_texts() -> set[str]:
     """Labels and tooltips of all settings and of the panel's operators."""
     found = set()
-    choices = properties.PatinaStyle, properties.PatinaTarget
-    keys = properties.PatinaKey, properties.PatinaDreamKey
-    groups = properties.PatinaSettings, *choices, *keys, scope.PatinaScope, PatinaExport
+    choices = PatinaStyle, PatinaTarget
+    keys = PatinaKey, PatinaDreamKey
+    groups = PatinaSettings, *choices, *keys, scope.PatinaScope, PatinaExport
     for group in groups:
         for prop in group.bl_rna.properties:
             if prop.identifier in ("rna_type", "name"):
@@ -85,7 +89,7 @@ def drawn_texts() -> set[str]:
     settings = bpy.context.scene.patina
     bpy.ops.patina.style_add()
     found = set()
-    for mode, *_ in properties.MODES:
+    for mode, *_ in MODES:
         settings.mode = mode
         for drawn in (panel.PATINA_PT_stylize, scope_panel.PATINA_PT_scope, advanced.PATINA_PT_advanced):
             found |= set(recorder.draw(drawn).texts) | {drawn.bl_label}
@@ -96,7 +100,7 @@ def drawn_texts() -> set[str]:
             bpy.ops.patina.key_add()
     settings.between = "formulas"
     found |= set(recorder.draw(panel.PATINA_PT_stylize, width=4000).texts)
-    for mode, *_ in properties.PICTURE_MODES:
+    for mode, *_ in PICTURE_MODES:
         settings.picture_mode = mode
         for drawn in (image_editor.PATINA_PT_image, image_editor.PATINA_PT_image_advanced):
             space = type("Space", (), {"image": None})
