@@ -19,7 +19,7 @@ from ..models import files, through_blender
 from ..models.arrays import Floats
 from ..models.maps import Pixels
 from ..models.textures import Painted
-from ..pictures.decode import opacity
+from ..pictures.decode import has_alpha, opacity
 from ..pictures.door import opened
 from ..pictures.images import cannot_write, read_image, save, write_map
 from ..pictures.styles import read_style
@@ -195,6 +195,8 @@ def _keep_opacity(source: Path, result: Path) -> None:
     if found is None:
         return
     with opened(result, f"The picture {result}", "out") as image:
+        if has_alpha(image):  # it is the source itself, which was not to change
+            return
         painted = image.convert("RGB")
     painted.putalpha(found.resize(painted.size, Image.Resampling.BOX))
     save(painted, result)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..pictures.images import read_image, resize, within, write_image
+from ..pictures.images import read_as_it_is, read_image, resize, within, write_image, write_map
 from ..pictures.styles import Styles, read_styles
 from ..protocol.files import CHECKPOINT_FILE, IMAGE_FILE, PREVIEW_FILE
 from ..protocol.job import Job
@@ -60,7 +60,7 @@ def run(session: JobSession) -> None:
         result = finished(picture, painted(picture, brush))
     session.check()
     keep = partial(_keep, session, brush, kept) if job.strength > 0 else None
-    session.write_result(partial(write_image, result, folder / IMAGE_FILE), keep)
+    session.write_result(partial(_write, result, job, folder), keep)
     session.clock.lap("finish")
     is_sketch = job.quality == "sketch"
     measured: dict[str, Any] = {}
@@ -188,6 +188,18 @@ def read_picture(job: Job, folder: Path) -> Tensor:
     """Read the picture that the job starts from, no longer than the job says: (3, H, W)."""
     assert job.content is not None
     return within(read_image(folder / job.content, "content picture", "content"), job.image_size)
+
+
+def _write(result: Tensor, job: Job, folder: Path) -> None:
+    """Write `result` (3, H, W); where nothing was to change, the picture itself, if it is no longer than the
+    job says: what was read of it may have been enlarged, and has neither opacity nor 16 bits."""
+    if job.strength == 0 and job.drawn is None:
+        assert job.content is not None
+        own = read_as_it_is(folder / job.content, "content picture", "content")
+        if max(own.shape[:2]) <= job.image_size:
+            write_map(own, folder / IMAGE_FILE)
+            return
+    write_image(result, folder / IMAGE_FILE)
 
 
 def read_mask(job: Job, folder: Path, content: Tensor) -> Tensor | None:

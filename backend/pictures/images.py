@@ -42,6 +42,21 @@ def read_image(path: Path, what: str, field: str, crop: Crop | None = None, most
     return found
 
 
+def read_as_it_is(path: Path, what: str, field: str) -> NDArray[Any]:
+    """Read a picture upright and in sRGB as `read_image` does, but at its own size, however small, with its
+    opacity, and with 16 bits where it has more than 8: (H, W, 1, 3 or 4), uint8 or uint16.
+
+    Colours of 16 bits with a profile are read with 8. Raises PatinaError as `read_map` does.
+    """
+    with opened(path, f"The {what} {path.name}", field) as image:
+        found = numbers(image)  # first: all else has Pillow decode it, to 8 bits
+        if found.dtype == np.uint8 or (image.info.get("icc_profile") and not is_deep(image)):
+            found = np.asarray(in_srgb(image))
+        swaps, mirrors, tips = turn_of(image)
+    found = found.swapaxes(0, 1) if swaps else found
+    return found[:: -1 if tips else 1, :: -1 if mirrors else 1]
+
+
 def read_map(path: Path, what: str, field: str) -> tuple[Tensor, bool]:
     """Read a map, whose numbers are taken as they are: (1 or 3, H, W), and whether it has more than 8 bits.
 
@@ -146,7 +161,7 @@ def save(image: Image.Image, path: Path) -> None:
 
 
 def write_map(values: NDArray[Any], path: Path, level: int = 6, lasting: bool = True) -> None:
-    """Write a PNG of uint8 or uint16 (H, W, 1 or 3), with as many bits. Raises PatinaError.
+    """Write a PNG of uint8 or uint16 (H, W, 1, 3 or 4), with as many bits. Raises PatinaError.
 
     level: of compression, as `png.encode` has it; lasting: see `writing.replacing`.
     """

@@ -13,8 +13,9 @@ from world_models import opacity, picture
 
 from backend.__main__ import main
 from backend.errors import PatinaError
-from backend.pictures.decode import shallow
-from backend.pictures.images import read_image
+from backend.pictures import png
+from backend.pictures.decode import numbers, shallow
+from backend.pictures.images import read_as_it_is, read_image
 from backend.protocol.events import FINISHED
 
 SIZE = (48, 32)
@@ -48,6 +49,7 @@ def test_photos_stand_upright(orientation, kind, tmp_path):
     found = read(path)
     assert found.shape == (*wanted.size[::-1], 3)
     assert np.abs(found - np.asarray(wanted)).max() <= (12 if kind == "jpg" else 1)
+    assert np.array_equal(read_as_it_is(path, "picture", "content"), found.round())
     width, height = wanted.size
     part = read(path, crop=(0.5, 0.0, 0.5, 0.5))
     quarter = np.asarray(wanted)[: height // 2, width // 2 :]
@@ -153,3 +155,30 @@ def test_a_photo_keeps_its_opacity(tmp_path):
         assert image.mode == "RGBA"
         wanted = opacity(picture(*SIZE)).getchannel("A").resize(image.size, Image.Resampling.BOX)
         assert np.abs(np.asarray(image)[..., 3].astype(int) - np.asarray(wanted)).mean() < 4
+
+
+def grid(width: int, height: int, channels: int, kind: type = np.uint8) -> np.ndarray:
+    """(height, width, channels): all sorts of numbers."""
+    top = np.iinfo(kind).max
+    return np.random.default_rng(5).integers(0, top, (height, width, channels), kind, endpoint=True)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *(grid(*size, 3) for size in ((6, 4), (1, 1), (3, 200))),
+        *(grid(17, 33, 4), grid(6, 4, 1)),
+        *(grid(6, 4, channels, np.uint16) for channels in (1, 3, 4)),
+    ],
+    ids=lambda values: "x".join(map(str, values.shape[1::-1])) + f"x{values.shape[2]} {values.dtype}",
+)
+def test_at_strength_0_a_picture_comes_back_as_it_was(values, tmp_path):
+    """At any size, however small, with what is beneath full transparency and all 16 bits."""
+    (tmp_path / "photo.png").write_bytes(png.encode(values))
+    picture(64, 64, seed=3).save(tmp_path / "style.png")
+    words = ["stylize", str(tmp_path / "photo.png"), "--style", str(tmp_path / "style.png")]
+    assert main([*words, "--strength", "0", "--out", str(tmp_path / "out")]) == FINISHED
+    with Image.open(tmp_path / "out" / "image.png") as image:
+        found = numbers(image)
+    assert (found.dtype, found.shape[:2]) == (values.dtype, values.shape[:2])
+    assert np.array_equal(found, np.broadcast_to(values, found.shape))
