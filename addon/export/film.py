@@ -2,7 +2,8 @@
 
 Blender renders it, in a scene of its own, so that nothing of the artist's is changed: MP4 by its FFmpeg; the
 frames of a WebP or a GIF are put together by the backend. All is made in a folder for the while, and what is
-whole takes its place: however a film ends, there is no half of one.
+whole takes its place: however a film ends, there is no half of one, and what came to be there meanwhile
+stays.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ MADE_FOR = "patina_film"  # a property of what is made for a film: an undo makes
 _KINDS = ("scenes", "objects", "cameras", "lights", "worlds")  # of that
 _TICK_SECONDS = 0.2
 _LEAST_ROOM = 1 << 20  # bytes; with less, a disk is full
+State = tuple[int, ...]  # by which one version of a file is told from all others
 
 
 @dataclass
@@ -44,6 +46,7 @@ class Film:
     frames: int
     fps: float
     target: Path
+    before: State | None  # of what is at the target as the film begins, which may be replaced
     folder: tempfile.TemporaryDirectory[str]  # of what is not whole yet
     written: int = 0  # of the frames
     cancelled: bool = False
@@ -121,7 +124,8 @@ def render(scene: bpy.types.Scene, target: Path, kind: str) -> None:
     problems.clear(SOURCE)
     work = tempfile.TemporaryDirectory(prefix="patina-film-", dir=bpy.app.tempdir, ignore_cleanup_errors=True)
     frames = len(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
-    current = Film(scene.name, frames, scene.render.fps / scene.render.fps_base, target, work)
+    fps = scene.render.fps / scene.render.fps_base
+    current = Film(scene.name, frames, fps, target, _state(target), work)
     _set_output(scene, current, kind)
     if bpy.app.background:
         try:
@@ -218,8 +222,9 @@ def _advance() -> bool:
         raise PatinaError(
             "The film was not written as a whole.", f"Make room on the disk of {bpy.app.tempdir}.", SOURCE
         )
-    _take_its_place(film)
-    problems.note(f"Wrote {film.target}", SOURCE)
+    place = _take_its_place(film)
+    stays = "" if place == film.target else f"; {film.target.name} came to be there meanwhile, and stays"
+    problems.note(f"Wrote {place}{stays}", SOURCE)
     return False
 
 
@@ -241,17 +246,47 @@ def _is_whole(path: Path) -> bool:
     return place == size and b"moov" in found
 
 
-def _take_its_place(film: Film) -> None:
-    """Put the whole film where it was asked to be. Raises PatinaError."""
+def _state(path: Path) -> State | None:
+    """Tell which version of a file is at `path`; None: nothing is."""
     try:
-        with film.whole.open("rb") as source, replacing(film.target) as stream:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _take_its_place(film: Film) -> Path:
+    """Put the whole film where it was asked to be, or beside what came to be there since it began, and give
+    its place. Raises PatinaError."""
+    taken = None
+    try:
+        if film.before is None or film.before != _state(film.target):
+            taken = _take_free_name(film.target)
+        place = taken or film.target
+        with film.whole.open("rb") as source, replacing(place) as stream:
             shutil.copyfileobj(source, stream)
+        return place
     except OSError as error:
+        if taken is not None:
+            taken.unlink(missing_ok=True)
         raise PatinaError(
             f"{film.target} cannot be written: {error.strerror or error}.",
             "Choose a folder that can be written, on a disk with room.",
             SOURCE,
         ) from None
+
+
+def _take_free_name(path: Path) -> Path:
+    """Make an empty file at `path`, or, where anything is there, at the first of _2, _3 … that is free, so
+    that nobody else takes the name. Raises OSError."""
+    number, place = 1, path
+    while True:
+        try:
+            place.open("xb").close()
+            return place
+        except FileExistsError:
+            number += 1
+            place = path.with_name(f"{path.stem}_{number}{path.suffix}")
 
 
 def leave() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import resource
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
@@ -87,6 +91,20 @@ def temporary() -> list[Path]:
     return list(Path(bpy.app.tempdir).glob("patina-film-*"))
 
 
+@contextmanager
+def meanwhile(do: Callable[[], object]) -> Iterator[None]:
+    """Have something done before each frame is rendered."""
+
+    def handler(*_: object) -> None:
+        do()
+
+    bpy.app.handlers.render_pre.append(handler)
+    try:
+        yield
+    finally:
+        bpy.app.handlers.render_pre.remove(handler)
+
+
 def test_what_a_film_is_of_stays_as_it_was(stylized, tmp_path):
     scene = bpy.context.scene
     scene.frame_set(7)
@@ -124,19 +142,56 @@ def test_a_place_that_cannot_be_written_is_told(stylized, tmp_path):
     before = counted()
     with pytest.raises(RuntimeError, match="no folder"):
         bpy.ops.patina.film(filepath=str(tmp_path / "missing" / "a.mp4"), frames=2, size=16)
-    target = tmp_path / "b.mp4"
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    with (
+        meanwhile(lambda: shutil.rmtree(folder, ignore_errors=True)),
+        pytest.raises(RuntimeError, match="cannot be written"),
+    ):
+        bpy.ops.patina.film(filepath=str(folder / "b.mp4"), frames=2, size=16)
+    assert (counted(), temporary(), list(tmp_path.iterdir())) == (before, [], [])
 
-    def block(*_: object) -> None:
-        target.mkdir(exist_ok=True)
 
-    bpy.app.handlers.render_pre.append(block)
-    try:
-        with pytest.raises(RuntimeError, match="cannot be written"):
-            bpy.ops.patina.film(filepath=str(target), frames=2, size=16)
-    finally:
-        bpy.app.handlers.render_pre.remove(block)
-    assert [path.name for path in tmp_path.iterdir()] == ["b.mp4"]
-    assert (counted(), temporary(), list(target.iterdir())) == (before, [], [])
+@pytest.mark.parametrize("there", ["nothing", "an old film"])
+def test_what_came_to_be_there_while_a_film_was_made_stays(stylized, tmp_path, there):
+    """Somebody saves a file of that name, where there was none or an old one that may be replaced."""
+    target, second, third = (tmp_path / f"a{end}.mp4" for end in ("", "_2", "_3"))
+    second.mkdir()
+    if there != "nothing":
+        target.write_bytes(b"old")
+    with meanwhile(lambda: target.write_bytes(b"newer")):
+        bpy.ops.patina.film(filepath=str(target), frames=2, size=16, overwrite=there != "nothing")
+    assert target.read_bytes() == b"newer"
+    assert {path.name for path in tmp_path.iterdir()} == {target.name, second.name, third.name}
+    assert len(third.read_bytes()) > 100
+    assert list(second.iterdir()) == []
+    (told,) = (problem.message for problem in problems.shown)
+    assert told == f"Wrote {third}; {target.name} came to be there meanwhile, and stays"
+
+
+def test_what_was_there_before_a_film_is_replaced_where_it_may_be(stylized, tmp_path):
+    target = tmp_path / "a.mp4"
+    target.write_bytes(b"old")
+    assert bpy.ops.patina.film(filepath=str(target), frames=2, size=16, overwrite=True) == {"FINISHED"}
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+    assert len(target.read_bytes()) > 100
+
+
+@pytest.mark.parametrize("appears", [False, True])
+def test_a_film_that_cannot_be_copied_leaves_no_empty_file(stylized, tmp_path, monkeypatch, appears):
+    """As on a full disk, be its name free or another that is."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(film.shutil, "copyfileobj", full)
+    target = tmp_path / "a.mp4"
+    with (
+        meanwhile(lambda: appears and target.write_bytes(b"newer")),
+        pytest.raises(RuntimeError, match="No space left"),
+    ):
+        bpy.ops.patina.film(filepath=str(target), frames=2, size=16)
+    assert [path.name for path in tmp_path.iterdir()] == [target.name] * appears
 
 
 def test_what_was_saved_during_a_film_has_nothing_of_it(stylized, tmp_path):
