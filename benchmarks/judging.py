@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backend.painting.job import JUDGED_PIXEL
+from backend.painting.measures import JUDGED_PIXEL
 from backend.result import report
 
 from .subjects import DEVICE, Subject, styles_of, viewing_of

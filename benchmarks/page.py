@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend.painting.job import JUDGED_PIXEL
+from backend.painting.measures import JUDGED_PIXEL
 from backend.result.report import VIEWS as FEW
 
 from . import blind

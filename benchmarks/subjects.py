@@ -16,7 +16,7 @@ from torch import Tensor
 
 from backend.export.model import read_model
 from backend.networks import mixed_precision
-from backend.painting import job
+from backend.painting import aim
 from backend.pictures.images import read_image, resize, write_image
 from backend.pictures.styles import Styles
 from backend.protocol.job import Job
@@ -141,7 +141,7 @@ def styles_of(style: Path) -> Styles:
 
 def viewing_of(who: Subject, style: Path, size: int = SIZE) -> Viewing:
     """At what scale a job looks at the mesh."""
-    return job.viewing_of(who.job(style, texture_size=size), who.mesh, styles_of(style), DEVICE)
+    return aim.viewing_of(who.job(style, texture_size=size), who.mesh, styles_of(style), DEVICE)
 
 
 def machine() -> dict[str, object]:

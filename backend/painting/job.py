@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,48 +14,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import PatinaError
-from ..machine.shelf import digest
-from ..pictures.styles import Styles, read_styles
-from ..protocol.files import CHECKPOINT_FILE
+from ..pictures.styles import read_styles
 from ..protocol.job import Job
-from ..rendering.mesh import Mesh
-from ..rendering.texels import CHARTS, each_tile
-from ..rendering.views import Viewing
-from ..result import report
+from ..rendering.texels import CHARTS
 from ..result.finish import finish, mean_texel
 from ..result.maps import write_maps
-from ..result.textures import PREVIEW_SIDE, write_previews, write_textures
-from ..session import JobSession, Progress, lesser
+from ..result.textures import write_textures
+from ..session import JobSession, Progress
 from . import checkpoint, optimize, tiles
+from .aim import Aim, aim_of, plan_of
 from .checkpoint import Kept
-from .color_finish import grade_to, graded_by, in_palette
+from .color_finish import in_palette
 from .first_look import Onlooker
+from .follower import Follower
 from .material import STROKE, THICKNESS, finished, impasto
-from .one_pass import Watch
+from .measures import by_tile, measure
 from .optimize import Plan
 from .pyramid import Pyramid
-from .start import initial_texture
 from .subject import HELD, Subject, read_subject
-
-CHECKPOINT_SECONDS = 8.0
-GRADE_SECONDS = 2.0  # after which the previews' grade is found anew: that takes longer than all else of one
-CONTENT_WEIGHT = 0.1  # at strength 0.5
-JUDGED_PIXEL = 1.5  # of a held-out view, in those of the finest stage
-MIN_STYLE_PIXELS = 32  # pixels of the styles' shorter side, of which a network can tell anything
-MAX_PIXEL = 1 / 64  # of the finest stage, in the mesh's units: the coarsest still sees the object well
-MAX_STYLE_WIDTH = 16.0  # the styles' shorter side, in the mesh's units: eight times the object
-
-
-@dataclass(frozen=True)
-class Aim:
-    """What a job's settings make of its subject.
-
-    styles: in the colours that are wanted; start (3, tiles · S, S): what is begun with, and kept.
-    """
-
-    styles: Styles
-    viewing: Viewing
-    start: Tensor
 
 
 @dataclass(frozen=True)
@@ -121,28 +95,6 @@ def paint(session: JobSession, tell: Callable[[Progress], None]) -> Painting:
     return Painting(subject, texture, aim, plan, follow)
 
 
-def aim_of(
-    session: JobSession, job: Job, subject: Subject, styles: Styles, watch: Watch | None = None
-) -> Aim:
-    """Make what `job` asks for; the start at full strength is kept for the next of its like."""
-    original = subject.original
-    if job.colors > 0 and subject.colored:
-        styles = styles.recolored(subject.colors, job.colors)
-    viewing = viewing_of(job, subject.mesh, styles, session.device)
-    if job.strength == 0:
-        whole = original
-    else:
-        key = digest(_start_fields(job), subject.mesh.digest, subject.content, subject.mask, subject.kept)
-        whole = session.shelf.get(
-            ("start", key, digest(*styles.images, styles.shares)),
-            lambda: initial_texture(subject, styles, viewing, replace(job, strength=1.0), watch),
-            most=1,
-        )
-    session.check()
-    start = subject.drawn_over(original.lerp(whole, min(1.0, 2 * job.strength)))
-    return Aim(styles, viewing, start)
-
-
 def _draw_on(texture: Pyramid, subject: Subject) -> None:
     """Have `texture` show what the artist drew, where that is."""
     if subject.drawn is not None:
@@ -189,14 +141,6 @@ def _height_depth(subject: Subject, aim: Aim) -> dict[str, float]:
     if subject.own is None:
         return {}
     return {"height_depth": THICKNESS * aim.viewing.style_width * subject.mesh.unit}
-
-
-def _start_fields(job: Job) -> Job:
-    """The job but for what the start at full strength does not depend on."""
-    said = replace(
-        job, strength=1.0, style_loss="gram", quality="draft", steps=None, looked_from=None, material=None
-    )
-    return replace(said.without_drawn(), resume=None)
 
 
 def _steered(session: JobSession, subject: Subject, aim: Aim) -> tuple[Subject, Aim, bool]:
@@ -320,122 +264,6 @@ def _finish(session: JobSession, painting: Painting) -> None:
     session.finish(files[0], measured)
 
 
-def viewing_of(job: Job, mesh: Mesh, styles: Styles, device: torch.device) -> Viewing:
-    """Decide how the job looks at its mesh.
-
-    No view need be finer than the texture's texels or the styles' pixels. Raises PatinaError for a style
-    size at which the texture or the object shows nothing of the styles.
-    """
-    texel = mesh.texel / job.texture_size
-    least = MIN_STYLE_PIXELS * texel
-    most = max(MAX_STYLE_WIDTH, 2 * least)
-    if job.style_size:
-        width = job.style_size / mesh.unit
-        if not least <= width <= most:
-            raise _no_such_size(job, least * mesh.unit, most * mesh.unit, width > most)
-    else:
-        width = max(least, optimize.STYLE_WIDTH * float(np.sqrt(mesh.areas[mesh.mapped].sum())))
-    pixel = max(texel, min(width / styles.shorter, MAX_PIXEL))
-    angle = 0.0 if mesh.directions is None else styles.stroke_angle
-    return Viewing(pixel, width, device, job.rasterizer, job.framing, angle)
-
-
-def _no_such_size(job: Job, least: float, most: float, large: bool) -> PatinaError:
-    why = "large for the object" if large else f"small for a texture of {job.texture_size}²"
-    low, high = 1.006 * least, 0.994 * most  # so that they still fit when rounded
-    return PatinaError(
-        f"A stroke size of {job.style_size:g} is too {why}.",
-        f"Use {low:.3g} to {high:.3g}, or 0 to fit the painting to the object"
-        + ("." if large else "; or a larger texture."),
-        "style_size",
-    )
-
-
-def plan_of(job: Job, subject: Subject, kept: Kept) -> Plan:
-    """Plan what the loop does for the job.
-
-    These are further steps where it asks for some, or those that an earlier job lacks.
-    """
-    if job.resume and job.steps is None:
-        stages = optimize.remaining(optimize.STAGES[job.quality], kept)
-    elif job.resume and kept.steps:
-        stages = optimize.more(optimize.STAGES[job.quality] or optimize.STAGES["draft"], job.steps)
-    else:
-        stages = optimize.stages(job.quality, job.steps, len(np.unique(subject.mesh.objects)))
-    weighs = subject.kept is not None and job.strength > 0
-    content_weight = CONTENT_WEIGHT * (1 / job.strength - 1) if weighs else 0.0
-    views = job.views or optimize.VIEWS_PER_STEP
-    seed = (job.seed + kept.steps) % 2**32  # other views than the earlier job began with
-    return Plan(stages, content_weight, job.style_loss, views, seed)
-
-
-class Follower:
-    """What is done beside the loop: progress told, previews and checkpoints written now and then."""
-
-    def __init__(
-        self,
-        session: JobSession,
-        subject: Subject,
-        texture: Pyramid,
-        styles: Styles,
-        plan: Plan,
-        before: Kept,
-        tell: Callable[[Progress], None],
-    ) -> None:
-        """before: how far `texture` was at first; tell: is given how far it is."""
-        self.session, self.subject, self.texture, self.plan = session, subject, texture, plan
-        self.styles, self.tell = styles, tell
-        self.side = min(PREVIEW_SIDE, subject.size)
-        objects = len(np.unique(subject.mesh.objects))
-        self._others = {name: optimize.stages(name, None, objects) for name in lesser(session.job.quality)}
-        self._before = self._now = before
-        self._kept: Kept | None = before if before.steps else None
-        self._kept_at = self._graded_at = -math.inf
-        self._grade: Tensor | None = None
-
-    def __call__(self, progress: Progress) -> None:
-        whole = optimize.STAGES[self.session.job.quality]
-        self._now = optimize.after(self.plan, whole, self._before, progress.step)
-        self.tell(replace(progress, reached=optimize.reached(whole, self._now, self._others)))
-        self.session.preview(self._preview)
-        if time.perf_counter() - self._kept_at > CHECKPOINT_SECONDS:
-            self.keep()
-
-    @property
-    def steps(self) -> int:
-        """Those taken, with an earlier job's."""
-        return self._now.steps
-
-    def show(self) -> None:
-        """Write a preview now, for who looks on."""
-        if self.session.job.looked_from:
-            self.session.preview(self._preview, now=True)
-
-    def keep(self) -> None:
-        """Write a checkpoint, unless there is one of this step."""
-        if self._now != self._kept:
-            path, mesh = self.session.folder / CHECKPOINT_FILE, self.subject.mesh
-            write = partial(checkpoint.write, path, self.texture, mesh, self._now)
-            self.session.without_fail("A checkpoint, to go on from, could not be written", write)
-            self._kept, self._kept_at = self._now, time.perf_counter()
-
-    def keep_again(self) -> None:
-        """Write the checkpoint, which has been removed."""
-        self._kept = self._before
-        self.keep()
-
-    def _preview(self) -> str:
-        shown, subject, job = self.texture.texture(self.side)[:3].cpu(), self.subject, self.session.job
-        if job.looked_from and job.strength > 0 and self.plan.stages:  # as the result will be
-            if time.perf_counter() - self._graded_at > GRADE_SECONDS:
-                used = subject.texels.used
-                self._grade = grade_to(shown, used, subject, self.styles, job, preview=True)
-                self._graded_at = time.perf_counter()
-            if self._grade is not None:
-                shown = graded_by(self._grade, shown, subject, self.styles, job)
-        return write_previews(subject.composed(shown), self.side, self.session.folder)[0]
-
-
 def seen_texels(texture: Pyramid, level: int, subject: Subject) -> NDArray[np.bool_]:
     """Find the texels that some view moved, as finely as views resolve them: (tiles · S, S).
 
@@ -451,45 +279,3 @@ def seen_texels(texture: Pyramid, level: int, subject: Subject) -> NDArray[np.bo
     if subject.drawn is not None:  # the artist has
         seen |= subject.drawn[1][0].numpy() > 0
     return np.asarray(seen & (subject.to_paint | ~texels.used))
-
-
-def judged_viewing(viewing: Viewing) -> Viewing:
-    """Decide how results are looked at to be measured."""
-    pixel = min(JUDGED_PIXEL * viewing.pixel, viewing.style_width / MIN_STYLE_PIXELS)
-    return replace(viewing, pixel=pixel)
-
-
-def measure(
-    subject: Subject, styles: Styles, viewing: Viewing, start: Tensor, result: Tensor
-) -> dict[str, Any]:
-    """Measure style and content distance and seam ratio, and the same of what was there before.
-
-    That is what is kept, or without any the `start` (3, tiles · S, S). Of several textures also the style
-    distance of each. See `report`.
-    """
-    mesh = subject.mesh
-    judge = report.Judge(mesh, styles, judged_viewing(viewing), subject.mask)
-    before = start if subject.kept is None else subject.kept
-    seen, seen_before = judge.activations(result), judge.activations(before)
-    found = {
-        "style_distance": judge.style_distance(seen),
-        "style_distance_before": judge.style_distance(seen_before),
-        "content_distance": None if subject.kept is None else judge.content_distance(seen, seen_before),
-        "seam_ratio": report.seam_ratio(mesh, result),
-        "seam_ratio_before": report.seam_ratio(mesh, before),
-    }
-    rounded: dict[str, Any] = {k: None if value is None else round(value, 4) for k, value in found.items()}
-    if subject.tiled:
-        each = [judge.style_distance_of(tile, seen) for tile in range(len(subject.names))]
-        rounded["tiles"] = [{"style_distance": value and round(value, 4)} for value in each]
-    return rounded
-
-
-def by_tile(subject: Subject, files: list[str], seen: NDArray[np.bool_]) -> list[dict[str, Any]]:
-    """Make the report's part on each texture. `seen` (tiles · S, S): texels that views moved."""
-    found = []
-    parts = zip(subject.names, files, each_tile(seen), each_tile(subject.to_paint), strict=True)
-    for name, file, saw, inside in parts:
-        coverage = round(float(saw[inside].mean()), 5) if inside.any() else None
-        found.append({"name": name, "texture": file, "coverage": coverage})
-    return found

@@ -39,9 +39,11 @@ from ..result.report import Judge
 from ..result.textures import write_preview
 from ..session import JobSession, Progress
 from . import optimize
+from .aim import Aim, aim_of, plan_of
 from .checkpoint import Kept
 from .color_finish import in_palette
-from .job import Aim, Painting, aim_of, judged_viewing, paint, plan_of, sealed, seen_in, stays
+from .job import Painting, paint, sealed, seen_in, stays
+from .measures import judged_viewing
 from .optimize import Plan, Stage
 from .pyramid import Pyramid
 from .subject import Subject

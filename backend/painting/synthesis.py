@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,8 +22,9 @@ from ..result import report
 from ..result.finish import finish, mean_texel
 from ..result.textures import write_textures
 from ..session import JobSession, Progress
+from .aim import viewing_of
 from .collage import collage
-from .job import JUDGED_PIXEL, MIN_STYLE_PIXELS, viewing_of
+from .measures import judged_viewing
 from .quilting import quilt
 
 
@@ -87,8 +87,7 @@ def _distance(picture: Tensor, exemplars: Styles, device: torch.device) -> dict[
 
 def _measures(mesh: Mesh, texture: Tensor, exemplars: Styles, viewing: Viewing) -> dict[str, Any]:
     ratio = report.seam_ratio(mesh, texture)
-    pixel = min(JUDGED_PIXEL * viewing.pixel, viewing.style_width / MIN_STYLE_PIXELS)
-    judge = report.Judge(mesh, exemplars, replace(viewing, pixel=pixel))
+    judge = report.Judge(mesh, exemplars, judged_viewing(viewing))
     return {
         "seam_ratio": None if ratio is None else round(ratio, 4),
         "style_distance": round(judge.style_distance(judge.activations(texture)), 4),

@@ -19,8 +19,8 @@ from backend.__main__ import main
 from backend.conversation import GRACE, Wishes
 from backend.errors import PatinaError
 from backend.machine.shelf import Shelf
+from backend.painting import aim, optimize
 from backend.painting import job as painting_job
-from backend.painting import optimize
 from backend.painting.start import initial_texture
 from backend.protocol.events import CANCELLED, FAILED, FINISHED, Event, read_event
 from backend.protocol.job import Job
@@ -273,7 +273,7 @@ def test_the_same_object_again_takes_what_a_painter_kept_and_has_the_same_bytes(
         made.append(args)
         return initial_texture(*args, **more)
 
-    monkeypatch.setattr(painting_job, "initial_texture", counted)
+    monkeypatch.setattr(aim, "initial_texture", counted)
     for name, job in (("a", QUICK), ("b", QUICK), ("c", replace(QUICK, strength=0.7))):
         painting_job.run(
             JobSession(job, folder_of(tmp_path / name, job), lambda e: None, lambda: False, shelf)

@@ -12,7 +12,7 @@ from meshes import sphere as sphere_in_islands
 from PIL import Image
 
 from backend.__main__ import main
-from backend.painting.job import viewing_of
+from backend.painting.aim import viewing_of
 from backend.painting.quilting import cheapest_path, quilt
 from backend.painting.synthesis import covered
 from backend.pictures.styles import Styles

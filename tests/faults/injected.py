@@ -35,8 +35,7 @@ from test_stylize_job import INPUTS, JOB, folder_of  # noqa: E402
 
 from backend import run, session  # noqa: E402
 from backend.canvas import job as canvas_job  # noqa: E402, F401 - imported here, once
-from backend.painting import color_finish, one_pass  # noqa: E402
-from backend.painting import job as painting_job  # noqa: E402
+from backend.painting import color_finish, follower, one_pass  # noqa: E402
 from backend.protocol.events import FAILED, FINISHED, Event, write_event  # noqa: E402
 from backend.protocol.files import CHECKPOINT_FILE  # noqa: E402
 from backend.protocol.job_file import write_job  # noqa: E402
@@ -50,7 +49,7 @@ JOB = replace(JOB, network="alexnet", steps=8, views=1)
 
 # Many writes: a preview and a checkpoint after every step.
 session.PREVIEW_SECONDS = session.PREVIEW_PAUSE = 0.0
-painting_job.CHECKPOINT_SECONDS = 0.0
+follower.CHECKPOINT_SECONDS = 0.0
 # And little of what lies between them.
 one_pass.VIEWS = one_pass.MIN_VIEWS = report.VIEWS = 2
 color_finish.COLORS = 2000

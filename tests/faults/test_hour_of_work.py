@@ -23,8 +23,8 @@ from test_stylize_job import JOB, Backend, do, folder_of, gone_seconds, pixels, 
 
 from backend import run, session
 from backend.networks import registry
+from backend.painting import follower, picture_job
 from backend.painting import job as painting_job
-from backend.painting import picture_job
 from backend.protocol.events import FAILED, FINISHED, Event
 from backend.protocol.job import Job
 from backend.protocol.parts import Target
@@ -95,7 +95,7 @@ def test_a_report_that_cannot_be_written_is_told_and_the_job_is_done(tmp_path):
 def test_a_preview_or_checkpoint_that_cannot_be_written_is_told_once(name, tmp_path, monkeypatch):
     monkeypatch.setattr(session, "PREVIEW_SECONDS", 0.0)
     monkeypatch.setattr(session, "PREVIEW_PAUSE", 0.0)
-    monkeypatch.setattr(painting_job, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(follower, "CHECKPOINT_SECONDS", 0.0)
     folder = folder_of(tmp_path, QUICK)
     (folder / name).mkdir()
     code, events = outcome(folder)
@@ -120,7 +120,7 @@ def test_on_a_disk_that_fills_up_conveniences_make_room_for_the_texture(room, tm
         filler.write_bytes(bytes(free - room * 1000))
         monkeypatch.setattr(session, "PREVIEW_SECONDS", 0.0)
         monkeypatch.setattr(session, "PREVIEW_PAUSE", 0.0)
-        monkeypatch.setattr(painting_job, "CHECKPOINT_SECONDS", 0.0)
+        monkeypatch.setattr(follower, "CHECKPOINT_SECONDS", 0.0)
         code, events = outcome(folder)
         assert code == FINISHED, events[-1]
         Image.open(folder / "texture.png").load()
@@ -285,7 +285,7 @@ def test_checkpoints_are_cheap(tmp_path):
     seconds = min(tries)
     print(f"{seconds:.2f} s for {(tmp_path / 'checkpoint.npz').stat().st_size / 1e6:.0f} MB")
     crowd = gone_seconds() / 2  # of processes, for each core
-    assert seconds < 0.1 * painting_job.CHECKPOINT_SECONDS * crowd
+    assert seconds < 0.1 * follower.CHECKPOINT_SECONDS * crowd
 
 
 # Numbers
