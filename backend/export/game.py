@@ -11,7 +11,7 @@ import trimesh
 from PIL import Image
 
 from ..errors import PatinaError
-from ..models import gltf
+from ..models import gltf, texture_uses
 from ..models.arrays import Floats, Mask
 from ..models.parts import check_uvs
 from ..pictures.decode import shallow
@@ -50,8 +50,8 @@ def _game_glb(path: Path, texture: Path | None, most: int, format: str) -> tuple
     else:
         model = gltf.parse(to_glb(read_model(path, texture)), path.parent)
         texture = None
-    uses: dict[int, list[gltf.Slot]] = {}
-    for slot in gltf.slots(model):
+    uses: dict[int, list[texture_uses.Slot]] = {}
+    for slot in texture_uses.slots(model):
         uses.setdefault(slot.image, []).append(slot)
     done = []
     for index, slots in uses.items():
@@ -70,13 +70,13 @@ def _game_glb(path: Path, texture: Path | None, most: int, format: str) -> tuple
             transparent or not is_base
         )  # others may mean something by it
         image = shallow(image).convert("RGBA" if has_alpha else "RGB")
-        uvs = gltf.uvs_of(model, slots) * (1, -1) + (0, 1)
+        uvs = texture_uses.uvs_of(model, slots) * (1, -1) + (0, 1)
         check_uvs(uvs, path.name)
         image, bleed = prepare(image, uvs, most)
         data, mime = _encode(image, format if is_color else "webp" if format == "webp" else "png", is_color)
         gltf.set_image(model, index, data, mime)
         done.append({"image": index, "size": list(image.size), "format": mime, "bleed": bleed})
-    gltf.mark_webp(model)
+    texture_uses.mark_webp(model)
     return gltf.write(model), done
 
 

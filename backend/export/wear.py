@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..models import compressed, gltf
+from ..models import compressed, gltf, texture_uses
 from ..models.arrays import Floats, Ints
 from ..models.looks import SPECULAR_GLOSSINESS, base_slots
 from ..models.maps import Pixels
@@ -58,14 +58,14 @@ def wear(
         new = _New(images, {**dict.fromkeys(FACTORS.values(), 1.0), **others.factors}, {}, {})
         for key in texture.primitives:
             _dress(model, texture, key, new)
-    gltf.drop_images(model, before - set(_pictures_in_use(tree)))
-    gltf.mark_webp(model)
+    texture_uses.drop_images(model, before - set(_pictures_in_use(tree)))
+    texture_uses.mark_webp(model)
     return gltf.write(model)
 
 
 def _pictures_in_use(tree: dict[str, Any]) -> list[int]:
-    uses = [info for material in tree.get("materials", []) for info in gltf.textures_of(material)]
-    return [gltf.source(tree["textures"][info["index"]]) for info in uses]
+    uses = [info for material in tree.get("materials", []) for info in texture_uses.textures_of(material)]
+    return [texture_uses.source(tree["textures"][info["index"]]) for info in uses]
 
 
 def _opaque_as_before(painting: Image.Image, picture: Image.Image | None) -> Image.Image:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..pictures.decode import numbers, shallow
 from ..pictures.door import opened
-from . import gltf
+from . import gltf, texture_uses
 from .arrays import Floats, Ints
 
 SPECULAR_GLOSSINESS = "KHR_materials_pbrSpecularGlossiness"
@@ -51,14 +51,14 @@ def look_of(model: gltf.Gltf, material: int | None) -> Look:
     image, sampler = None, dict[str, Any]()
     if info is not None:
         texture = model.tree["textures"][info["index"]]
-        image = gltf.source(texture)
+        image = texture_uses.source(texture)
         sampler = model.tree["samplers"][texture["sampler"]] if "sampler" in texture else {}
     return Look(
         name=str(about.get("name", "")),
         image=image,
         factor=np.array(record.get(factor, (1, 1, 1, 1)), float).clip(0, 1),
-        uv_map=gltf.uv_map(info or {}),
-        transform=gltf.transform(info or {}),
+        uv_map=texture_uses.uv_map(info or {}),
+        transform=texture_uses.transform(info or {}),
         wraps=(WRAPS[sampler.get("wrapS", 10497)], WRAPS[sampler.get("wrapT", 10497)]),
         has_alpha=about.get("alphaMode", "OPAQUE") != "OPAQUE",
         nearest=sampler.get("magFilter") == 9728,

@@ -21,7 +21,7 @@ from ..pictures.png import deep
 from ..rendering.frames import face_tangents
 from ..rendering.mesh import MIN_UV_AREA, Mesh, build_mesh
 from ..rendering.texels import Texels, fill_gutters, interpolate, locate
-from . import gltf, layout
+from . import gltf, layout, texture_uses
 from .arrays import Floats, Ints
 from .looks import SPECULAR_GLOSSINESS, WRAPS, numbers_of, sample
 from .parts import Part
@@ -156,7 +156,10 @@ def _image(model: gltf.Gltf, info: dict[str, Any]) -> tuple[int, tuple[str, str]
     """The picture that a use of a texture shows, and how it goes on beyond 0..1."""
     record = model.tree["textures"][info["index"]]
     sampler = model.tree["samplers"][record["sampler"]] if "sampler" in record else {}
-    return gltf.source(record), (WRAPS[sampler.get("wrapS", 10497)], WRAPS[sampler.get("wrapT", 10497)])
+    return texture_uses.source(record), (
+        WRAPS[sampler.get("wrapS", 10497)],
+        WRAPS[sampler.get("wrapT", 10497)],
+    )
 
 
 def _laid(part: Part, texture: Texture) -> Floats:
@@ -215,12 +218,12 @@ def _small(pixels: Pixels, size: int) -> _Picture:
 
 def _uvs(model: gltf.Gltf, primitive: dict[str, Any], info: dict[str, Any]) -> Floats | None:
     """The UVs (F, 3, 2), v up, that a use of a picture reads on a primitive; None: it has no such map."""
-    name = f"TEXCOORD_{gltf.uv_map(info)}"
+    name = f"TEXCOORD_{texture_uses.uv_map(info)}"
     faces = gltf.triangles(model, primitive)
     if name not in primitive["attributes"] or faces is None:
         return None
     uv = np.asarray(gltf.accessor(model, primitive["attributes"][name]), float)
-    moved = gltf.transform(info)
+    moved = texture_uses.transform(info)
     return np.asarray((uv @ moved[:, :2].T + moved[:, 2])[faces] * (1, -1) + (0, 1))
 
 

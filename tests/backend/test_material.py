@@ -20,7 +20,7 @@ from world_models import Writer, cube, encoded, one
 from backend.cli.mesh import own_maps, painted_maps
 from backend.errors import PatinaError
 from backend.export.wear import NewMaps, wear
-from backend.models import gltf
+from backend.models import gltf, texture_uses
 from backend.models.parts import read_parts
 from backend.models.textures import plan
 from backend.painting import material
@@ -384,7 +384,7 @@ def test_a_glb_wears_the_maps_packed_as_gltf_has_them(tmp_path):
     maps = [NewMaps({"normalTexture": blue, "metallicRoughnessTexture": packed})]
     worn = gltf.parse(wear(painted.model, painted.textures, [red], maps), tmp_path)
     (record,) = worn.tree["materials"]
-    slots = {slot.name: slot for slot in gltf.slots(worn)}
+    slots = {slot.name: slot for slot in texture_uses.slots(worn)}
     shown = {
         name: Image.open(io.BytesIO(gltf.image_bytes(worn, slot.image))).getpixel((4, 4))
         for name, slot in slots.items()

@@ -19,7 +19,7 @@ from world_models import GLTF, Writer, cube, encoded, make, one, picture
 from backend.cli.mesh import contents, fields_of, painted_model
 from backend.errors import PatinaError
 from backend.export.wear import wear
-from backend.models import charts, files, gltf, layout, textures
+from backend.models import charts, files, gltf, layout, texture_uses, textures
 from backend.models.looks import Look, sample
 from backend.models.parts import read_parts
 from backend.models.textures import Painted, Pictures, plan
@@ -226,11 +226,11 @@ def test_all_but_the_base_colour_stays_as_it_was(tmp_path):
     maps = [
         [slot.name, gltf.image_bytes(model, slot.image), model.tree["textures"]]
         for model in (before, after)
-        for slot in gltf.slots(model)
+        for slot in texture_uses.slots(model)
         if slot.name != "baseColorTexture"
     ]
     assert [row[:2] for row in maps[:2]] == [row[:2] for row in maps[2:]]
-    (base,) = (slot.image for slot in gltf.slots(after) if slot.name == "baseColorTexture")
+    (base,) = (slot.image for slot in texture_uses.slots(after) if slot.name == "baseColorTexture")
     assert Image.open(io.BytesIO(gltf.image_bytes(after, base))).getpixel((5, 5)) == (255, 0, 0)
     normal = after.tree["materials"][0]["normalTexture"]["index"]
     assert after.tree["samplers"][after.tree["textures"][normal]["sampler"]] == {"wrapS": 33071}
@@ -252,7 +252,7 @@ def test_maps_that_lie_beside_a_gltf_come_along(tmp_path):
     data = wear(painted.model, painted.textures, [Image.new("RGB", (SIZE, SIZE), "red")])
     after = gltf.parse(data, tmp_path / "elsewhere")
     assert not any("uri" in image for image in after.tree["images"])
-    found = {slot.name: slot.image for slot in gltf.slots(after)}
+    found = {slot.name: slot.image for slot in texture_uses.slots(after)}
     for slot, name in zip(("normalTexture", "emissiveTexture", "occlusionTexture"), maps, strict=True):
         assert gltf.image_bytes(after, found[slot]) == (tmp_path / name).read_bytes()
         image = after.tree["images"][found[slot]]
@@ -278,7 +278,7 @@ def test_what_is_compressed_for_the_gpu_stays_where_it_need_not_be_read(tmp_path
     writer.tree["materials"][0]["normalTexture"] = {"index": for_the_gpu(writer)}
     (tmp_path / "normal.glb").write_bytes(writer.glb())
     _, after = worn(tmp_path / "normal.glb")
-    (image,) = (slot.image for slot in gltf.slots(after) if slot.name == "normalTexture")
+    (image,) = (slot.image for slot in texture_uses.slots(after) if slot.name == "normalTexture")
     assert gltf.image_bytes(after, image).startswith(b"\xabKTX 20")
     assert after.tree["images"][image]["mimeType"] == "image/ktx2"
     texture = after.tree["textures"][after.tree["materials"][0]["normalTexture"]["index"]]
@@ -332,7 +332,9 @@ def test_rigs_and_morphs_follow_the_vertices_that_a_new_uv_map_cuts(tmp_path):
 def test_every_material_on_the_surface_wears_paint(name, world):
     _, after = worn(world[name][0])
     base = {
-        slot.material for slot in gltf.slots(after) if slot.name in ("baseColorTexture", "diffuseTexture")
+        slot.material
+        for slot in texture_uses.slots(after)
+        if slot.name in ("baseColorTexture", "diffuseTexture")
     }
     for mesh in after.tree["meshes"]:
         for primitive in mesh["primitives"]:
@@ -349,7 +351,7 @@ def planned_again(model: gltf.Gltf) -> Painted:
 @pytest.mark.parametrize(("name", "kept"), [("cutout", True), ("opaque_with_alpha", False), ("plain", False)])
 def test_holes_stay_holes(name, kept, world):
     _, after = worn(world[name][0])
-    image = Image.open(io.BytesIO(gltf.image_bytes(after, gltf.slots(after)[0].image)))
+    image = Image.open(io.BytesIO(gltf.image_bytes(after, texture_uses.slots(after)[0].image)))
     assert (image.mode == "RGBA") == kept
     if kept:
         assert 0.05 < (np.asarray(image)[..., 3] < 10).mean() < 0.6

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.models import files, gltf
+from backend.models import files, gltf, texture_uses
 from backend.models.parts import read_parts
 
 SQUARE = (
@@ -37,7 +37,7 @@ def material(found: gltf.Gltf) -> dict:
 
 
 def picture(found: gltf.Gltf, use: dict) -> bytes:
-    return gltf.image_bytes(found, gltf.source(found.tree["textures"][use["index"]]))
+    return gltf.image_bytes(found, texture_uses.source(found.tree["textures"][use["index"]]))
 
 
 def test_normals_and_light_are_kept_byte_for_byte(tmp_path):
