@@ -31,6 +31,7 @@ from .material import STROKE, THICKNESS, finished, impasto
 from .measures import by_tile, measure
 from .optimize import Plan
 from .pyramid import Pyramid
+from .stroke_finish import NO_STROKES, in_strokes
 from .subject import HELD, Subject, read_subject
 
 
@@ -116,9 +117,8 @@ def _begun(subject: Subject, aim: Aim) -> Tensor:
     return torch.cat([aim.start, impasto(subject.own, aim.start, subject.texels.used, width)])
 
 
-def _painted(subject: Subject, texture: Pyramid, aim: Aim) -> Tensor:
-    """What the pyramid shows, (C, tiles · S, S); the maps of a whole material with the strokes that came."""
-    result = texture.texture().cpu()
+def _with_strokes(subject: Subject, result: Tensor, aim: Aim) -> Tensor:
+    """Give the maps of a whole material in `result` (C, tiles · S, S) the strokes of its colours."""
     if subject.own is None:
         return result
     width, used = _stroke_width(subject, aim), subject.texels.used
@@ -238,8 +238,14 @@ def _finish(session: JobSession, painting: Painting) -> None:
     as_it_is = stays(session)
     session.finishing()
     seen = seen_in(session, painting)
-    result = _painted(subject, painting.texture, aim)
-    if job.strength > 0 and painting.plan.stages:
+    result = painting.texture.texture().cpu()
+    steps_taken = job.strength > 0 and bool(painting.plan.stages)
+    if steps_taken and not session.wishes.enough:  # who asks for the texture now wants what is seen
+        strokes = partial(in_strokes, result, subject, aim.styles, aim.viewing, job, session.check)
+        found = session.without_fail(NO_STROKES, strokes)
+        result = result if found is None else found
+    result = _with_strokes(subject, result, aim)
+    if steps_taken:
         result = in_palette(result, seen, subject, aim.styles, job)
     result = sealed(session, painting, result, seen)
     files = session.write_result(partial(_write, subject, aim, result, folder), follow.keep_again)

@@ -12,9 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from ..networks import feedforward
@@ -28,6 +26,7 @@ from ..rendering.mesh import Mesh
 from ..rendering.sampling import Levels, gather, levels_of, mipmaps, taps
 from ..rendering.texels import Texels, interpolate
 from ..rendering.views import Viewing, ViewMaker, corners_of, framed
+from .laying import seen_by
 from .subject import Subject
 
 VIEW_SIZE = 384  # pixels a side: as large as the network was made for, so that strokes are as it learnt them
@@ -39,9 +38,6 @@ GLANCE_COUNT, GLANCE_SIZE = 6, 192  # views of each object, and their pixels, to
 PLAIN_CONTRAST = 0.12  # mean contrast of an object without landmarks; a sphere's form has .07, a monkey's .23
 COARSE_WIDTH = 1 / 16  # of a view, that its colours are averaged over twice to be coarse
 FACING_POWERS = (2, 8)  # of the cosine that a texel is seen at, for what is coarse and what is fine
-RIM_WIDTH = 10  # pixels from a silhouette, or from what hides a texel, at which a view counts fully
-HIDDEN_STEP = 12  # pixels between the depths of neighbouring ones, of which the nearer then hides something
-DEPTH_TOLERANCE = 2.5  # pixels that a point may lie behind what its pixel shows
 
 # Makes the textures so far, (3, tiles · side, side), of a side that is given: of the texels every so many-th.
 # Tells, too, which of them some view saw.
@@ -150,7 +146,7 @@ def paint_views(
         painted = feedforward.paint(network, image[None], vector)[0].cpu()
         coarse = blurred_within(painted, gbuffer.mask.cpu().float(), round(COARSE_WIDTH * size / 2))
         bands = torch.cat([coarse, painted - coarse])
-        which, found, open_, facing = _seen_by(eye, gbuffer, bands, points[here], normals[here])
+        which, found, open_, facing = seen_by(eye, gbuffer, bands, points[here], normals[here])
         here = here[which]
         for band, power in enumerate(FACING_POWERS):
             share = open_ * facing**power
@@ -179,51 +175,3 @@ def _around(corners: NDArray[np.floating], count: int, size: int) -> tuple[list[
 
 def _colors(gbuffer: GBuffer, rows: Tensor, levels: Levels) -> Tensor:
     return gather(rows, taps(gbuffer.uv, gbuffer.footprint, levels, False, gbuffer.tiles))
-
-
-def _seen_by(
-    eye: Camera, gbuffer: GBuffer, image: Tensor, points: Tensor, normals: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Read what `image` (C, H, W) from `eye` shows at those of `points` (N, 3) that can be seen.
-
-    Gives which these are (M,), the values there (M, C), how openly each point is seen (M,), 0..1, and the
-    cosine that it is seen at (M,).
-    """
-    position, axes = (torch.from_numpy(array).float() for array in (eye.position, eye.axes))
-    rays = points - position
-    facing = -(normals * F.normalize(rays, dim=1)).sum(1)
-    front = (facing > 0).nonzero()[:, 0]  # half of them: what turns away need not be looked up
-    along = rays[front] @ axes.T
-    depth = -along[:, 2]
-    flat = along[:, :2] / depth[:, None] / (eye.pixel * eye.size / 2)
-    where = torch.stack([flat[:, 0], -flat[:, 1]], 1)
-    nearest = torch.full((eye.size**2,), torch.inf)
-    nearest[gbuffer.pixels.cpu()] = -((gbuffer.points.cpu() - position) @ axes[2])
-    nearest = nearest.view(1, eye.size, eye.size)
-    reach = DEPTH_TOLERANCE * eye.pixel * depth
-    is_open = depth < _at(_frontmost(nearest), where, mode="nearest")[0] + reach
-    rim = _at(_within_rims(nearest, eye.pixel), where)[0]
-    seen = (is_open & (rim > 0)).nonzero()[:, 0]
-    which = front[seen]
-    return which, _at(image, where[seen], padding_mode="border").T, rim[seen], facing[which]
-
-
-def _at(image: Tensor, where: Tensor, mode: str = "bilinear", padding_mode: str = "zeros") -> Tensor:
-    """Look `image` (C, H, W) up at the places `where` (N, 2), -1..1: (C, N)."""
-    return F.grid_sample(image[None], where[None, None], mode, padding_mode, align_corners=False)[0, :, 0]
-
-
-def _frontmost(depth: Tensor) -> Tensor:
-    """Take the least of `depth` (1, H, W) among each pixel and its neighbours."""
-    return -F.max_pool2d(-depth.clamp(max=1e9), 3, 1, 1)
-
-
-def _within_rims(depth: Tensor, pixel: float) -> Tensor:
-    """Tell how far each pixel of a view is from what hides it or a silhouette: (1, H, W), 0 to 1.
-
-    depth (1, H, W), infinite where nothing is; pixel: a pixel's width at the depth 1.
-    """
-    front = _frontmost(depth)
-    rim = ~depth.isfinite() | (depth - front > HIDDEN_STEP * pixel * front)
-    away = distance_transform_edt(~rim[0].numpy()).astype(np.float32)
-    return (torch.from_numpy(away) / RIM_WIDTH).clamp(max=1)[None]

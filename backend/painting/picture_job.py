@@ -25,6 +25,7 @@ from .checkpoint import Kept
 from .optimize import Plan, Stage
 from .picture import Picture, finished, paint, stages, style_side
 from .start import initial_picture
+from .stroke_finish import NO_STROKES, picture_in_strokes
 
 CONTENT_WEIGHT = 0.08  # at strength 0.5, in a picture of COARSEST pixels
 CHECKPOINT_SECONDS = 8.0  # between two checkpoints, at least
@@ -57,7 +58,13 @@ def run(session: JobSession) -> None:
     result = picture.composed(picture.start)
     if job.strength > 0:
         session.finishing()
-        result = finished(picture, painted(picture, brush))
+        painting = painted(picture, brush).detach().cpu()
+        if brush.pixels is not None and not session.wishes.enough:
+            shorter = style_side(*painting.shape[1:])
+            strokes = partial(picture_in_strokes, painting, aim.styles, shorter, job)
+            found = session.without_fail(NO_STROKES, strokes)
+            painting = painting if found is None else found
+        result = finished(picture, painting)
     session.check()
     keep = partial(_keep, session, brush, kept) if job.strength > 0 else None
     session.write_result(partial(_write, result, job, folder), keep)

@@ -9,7 +9,8 @@ from meshes import quad, sphere
 
 from backend.networks import feedforward
 from backend.painting import start as module
-from backend.painting.one_pass import _within_rims, paint_in_one_pass, plain_objects
+from backend.painting.laying import _within_rims
+from backend.painting.one_pass import paint_in_one_pass, plain_objects
 from backend.painting.start import broken_colors, initial_texture
 from backend.painting.subject import Subject
 from backend.pictures.images import blurred_within
