@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from .. import networks
-from ..objectives.objective import Objective
 from ..parameterizations import cppn
-from ..pictures.images import read_image, resize, save, to_pillow, within
-from ..pictures.palette import moments, recolor, transport
-from ..pictures.styles import Styles, read_styles
+from ..pictures.images import save, to_pillow
 from ..protocol.files import (
     CHECKPOINT_FILE,
     CPPN_FILE,
@@ -30,20 +27,16 @@ from ..protocol.files import (
     TEXTURE_FILE,
 )
 from ..protocol.job import Job
-from ..rendering.form import kept_of
-from ..rendering.mesh import Mesh, read_mesh
-from ..rendering.texels import Texels, check_texels, locate
-from ..rendering.views import Viewing
-from ..result import report
+from ..rendering.mesh import Mesh
 from ..result.finish import finish
 from ..result.maps import write_maps
 from ..result.textures import write_preview
 from ..session import JobSession, Progress, lesser
 from . import build, checkpoint, morph
-from .background import smooth_noise
+from .aim import Aim, aim_of
 from .checkpoint import Kept
-from .goals import objective_of
 from .loop import imagine
+from .measures import frame_distance, measure
 from .relief import DEPTH, normal_map
 
 CHECKPOINT_SECONDS = 8.0  # between two checkpoints, at least
@@ -68,7 +61,7 @@ def run(session: JobSession) -> None:
     # Averages give style finer gradients than maxima (Gatys et al. 2016), on every canvas as on the pyramid;
     # a dream wants the network as it was trained, and a synthesis with averages kept specks.
     network = session.network(average_pooling=job.task == "stylize")
-    aim = _aim_of(session, network)
+    aim = aim_of(session, network)
     kept = Kept()
     if job.resume:
         kept = checkpoint.read(folder / job.resume, aim.painted.canvas)
@@ -80,36 +73,8 @@ def run(session: JobSession) -> None:
     _finish(session, network, aim, losses, kept)
 
 
-@dataclass(frozen=True)
-class _Aim:
-    """What a job's settings make: the canvas that it paints on, the mesh if there is one, the styles in the
-    colours that are wanted, the start (1, 3, H, W), and what is optimised for."""
-
-    painted: build.CanvasSetup
-    subject: tuple[Mesh, Texels] | None
-    styles: Styles | None
-    start: Tensor | None
-    goal: Objective
-
-
-def _aim_of(session: JobSession, network: networks.Network) -> _Aim:
-    job, folder = session.job, session.folder
-    content = read_content(job, folder)
-    subject = read_subject(job, folder, session.message)
-    whole = read_styles(job, folder) if job.styles else None
-    kept = content
-    if subject is not None and job.task == "stylize":
-        kept = with_form(content, *subject, job.follow_shape)
-    start = start_of(whole, kept, job.colors if content is not None else 0.0, job)
-    painted = canvas_of(job, subject, start, kept, session.device)
-    styles = whole and styles_of(job, whole, content, subject and subject[1])
-    pairs = [(image[None].to(session.device), share) for image, share in styles] if styles else []
-    goal = objective_of(job, network, pairs, kept is not None and job.task == "stylize")
-    return _Aim(painted, subject, styles, start, goal)
-
-
 def _imagine(
-    session: JobSession, network: networks.Network, aim: _Aim, before: Kept, left: range
+    session: JobSession, network: networks.Network, aim: Aim, before: Kept, left: range
 ) -> tuple[list[float], Kept]:
     """Take the steps that are `left`, or as many as are enough: their losses, and how far it is then.
 
@@ -141,7 +106,7 @@ def _imagine(
     return losses, now
 
 
-def _keep(session: JobSession, aim: _Aim, now: Kept) -> None:
+def _keep(session: JobSession, aim: Aim, now: Kept) -> None:
     write = partial(checkpoint.write, session.folder / CHECKPOINT_FILE, aim.painted.canvas, now)
     session.without_fail("A checkpoint, to go on from, could not be written", write)
 
@@ -156,7 +121,7 @@ def steps_left(job: Job, kept: Kept) -> range:
     return range(kept.done, max(kept.done, planned))
 
 
-def _steered(session: JobSession, network: networks.Network, aim: _Aim, kept: Kept) -> tuple[_Aim, Kept]:
+def _steered(session: JobSession, network: networks.Network, aim: Aim, kept: Kept) -> tuple[Aim, Kept]:
     """Take up what the job's file says now, on what there is by now or from the start.
 
     What cannot be taken up is told, and all goes on as it was.
@@ -165,9 +130,9 @@ def _steered(session: JobSession, network: networks.Network, aim: _Aim, kept: Ke
     session.adapting()
     before = session.job
 
-    def take() -> tuple[_Aim, Kept]:
+    def take() -> tuple[Aim, Kept]:
         starts_over = session.take_settings()
-        now = _aim_of(session, network)
+        now = aim_of(session, network)
         if not starts_over:
             now.painted.canvas.adam.take(aim.painted.canvas.adam)
             now.painted.canvas.recall(aim.painted.canvas.made)
@@ -181,7 +146,7 @@ def _steered(session: JobSession, network: networks.Network, aim: _Aim, kept: Ke
 
 
 def _finish(
-    session: JobSession, network: networks.Network, aim: _Aim, losses: list[float], kept: Kept
+    session: JobSession, network: networks.Network, aim: Aim, losses: list[float], kept: Kept
 ) -> None:
     """Write pictures or textures, and the report."""
     job, folder, painted, subject, styles = session.job, session.folder, aim.painted, aim.subject, aim.styles
@@ -232,7 +197,7 @@ def _write(job: Job, pictures: Tensor, beside: Tensor, folder: Path) -> list[str
 
 
 def _follower(
-    session: JobSession, aim: _Aim, left: range, keep: Callable[[], object]
+    session: JobSession, aim: Aim, left: range, keep: Callable[[], object]
 ) -> Callable[[int, float], bool]:
     """Make what is done after each step: tell the progress, write a preview and, by `keep`, a checkpoint now
     and then; is it enough?"""
@@ -278,126 +243,6 @@ def default_steps(job: Job) -> int:
     if job.mesh is not None and build.of_class(job):
         return round(CLASS_STEPS * QUALITY_STEPS[job.quality])
     return round(STEPS[job.task] * QUALITY_STEPS[job.quality])
-
-
-def read_subject(job: Job, folder: Path, tell: Callable[[str], None]) -> tuple[Mesh, Texels] | None:
-    """Read the mesh, and locate its texels on it. Raises PatinaError where it cannot be painted."""
-    if job.mesh is None:
-        return None
-    mesh = read_mesh(folder / job.mesh, job.name)
-    texels = locate(mesh, job.texture_size)
-    check_texels(texels, [job.name], job.texture_size, tell)
-    return mesh, texels
-
-
-def size_of(job: Job, content: Tensor | None) -> tuple[int, int]:
-    """Decide the height and width of the result."""
-    if job.mesh is not None:
-        return job.texture_size, job.texture_size
-    return (content.shape[2], content.shape[3]) if content is not None else (job.image_size, job.image_size)
-
-
-def styles_of(job: Job, styles: Styles, content: Tensor | None, texels: Texels | None) -> Styles:
-    """Scale the styles to what views show, and move their colours to the content's as far as the job says."""
-    styles = styles.within(build.NEAR.size if job.mesh else min(size_of(job, content)))
-    if job.colors == 0 or content is None or job.task != "stylize":
-        return styles
-    colors = content[0].flatten(1) if texels is None else content[0][:, torch.from_numpy(texels.used)]
-    return styles.recolored(colors.T, job.colors)
-
-
-def with_form(content: Tensor | None, mesh: Mesh, texels: Texels, follow: float | None) -> Tensor | None:
-    """Find what is to be kept of the mesh and its `content` (see `kept_of`): (1, 3, S, S), or None."""
-    own = None if content is None else content[0]
-    base = torch.zeros(3, *texels.used.shape) if own is None else own
-    kept = kept_of([own], base, mesh, texels, follow)
-    return None if kept is None else kept[None]
-
-
-def start_of(styles: Styles | None, content: Tensor | None, own: float, job: Job) -> Tensor | None:
-    """Make what the canvas begins as, (1, 3, H, W); or None.
-
-    The content, or clouds, in the styles' colours, but for the share `own` of the way there; on a mesh
-    without content their mean colour, for clouds would be cut at its seams.
-    """
-    if styles is None or job.task == "interpolate" or own == 1:
-        return content
-    exemplars = styles.within(256)
-    if content is None and job.mesh is not None:
-        return exemplars.mean_color.view(1, 3, 1, 1).expand(1, 3, *size_of(job, None))
-    if content is None:
-        content = smooth_noise(1, *size_of(job, None), torch.Generator().manual_seed(job.seed))
-    return in_colors_of(content, exemplars).lerp(content, own)
-
-
-def canvas_of(
-    job: Job,
-    subject: tuple[Mesh, Texels] | None,
-    start: Tensor | None,
-    content: Tensor | None,
-    device: torch.device,
-) -> build.CanvasSetup:
-    """Make the canvas that the job paints on."""
-    if subject is None:
-        return build.flat(job, *size_of(job, content), start, content, device)
-    return build.surface(job, *subject, start, content, device)
-
-
-def measure(
-    job: Job, mesh: Mesh | None, styles: Styles | None, pictures: Tensor, device: torch.device
-) -> dict[str, Any]:
-    """Measure finished `pictures` (B, 3, H, W), the textures of `mesh` if there is one, for the report.
-
-    `styles`, at the size and in the colours that were optimised for. Gives lists where there are frames.
-    """
-    found: dict[str, list[float | None]] = {}
-    if mesh is not None:
-        ratios = [report.seam_ratio(mesh, picture) for picture in pictures]
-        found["seam_ratio"] = [None if ratio is None else round(ratio, 4) for ratio in ratios]
-    if styles is not None:
-        found["style_distance"] = []
-        for i, picture in enumerate(pictures):
-            wanted = styles
-            if job.task == "interpolate":
-                share = i / (len(pictures) - 1)
-                wanted = replace(styles, shares=(1 - share, share))
-            found["style_distance"].append(round(style_distance(job, mesh, wanted, picture, device), 4))
-    return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
-
-
-def style_distance(
-    job: Job, mesh: Mesh | None, styles: Styles, picture: Tensor, device: torch.device
-) -> float:
-    """Measure the style distance of `picture` (3, H, W): of views of the `mesh` that wears it, or its own."""
-    if mesh is None:
-        return report.picture_style_distance(picture, styles, device)
-    judge = report.Judge(
-        mesh, styles, Viewing(build.PIXEL, build.NEAR.size * build.PIXEL, device, job.rasterizer)
-    )
-    return judge.style_distance(judge.activations(picture))
-
-
-def in_colors_of(picture: Tensor, exemplars: Styles) -> Tensor:
-    """Move `picture` (1, 3, H, W) to the exemplars' colours: a start that the first steps can use."""
-    palette = torch.cat([image.flatten(1).T for image in exemplars.images])
-    return recolor(picture[0], transport(moments(picture[0].flatten(1).T), moments(palette)))[None]
-
-
-def read_content(job: Job, folder: Path) -> Tensor | None:
-    """Read the picture, or the present texture, that the job starts from: (1, 3, H, W), or None."""
-    if job.content is None or job.task not in ("stylize", "dream"):
-        return None
-    if job.task == "dream" and all(target.kind != "deepdream" for target in job.targets):
-        return None  # a dream from nothing
-    image = read_image(folder / job.content, "content picture", "content")
-    if job.mesh is not None:
-        return resize(image, job.texture_size, job.texture_size)[None]
-    return within(image, job.image_size)[None]
-
-
-def frame_distance(network: networks.Network, frames: Tensor) -> dict[str, list[float]]:
-    """Measure for the report how far frames (N, 3 or 4, H, W) are apart."""
-    return {"frame_distance": [round(d, 4) for d in report.frame_distances(network, frames[:, :3])]}
 
 
 def write_pictures(pictures: Tensor, folder: Path, name: str) -> list[str]:

@@ -15,6 +15,7 @@ from PIL import Image
 from backend import session
 from backend.canvas import build
 from backend.canvas import job as canvas_job
+from backend.canvas.aim import start_of
 from backend.canvas.on_surface import SolidTexture, UVTexture
 from backend.canvas.relief import DEPTH, ReliefTexture, normal_map, shade
 from backend.canvas.surface import Sight, Surface
@@ -137,7 +138,7 @@ def test_a_texture_on_a_mesh_starts_without_seams(tmp_path):
     """Clouds would be cut where the texture is; one colour, the exemplars' mean, is not."""
     Image.new("RGB", (40, 30), (200, 100, 50)).save(tmp_path / "style.png")
     job = Job(task="synthesize", mesh="mesh.npz", styles=(Style("style.png"),), texture_size=64)
-    start = canvas_job.start_of(read_styles(job, tmp_path), None, 0.0, job)
+    start = start_of(read_styles(job, tmp_path), None, 0.0, job)
     assert start.shape == (1, 3, 64, 64)
     mean = torch.tensor([200, 100, 50]) / 255
     assert torch.allclose(start, mean.view(1, 3, 1, 1), atol=1e-3)
