@@ -21,6 +21,7 @@ from ..pictures.dictionary import Dictionary, dictionary_of, rebuilt
 from ..pictures.styles import Styles
 from ..protocol.job import Job
 from ..rendering.camera import Camera
+from ..rendering.mesh import Mesh
 from ..rendering.sampling import Levels, gather, levels_of, mipmaps, taps
 from ..rendering.texels import Texels, fill_gutters, interpolate, locate
 from ..rendering.views import Shot, Viewing, ViewMaker, corners_of, framed
@@ -120,13 +121,12 @@ class _Change:
         )
         self.levels: Levels = levels_of(texture)
         self.rows = mipmaps(texture.to(self.device), self.levels)
-        self.points = torch.from_numpy(texels.points)
-        normals = interpolate(self.mesh.smooth_normals[texels.faces], texels.barycentric)
-        self.normals = torch.from_numpy(normals)
+        self.points, self.normals = self._places(self.mesh, slice(None))
         self.used = torch.from_numpy(np.flatnonzero(texels.used))
         every = subject.size // texture.shape[2]
         self.wanted = torch.from_numpy(subject.to_paint[::every, ::every][texels.used])
         self.change, self.weight = torch.zeros(len(self.points), 3), torch.zeros(len(self.points))
+        self.objects = torch.from_numpy(self.mesh.objects[texels.faces])
         parts = np.unique(self.mesh.objects[self.mesh.mapped])
         self.own = OWN_COLOR if len(parts) == 1 else 1.0
         self.most = max(MOST_VIEWS, VIEWS_PER_OBJECT * len(parts))
@@ -140,14 +140,16 @@ class _Change:
                 left = (self.wanted & ~looked_at & (self.weight < ENOUGH)).nonzero()[:, 0]
                 if len(left) <= LEFT_OUT * len(self.points):
                     break
-                shots = []
+                looks = []
                 for aim in left[torch.from_numpy(self.random.integers(len(left), size=2))].tolist():
-                    looked_at |= (self.points - self.points[aim]).norm(dim=1) < NEAR * self.pixel
-                    shots.append(self._shot(aim))
+                    here = self._beside(aim)
+                    away = (self.points[here] - self.points[aim]).norm(dim=1)
+                    looked_at[here[away < NEAR * self.pixel]] = True
+                    looks.append((self._shot(aim), here))
                 covered = torch.zeros(1, *self.texels.used.shape)
                 covered.view(-1)[self.used] = self.weight.clamp(max=1)
                 known = mipmaps(covered.to(self.device), self.levels)
-                for one in each(lambda shot: self._rebuilt(shot, known), shots):  # noqa: B023
+                for one in each(lambda look: self._rebuilt(*look, known), looks):  # noqa: B023
                     self.change.index_add_(0, one.which, one.change)
                     self.weight.index_add_(0, one.which, one.weight)
                 check()
@@ -155,13 +157,28 @@ class _Change:
         found[:, self.used] = (self.change / self.weight.clamp_min(ENOUGH)[:, None]).T
         return fill_gutters(found.view(3, *self.texels.used.shape), self.texels.used)
 
+    def _beside(self, texel: int) -> Tensor:
+        """Find the texels that a view of `texel` may show: its object's, where each is looked at alone."""
+        if not self.mesh.isolated:
+            return torch.arange(len(self.points))
+        return (self.objects == self.objects[texel]).nonzero()[:, 0]
+
+    def _places(self, mesh: Mesh, some: slice | NDArray[np.intp]) -> tuple[Tensor, Tensor]:
+        """Tell where in `mesh`, a pose of the job's, texels lie, and their normals: (M, 3) each."""
+        faces, barycentric = self.texels.faces[some], self.texels.barycentric[some]
+        points, normals = (
+            interpolate(corners[faces], barycentric) for corners in (mesh.corners, mesh.smooth_normals)
+        )
+        return torch.from_numpy(points), torch.from_numpy(normals)
+
     def _shot(self, texel: int) -> Shot:
         face, (b, c) = int(self.texels.faces[texel]), self.texels.barycentric[texel]
         window = 2 * self.windows[self.mesh.objects[face]]
         size = min(VIEW_SIZE, max(2, int(np.ceil(window / self.pixel))))
         return self.make.shot(self.pixel * size, size, (face, np.array([1 - b - c, b, c], np.float64)))
 
-    def _rebuilt(self, shot: Shot, known: Tensor) -> _Rebuilt:
+    def _rebuilt(self, shot: Shot, here: Tensor, known: Tensor) -> _Rebuilt:
+        """Rebuild what `shot` shows, for the texels `here` (N,); known: what earlier views saw."""
         eye: Camera = shot.camera
         gbuffer = self.make.render(shot)
         where = taps(gbuffer.uv, gbuffer.footprint, self.levels, False, gbuffer.tiles)
@@ -171,8 +188,12 @@ class _Change:
         counts = _counts(mask, seen[3], seen[4])
         new = rebuilt(_continued(seen[:3], mask), counts > 0, self.dictionary, self.own)
         told = torch.cat([counts * (new - seen[:3]), counts[None]])
-        which, found, _, _ = seen_by(eye, gbuffer, told, self.points, self.normals)
-        return _Rebuilt(which, found[:, :3], found[:, 3])
+        if shot.mesh is self.mesh:
+            points, normals = self.points[here], self.normals[here]
+        else:
+            points, normals = self._places(shot.mesh, here.numpy())
+        which, found, _, _ = seen_by(eye, gbuffer, told, points, normals)
+        return _Rebuilt(here[which], found[:, :3], found[:, 3])
 
 
 def _counts(mask: Tensor, known: Tensor, facing: Tensor) -> Tensor:

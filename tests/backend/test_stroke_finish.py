@@ -17,6 +17,8 @@ from backend.pictures.dictionary import dictionary_of, rebuilt
 from backend.pictures.styles import Styles
 from backend.protocol.job import Job
 from backend.protocol.parts import Style
+from backend.rendering.mesh import Attributes, build_mesh
+from backend.rendering.poses import with_poses
 from backend.rendering.texels import locate
 
 STRIPES = (torch.arange(160) // 8 % 2).float().expand(3, 160, -1).contiguous()  # black and white, of 8 pixels
@@ -127,6 +129,43 @@ def test_strength_says_how_far_and_other_maps_stay():
         for s in (0.5, 0.25)
     )
     assert abs(part / whole - strength_of(replace(JOB, strength=0.25))) < 0.05
+
+
+def test_objects_that_lie_within_each_other_keep_their_own_colours():
+    """Two balls in the middle, each looked at alone, a dark and a light one, on halves of the texture."""
+    ball = sphere()
+    corners = np.arange(3 * len(ball.faces), dtype=np.int32).reshape(-1, 3)
+    uvs = ball.uvs.reshape(-1, 3, 2) * [0.5, 1]
+    mesh = build_mesh(
+        np.tile(ball.corners.reshape(-1, 3), (2, 1)),
+        np.concatenate([corners, corners + corners.size]),
+        np.concatenate([uvs, uvs + [0.5, 0]]),
+        attributes=Attributes(objects=np.repeat([0, 1], len(corners)).astype(np.int32)),
+    )
+    texels = locate(mesh, 128)
+    assert np.allclose(mesh.corners[: len(corners)], mesh.corners[len(corners) :])
+    clean = torch.full((3, 128, 128), 0.3)
+    clean[:, :, 64:] = 0.7
+    grainy = clean + F.interpolate(noise((1, 3, 64, 64), 0.1), scale_factor=2)[0]
+    found = finished(Subject(mesh, texels, clean), grainy)
+    used = torch.from_numpy(texels.used)
+    for half, own in ((slice(0, 64), 0.3), (slice(64, 128), 0.7)):
+        inside = used[:, half]
+        assert abs(float(found[:, :, half][:, inside].mean()) - own) < 0.01
+        before, after = (float((one - clean)[:, :, half][:, inside].std()) for one in (grainy, found))
+        assert after < 0.8 * before
+
+
+def test_what_moves_is_seen_where_it_is_then():
+    """In its other pose the ball lies on its side, and far off; views see both."""
+    ball = sphere()
+    moved = np.stack([ball.vertices[:, [1, 2, 0]] * [1, 1, 2] + 5])
+    subject, grainy = painted(with_poses(ball, moved), 0.2)
+    _, clean = painted(ball, 0.0)
+    found = finished(subject, grainy)
+    inside = torch.from_numpy(subject.texels.used & (np.abs(interpolated_height(subject)) > 0.3))
+    before, after = (float((one - clean)[:, inside].square().mean()) for one in (grainy, found))
+    assert after < 0.5 * before
 
 
 def test_what_is_not_painted_is_not_looked_at():
