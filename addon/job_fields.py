@@ -2,101 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import bpy
 
 from ..backend import suited
 from ..backend.errors import PatinaError
-from ..backend.protocol.parts import Key, Material, Style, Target
-from ..backend.reading import is_file, is_folder
-from . import catalogue, folders, formulas, keying, recent, styles, timings
+from ..backend.protocol.parts import Key, Material, Target
+from . import catalogue, folders, keying, style_files, timings
+from .modes import (
+    dreams_at_keys,
+    ends,
+    has_keys,
+    is_deepdream,
+    keys_in_order,
+    look_of,
+    morphs,
+    moves,
+    strength_of,
+    task_of,
+    uses_styles,
+)
 from .properties.advanced import NETWORK_NAMES
 from .properties.dream import PatinaTarget
 from .properties.settings import PatinaSettings
-from .properties.style import StyleChoice
-
-TASKS = {"style": "stylize", "texture": "synthesize", "animate": "interpolate"}  # by mode; others: dream
-FLAT_MODES = {"stylize": "style", "dream": "dream", "deepdream": "dream", "texture": "texture"}
-
-
-def moves(settings: PatinaSettings, mode: str) -> bool:
-    """Whether a style is painted in several frames: it boils, or goes from key to key."""
-    return mode == "animate" and settings.between in ("boil", "keys")
-
-
-def has_keys(settings: PatinaSettings, mode: str) -> bool:
-    """Whether a style goes from key to key."""
-    return mode == "animate" and settings.between == "keys"
-
-
-def dreams_at_keys(settings: PatinaSettings, mode: str) -> bool:
-    """Whether it goes from one dream to the next."""
-    return mode == "animate" and settings.between == "dream_keys"
-
-
-def look_of(settings: PatinaSettings, mode: str) -> str:
-    """Name the mode by whose settings is painted: what moves is painted as a style is."""
-    return "style" if moves(settings, mode) else mode
-
-
-def morphs(settings: PatinaSettings, mode: str) -> bool:
-    """Whether it goes from one formula to another."""
-    return mode == "animate" and settings.between == "formulas"
-
-
-def task_of(settings: PatinaSettings, mode: str) -> str:
-    """Name the task of a job for `mode` (see `Job.task`)."""
-    if morphs(settings, mode):
-        return "morph"
-    return TASKS.get(look_of(settings, mode), "dream")
-
-
-def uses_styles(settings: PatinaSettings, mode: str) -> bool:
-    """Whether pictures say what is wanted, and not targets."""
-    animated = ("styles", "boil", "keys")
-    return mode in ("style", "texture") or (mode == "animate" and settings.between in animated)
-
-
-def uses_mixture(settings: PatinaSettings, mode: str) -> bool:
-    """Whether more than one picture may be mixed."""
-    return look_of(settings, mode) in ("style", "texture") and not has_keys(settings, mode)
-
-
-def choices(settings: PatinaSettings, mode: str) -> list[StyleChoice]:
-    """List the chosen pictures; keys in their order, and so more than once where more have one."""
-    if has_keys(settings, mode):
-        return keys_in_order(settings)
-    return [settings, *(settings.mixed if uses_mixture(settings, mode) else [settings.style_to])]
-
-
-def key_list(settings: PatinaSettings) -> tuple[str, str]:
-    """Name the list of keys that is shown, be they of paintings or of dreams, and that of its active one."""
-    if settings.between == "dream_keys":
-        return "dream_keys", "dream_key_index"
-    return "style_keys", "style_key_index"
-
-
-def keys_in_order(settings: PatinaSettings) -> list[Any]:
-    """List the keys by their frames, of paintings or of dreams (`PatinaKey`, `PatinaDreamKey`)."""
-    return sorted(getattr(settings, key_list(settings)[0]), key=lambda key: key.frame)
-
-
-def ends(settings: PatinaSettings, mode: str) -> list[Any]:
-    """List what is dreamt of: one, both ends, or what the keys say (`DreamChoice`)."""
-    if dreams_at_keys(settings, mode):
-        return keys_in_order(settings)
-    return [settings.target, settings.target_to] if mode == "animate" else [settings.target]
-
-
-def strength_of(settings: PatinaSettings, mode: str) -> float:
-    """Read the strength; of keys, the greatest."""
-    if has_keys(settings, mode):
-        return max((key.strength for key in settings.style_keys), default=0.0)
-    return float(settings.strength)
 
 
 def timing_of(settings: PatinaSettings, mode: str) -> keying.Timing | None:
@@ -124,28 +51,6 @@ def _placed(settings: PatinaSettings) -> tuple[list[int], int]:
     return keying.placed([settings.id_data.frame_start, settings.id_data.frame_end], settings.textures)
 
 
-def is_deepdream(settings: PatinaSettings, mode: str, picture: bool = False) -> bool:
-    """Whether the dream begins with what is there."""
-    if picture:
-        return settings.picture_mode == "deepdream"
-    return mode == "dream" and settings.present
-
-
-def style_files(settings: PatinaSettings, mode: str) -> list[Style]:
-    """List the pictures that the job needs, by their paths. Raises PatinaError for one that is missing."""
-    if not uses_styles(settings, mode):
-        return []
-    chosen = choices(settings, mode)
-    if has_keys(settings, mode):
-        return list(dict.fromkeys(map(_picture, chosen)))
-    weighted = uses_mixture(settings, mode) and len(chosen) > 1
-    return [_picture(choice, round(choice.weight, 4) if weighted else 1.0) for choice in chosen]
-
-
-def _picture(choice: StyleChoice, weight: float = 1.0) -> Style:
-    return Style(str(style_path(choice)), weight, crop_of(choice))
-
-
 def _frames(settings: PatinaSettings) -> dict[str, Any]:
     """The fields of a job about its frames. Raises PatinaError."""
     if settings.between == "boil":
@@ -163,82 +68,17 @@ def _frames(settings: PatinaSettings) -> dict[str, Any]:
         each = dict.fromkeys(dreams)
         weights = [tuple(float(dream == one) for one in each) for dream in dreams]
         return way | {"aligned": True, "keys": tuple(map(Key, places, weights))}
-    pictures = style_files(settings, "animate")
+    pictures = style_files.of(settings, "animate")
     keys = tuple(
         Key(
             place,
-            tuple(float(_picture(key) == one) for one in pictures),
+            tuple(float(style_files.picture_of(key) == one) for one in pictures),
             round(key.strength, 4),
             round(key.style_size, 6) or None,
         )
         for key, place in zip(ordered, places, strict=True)
     )
     return way | {"keys": keys}
-
-
-def copy_formulas(settings: PatinaSettings, mode: str, folder: Path) -> tuple[str, ...]:
-    """Copy the formulas that a job goes between into its folder, and name them; none of another job.
-
-    Raises PatinaError, OSError.
-    """
-    if not morphs(settings, mode):
-        return ()
-    files = [formulas.path(name) for name in (settings.formula, settings.formula_to)]
-    names = ("a.cppn", "b.cppn")
-    for file, name in zip(files, names, strict=True):
-        shutil.copyfile(file, folder / name)
-    return names
-
-
-def crop_of(choice: StyleChoice) -> tuple[float, float, float, float] | None:
-    """Read the part of the picture that counts, cut off where it would leave the picture; None: all.
-
-    Raises PatinaError where nothing is left of it.
-    """
-    if not choice.use_crop:
-        return None
-    x, y, width, height = (round(share, 5) for share in choice.crop)
-    width, height = round(min(width, 1 - x), 5), round(min(height, 1 - y), 5)
-    if width <= 0 or height <= 0:
-        raise PatinaError(
-            "The chosen part of the style has no width or no height.",
-            "Draw it anew, or switch Only a Part off.",
-            "style",
-        )
-    return x, y, width, height
-
-
-def copy_styles(files: list[Style], folder: Path) -> tuple[Style, ...]:
-    """Copy the pictures into the job's folder, beside those that are there, and give their entries.
-
-    Raises OSError.
-    """
-    copied = []
-    first = len(list(folder.glob("style*")))
-    for number, style in enumerate(files, first):
-        path = Path(style.image)
-        suffix = path.suffix.lower() if path.suffix.isascii() else ""
-        name = f"style_{number}{suffix}" if number else f"style{suffix}"
-        shutil.copyfile(path, folder / name)
-        copied.append(replace(style, image=name))
-        if path.parent != styles.FOLDER:
-            recent.remember(path)
-    return tuple(copied)
-
-
-def style_path(choice: StyleChoice) -> Path:
-    """Find the file of a chosen style. Raises PatinaError if there is none."""
-    if choice.style in styles.PAINTINGS:
-        return styles.path(choice.style)
-    if not choice.style_file:
-        raise PatinaError(
-            "No style image is chosen.", "Choose an image file, or one of the paintings.", "style"
-        )
-    path = Path(bpy.path.abspath(choice.style_file))
-    if not is_file(path):
-        what = "is a folder" if is_folder(path) else "does not exist"
-        raise PatinaError(f"The style image {path} {what}.", "Choose an image file.", "style")
-    return path
 
 
 def targets(settings: PatinaSettings, mode: str, picture: bool = False) -> tuple[Target, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import bpy
 from bpy.app.translations import pgettext_iface as iface
 
-from . import job_fields, styles
+from . import modes, styles
 from .scene import convert, room
 
 MAX_MESHES = 50  # meshes whose UVs are looked at
@@ -131,16 +131,16 @@ def _of_object(obj: bpy.types.Object, unwrap: bool, closely: bool) -> list[Advic
 def of_settings(settings: bpy.types.PropertyGroup, mode: str) -> list[Advice]:
     """List what is to be said about the settings."""
     found = []
-    if job_fields.uses_styles(settings, mode):
-        choices = job_fields.choices(settings, mode)
+    if modes.uses_styles(settings, mode):
+        choices = modes.choices(settings, mode)
         if any(choice.style == styles.OWN_IMAGE and not choice.style_file for choice in choices):
             found.append(Advice("Choose an image file.", stops=True))
-    if job_fields.has_keys(settings, mode) or job_fields.dreams_at_keys(settings, mode):
-        if len(job_fields.keys_in_order(settings)) < 2:
+    if modes.has_keys(settings, mode) or modes.dreams_at_keys(settings, mode):
+        if len(modes.keys_in_order(settings)) < 2:
             return [*found, Advice("Add two keys or more.", stops=True)]
     elif mode == "animate" and _ends_alike(settings):
         found.append(Advice("Both ends are the same: choose another.", stops=True))
-    if job_fields.look_of(settings, mode) == "style" and job_fields.strength_of(settings, mode) == 0:
+    if modes.look_of(settings, mode) == "style" and modes.strength_of(settings, mode) == 0:
         found.append(Advice("At strength 0 the object stays as it is."))
     return found
 

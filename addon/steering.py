@@ -18,7 +18,7 @@ from ..backend.errors import PatinaError
 from ..backend.protocol.job_file import read_job, write_job
 from ..backend.protocol.parts import Style
 from ..backend.protocol.requests import STEERED
-from . import job_fields
+from . import job_fields, modes, style_files
 from .painter import Sitting
 from .process import beside
 from .scene import masks, picture, records, sets
@@ -61,14 +61,14 @@ _watched: _Watched | None = None
 def asked(scene: bpy.types.Scene, job: Prepared) -> Asked | None:
     """Read from the panel what `job` may be steered by; None where it asks for another sort of job."""
     settings, flat = scene.patina, not job.members
-    mode = job_fields.FLAT_MODES[settings.picture_mode] if flat else settings.mode
+    mode = modes.FLAT_MODES[settings.picture_mode] if flat else settings.mode
     try:
         fields = job_fields.of(settings, mode, picture=flat)
         written = read_job(job.folder)
         if fields.get("strength") == 0 or written.plays or _kind(fields) != _kind(vars(written)):
             return None
         is_exemplar = flat and mode == "texture"  # which is the picture itself
-        files = () if is_exemplar else tuple(job_fields.style_files(settings, mode))
+        files = () if is_exemplar else tuple(style_files.of(settings, mode))
     except PatinaError:  # the button would tell
         return None
     steered = {name: fields[name] for name in STEERED if name in fields}
@@ -148,4 +148,4 @@ def _changes(job: Prepared, before: Asked, wanted: Asked) -> dict[str, Any]:
     if [(style.image, style.crop) for style in before.styles] == [(s.image, s.crop) for s in wanted.styles]:
         pairs = zip(there, wanted.styles, strict=True)
         return changes | {"styles": tuple(replace(style, weight=now.weight) for style, now in pairs)}
-    return changes | {"styles": job_fields.copy_styles(list(wanted.styles), job.folder)}
+    return changes | {"styles": style_files.copy_styles(list(wanted.styles), job.folder)}

@@ -10,7 +10,7 @@ from bpy.app.translations import pgettext_iface as iface
 from gpu_extras.batch import batch_for_shader
 
 from ...backend.errors import PatinaError
-from .. import job_fields
+from .. import style_files
 from ..scene.image import find
 
 MIN_SIDE = 0.02  # of the picture: less was a click
@@ -71,7 +71,7 @@ class PATINA_OT_crop(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         try:
-            path = job_fields.style_path(context.scene.path_resolve(self.choice))
+            path = style_files.style_path(context.scene.path_resolve(self.choice))
             there = set(bpy.data.images)
             image = bpy.data.images.load(str(path), check_existing=True)
         except (PatinaError, RuntimeError) as error:

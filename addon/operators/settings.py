@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from .. import job_fields, recent, styles
+from .. import modes, recent, styles
 from ..properties.settings import PatinaSettings, new_seed
 
 
@@ -90,7 +90,7 @@ class PATINA_OT_key_add(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene, settings = context.scene, context.scene.patina
-        items, index = job_fields.key_list(settings)
+        items, index = modes.key_list(settings)
         keys = getattr(settings, items)
         frames = {key.frame for key in keys}
         free = (frame for frame in (scene.frame_current, scene.frame_end) if frame not in frames)
@@ -125,7 +125,7 @@ class _OfKey:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         settings = context.scene.patina
-        items, index = job_fields.key_list(settings)
+        items, index = modes.key_list(settings)
         return 0 <= getattr(settings, index) < len(getattr(settings, items))
 
 
@@ -138,7 +138,7 @@ class PATINA_OT_key_remove(_OfKey, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.patina
-        items, index = job_fields.key_list(settings)
+        items, index = modes.key_list(settings)
         keys, active = getattr(settings, items), getattr(settings, index)
         keys.remove(active)
         setattr(settings, index, max(0, min(active, len(keys) - 1)))
@@ -154,7 +154,7 @@ class PATINA_OT_key_move(_OfKey, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.patina
-        items, index = job_fields.key_list(settings)
+        items, index = modes.key_list(settings)
         getattr(settings, items)[getattr(settings, index)].frame = context.scene.frame_current
         return {"FINISHED"}
 

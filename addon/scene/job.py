@@ -20,7 +20,7 @@ from ...backend.protocol.files import CHECKPOINT_FILE, MESH_FILE, POSES_FILE, RE
 from ...backend.protocol.job import Job
 from ...backend.protocol.job_file import write_job
 from ...backend.protocol.parts import Tile
-from .. import job_fields
+from .. import job_fields, style_files
 from ..properties.settings import PatinaSettings
 from ..scope import PatinaScope
 from ..settings import dump
@@ -49,7 +49,7 @@ def write(
     Those that cannot be painted are left out. Raises PatinaError if all are, and then leaves no folder.
     """
     fields = job_fields.of(settings, settings.mode)
-    files = job_fields.style_files(settings, settings.mode)
+    files = style_files.of(settings, settings.mode)
     with new_folder(objects[0].name, jobs) as folder:
         found = sets.gather(objects, fields, scope, depsgraph, folder)
         painted = sets.present(found.members)
@@ -74,8 +74,8 @@ def write(
             tiles=found.tiles if several else (),
             occlusion=not alone,
             poses=None if there is None else POSES_FILE,
-            styles=job_fields.copy_styles(files, folder),
-            cppns=job_fields.copy_formulas(settings, settings.mode, folder),
+            styles=style_files.copy_styles(files, folder),
+            cppns=style_files.copy_formulas(settings, settings.mode, folder),
             looked_from=looked_from if job_fields.paints_several(fields) else None,
             **fields,
         )

@@ -10,7 +10,7 @@ from ...backend.errors import PatinaError
 from ...backend.protocol.job import Job
 from ...backend.protocol.job_file import write_job
 from ...backend.protocol.parts import Style
-from .. import job_fields
+from .. import job_fields, modes, style_files
 from ..properties.settings import PatinaSettings
 from ..settings import dump
 from . import image as images
@@ -43,14 +43,14 @@ def write(
 
     user: the editor's, which says what frame of a sequence it shows.
     """
-    mode = job_fields.FLAT_MODES[settings.picture_mode]
+    mode = modes.FLAT_MODES[settings.picture_mode]
     fields = job_fields.of(settings, mode, picture=True)
-    files = job_fields.style_files(settings, "style") if settings.picture_mode == "stylize" else []
+    files = style_files.of(settings, "style") if settings.picture_mode == "stylize" else []
     if image is None and needs_image(settings):
         raise PatinaError("No image is open here.", "Open one in this editor, or choose Dream.", "image")
     name = name_of(image, settings)
     with new_folder(name, jobs) as folder:
-        content, styles = None, job_fields.copy_styles(files, folder)
+        content, styles = None, style_files.copy_styles(files, folder)
         if mode == "texture":
             styles = (Style("style.png"),)
             with images.shown_frame(image, user) as still:

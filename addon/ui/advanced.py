@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from .. import catalogue, job_fields
+from .. import catalogue, modes
 from ..properties.advanced import network_for_style
 from .panel import PATINA_PT_stylize
 
@@ -37,13 +37,13 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
     if not picture:
         column.prop(settings, "texture_size")
         column.prop(settings, "views")
-    if job_fields.look_of(settings, mode) == "style":
+    if modes.look_of(settings, mode) == "style":
         column.prop(settings, "style_loss")
     if not picture:
         row = column.row()
         row.use_property_split = False  # the words need the whole width
         row.prop(settings, "unwrap")
-    if job_fields.uses_styles(settings, mode):
+    if modes.uses_styles(settings, mode):
         layout.label(text="Layers of the Style")
         grid = layout.grid_flow(row_major=True, columns=2, even_columns=True, align=True)
         grid.use_property_split = False

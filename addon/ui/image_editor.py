@@ -6,7 +6,8 @@ from typing import Any
 
 import bpy
 
-from .. import job_fields, readiness
+from .. import readiness
+from ..modes import FLAT_MODES
 from ..scene import picture
 from . import advanced, modes, problems, progress
 from .advice import button_row
@@ -36,7 +37,7 @@ class PATINA_PT_image(_Sidebar, bpy.types.Panel):
         row = layout.row()
         row.use_property_split = False
         row.prop(settings, "picture_mode", text="")
-        mode = job_fields.FLAT_MODES[settings.picture_mode]
+        mode = FLAT_MODES[settings.picture_mode]
         modes.draw(layout, settings, mode, picture=True)
         self.draw_button(layout, context, mode, width)
         progress.draw(layout)
@@ -59,7 +60,7 @@ class PATINA_PT_image_advanced(_Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.patina
-        advanced.draw(self.layout, settings, job_fields.FLAT_MODES[settings.picture_mode], picture=True)
+        advanced.draw(self.layout, settings, FLAT_MODES[settings.picture_mode], picture=True)
 
 
 classes = (PATINA_PT_image, PATINA_PT_image_advanced)

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from .. import job_fields
+from .. import modes
 from . import lists, styles
 
 
@@ -46,7 +46,7 @@ class PATINA_UL_dream_keys(_Keys, bpy.types.UIList):
 
 def draw(layout: Any, settings: Any) -> Any:
     """Draw the list, of paintings the active one, too; a button where there is none. Gives the active key."""
-    items, index = job_fields.key_list(settings)
+    items, index = modes.key_list(settings)
     if not getattr(settings, items):
         layout.operator("patina.key_add", icon="KEY_HLT")
         return None

@@ -7,7 +7,7 @@ from typing import Any
 from bpy.app.translations import pgettext_iface as iface
 
 from ...backend.terminal import clock
-from .. import catalogue, job_fields, timings
+from .. import catalogue, job_fields, modes, timings
 from ..export import film
 from ..properties.advanced import network_for_style
 from . import keys, styles
@@ -36,7 +36,7 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
     """Draw the settings of `mode`; `picture`: for the image of an Image Editor."""
     if mode == "animate":
         draw_animation(layout, settings)
-    elif job_fields.uses_styles(settings, mode):
+    elif modes.uses_styles(settings, mode):
         if not (picture and mode == "texture"):
             styles.draw_choice(layout, settings)
             styles.draw_mixture(layout, settings)
@@ -45,13 +45,13 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
             row = layout.row()
             row.use_property_split = False
             row.prop(settings, "present")
-        if not job_fields.is_deepdream(settings, mode, picture):
+        if not modes.is_deepdream(settings, mode, picture):
             draw_target(layout, settings.target, settings)
     column = layout.column()
     if mode == "dream" and not picture and not settings.present:
         column.prop(settings, "reflectance")
-    if job_fields.look_of(settings, mode) == "style":
-        if not job_fields.has_keys(settings, mode):
+    if modes.look_of(settings, mode) == "style":
+        if not modes.has_keys(settings, mode):
             column.prop(settings, "strength", slider=True)
         column.prop(settings, "palette", slider=True)
         if not picture:
@@ -60,7 +60,7 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
             row = row.row()
             row.active = settings.use_follow_shape
             row.prop(settings, "follow_shape", text="", slider=True)
-            if not job_fields.has_keys(settings, mode):
+            if not modes.has_keys(settings, mode):
                 column.prop(settings, "style_size")
             column.prop(settings, "motifs")
     if mode in ("style", "texture") and not picture:
@@ -77,7 +77,7 @@ def draw(layout: Any, settings: Any, mode: str, picture: bool = False) -> None:
             column.prop(settings, "tileable")
     if picture:
         column.prop(settings, "picture_size")
-    if not in_pieces and not job_fields.morphs(settings, mode):  # which take seconds, and have none
+    if not in_pieces and not modes.morphs(settings, mode):  # which take seconds, and have none
         draw_quality(layout, settings, mode, picture)
     row = layout.row(align=True)
     row.prop(settings, "seed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import job_fields
+from .. import modes
 
 
 class PATINA_PT_scope(bpy.types.Panel):
@@ -19,7 +19,7 @@ class PATINA_PT_scope(bpy.types.Panel):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         settings = context.scene.patina
-        return job_fields.look_of(settings, settings.mode) == "style"
+        return modes.look_of(settings, settings.mode) == "style"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, scope = self.layout, context.scene.patina_scope

@@ -20,11 +20,11 @@ from bl_ext.user_default.patina.addon import (
     dropped_styles,
     folders,
     history,
-    job_fields,
     problems,
     recent,
     settings,
     style_assets,
+    style_files,
     styles,
     timings,
     user_files,
@@ -146,7 +146,7 @@ def test_a_style_whose_name_no_file_can_have_is_not_there(cube):
     panel = bpy.context.scene.patina
     panel.style, panel.style_file = styles.OWN_IMAGE, "/" + "é" * 300
     with pytest.raises(PatinaError, match="does not exist"):
-        job_fields.style_path(panel)
+        style_files.style_path(panel)
     with pytest.raises(RuntimeError, match="does not exist"):
         bpy.ops.patina.stylize()
 

@@ -8,6 +8,7 @@ import recorder
 from bl_ext.user_default.patina.addon import (
     catalogue,
     job_fields,
+    modes,
     readiness,
     recent,
     thumbnails,
@@ -262,7 +263,7 @@ def test_keys_are_set_at_frames_of_the_scene(cube, settings):
     assert not readiness.of_settings(settings, "animate")
     scene.frame_current, settings.style_key_index = 30, 0
     assert bpy.ops.patina.key_move() == {"FINISHED"}
-    assert [key.frame for key in job_fields.keys_in_order(settings)] == [20, 30, 40]
+    assert [key.frame for key in modes.keys_in_order(settings)] == [20, 30, 40]
     bpy.ops.patina.style_open(filepath="/pictures/c.png", choice="patina.style_keys[0]")
     assert settings.style_keys[0].style_file == "/pictures/c.png"
     for _ in range(3):
@@ -289,7 +290,7 @@ def test_keys_of_dreams_are_a_list_of_their_own(cube, settings):
     assert not readiness.of_settings(settings, "animate")
     scene.frame_current, settings.dream_key_index = 30, 0
     assert bpy.ops.patina.key_move() == {"FINISHED"}
-    assert [key.frame for key in job_fields.keys_in_order(settings)] == [20, 30]
+    assert [key.frame for key in modes.keys_in_order(settings)] == [20, 30]
     for _ in range(2):
         bpy.ops.patina.key_remove()
     assert not bpy.ops.patina.key_remove.poll()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import bpy
 import pytest
-from bl_ext.user_default.patina.addon import job_fields
+from bl_ext.user_default.patina.addon import job_fields, style_files
 from bl_ext.user_default.patina.addon.ui import presets
 
 SHIPPED = sorted((presets.SHIPPED / "presets" / presets.SUBFOLDER).glob("*.py"))
@@ -45,7 +45,7 @@ def test_a_shipped_preset_gives_a_job_that_can_be_done(path):
     load(path)
     assert (settings.steps, settings.seed, len(settings.mixed)) == (0, 5, 0)
     fields = job_fields.of(settings, settings.mode)
-    assert job_fields.style_files(settings, settings.mode) or fields["targets"]
+    assert style_files.of(settings, settings.mode) or fields["targets"]
     loaded = values()
     presets.reset(settings)
     assert loaded != values()

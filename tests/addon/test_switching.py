@@ -18,6 +18,7 @@ from bl_ext.user_default.patina.addon import (
     jobs,
     problems,
     recent,
+    style_files,
     styles,
     thumbnails,
 )
@@ -114,8 +115,8 @@ def test_a_style_whose_name_is_no_text_is_listed_and_used(tmp_path, cube):
     thumbnails._menus.clear()
     assert settings.style == styles.OWN_IMAGE
     assert [item[1] for item in thumbnails.style_items("")][-1] == "gr?n.jpg"
-    (style,) = job_fields.style_files(settings, "style")
-    (copied,) = job_fields.copy_styles([style], tmp_path)
+    (style,) = style_files.of(settings, "style")
+    (copied,) = style_files.copy_styles([style], tmp_path)
     assert (tmp_path / copied.image).read_bytes() == file.read_bytes()
     file.unlink()
     with pytest.raises(RuntimeError, match=r"gr\?n.jpg does not exist"):
