@@ -111,11 +111,11 @@ def _in_view(view: GBuffer, colors: Tensor) -> list[Ellipse]:
     """Blobs of ink that lie whole in the view, away from silhouettes."""
     ink, paper = torch.tensor(INK), torch.tensor(PAPER)
     along = ((colors - ink) @ (paper - ink)) / (paper - ink).square().sum()
-    dark = np.zeros(view.size * view.size, bool)
+    dark = np.zeros(view.height * view.width, bool)
     dark[view.pixels.numpy()] = (along < 0.5).numpy()
     outside = ~view.mask.numpy()
     border = binary_dilation(np.pad(outside, 1, constant_values=True), iterations=2)[1:-1, 1:-1]
-    blobs, count = label(dark.reshape(view.size, view.size))
+    blobs, count = label(dark.reshape(view.height, view.width))
     at = blobs.ravel()[view.pixels.numpy()]
     cut = set(np.unique(blobs[border]))
     area = 1 / view.facing.numpy().clip(0.05)

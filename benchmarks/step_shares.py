@@ -6,6 +6,7 @@ timed on views of the same size: a borrowed machine's speed changes within a min
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,13 +25,15 @@ from backend.networks.network import mixed_precision
 from backend.painting import optimize
 from backend.painting.bank import BANK_SIZE, RENEWAL_STEPS
 from backend.painting.optimize import VIEWS_PER_STEP, Stage
+from backend.painting.score import crop_of
 from backend.session import Clock
 
 from . import jobs
 from .results import record
-from .subjects import DEVICE, painting, subject, synchronize
+from .subjects import DEVICE, painting, subject, synchronize, viewing_of
 
 EVERY = 5  # steps, after which the network alone is timed
+SIDES = 8  # pixels of which views' sides are multiples
 LOOP = ("views", "score", "texture", "events")
 
 Work = Callable[[], object]
@@ -60,7 +63,11 @@ class _BothClocks(Clock):
 def measure() -> None:
     """Compare a Standard job's loop with the passes that it makes through the network."""
     network = networks.load("vgg16", DEVICE, average_pooling=True)
-    left = iter(optimize.stages("standard", None))
+    who, style = subject("fox"), painting("starry_night")
+    plan = optimize.Plan(optimize.stages("standard", None))
+    if DEVICE.type == "cpu":
+        plan = optimize.as_cropped(plan, crop_of(network)[0], who.mesh, viewing_of(who, style))
+    left = iter(plan.stages)
     clock = _BothClocks()
     alone = np.zeros(2)  # seconds by the clock, and of all cores
 
@@ -78,7 +85,7 @@ def measure() -> None:
         alone += np.array([stage.steps, _draws(stage)]) @ np.mean(samples, 0)
 
     with patch.object(session, "Clock", lambda: clock), patch.object(optimize, "parallel_map", watched):
-        done = jobs.paint(subject("fox"), painting("starry_night"))
+        done = jobs.paint(who, style)
     parts = {part: done["seconds"][part] for part in LOOP}
     loop = np.array([sum(parts.values()), sum(clock.processor[part] for part in LOOP)])
     (loop_seconds, loop_used), (seconds, used) = loop.round(2).tolist(), alone.round(2).tolist()
@@ -101,10 +108,12 @@ def measure() -> None:
 def passes(network: Network, stage: Stage, each: Map) -> tuple[Work, Work]:
     """A step's passes, forward and back, and those that look at new views' content.
 
-    As the loop has them: on a processor view by view, side by side; on a card all views at once.
+    As the loop has them: on a processor view by view, side by side, squares of as many pixels as are left of
+    cropped views; on a card all views at once.
     """
+    side = SIDES * round(math.sqrt(stage.pixels) / SIDES)
     layers = list(dict.fromkeys([*network.style_layers, network.content_layer]))
-    images = torch.rand(VIEWS_PER_STEP, 3, stage.size, stage.size, device=DEVICE)
+    images = torch.rand(VIEWS_PER_STEP, 3, side, side, device=DEVICE)
     groups = images.split(1 if DEVICE.type == "cpu" else VIEWS_PER_STEP)
 
     def both(images: Tensor) -> None:

@@ -88,7 +88,7 @@ class Surface:
         images, masks, contents, opacities = [], [], [], []
         for _ in range(count):
             view, prepared, before = self._next(random)
-            background = random_background(view.size, view.size, random).to(view.uv.device)
+            background = random_background(view.height, view.width, random).to(view.uv.device)
             values = self.texture.sample(prepared)
             for picture in torch.split(values, self.texture.channels, 1):
                 images.append(self._show(view, picture, background))

@@ -17,14 +17,15 @@ from ..machine.parallel import Map, parallel_map
 from ..networks import Network
 from ..pictures.styles import Styles
 from ..rendering.camera import ARTICLE_SPAN
+from ..rendering.mesh import Mesh
 from ..rendering.sampling import mipmaps
 from ..rendering.views import Viewing, ViewMaker
 from ..session import Clock, JobSession, Progress
-from .bank import Bank, BankedView
+from .bank import Bank, BankedView, cropped_share
 from .checkpoint import Kept
 from .material import whole_of
 from .pyramid import Pyramid
-from .score import Score
+from .score import Score, crop_of
 from .subject import Subject
 from .unseen import Unseen
 
@@ -41,7 +42,7 @@ class Stage:
     """A part of the plan: `steps` steps at the learning rate `rate`, on views of `size` pixels a side.
 
     scale: how many times as wide on the surface a pixel is as one of the finest views. done: how many of the
-    steps an earlier job took.
+    steps an earlier job took; share: of the views' pixels, those that the network looks at, on average.
     """
 
     name: str
@@ -50,11 +51,12 @@ class Stage:
     steps: int
     rate: float
     done: int = 0
+    share: float = 1.0
 
     @property
     def pixels(self) -> float:
         """How many pixels of each view the network looks at."""
-        return float(self.size**2)
+        return self.share * self.size**2
 
 
 # So fine that strokes have edges, and so wide that most of an object is in a view: coarser ones were softer.
@@ -193,6 +195,9 @@ def paint(
     random = np.random.default_rng(plan.seed)
     gamut = styles.gamut
     rows = _content_rows(subject, kept, texture)
+    crop = crop_of(network) if device.type == "cpu" else None  # a card looks at all views in one batch
+    if crop:
+        plan = as_cropped(plan, crop[0], subject.mesh, viewing)
     pace = Pace(plan)
     closer, more_views = (1, 1) if subject.mesh.directions is None else (CLOSER, CLOSE_VIEWS)
     count = more_views * plan.views_per_step
@@ -209,7 +214,8 @@ def paint(
         aims = stage is plan.stages[-1] and viewing.framing == "surface"
         unseen = Unseen(subject, texture, level) if aims else None
         views = ViewMaker(
-            subject.mesh, viewing.rasterizer, random, viewing.framing, device, viewing.stroke_angle
+            *(subject.mesh, viewing.rasterizer, random, viewing.framing, device, viewing.stroke_angle),
+            crop,
         )
         keep = score.landmarks if plan.content_weight else None
         bank = Bank(views, width, stage.size // closer, texture, rows, keep, unseen, whole)
@@ -232,6 +238,16 @@ def paint(
                 session.clock.lap("texture")
                 yield pace.after(stage, loss)
                 session.clock.lap("events")
+
+
+def as_cropped(plan: Plan, margin: int, mesh: Mesh, viewing: Viewing) -> Plan:
+    """Expect what is left of the views of each stage, cropped to `mesh` and `margin` pixels around it."""
+    closer = 1 if mesh.directions is None else CLOSER
+
+    def share(stage: Stage) -> float:
+        return cropped_share(mesh, stage_width(stage, viewing), stage.size // closer, margin)
+
+    return replace(plan, stages=tuple(replace(stage, share=share(stage)) for stage in plan.stages))
 
 
 def _content_rows(subject: Subject, kept: Tensor, texture: Pyramid) -> Tensor:

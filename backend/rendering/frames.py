@@ -176,11 +176,11 @@ def _barycentric(corners: Tensor, points: Tensor) -> Tensor:
 
 def _tilt(view: GBuffer, normals: Tensor) -> tuple[Tensor, Tensor]:
     """The neighbours of each pixel, (2, P), and what turns differences of heights into a slope, (2, P, 3)."""
-    size, count = view.size, len(view.pixels)
-    place = torch.full((size * size + size + 1,), -1, dtype=torch.long, device=view.pixels.device)
+    width, count = view.width, len(view.pixels)
+    place = torch.full(((view.height + 1) * width + 1,), -1, dtype=torch.long, device=view.pixels.device)
     place[view.pixels] = torch.arange(count, device=place.device)
-    right, below = place[view.pixels + 1], place[view.pixels + size]
-    right = torch.where((view.pixels + 1) % size == 0, -1, right)
+    right, below = place[view.pixels + 1], place[view.pixels + width]
+    right = torch.where((view.pixels + 1) % width == 0, -1, right)
     whole = (right >= 0) & (below >= 0)
     beside = torch.stack([right, below]).clamp_min(0)
     steps = view.points[beside] - view.points  # (2, P, 3)

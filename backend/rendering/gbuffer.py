@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from .rasterizer import Rasterizer
 
 @dataclass(frozen=True)
 class GBuffer:
-    """The P pixels of a square view that see the painted front of the surface.
+    """The P pixels of a view, `height` by `width`, that see the painted front of the surface.
 
     pixels (P,) int64: their place in the view, row by row; faces and tiles (P,) int64;
     points (P, 3): positions on the surface; uv (P, 2), v up;
@@ -24,7 +24,8 @@ class GBuffer:
     facing (P,): cosine between the ray and the face's normal, 0..1.
     """
 
-    size: int
+    height: int
+    width: int
     pixels: Tensor
     faces: Tensor
     points: Tensor
@@ -36,9 +37,9 @@ class GBuffer:
     @property
     def mask(self) -> Tensor:
         """(H, W) bool: the pixels that are seen."""
-        mask = torch.zeros(self.size * self.size, dtype=torch.bool, device=self.pixels.device)
+        mask = torch.zeros(self.height * self.width, dtype=torch.bool, device=self.pixels.device)
         mask[self.pixels] = True
-        return mask.view(self.size, self.size)
+        return mask.view(self.height, self.width)
 
     def image(self, values: Tensor, background: Tensor) -> Tensor:
         """Lay `values` (P, C) over `background` (C, H, W): (C, H, W), differentiable in both."""
@@ -46,17 +47,37 @@ class GBuffer:
         return flat.T.index_copy(0, self.pixels, values).T.reshape(background.shape)
 
 
+def cropped(view: GBuffer, margin: int, multiple: int = 1) -> GBuffer:
+    """Cut a view down to what it sees of the surface, and `margin` pixels around that.
+
+    Sides become multiples of `multiple`, where the view is large enough. Points, faces and all else that is
+    told of the pixels stays as it is.
+    """
+    rows, columns = view.pixels // view.width, view.pixels % view.width
+    top, height = _span(rows, view.height, margin, multiple)
+    left, width = _span(columns, view.width, margin, multiple)
+    return replace(view, height=height, width=width, pixels=(rows - top) * width + columns - left)
+
+
+def _span(places: Tensor, whole: int, margin: int, multiple: int) -> tuple[int, int]:
+    """Find where `places`, of 0 to `whole`, begin with a margin, and how long that is; its middle if none."""
+    first, last = (int(places.min()), int(places.max()) + 1) if len(places) else (whole // 2, whole // 2)
+    first, last = max(0, first - margin), min(whole, last + margin)
+    length = min(whole, -(-(last - first) // multiple) * multiple)
+    return min(max(0, (first + last - length) // 2), whole - length), length
+
+
 def side_by_side(views: Sequence[GBuffer], size: int) -> GBuffer:
-    """Lay `views` of one size, as many as are in a square, out in one of `size` pixels a side."""
+    """Lay square `views` of one size, as many as are in a square, out in one of `size` pixels a side."""
     across = math.isqrt(len(views))
     pixels = [
-        (index // across * view.size + view.pixels // view.size) * size
-        + index % across * view.size
-        + view.pixels % view.size
+        (index // across * view.height + view.pixels // view.width) * size
+        + index % across * view.width
+        + view.pixels % view.width
         for index, view in enumerate(views)
     ]
     rest = [torch.cat(found) for found in zip(*(_values(view) for view in views), strict=True)]
-    return GBuffer(size, torch.cat(pixels), *rest)
+    return GBuffer(size, size, torch.cat(pixels), *rest)
 
 
 def _values(view: GBuffer) -> tuple[Tensor, ...]:
@@ -78,7 +99,8 @@ def render(mesh: Mesh, rasterize: Rasterizer, camera: Camera, device: torch.devi
     points = (weights @ surface.corners.index_select(0, faces))[:, 0]
     uv = (weights @ surface.uvs.index_select(0, faces))[:, 0]
     footprint = _footprint(surface, camera, faces, rays, points)
-    return GBuffer(camera.size, pixels, faces, points, uv, footprint, facing, surface.tiles[faces])
+    size, tiles = camera.size, surface.tiles[faces]
+    return GBuffer(size, size, pixels, faces, points, uv, footprint, facing, tiles)
 
 
 def _footprint(surface: Faces, camera: Camera, faces: Tensor, rays: Tensor, points: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import camera, rasterizer
 from .camera import Camera
-from .gbuffer import GBuffer, render, side_by_side
+from .gbuffer import GBuffer, cropped, render, side_by_side
 from .mesh import Mesh
 from .poses import posed
 from .rasterizer import Rasterizer
@@ -91,9 +91,13 @@ class ViewMaker:
         framing: str = "surface",
         device: torch.device | str = "cpu",
         stroke_angle: float = 0.0,
+        crop: tuple[int, int] | None = None,
     ) -> None:
+        """crop: how many pixels around what they see views keep that `render_all` makes, and what their sides
+        are then multiples of (see `cropped`); None: they are squares.
+        """
         self.mesh, self.random, self.framing, self.device = mesh, random, framing, device
-        self.stroke_angle, self._name = stroke_angle, rasterizer_name
+        self.stroke_angle, self.crop, self._name = stroke_angle, crop, rasterizer_name
         self._stances = {0: Stance(mesh, rasterizer_name)}  # by pose
         self._turns: list[int] = []  # of poses, until each has had one
         self._area = np.where(mesh.paintable, mesh.spread_areas, 0) * mesh.aims
@@ -146,10 +150,10 @@ class ViewMaker:
         return render(shot.mesh, shot.rasterize, shot.camera, self.device)
 
     def render_all(self, shots: Sequence[Shot], size: int) -> GBuffer:
-        """Render a view of `size` pixels a side: one shot, or several beside each other."""
-        if len(shots) == 1:
-            return self.render(shots[0])
-        return side_by_side([self.render(shot) for shot in shots], size)
+        """Render a view of `size` pixels a side, then cropped: one shot, or several beside each other."""
+        views = [self.render(shot) for shot in shots]
+        view = views[0] if len(views) == 1 else side_by_side(views, size)
+        return cropped(view, *self.crop) if self.crop else view
 
     def count(self, view: GBuffer, pixel: float) -> None:
         """Record the area that `view` covers, so that later views prefer faces seen less.

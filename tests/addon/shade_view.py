@@ -41,7 +41,7 @@ def main(scene: str, result: str) -> None:
     surface = Surface(seen[:, :3], seen[:, 3], seen[:, 4], normals, frame.to_eye, ones, ones[:, None] * 0)
     direction = torch.from_numpy(given["direction"]).float()
     lit = shade(surface, Light(direction, float(given["irradiance"]), float(given["sky"])))
-    image = torch.full((3, view.size, view.size), float("nan"))
+    image = torch.full((3, view.height, view.width), float("nan"))
     np.save(result, view.image(to_srgb(lit.clamp(0, 1)), image).permute(1, 2, 0).numpy())
 
 

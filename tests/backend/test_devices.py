@@ -107,13 +107,15 @@ def test_a_step_of_style_transfer(seen, style_loss):
         make = Made([on_card(view) for view, _ in seen])
         bank = optimize.Bank(make, 0.01, 64, texture, rows, score.landmarks, None)
         batch = bank.draw(2, np.random.default_rng(0), serial_map)
-        backgrounds = [score._background(view.gbuffer.size, np.random.default_rng(0)) for view in batch]
+        backgrounds = [score._background(view.gbuffer, np.random.default_rng(0)) for view in batch]
         seen_once = score._forward(texture, list(zip(batch, backgrounds, strict=True)), (0.3, 0.6), 0.5)
         losses = [_loss(term, [seen_once])[0] for term in score.terms]  # no gradients without a card
         for view, colors in zip(batch, seen_once.colors, strict=True):
             texture.accumulate(view.patch, texture.backward(view.patch, colors.detach()))
         texture.step([view.patch for view in batch], 0.1, 1)
-        kept = score.landmarks(batch[0].gbuffer, torch.zeros(len(batch[0].gbuffer.pixels), 6, device="cuda"))
+        kept = score.landmarks(
+            batch[0].gbuffer, torch.zeros(len(batch[0].gbuffer.pixels), 6, device="cuda"), 64
+        )
         found = [*losses, seen_once.own, kept.features, kept.weights, kept.colors, kept.color_weights]
         for result in (*found, texture.rows, texture.texture(), texture.seen()):
             assert result.device.type == "cuda"

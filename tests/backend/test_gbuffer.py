@@ -14,7 +14,7 @@ from meshes import RADIUS, gnomonic, quad, sides_of, sphere
 from backend.errors import PatinaError
 from backend.rendering import camera, rasterizer
 from backend.rendering.camera import FOV_Y, Camera
-from backend.rendering.gbuffer import GBuffer, render, side_by_side
+from backend.rendering.gbuffer import GBuffer, cropped, render, side_by_side
 from backend.rendering.mesh import Mesh, build_mesh
 from backend.rendering.seams import lengths, shared_edges
 from backend.rendering.texels import _joined, locate
@@ -29,9 +29,9 @@ def look(mesh: Mesh, eye: Camera) -> GBuffer:
 
 def grid(view: GBuffer, values: torch.Tensor) -> np.ndarray:
     """(H, W, C) float64, NaN where nothing is seen."""
-    out = np.full((view.size * view.size, values.shape[1]), np.nan)
+    out = np.full((view.height * view.width, values.shape[1]), np.nan)
     out[view.pixels.numpy()] = values.numpy()
-    return out.reshape(view.size, view.size, -1)
+    return out.reshape(view.height, view.width, -1)
 
 
 def test_a_quad_is_a_plane_under_every_ray():
@@ -157,6 +157,42 @@ def test_views_beside_each_other_are_one():
     assert torch.equal(image[:, :32, :32], torch.cat(rows, 1))
     assert not found.mask[32].any()
     assert not found.mask[:, 32].any()
+
+
+def test_a_cropped_view_is_as_large_as_a_ball_s_outline_and_its_margin():
+    """Of a ball of radius r, seen from the distance d, the outline has the radius r / √(1 − (r/d)²)."""
+    window, size, margin = 2.6, 96, 5
+    eye = camera.look_at(np.array([0.3, 0.0, 0.2]), BELOW, window, size)
+    whole = look(sphere(4), eye)
+    distance = window / 2 / math.tan(FOV_Y / 2)
+    outline = 2 * RADIUS / math.sqrt(1 - (RADIUS / distance) ** 2) / window * size
+    view = cropped(whole, margin)
+    for side in (view.height, view.width):
+        assert outline + 2 * margin - 2 <= side <= outline + 2 * margin + 1.5
+    everywhere = torch.zeros(3, view.height, view.width)
+    rows, columns = (whole.mask.any(axis).nonzero()[0].item() - margin for axis in (1, 0))
+    part = whole.image(whole.points, torch.zeros(3, size, size))[:, rows:, columns:]
+    assert torch.equal(view.image(view.points, everywhere), part[:, : view.height, : view.width])
+    assert int(view.mask.sum()) == len(whole.pixels)  # nothing of the ball is lost
+    even = cropped(whole, margin, 16)
+    assert (even.height % 16, even.width % 16) == (0, 0)
+    assert 0 <= even.height - view.height < 16
+    assert torch.equal(
+        even.mask.nonzero() - even.mask.nonzero()[0], whole.mask.nonzero() - whole.mask.nonzero()[0]
+    )
+
+
+def test_a_view_is_cropped_to_what_is_left_of_it():
+    """Nothing is added at its border; where nothing is seen, a margin around nothing is left."""
+    full = look(quad(), camera.look_at(np.zeros(3), BELOW, 0.2, 24))
+    assert (cropped(full, 8, 16).height, cropped(full, 8, 16).width) == (24, 24)
+    aside = look(quad(), camera.look_at(np.array([0.7, 0.7, 0.0]), BELOW, 0.6, 60))  # at a corner
+    view = cropped(aside, 4)
+    assert view.height < 60
+    assert view.width < 60
+    assert torch.equal(view.mask.sum(), aside.mask.sum())
+    empty = cropped(look(quad(), camera.look_at(np.full(3, 9.0), BELOW, 0.5, 40)), 4, 16)
+    assert (empty.height, empty.width, len(empty.pixels)) == (16, 16, 0)
 
 
 def test_the_articles_views_hold_the_whole_bounding_box():

@@ -62,6 +62,22 @@ def test_a_landmark_is_kept_more_than_a_plain_place():
     assert marked > 5 * plain > 0
 
 
+def test_of_half_a_view_half_as_many_areas_are_held_as_closely():
+    """The part that the object is in, with areas as large: colours that changed weigh as they did."""
+    image, mask = view(), whole()
+    mask[:, : SIDE // 2] = 0
+    changed = image.clone()
+    changed[..., SIDE // 2 + 8 :, :] += 0.1
+    errors = []
+    for rows, areas in ((slice(None), (28, 28)), (slice(SIDE // 2, None), (14, 28))):
+        before, after, here = image[..., rows, :], changed[..., rows, :], mask[:, rows]
+        kept = landmarks_of(features_of(before), before, contrast_of(before, here, WIDTH), here, areas)
+        assert kept.colors.shape[2:] == areas
+        errors.append(landmark_error(features_of(before), after, here, kept).item())
+    assert errors[0] == pytest.approx(errors[1], rel=1e-4)
+    assert errors[0] > 0.01
+
+
 def test_what_is_outside_the_mask_is_not_kept():
     image, mask = view(), whole()
     mask[..., :40] = 0

@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from meshes import sphere
+import trimesh
+from meshes import gnomonic, sides_of, sphere
 
 from backend import networks
 from backend.machine.parallel import parallel_map, serial_map
 from backend.painting import bank, optimize
 from backend.painting.checkpoint import Kept
 from backend.painting.pyramid import Pyramid
-from backend.painting.score import Score
+from backend.painting.score import Score, crop_of
 from backend.pictures.styles import Styles
 from backend.protocol.choices import STYLE_LOSSES
+from backend.rendering.mesh import build_mesh
 from backend.rendering.sampling import mipmaps
 from backend.rendering.views import ViewMaker
 from backend.session import lesser
@@ -67,6 +69,57 @@ def test_a_full_bank_is_renewed_little_by_little(network):
     assert len({id(view) for batch in drawn for view in batch}) == bank.BANK_SIZE + 3 * 2
 
 
+def bank_of(mesh, width, size, crop=(8, 8), keep=None):
+    texture = Pyramid(torch.rand(3, 128, 128, generator=torch.Generator().manual_seed(2)))
+    views = ViewMaker(mesh, "embree", np.random.default_rng(5), crop=crop)
+    rows = mipmaps(torch.cat([texture.texture()] * 2), texture.levels)
+    return bank.Bank(views, width, size, texture, rows, keep, None)
+
+
+def test_a_cropped_view_reads_of_the_texture_what_the_whole_one_does():
+    """The same rows with the same weights, a ball inside another one too: nothing is seen less of."""
+    balls = trimesh.util.concatenate([trimesh.creation.icosphere(2), trimesh.creation.icosphere(2, 0.4)])
+    uvs = gnomonic(balls.triangles, np.repeat(sides_of(balls.triangles_center)[:, None], 3, 1))
+    mesh, random = build_mesh(balls.vertices, balls.faces, uvs), np.random.default_rng(0)
+    part = bank_of(mesh, 0.02, 128).draw(40, random, serial_map)
+    whole = bank_of(mesh, 0.02, 128, None).draw(40, random, serial_map)
+    for one, other in zip(part, whole, strict=True):
+        assert (other.gbuffer.height, other.gbuffer.width) == (128, 128)
+        assert one.gbuffer.height * one.gbuffer.width < 128**2
+        for name in ("rows", "places", "weights"):
+            assert torch.equal(getattr(one.patch, name), getattr(other.patch, name))
+    inner = torch.cat([view.gbuffer.faces for view in part]).unique() >= 320
+    assert inner.sum() > 0.9 * 320  # what is hidden is aimed at, and what hides it cut away
+
+
+def test_views_are_cropped_to_what_the_network_does_not_see_past():
+    """VGG's relu4_1, of 8 pixels a unit, sees 60: a tenth of that is eroded. AlexNet's relu4: 16, and 131."""
+    assert crop_of(networks.load("vgg16", CPU)) == (8, 8)
+    assert crop_of(networks.load("alexnet", CPU)) == (16, 16)
+
+
+def test_a_cropped_view_is_held_as_closely_as_the_whole_one(network):
+    style = torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(1))
+    score = Score(network, Styles((style,), (1.0,)), "gram", 1.0)
+    random, found = np.random.default_rng(0), []
+    for crop in ((8, 8), None):
+        (view,) = bank_of(sphere(2), 0.02, 160, crop, score.landmarks).draw(1, random, serial_map)
+        found.append((view.gbuffer, view.landmarks))
+    (part, held), (whole, wholly) = found
+    assert (whole.height, whole.width, part.height, part.width) == (160, 160, 72, 80)
+    assert float(held.unit) == pytest.approx(float(wholly.unit), rel=0.1)
+    assert held.colors.shape[2:] == (13, 14)
+    assert wholly.colors.shape[2:] == (28, 28)
+
+
+@pytest.mark.parametrize(("width", "size"), [(0.02, 160), (0.01, 160), (0.004, 96)])
+def test_what_is_left_of_views_is_expected_before_they_are_made(width, size):
+    """For the time that is left: of a ball that is smaller than a view, as large, three times as large."""
+    views = bank_of(sphere(3), width, size).draw(40, np.random.default_rng(0), serial_map)
+    found = np.mean([view.gbuffer.height * view.gbuffer.width for view in views]) / size**2
+    assert bank.cropped_share(sphere(3), width, size, 8) == pytest.approx(found, rel=0.15)
+
+
 @pytest.mark.parametrize("style_loss", STYLE_LOSSES)
 def test_views_side_by_side_teach_what_they_teach_in_turn(network, style_loss):
     mesh = sphere(2)
@@ -78,10 +131,12 @@ def test_views_side_by_side_teach_what_they_teach_in_turn(network, style_loss):
         texture = Pyramid(torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(2)))
         score = Score(network, Styles((style,), (1.0,)), style_loss, 1.0)
         rows = mipmaps(torch.cat([texture.texture()] * 2), texture.levels)
-        kept = bank.Bank(ViewMaker(mesh, "embree", random), 0.02, 64, texture, rows, score.landmarks, None)
+        views = ViewMaker(mesh, "embree", random, crop=(4, 4))
+        kept = bank.Bank(views, 0.02, 64, texture, rows, score.landmarks, None)
         with parallel_map(side_by_side) as each:
             batch = kept.draw(2, random, each)
             loss, found = score.gradients(texture, batch, 1.0, random, each)
+        assert len({(view.gbuffer.height, view.gbuffer.width) for view in batch}) == 2  # one is cut off
         assert not texture.gradient.any()  # who judges does not paint
         for view, gradient in zip(batch, found, strict=True):
             texture.accumulate(view.patch, gradient)

@@ -12,6 +12,7 @@ from test_gbuffer import BELOW, look
 
 from backend.rendering import camera
 from backend.rendering.frames import carried, corners_of, frame_of, slope, tilted
+from backend.rendering.gbuffer import cropped
 from backend.rendering.mesh import build_mesh
 from backend.rendering.shading import Light, Surface, distribution, shade, sky_reflection, visibility
 
@@ -47,6 +48,18 @@ def test_the_derivatives_of_light_are_those_of_finite_differences():
         return shade(made, slanted())
 
     assert torch.autograd.gradcheck(lit, leaves, eps=1e-6, atol=1e-7, rtol=1e-5)
+
+
+def test_a_cropped_view_has_the_frames_and_the_slopes_of_the_whole_one():
+    mesh = sphere(3)
+    eye = camera.look_at(np.array([0.2, 0.0, 0.3]), np.array([0.3, -1.0, 0.4]), 2.0, 40)
+    whole = look(mesh, eye)
+    part = cropped(whole, 1)
+    assert part.height < part.width + 9 < 49
+    frames = [frame_of(view, eye, corners_of(mesh)) for view in (whole, part)]
+    for name in ("normals", "tangents", "to_eye", "beside", "tilt"):
+        assert torch.equal(*(getattr(frame, name) for frame in frames))
+    assert frames[0].tilt.any()
 
 
 def test_the_derivatives_of_a_height_are_those_of_finite_differences():
