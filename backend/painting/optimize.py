@@ -74,7 +74,7 @@ STAGES: dict[str, tuple[Stage, ...]] = {
         Stage("refining", 1.5, 272, 8, 0.03),
     ),
     "standard": _STANDARD,
-    "final": (*_STANDARD, Stage("finishing", 0.9, 432, 28, 0.02)),
+    "final": tuple(replace(stage, steps=stage.steps * 5 // 3) for stage in _STANDARD),
 }
 
 
