@@ -386,7 +386,7 @@ def test_times_are_learnt_and_guessed(cube, settings, tmp_path, monkeypatch):
         report(tmp_path / "job", "draft", 900, **odd)
     assert labels()[0] == "Draft   0:20"
     settings.steps = 38
-    assert labels()[1] == "Standard   ≈ 0:24"
+    assert labels()[1] == "Standard   ≈ 0:22"
     settings.mode = "dream"
     assert labels() == ["Draft", "Standard", "Final"]
     settings.mode, settings.steps = "style", 0
