@@ -46,7 +46,6 @@ from .job import Painting, paint, sealed, seen_in, stays
 from .measures import judged_viewing
 from .optimize import Plan, Stage
 from .pyramid import Pyramid
-from .stroke_finish import NO_STROKES, in_strokes
 from .subject import Subject
 
 STROKE = 1 / 32  # the width of a stroke, in widths of the styles' shorter side
@@ -172,7 +171,7 @@ def _keys(session: JobSession, job: Job, account: _Account) -> tuple[Painting, l
     session.job = job
     account.painted()
     texture, aim = painting.texture, painting.aim
-    posed = [_posed(session, texture, aim, painting.subject, at_key(job, keys[0]))]
+    posed = [_posed(texture, aim, painting.subject, at_key(job, keys[0]))]
     for key in keys[1:]:
         own = at_key(job, key)
         before, aim = aim, aim_of(session, own, painting.subject, _weighted(whole, key))
@@ -187,18 +186,14 @@ def _keys(session: JobSession, job: Job, account: _Account) -> tuple[Painting, l
         else:
             texture = Pyramid(aim.start, session.device, painting.subject.density)
         account.painted()
-        posed.append(_posed(session, texture, aim, painting.subject, own))
+        posed.append(_posed(texture, aim, painting.subject, own))
     return painting, posed
 
 
-def _posed(session: JobSession, texture: Pyramid, aim: Aim, subject: Subject, job: Job) -> Posed:
-    """Look at what was painted for the `job` of a key, in the strokes and the palette of its styles."""
+def _posed(texture: Pyramid, aim: Aim, subject: Subject, job: Job) -> Posed:
+    """Look at what was painted for the `job` of a key, in the palette of its styles."""
     shown = texture.texture().cpu()
     if job.strength > 0 and job.quality != "sketch":
-        if not session.wishes.enough:
-            strokes = partial(in_strokes, shown, subject, aim.styles, aim.viewing, job, session.check)
-            found = session.without_fail(NO_STROKES, strokes)
-            shown = shown if found is None else found
         shown = in_palette(shown, subject.texels.used, subject, aim.styles, job)
     return Posed(shown, aim, job.strength)
 
