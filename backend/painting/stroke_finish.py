@@ -186,7 +186,8 @@ class _Change:
         values = torch.cat([gather(self.rows, where), gather(known, where), gbuffer.facing[:, None]], 1)
         seen, mask = gbuffer.image(values, zero).cpu(), gbuffer.mask.cpu()
         counts = _counts(mask, seen[3], seen[4])
-        new = rebuilt(_continued(seen[:3], mask), counts > 0, self.dictionary, self.own)
+        around = fill_gutters(seen[:3], mask.numpy())  # what is nearest, beyond the silhouette
+        new = rebuilt(around, counts > 0, self.dictionary, self.own)
         told = torch.cat([counts * (new - seen[:3]), counts[None]])
         if shot.mesh is self.mesh:
             points, normals = self.points[here], self.normals[here]
@@ -208,11 +209,3 @@ def _counts(mask: Tensor, known: Tensor, facing: Tensor) -> Tensor:
     inside = mask & (facing > MIN_FACING) & (new[0] > 0)
     away: NDArray[np.float64] = distance_transform_edt(F.pad(inside, (1, 1, 1, 1)).numpy())[1:-1, 1:-1]
     return (torch.from_numpy(away.astype(np.float32)) / SEAM).clamp(max=1) * facing
-
-
-def _continued(image: Tensor, mask: Tensor) -> Tensor:
-    """Continue `image` (3, H, W) outside of `mask` (H, W) by what is nearest in it."""
-    if not mask.any():
-        return image
-    down, across = distance_transform_edt(~mask.numpy(), return_distances=False, return_indices=True)
-    return image[:, torch.from_numpy(down).long(), torch.from_numpy(across).long()]
