@@ -12,6 +12,7 @@ from ..pictures.grading import NODES, grade_of, graded
 from ..pictures.palette import within_gamut
 from ..pictures.styles import Styles
 from ..protocol.job import Job
+from .stroke_finish import strength_of
 from .subject import Subject
 
 COLORS = 30_000  # drawn from the surface, and from the styles
@@ -58,7 +59,7 @@ def grade_to(
 def graded_by(grade: Tensor, texture: Tensor, subject: Subject, styles: Styles, job: Job) -> Tensor:
     """Grade `texture` (C, tiles · S, S), or a smaller one, as far as the job's strength says."""
     found = within_gamut(graded(texture[:3], grade), styles.mean_color, styles.gamut)
-    share: float | Tensor = min(1.0, 2 * job.strength) ** 2  # squared: steps begin as far already
+    share: float | Tensor = strength_of(job)
     if subject.drawn is not None:
         share = share * (1 - F.adaptive_avg_pool2d(subject.drawn[1], (texture.shape[1], texture.shape[2])))
     return torch.cat([texture[:3] + share * (found - texture[:3]), texture[3:]])

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from meshes import sphere
 
+from backend.painting import stroke_finish
 from backend.painting.aim import viewing_of
 from backend.painting.stroke_finish import in_strokes, picture_in_strokes, strength_of
 from backend.painting.subject import Subject
@@ -166,6 +167,21 @@ def test_what_moves_is_seen_where_it_is_then():
     inside = torch.from_numpy(subject.texels.used & (np.abs(interpolated_height(subject)) > 0.3))
     before, after = (float((one - clean)[:, inside].square().mean()) for one in (grainy, found))
     assert after < 0.5 * before
+
+
+def test_of_a_texture_finer_than_views_what_they_see_is_changed(monkeypatch):
+    monkeypatch.setattr(stroke_finish, "MAX_PIXELS", 1200)
+    subject, _ = painted(sphere(), 0.0)
+    grain = F.interpolate(noise((1, 3, 16, 16), 0.2), scale_factor=8)[0]
+    texture = (painted(sphere(), 0.0)[1] + grain).clamp(0, 1)
+    side, _ = stroke_finish._scale(
+        subject, viewing_of(JOB, subject.mesh, Styles((HALVES,), (1.0,)), torch.device("cpu"))
+    )
+    assert side < subject.size
+    found = finished(subject, texture)
+    assert found.shape == texture.shape
+    moved = (found - texture).abs().amax(0)[torch.from_numpy(subject.texels.used)]
+    assert (moved > 1e-3).float().mean() > 0.9
 
 
 def test_what_is_not_painted_is_not_looked_at():
