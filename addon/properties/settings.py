@@ -54,7 +54,7 @@ class PatinaSettings(
             ("sketch", "Sketch", "In seconds: every view painted once, and no more"),
             ("draft", "Draft", "A quick look: coarse strokes"),
             ("standard", "Standard", "A good result"),
-            ("final", "Final", "More steps than Standard's, in more time"),
+            ("final", "Final", "More views or steps than Standard's, in more time"),
         ),
         default="standard",
     )

@@ -114,6 +114,5 @@ def plan_of(job: Job, subject: Subject, kept: Kept) -> Plan:
         stages = optimize.stages(job.quality, job.steps, len(np.unique(subject.mesh.objects)))
     weighs = subject.kept is not None and job.strength > 0
     content_weight = CONTENT_WEIGHT * (1 / job.strength - 1) if weighs else 0.0
-    views = job.views or optimize.VIEWS_PER_STEP
     seed = (job.seed + kept.steps) % 2**32  # other views than the earlier job began with
-    return Plan(stages, content_weight, job.style_loss, views, seed)
+    return Plan(optimize.with_views(stages, job.views), content_weight, job.style_loss, seed)

@@ -44,16 +44,20 @@ class Follower:
         self.styles, self.tell = styles, tell
         self.side = min(PREVIEW_SIDE, subject.size)
         objects = len(np.unique(subject.mesh.objects))
-        self._others = {name: optimize.stages(name, None, objects) for name in lesser(session.job.quality)}
+        job = session.job
+        self._whole = optimize.with_views(optimize.STAGES[job.quality], job.views)
+        self._others = {
+            name: optimize.with_views(optimize.stages(name, None, objects), job.views)
+            for name in lesser(job.quality)
+        }
         self._before = self._now = before
         self._kept: Kept | None = before if before.steps else None
         self._kept_at = self._graded_at = -math.inf
         self._grade: Tensor | None = None
 
     def __call__(self, progress: Progress) -> None:
-        whole = optimize.STAGES[self.session.job.quality]
-        self._now = optimize.after(self.plan, whole, self._before, progress.step)
-        self.tell(replace(progress, reached=optimize.reached(whole, self._now, self._others)))
+        self._now = optimize.after(self.plan, self._whole, self._before, progress.step)
+        self.tell(replace(progress, reached=optimize.reached(self._whole, self._now, self._others)))
         self.session.preview(self._preview)
         if time.perf_counter() - self._kept_at > CHECKPOINT_SECONDS:
             self.keep()

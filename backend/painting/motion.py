@@ -156,7 +156,8 @@ def frame_steps(job: Job) -> int:
 
 def frame_stages(job: Job) -> tuple[Stage, ...]:
     """Plan the steps of a frame: those of the quality's last stages, which set strokes."""
-    return optimize.shared_out(optimize.STAGES[job.quality][-STAGES:], frame_steps(job))
+    last = optimize.shared_out(optimize.STAGES[job.quality][-STAGES:], frame_steps(job))
+    return optimize.with_views(last, job.views or optimize.VIEWS_PER_STEP)
 
 
 def _keys(session: JobSession, job: Job, account: _Account) -> tuple[Painting, list[Posed]]:

@@ -41,8 +41,9 @@ STYLE_WIDTH = 0.55  # a painting's shorter side, in square roots of the surface'
 class Stage:
     """A part of the plan: `steps` steps at the learning rate `rate`, on views of `size` pixels a side.
 
-    scale: how many times as wide on the surface a pixel is as one of the finest views. done: how many of the
-    steps an earlier job took; share: of the views' pixels, those that the network looks at, on average.
+    scale: how many times as wide on the surface a pixel is as one of the finest views. views: of a step.
+    done: how many of the steps an earlier job took; share: of the views' pixels, those that the network looks
+    at, on average.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Stage:
     size: int
     steps: int
     rate: float
+    views: int = VIEWS_PER_STEP
     done: int = 0
     share: float = 1.0
 
@@ -74,7 +76,11 @@ STAGES: dict[str, tuple[Stage, ...]] = {
         Stage("refining", 1.5, 272, 8, 0.03),
     ),
     "standard": _STANDARD,
-    "final": tuple(replace(stage, steps=stage.steps * 5 // 3) for stage in _STANDARD),
+    # More views agree on a step that lays shapes out; of those that refine them, more views only add grain.
+    "final": (
+        *(replace(stage, views=2 * VIEWS_PER_STEP) for stage in _STANDARD[:-1]),
+        replace(_STANDARD[-1], steps=_STANDARD[-1].steps * 3 // 2),
+    ),
 }
 
 
@@ -85,9 +91,13 @@ def stages(quality: str, steps: int | None, objects: int = 1) -> tuple[Stage, ..
     """
     chosen = STAGES[quality]
     if steps is None:
-        least = -(-objects // VIEWS_PER_STEP)
-        return tuple(replace(stage, steps=max(stage.steps, least)) for stage in chosen)
+        return tuple(replace(stage, steps=max(stage.steps, -(-objects // stage.views))) for stage in chosen)
     return shared_out(chosen, steps)
+
+
+def with_views(planned: tuple[Stage, ...], views: int | None) -> tuple[Stage, ...]:
+    """Have every step of `planned` look at so many views; None: at its stage's own."""
+    return planned if views is None else tuple(replace(stage, views=views) for stage in planned)
 
 
 def shared_out(planned: tuple[Stage, ...], steps: int) -> tuple[Stage, ...]:
@@ -126,14 +136,14 @@ def after(plan: Plan, whole: tuple[Stage, ...], before: Kept, step: int) -> Kept
 def reached(whole: tuple[Stage, ...], now: Kept, others: Mapping[str, tuple[Stage, ...]]) -> str:
     """Name the first of `others`, qualities with their stages, that a job has outdone; "" for none.
 
-    It has taken as many steps as those at views as fine or finer, whichever of their stages they are counted
+    It has looked at as many views as those, as fine or finer, whichever of their stages they are counted
     from. whole: the stages of the job's quality; now: how far it is.
     """
-    taken = [(stage.scale, done) for stage, (_, done) in zip(whole, now.stages, strict=False)]
+    taken = [(stage.scale, stage.views * done) for stage, (_, done) in zip(whole, now.stages, strict=False)]
     for name, stages_of in others.items():
         if all(
-            sum(done for scale, done in taken if scale <= least.scale)
-            >= sum(stage.steps for stage in stages_of if stage.scale <= least.scale)
+            sum(views for scale, views in taken if scale <= least.scale)
+            >= sum(stage.views * stage.steps for stage in stages_of if stage.scale <= least.scale)
             for least in stages_of
         ):
             return name
@@ -142,7 +152,7 @@ def reached(whole: tuple[Stage, ...], now: Kept, others: Mapping[str, tuple[Stag
 
 @dataclass(frozen=True)
 class Plan:
-    """What the loop does: its stages one after the other, each step on `views_per_step` views.
+    """What the loop does: its stages one after the other.
 
     style_loss: one of choices.STYLE_LOSSES; content_weight: of the content error, relative to the style's.
     """
@@ -150,7 +160,6 @@ class Plan:
     stages: tuple[Stage, ...]
     content_weight: float = 0.0
     style_loss: str = "gram"
-    views_per_step: int = VIEWS_PER_STEP
     seed: int = 0
 
     @property
@@ -200,14 +209,13 @@ def paint(
         plan = as_cropped(plan, crop[0], subject.mesh, viewing)
     pace = Pace(plan)
     closer, more_views = (1, 1) if subject.mesh.directions is None else (CLOSER, CLOSE_VIEWS)
-    count = more_views * plan.views_per_step
-    attempt = Attempt(count)
+    attempt = Attempt(more_views * max(stage.views for stage in plan.stages))
     whole = None
     if subject.own is not None:
         whole = whole_of(subject.own, subject.mesh, texture.levels, viewing.style_width, device)
-    side_by_side = plan.views_per_step if device.type == "cpu" else 1
+    side_by_side = VIEWS_PER_STEP if device.type == "cpu" else 1
     for stage in plan.stages:
-        width = stage_width(stage, viewing)
+        width, count = stage_width(stage, viewing), more_views * stage.views
         level = resolved_level(width, subject)
         scaled = styles.at(viewing.style_width / width).to(device)
         score = Score(network, scaled, plan.style_loss, plan.content_weight)
@@ -267,7 +275,7 @@ class Pace:
 
     def __init__(self, plan: Plan) -> None:
         self.steps = plan.steps
-        self.work = sum((stage.steps - stage.done) * stage.pixels for stage in plan.stages)
+        self.work = sum((stage.steps - stage.done) * stage.views * stage.pixels for stage in plan.stages)
         self.start, self.step, self.done = time.perf_counter(), 0, 0.0
         self.loss, self.damping, self.skipped = 0.0, 1.0, 0
 
@@ -292,7 +300,7 @@ class Pace:
     def after(self, stage: Stage, loss: float) -> Progress:
         """Count one more step of `stage`."""
         self.step += 1
-        self.done += stage.pixels
+        self.done += stage.views * stage.pixels
         fraction = self.done / self.work
         left = (time.perf_counter() - self.start) * (1 / fraction - 1)
         return Progress(stage.name, self.step, self.steps, fraction, left, loss)

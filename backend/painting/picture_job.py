@@ -188,7 +188,7 @@ def plan_of(job: Job, picture: Picture, styles: Styles, kept: Kept) -> Plan:
             planned = optimize.more(whole, job.steps)
         else:
             planned = stages(picture, styles, job.quality, job.steps)
-    return Plan(planned, content_weight, job.style_loss, 1, job.seed)
+    return Plan(planned, content_weight, job.style_loss, job.seed)
 
 
 def read_picture(job: Job, folder: Path) -> Tensor:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 import trimesh
 from meshes import gnomonic, sides_of, sphere
+from test_stylize_job import JOB
 
 from backend import networks
 from backend.machine.parallel import parallel_map, serial_map
@@ -14,12 +17,14 @@ from backend.painting import bank, optimize
 from backend.painting.checkpoint import Kept
 from backend.painting.pyramid import Pyramid
 from backend.painting.score import Score, crop_of
+from backend.painting.subject import Subject
 from backend.pictures.styles import Styles
 from backend.protocol.choices import STYLE_LOSSES
 from backend.rendering.mesh import build_mesh
 from backend.rendering.sampling import mipmaps
-from backend.rendering.views import ViewMaker
-from backend.session import lesser
+from backend.rendering.texels import locate
+from backend.rendering.views import Viewing, ViewMaker
+from backend.session import JobSession, lesser
 
 CPU = torch.device("cpu")
 
@@ -39,7 +44,7 @@ def test_steps_are_shared_out_and_nothing_else_changes():
 
 
 def test_a_final_outdoes_a_draft_then_a_standard_and_both_before_it_ends():
-    """As many steps have been taken as theirs with views at least as fine, and one fewer is too few."""
+    """As many views were looked at as theirs, at least as fine, and those of one step fewer are too few."""
     whole = optimize.STAGES["final"]
     others = {name: optimize.STAGES[name] for name in lesser("final")}
     plan = optimize.Plan(whole)
@@ -51,6 +56,40 @@ def test_a_final_outdoes_a_draft_then_a_standard_and_both_before_it_ends():
     first, second = before + others["draft"][-1].steps, before + others["standard"][-1].steps
     assert found == [""] * first + ["draft"] * (second - first) + ["standard"] * (len(found) - second)
     assert second < 0.9 * plan.steps
+
+
+def test_a_step_of_more_views_counts_for_more_on_the_way_to_a_lesser_quality():
+    lesser_one = {"standard": optimize.STAGES["standard"]}
+    whole = optimize.with_views(optimize.STAGES["standard"], 3 * optimize.VIEWS_PER_STEP)
+    plan = optimize.Plan(whole)
+    needed = whole[0].steps + whole[1].steps + -(-whole[2].steps // 3)
+    for step, name in ((needed - 1, ""), (needed, "standard")):
+        assert optimize.reached(whole, optimize.after(plan, whole, Kept(0), step), lesser_one) == name
+    assert optimize.with_views(whole, None) == whole
+
+
+def test_every_stage_looks_at_its_own_number_of_views(network, monkeypatch):
+    texture, looked_at = Pyramid(torch.full((3, 64, 64), 0.5)), []
+    draw = bank.Bank.draw
+
+    def counting(self, count, random, each):
+        found = draw(self, count, random, each)
+        looked_at.append(len(found))
+        return found
+
+    monkeypatch.setattr(bank.Bank, "draw", counting)
+    mesh = sphere(2)
+    subject = Subject(mesh, locate(mesh, 64), texture.texture())
+    style = torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(0))
+    plan = optimize.Plan(
+        (optimize.Stage("one", 2, 32, 3, 0.05, views=3), optimize.Stage("two", 1, 32, 2, 0.05))
+    )
+    session = JobSession(JOB, Path(), lambda event: None, lambda: False)
+    viewing = Viewing(0.02, 2.0, CPU)
+    styles = Styles((style,), (1.0,))
+    found = list(optimize.paint(subject, texture, subject.content, styles, network, viewing, plan, session))
+    assert looked_at == [3, 3, 3, 2, 2]
+    assert found[-1].fraction == pytest.approx(1)
 
 
 def test_a_full_bank_is_renewed_little_by_little(network):
