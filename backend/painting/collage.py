@@ -57,16 +57,16 @@ def collage(
     colours that pieces are chosen by, instead of going on as their neighbours end; what they add to these
     is given then: what they differ by from their means, and half of what these are away.
     """
-    embedded = _embedding(mesh, texels, radius * span)
+    embedded = embedding(mesh, texels, radius * span)
     one_of_each = np.unique(mesh.objects[texels.faces], return_index=True)[1]
     sampled = random.integers(len(embedded), size=SAMPLE_COUNT)
-    middles = _farthest_points(embedded, np.concatenate([one_of_each, sampled]))
+    middles = farthest_points(embedded, np.concatenate([one_of_each, sampled]))
     axes = np.stack([_axes(mesh, texels, middle, stroke_angle) for middle in middles])
     which = random.choice(len(styles), len(middles), p=[share for _, share in styles])
     centers = texels.points[middles]
 
     def show(here: Indices, piece: Indices, shift: NDArray[np.float64]) -> Tensor:
-        flat = _flattened(texels.points[here] - centers[piece], axes[piece]) / span
+        flat = flattened(texels.points[here] - centers[piece], axes[piece]) / span
         colors = torch.empty(3, len(here))
         for k, (image, _) in enumerate(styles):
             some = np.flatnonzero(which[piece] == k)
@@ -86,10 +86,10 @@ def collage(
             shifts, sampled, nearest[sampled], wanted[:, torch.from_numpy(texels.used)], show, random
         )
     colors = torch.empty(3, len(embedded))
-    for rows in _chunks(len(embedded)):
+    for rows in chunks(len(embedded)):
         pieces = nearest[rows]
         colors[:, rows] = show(np.arange(rows.start, rows.stop), pieces, shifts[pieces]) - means[:, pieces]
-    for rows in _chunks(len(border)):
+    for rows in chunks(len(border)):
         here = border[rows]
         pieces, at = second[here], torch.from_numpy(here)
         other = show(here, pieces, shifts[pieces]) - means[:, pieces]
@@ -99,7 +99,7 @@ def collage(
     return fill_gutters(found, texels.used)
 
 
-def _embedding(mesh: Mesh, texels: Texels, radius: float) -> Floats:
+def embedding(mesh: Mesh, texels: Texels, radius: float) -> Floats:
     """Embed the U texels by position, normal and object: (U, 7), where a piece's radius is 1.
 
     radius: of a piece, in the mesh's units.
@@ -108,7 +108,7 @@ def _embedding(mesh: Mesh, texels: Texels, radius: float) -> Floats:
     for corner in mesh.faces.T:
         np.add.at(corners, corner, mesh.cross)
     embedded = np.empty((len(texels.faces), 7), np.float32)
-    for rows in _chunks(len(embedded)):
+    for rows in chunks(len(embedded)):
         faces = texels.faces[rows]
         normals = interpolate(corners[mesh.faces[faces]], texels.barycentric[rows])
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
@@ -118,19 +118,19 @@ def _embedding(mesh: Mesh, texels: Texels, radius: float) -> Floats:
     return embedded
 
 
-def _chunks(count: int) -> Iterator[slice]:
+def chunks(count: int) -> Iterator[slice]:
     """Split `count` texels into slices of CHUNK, so that many take no more memory than few."""
     return (slice(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK))
 
 
-def _farthest_points(embedded: Floats, some: Indices) -> Indices:
+def farthest_points(embedded: Floats, some: Indices, most: int = MAX_PIECES) -> Indices:
     """Choose points more than 1 apart, by greedy farthest-point sampling (Gonzalez 1985).
 
-    some: indices of `embedded` (U, 7) to choose from. Gives the chosen ones, (M,).
+    some: indices of `embedded` (U, 7) to choose from. Gives the chosen ones, (M,), `most` of them at most.
     """
     found, chosen = [0], embedded[some]
     distance = np.full(len(some), np.inf, np.float32)
-    while len(found) < MAX_PIECES:
+    while len(found) < most:
         distance = np.minimum(distance, np.square(chosen - chosen[found[-1]]).sum(1))
         if distance.max() <= 1:
             break
@@ -159,7 +159,7 @@ def _two_nearest(
     ends = torch.from_numpy(middles)
     half = ends.square().sum(1) / 2
     near, share = np.empty((2, len(embedded)), np.int64), np.empty(len(embedded), np.float32)
-    for rows in _chunks(len(embedded)):
+    for rows in chunks(len(embedded)):
         some = torch.from_numpy(embedded[rows])
         away, index = (half - some @ ends.T).topk(min(2, len(ends)), largest=False)
         near[:, rows] = index[:, [0, -1]].T
@@ -223,7 +223,7 @@ def _match(
     return means
 
 
-def _flattened(offset: Floats, axes: NDArray[np.float64]) -> NDArray[np.float64]:
+def flattened(offset: NDArray[np.floating], axes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Lay `offset` (N, 3) from the middles flat along `axes` (N, 2, 3): (N, 2), as long as it was."""
     flat = np.einsum("nk,nak->na", offset, axes)
     length = np.linalg.norm(flat, axis=1)

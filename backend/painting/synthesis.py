@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..pictures.images import write_image
+from ..pictures.regular import in_whole, periods, straight
 from ..pictures.styles import Styles, read_styles
 from ..protocol.files import IMAGE_FILE
 from ..protocol.job import Job
@@ -23,9 +24,8 @@ from ..result.finish import finish, mean_texel
 from ..result.textures import write_textures
 from ..session import JobSession, Progress
 from .aim import viewing_of
-from .collage import collage
+from .covering import cover, sew
 from .measures import judged_viewing
-from .quilting import quilt
 
 
 def run(session: JobSession) -> None:
@@ -37,16 +37,17 @@ def run(session: JobSession) -> None:
     session.start("pieces of the exemplar")
     exemplars = read_styles(job, folder)
     session.check()
+    tell = partial(_tell, session, time.perf_counter())
     if job.mesh is None:
         exemplars = exemplars.within(job.image_size)
-        picture = sewn(job, exemplars, partial(_tell, session, time.perf_counter()))
+        picture = sewn(job, exemplars, tell)
         session.finishing()
         session.write_result(partial(write_image, picture, folder / IMAGE_FILE))
         name, judge = IMAGE_FILE, partial(_distance, picture, exemplars, session.device)
     else:
         mesh = read_mesh(folder / job.mesh, job.name)
         viewing = viewing_of(job, mesh, exemplars, session.device)
-        texture = covered(job, mesh, exemplars, viewing, session.message)
+        texture = covered(job, mesh, exemplars, viewing, session.message, tell)
         session.finishing()
         (name,) = session.write_result(partial(write_textures, texture, job.texture_size, folder))
         judge = partial(_measures, mesh, texture, exemplars, viewing)
@@ -60,19 +61,30 @@ def run(session: JobSession) -> None:
 
 def sewn(job: Job, exemplars: Styles, tell: Callable[[int, int], None]) -> Tensor:
     """Sew a square picture of the job's size: (3, S, S)."""
-    random = torch.Generator().manual_seed(job.seed)
-    return quilt(list(exemplars), job.image_size, job.image_size, job.tileable, random, tell)
+    random = np.random.default_rng(job.seed)
+    pieces, size = [], job.image_size
+    for image, share in exemplars:
+        seen = straight(image)
+        seen, steps = in_whole(seen, size) if job.tileable else (seen, periods(seen))
+        pieces.append((seen, share, steps))
+    return sew(pieces, size, size, job.tileable, random, tell)
 
 
 def covered(
-    job: Job, mesh: Mesh, exemplars: Styles, viewing: Viewing, message: Callable[[str], None]
+    job: Job,
+    mesh: Mesh,
+    exemplars: Styles,
+    viewing: Viewing,
+    message: Callable[[str], None],
+    tell: Callable[[int, int], None],
 ) -> Tensor:
     """Cover `mesh` with pieces of the exemplars: the texture (3, S, S)."""
     texels = locate(mesh, job.texture_size)
     check_texels(texels, [job.name], job.texture_size, message)
-    scaled = list(exemplars.within(viewing.style_width / mesh.texel * job.texture_size))
+    scaled = exemplars.within(viewing.style_width / mesh.texel * job.texture_size)
+    straightened = [(straight(image), share) for image, share in scaled]
     random = np.random.default_rng(job.seed)
-    texture = collage(mesh, texels, scaled, viewing.style_width, viewing.stroke_angle, random)
+    texture = cover(mesh, texels, straightened, viewing.style_width, viewing.stroke_angle, random, tell)
     return finish(texture, texture, texels.used, mesh, texels)
 
 

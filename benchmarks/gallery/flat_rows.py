@@ -7,6 +7,7 @@ from functools import partial
 from itertools import pairwise
 from statistics import mean
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,7 +23,7 @@ from backend.objectives.alignment import WEIGHT, alignment, interpolation
 from backend.objectives.deepdream import deepdream
 from backend.objectives.objective import Features, Objective
 from backend.objectives.texture import likeness, octaves, statistics, texture
-from backend.painting.quilting import quilt
+from backend.painting.covering import sew
 from backend.parameterizations import cppn
 from backend.parameterizations.alpha import Alpha
 from backend.parameterizations.cppn import CPPN
@@ -222,7 +223,10 @@ def texture_synthesis() -> Numbers:
 
 def _sewn(exemplar: Tensor, size: int) -> Tensor:
     """(3, size, size) from pieces of `exemplar` (3, H, W), one that tiles."""
-    return quilt([(exemplar, 1.0)], size, size, True, generator(), lambda row, rows: None)
+    none = torch.zeros(2, 2)
+    return sew(
+        [(exemplar, 1.0, none)], size, size, True, np.random.default_rng(0), lambda piece, pieces: None
+    )
 
 
 def _more_of(exemplar: Tensor, scales: int, size: int) -> Tensor:

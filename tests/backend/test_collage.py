@@ -128,9 +128,9 @@ def test_no_piece_is_of_two_objects():
         attributes=Attributes(tiles=objects, objects=objects),
     )
     texels = locate(mesh, SIDE, 2)
-    places = module._embedding(mesh, texels, 5.0)
+    places = module.embedding(mesh, texels, 5.0)
     owner = mesh.objects[texels.faces]
-    middles = module._farthest_points(places, np.arange(len(places)))
+    middles = module.farthest_points(places, np.arange(len(places)))
     nearest, second, rest = module._two_nearest(places, places[middles])
     assert np.array_equal(owner[middles][nearest], owner)
     assert np.array_equal(owner[middles][second][rest > 0], owner[rest > 0])
@@ -139,7 +139,7 @@ def test_no_piece_is_of_two_objects():
 def test_middles_are_apart_and_near_to_all():
     places = np.random.default_rng(0).uniform(-3, 3, (2000, 7)).astype(np.float32)
     places[:, 3:] = 0
-    middles = places[module._farthest_points(places, np.arange(2000))]
+    middles = places[module.farthest_points(places, np.arange(2000))]
     between = np.linalg.norm(middles[:, None] - middles[None], axis=2)
     assert between[~np.eye(len(middles), dtype=bool)].min() > 1
     assert np.linalg.norm(places[:, None] - middles[None], axis=2).min(1).max() <= 1

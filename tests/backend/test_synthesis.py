@@ -8,23 +8,29 @@ import numpy as np
 import pytest
 import torch
 from export_models import sphere
+from meshes import quad
 from meshes import sphere as sphere_in_islands
 from PIL import Image
 
 from backend.__main__ import main
 from backend.painting.aim import viewing_of
-from backend.painting.quilting import cheapest_path, quilt
+from backend.painting.covering import axes_at, cover, sew
+from backend.painting.cuts import expansion
+from backend.painting.fitting import misfits, searched
 from backend.painting.synthesis import covered
 from backend.pictures.styles import Styles
 from backend.protocol.events import FAILED, FINISHED
 from backend.protocol.job import Job
 from backend.protocol.parts import Style
+from backend.rendering.mesh import build_mesh
+from backend.rendering.texels import locate
 from backend.result.report import seam_ratio
 
 
-def sewn(*exemplars, height=96, width=128, wraps=False, seed=0):
-    shares = [(image, 1 / len(exemplars)) for image in exemplars]
-    return quilt(shares, height, width, wraps, torch.Generator().manual_seed(seed), lambda row, rows: None)
+def sewn(*exemplars, height=96, width=128, wraps=False, seed=0, steps=None):
+    steps = torch.zeros(2, 2) if steps is None else steps
+    shares = [(image, 1 / len(exemplars), steps) for image in exemplars]
+    return sew(shares, height, width, wraps, np.random.default_rng(seed), lambda piece, pieces: None)
 
 
 def stripes(period: float, side: int = 64) -> torch.Tensor:
@@ -73,6 +79,67 @@ def test_of_an_exemplar_nothing_is_left_out_and_nothing_taken_all_the_time():
     assert counts.max() < 6 * counts.float().mean()
 
 
+def test_a_piece_is_pixels_of_the_exemplar():
+    """As they are there: neither turned nor resampled."""
+    image = noise()
+    found = sewn(image, height=8, width=8)
+    windows = image.unfold(1, 8, 1).unfold(2, 8, 1)
+    assert (windows - found[:, None, None]).abs().amax((0, 3, 4)).min() < 1e-4
+
+
+def test_pieces_of_a_regular_exemplar_are_in_step():
+    """Soft stripes under noise, which hides from any one piece whether it is."""
+    image = (0.1 * (stripes(8) - 0.5) + noise()).clamp(0, 1)
+    wave = torch.exp(-2j * math.pi * torch.arange(128) / 8)
+
+    def shown(picture):
+        return float((picture.mean((0, 1)) * wave[: picture.shape[2]]).mean().abs())
+
+    steps = torch.tensor([[8.0, 0], [0, 0]])
+    kept, not_kept = (shown(sewn(image, height=128, steps=some)) for some in (steps, torch.zeros(2, 2)))
+    assert kept > 0.8 * shown(image)
+    assert not_kept < 0.7 * shown(image)
+
+
+def test_the_fit_is_that_of_every_place():
+    random = np.random.default_rng(0)
+    image = noise(20)[:, :, :17]
+    at = random.integers(-6, 7, (30, 2))
+    colors, known = random.random((30, 3)), random.random(30) < 0.6
+    found, outside = misfits(searched(image, 6), at, colors, known)
+    for y, x in ((0, 0), (10, 8), (19, 16), (3, 12)):
+        right, down = x + at[:, 0], y + at[:, 1]
+        within = (right >= 0) & (right < 17) & (down >= 0) & (down < 20)
+        some = within & known
+        away = image.numpy()[:, down[some], right[some]].T - colors[some]
+        assert found[y, x] == pytest.approx(np.square(away).sum(1).mean(), abs=1e-4)
+        assert outside[y, x] == pytest.approx(1 - within.mean(), abs=1e-4)
+
+
+def test_a_surface_wears_the_exemplar_upright_at_its_scale():
+    """A square that stands, and less than a piece: red grows to the right, green down, by 1 over the span."""
+    flat, span = quad(), 20.0
+    standing = build_mesh(flat.vertices[:, [0, 2, 1]] * np.float32([1, -1, 1]), flat.faces, flat.uvs)
+    ramp = (torch.arange(64) + 0.5) / 64
+    image = torch.stack([ramp.expand(64, 64), ramp[:, None].expand(64, 64), torch.full((64, 64), 0.5)])
+    texels = locate(standing, 64)
+    found = cover(
+        standing, texels, [(image, 1.0)], span, 0.0, np.random.default_rng(0), lambda piece, pieces: None
+    )
+    colors, points = found[:, torch.from_numpy(texels.used)].T.numpy(), texels.points - texels.points.mean(0)
+    red, green, _ = np.linalg.lstsq(points, colors - colors.mean(0), rcond=None)[0].T
+    assert np.allclose(red, [1 / span, 0, 0], atol=1e-3)
+    assert np.allclose(green, [0, 0, -1 / span], atol=1e-3)
+
+
+def test_what_lies_flat_goes_on_as_it_does_beside():
+    beside = np.array([0.6, 0.8, 0.0])  # where down is there
+    lying = axes_at(np.array([0.0, 0, 1]), None, 0.0, beside)
+    assert np.allclose(lying[1], beside)
+    steep = axes_at(np.array([0.0, -1, 0]), None, 0.0, beside)
+    assert np.allclose(steep, [[1, 0, 0], [0, 0, -1]])
+
+
 def test_several_exemplars_are_all_there():
     red, blue = (torch.zeros(3, 40, 40) for _ in range(2))
     red[0], blue[2] = 0.9, 0.9
@@ -90,14 +157,28 @@ def test_any_size_is_filled(size):
 
 
 def test_the_cut_is_the_cheapest_of_all():
-    costs = torch.rand(5, 4, generator=torch.Generator().manual_seed(3))
-    ways = (
-        way
-        for way in itertools.product(range(4), repeat=5)
-        if all(abs(a - b) <= 1 for a, b in itertools.pairwise(way))
-    )
-    best = min(ways, key=lambda way: sum(float(costs[i, j]) for i, j in enumerate(way)))
-    assert cheapest_path(costs).tolist() == list(best)
+    """Of all ways to let a new piece have some of ten places: by trying them; with a metric's costs."""
+    random = np.random.default_rng(3)
+    colors = random.random((3, 10))  # two pieces that are there, and the new one
+    label = np.array([0, 0, 0, 1, 1] * 2)
+    pairs = np.array([(p, q) for p in range(10) for q in range(p) if random.random() < 0.4])
+    p, q = pairs.T
+
+    def cost(one, other):
+        return sum(np.abs(colors[one, at] - colors[other, at]) for at in (p, q))
+
+    new = np.full(len(p), 2)
+    costs = cost(label[p], label[q]), cost(new, label[q]), cost(label[p], new)
+    found = expansion(10, pairs, *costs, np.array([0]), np.array([7]))
+
+    def total(taken):
+        now = np.where(taken, 2, label)
+        return cost(now[p], now[q]).sum()
+
+    ways = (np.array(way) for way in itertools.product([False, True], repeat=10))
+    assert total(found) == pytest.approx(min(total(way) for way in ways if way[7] and not way[0]), abs=0.01)
+    assert found[7]
+    assert not found[0]
 
 
 @pytest.fixture
@@ -141,7 +222,7 @@ def test_a_surface_is_covered_without_seams():
         texture_size=128,
     )
     viewing = viewing_of(job, mesh, exemplars, torch.device("cpu"))
-    texture = covered(job, mesh, exemplars, viewing, lambda message: None)
+    texture = covered(job, mesh, exemplars, viewing, lambda message: None, lambda piece, pieces: None)
     assert texture.std() > 0.03
     assert seam_ratio(mesh, texture) < 1.5
 
