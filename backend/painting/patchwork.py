@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter
 from scipy.sparse import coo_array, eye_array
@@ -26,6 +25,7 @@ from ..pictures.images import resize_shorter
 from .collage import Floats, Indices, chunks, farthest_points, flattened
 from .cuts import expansion
 from .fitting import misfits, searched
+from .pieces import lines_of, no_pieces, sampled, sides_of
 
 RADIUS = 0.22  # of a piece, in what the exemplar's shorter side spans: middles are so far apart
 REACH = 1.4  # radii, what a piece may take
@@ -51,18 +51,6 @@ SOFT = 8  # points from a cut, over which tones pass
 MOST_STEP = 0.15  # of tone, that is passed softly
 
 Tell = Callable[[int, int], None]  # how many of how many pieces are laid
-
-
-@dataclass
-class Pieces:
-    """Where N pieces lie: on the surface (N, 3), with axes right and down (N, 2, 3); of which exemplar (N,);
-    and there (N, 2), in shorter sides of it from its top left."""
-
-    middles: NDArray[np.float64]
-    axes: NDArray[np.float64]
-    exemplars: Indices
-    places: NDArray[np.float64]
-    spans: NDArray[np.float64]  # (N,): of the exemplars' shorter sides, on the surface
 
 
 @dataclass(frozen=True)
@@ -144,8 +132,7 @@ class _Patchwork:
         # What the piece of a pair's first point shows at its second one, and the other way round.
         self.across = np.zeros((len(self.pairs), 2, 3), np.float32)
         self.cost = np.zeros(len(self.pairs))
-        nothing = np.zeros((0, 3))
-        self.pieces = Pieces(nothing, np.zeros((0, 2, 3)), np.zeros(0, int), np.zeros((0, 2)), np.zeros(0))
+        self.pieces = no_pieces(ground.period)
 
     def run(self, tell: Tell) -> None:
         """Lay pieces all over, each beside what is there; then over the worst cuts, where that is better."""
@@ -179,26 +166,13 @@ class _Patchwork:
         count = len(self.points)
         return np.asarray(np.bincount(p, one, count) + np.bincount(q, other, count), np.float64)
 
-    def _show(self, images: list[Tensor], points: Floats, piece: Indices) -> NDArray[np.float32]:
-        """Sample the colours (M, 3) of pieces `piece` (M,) at `points` (M, 3)."""
-        pieces = self.pieces
-        offset = self._offset(points, pieces.middles[piece])
-        flat = flattened(offset, pieces.axes[piece]) / pieces.spans[piece, None]
-        return _sampled(images, pieces.exemplars[piece], flat + pieces.places[piece])
-
-    def _offset(self, points: NDArray[np.floating], middles: NDArray[np.float64]) -> NDArray[np.float64]:
-        offset, period = points - middles, self.ground.period
-        if np.isfinite(period).any():
-            offset[:, :2] -= period[:2] * np.round(offset[:, :2] / period[:2])
-        return np.asarray(offset)
-
     def _piece(self, middle: int, first: bool, margin: float = MARGIN) -> None:
         inside = np.array(self.tree.query_ball_point(self.embedded[middle], REACH))
         here, pieces = self.points[middle], self.pieces
-        apart = np.linalg.norm(self._offset(pieces.middles, here[None]), axis=1) / self.ground.radius
+        apart = np.linalg.norm(pieces.offset(pieces.middles, here[None]), axis=1) / self.ground.radius
         down = (pieces.axes[:, 1] * np.exp(-2 * apart)[:, None]).sum(0)
         axes = self.ground.axes(int(self.chosen[middle]), down)
-        offset = self._offset(self.points[inside], here[None])
+        offset = pieces.offset(self.points[inside], here[None])
         flat = flattened(offset, np.broadcast_to(axes, (len(inside), 2, 3)))
         away = np.linalg.norm(offset, axis=1) / self.ground.radius
         known = self.label[inside] >= 0
@@ -209,16 +183,10 @@ class _Patchwork:
         place, angle = self._fit(which, here, flat / span, self.colors[inside], compared, sight, margin)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         new = len(pieces.middles)
-        self.pieces = Pieces(
-            np.concatenate([pieces.middles, here[None]]),
-            np.concatenate([pieces.axes, (turn @ axes)[None]]),
-            np.append(pieces.exemplars, which),
-            np.concatenate([pieces.places, place[None]]),
-            np.append(pieces.spans, span),
-        )
-        shown = self._show(self.small, self.points[inside], np.full(len(inside), new))
+        self.pieces = pieces.with_one(here, turn @ axes, which, place, span)
+        shown = self.pieces.shown(self.small, self.points[inside], np.full(len(inside), new))
         where = flat / span @ turn.T + place
-        outside = ((where < 0) | (where > _sides(self.images[which]))).any(1)
+        outside = ((where < 0) | (where > sides_of(self.images[which]))).any(1)
         self._take(new, inside, shown, outside, ~outside & (~known | ((away < CORE) & first)))
 
     def _take(
@@ -266,8 +234,8 @@ class _Patchwork:
         self.across[some, 0], self.across[some, 1] = self.colors[q], self.colors[p]
         cut = (one != other) & (one >= 0) & (other >= 0)
         at, p, q = some[cut], p[cut], q[cut]
-        self.across[at, 0] = self._show(self.small, self.points[q], one[cut])
-        self.across[at, 1] = self._show(self.small, self.points[p], other[cut])
+        self.across[at, 0] = self.pieces.shown(self.small, self.points[q], one[cut])
+        self.across[at, 1] = self.pieces.shown(self.small, self.points[p], other[cut])
         self.cost[some] = 0
         differs = self.across[at] - np.stack([self.colors[q], self.colors[p]], 1)
         self.cost[at] = np.linalg.norm(differs, axis=2).sum(1)
@@ -287,7 +255,7 @@ class _Patchwork:
         middle (3,): the piece's; flat (n, 2): where these are; sight (N,): how near the pieces so far are;
         margin: radii from the exemplar's edge.
         """
-        sides = _sides(self.images[which])
+        sides = sides_of(self.images[which])
         least = np.minimum(margin * RADIUS, sides / 2)
         near = self.pieces.exemplars == which
         wanted = self.random.permutation(np.flatnonzero(known))[:COMPARED]
@@ -305,7 +273,7 @@ class _Patchwork:
             apart = np.square(places[:, None] - self.pieces.places[near]).sum(2)
             found += REUSE * (np.exp(-apart / (2 * (SAME * RADIUS) ** 2)) * sight[near]).sum(1)
             at = turned(flat[wanted]).reshape(-1, 2)
-            seen = _sampled(self.small, np.full(len(at), which), at).reshape(len(places), -1, 3)
+            seen = sampled(self.small, np.full(len(at), which), at).reshape(len(places), -1, 3)
             found += np.square(seen - colors[wanted]).sum(2).mean(1) / self.variance
             return np.asarray(found, np.float64)
 
@@ -340,7 +308,7 @@ class _Patchwork:
         self, which: int, near: NDArray[np.bool_], sight: NDArray[np.float64], least: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Map how often each place of a small exemplar was taken within sight: (h, w)."""
-        rows, columns = _lines(self.small[which])
+        rows, columns = lines_of(self.small[which])
         there, spread = self.pieces.places[near], 2 * (SAME * RADIUS) ** 2
         down, right = (
             np.exp(-np.square(lines[:, None] - there[None, :, k]) / spread)
@@ -357,7 +325,7 @@ class _Patchwork:
             return np.zeros(())
         has = np.any(steps, axis=1)
         steps = np.where(has.reshape(2, 1), steps, np.eye(2))
-        rows, columns = (lines * self.ground.spans[which] for lines in _lines(self.small[which]))
+        rows, columns = (lines * self.ground.spans[which] for lines in lines_of(self.small[which]))
         there = np.stack(np.meshgrid(columns, rows), 2) - middle[:2]
         counts = there @ np.linalg.inv(steps)
         away = np.abs(counts - np.round(counts))
@@ -377,7 +345,7 @@ class _Patchwork:
 
         Gives how much worse than perfect they are (B,), the places (B, 2), and for each the turn (B,).
         """
-        rows, columns = _lines(self.small[which])
+        rows, columns = lines_of(self.small[which])
         cosine, sine = np.cos(turn), np.sin(turn)
         turned = flat @ np.array([[cosine, sine], [-sine, cosine]])
         at = np.rint(turned * min(self.small[which].shape[1:])).astype(int)
@@ -412,7 +380,7 @@ class _Patchwork:
             weight = np.exp(-np.square(away * ACROSS / 0.6) / 2) + 1e-12
             label = self.label[index]
             first = label[:, 0]
-            found = self._show(self.images, ground.points[rows], first)
+            found = self.pieces.shown(self.images, ground.points[rows], first)
             found += ((weight / weight.sum(1, keepdims=True))[..., None] * tones[index]).sum(1)
             mixed = np.flatnonzero((label != first[:, None]).any(1))
             found[mixed] = self._mixed(
@@ -437,26 +405,6 @@ class _Patchwork:
             mine = weight * (label == piece[:, None])
             tone = (mine[..., None] * tones).sum(1) / mine.sum(1, keepdims=True)
             sharp = np.square(mine.sum(1, keepdims=True))
-            found += (self._show(self.images, points, piece) + tone) * sharp
+            found += (self.pieces.shown(self.images, points, piece) + tone) * sharp
             total += sharp
         return np.asarray(found / total, np.float32)
-
-
-def _lines(image: Tensor) -> list[NDArray[np.float64]]:
-    return [(np.arange(length) + 0.5) / min(image.shape[1:]) for length in image.shape[1:]]
-
-
-def _sides(image: Tensor) -> NDArray[np.float64]:
-    return np.array(image.shape[:0:-1]) / min(image.shape[1:])
-
-
-def _sampled(images: list[Tensor], which: Indices, where: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Sample images `which` (M,) at places (M, 2), in shorter sides: (M, 3); beyond their edges, mirrored."""
-    found = np.empty((len(where), 3), np.float32)
-    for k, image in enumerate(images):
-        some = np.flatnonzero(which == k)
-        if len(some):
-            grid = torch.from_numpy((where[some] / _sides(image) * 2 - 1).astype(np.float32))[None, None]
-            seen = F.grid_sample(image[None], grid, padding_mode="reflection", align_corners=False)
-            found[some] = seen[0, :, 0].T.numpy()
-    return found
