@@ -22,7 +22,7 @@ RECENT_RECORDS = 3  # of one kind that count: machines and versions change
 # For a guess where a quality was never tried. Of a style on a mesh: the steps (backend/painting/optimize.py,
 # STAGES), and the seconds relative to Draft's (docs/benchmarks.md). Of all else: the steps
 # (backend/canvas/job.py).
-ON_MESH = {"sketch": (0, 0.4), "draft": (40, 1.0), "standard": (108, 2.5), "final": (122, 4.3)}
+ON_MESH = {"sketch": (0, 0.4), "draft": (40, 1.0), "standard": (108, 2.5), "final": (122, 3.4)}
 OTHER = {"sketch": 20, "draft": 80, "standard": 200, "final": 500}
 DEEPDREAM = 0.12  # of those steps
 CLASS_ON_MESH = 3.0
