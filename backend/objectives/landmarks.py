@@ -11,7 +11,7 @@ from torch import Tensor
 from .style import layer_mask, scaled_error
 
 FULL_CONTRAST = 0.25  # root mean square difference from the mean colour around, that counts as full contrast
-EMPHASIS = 8.0  # of features at full contrast, over those of a plain surface
+EMPHASIS = 16.0  # of features at full contrast, over those of a plain surface
 NARROW_WINDOW, WIDE_WINDOW = 1 / 44, 1 / 25  # windows that contrast is looked for in, in widths of the style
 AREAS = 28  # along a side of a whole view, the areas whose mean colours are kept
 PLAIN_WEIGHT = 0.03  # of the colours of a plain surface, which may change

@@ -54,7 +54,9 @@ def aim_of(
         key = digest(_start_fields(job), subject.mesh.digest, subject.content, subject.mask, subject.kept)
         whole = session.shelf.get(
             ("start", key, digest(*styles.images, styles.shares)),
-            lambda: initial_texture(subject, styles, viewing, replace(job, strength=1.0), watch),
+            lambda: initial_texture(
+                subject, styles, viewing, replace(job, strength=1.0), watch, session.check
+            ),
             most=1,
         )
     session.check()

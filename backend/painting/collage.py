@@ -1,8 +1,7 @@
-"""A start made of the painting: pieces of it laid on the surface, side by side.
+"""Pieces of the painting laid on the surface, side by side, each chosen by the colours that are there.
 
-A patchwork in the manner of "Lapped Textures" (Praun, Finkelstein and Hoppe 2000): each piece is laid flat
-from its middle outwards, so that it is hardly stretched. It has the painting's strokes, motifs and
-colours before the first step; the optimisation makes one painting of the pieces.
+In the manner of "Lapped Textures" (Praun, Finkelstein and Hoppe 2000): each piece is laid flat from its
+middle outwards, so that it is hardly stretched.
 """
 
 from __future__ import annotations
@@ -19,18 +18,13 @@ from ..rendering.camera import UP, look_at, upwards
 from ..rendering.mesh import Mesh
 from ..rendering.texels import Texels, fill_gutters, interpolate
 
-RADIUS = 0.3  # of a piece, in what the painting's shorter side spans
 NORMAL_RADIUS = 1.0  # how far the unit normal may turn within a piece: the length of its change
-BLEND_WIDTH = 0.1  # in a piece's radius: how broadly it runs into the next
+BLEND_WIDTH = 0.4  # in a piece's radius: how broadly it runs into the next
 MAX_PIECES = 400
-SAMPLE_COUNT = 4000  # texels: pieces' middles are chosen among so many, and neighbours fitted at so many
-CANDIDATES, CANDIDATE_RADIUS = 32, 0.15  # shifts that are tried for a piece, and how far from its first one
-MATCHED_BLEND = 0.4  # as BLEND_WIDTH, of pieces that do not go on as their neighbours end
+SAMPLE_COUNT = 4000  # texels: pieces' middles are chosen among so many
 OWN_SHARE = 0.5  # of how far their means are from the colours wanted, that is left to pieces
 MATCHES, MATCHED_TEXELS = 192, 48  # places in the styles that are tried for a piece; texels of it compared
 TAKEN_RADIUS, TAKEN_COST = 0.03, 5e-4  # how near a place is to one that was taken; what each of these costs
-# The R2 sequence (Roberts 2018): shifts that lie evenly all over the painting.
-SEQUENCE_STEP = np.array([0.7548776662, 0.5698402910])
 CHUNK = 1 << 17  # texels at a time
 
 Floats = NDArray[np.float32]
@@ -46,16 +40,16 @@ def collage(
     span: float,
     stroke_angle: float,
     random: np.random.Generator,
-    radius: float = RADIUS,
-    wanted: Tensor | None = None,
+    radius: float,
+    wanted: Tensor,
 ) -> Tensor:
-    """Cover the surface with pieces of the styles: the textures (3, tiles · S, S).
+    """Cover the surface with pieces of the styles, and find what they add to colours: (3, tiles · S, S).
 
     styles: images (3, H, W), no finer than the texels, with shares that sum to 1; the shorter side of each
     spans `span` (the mesh's units). They stand upright, or, where the mesh has directions, have those at
     the angle `stroke_angle`. radius: of a piece, in what the shorter side spans; wanted (3, tiles · S, S):
-    colours that pieces are chosen by, instead of going on as their neighbours end; what they add to these
-    is given then: what they differ by from their means, and half of what these are away.
+    colours that pieces are chosen by. To these they add what they differ by from their means, and half of
+    what these are away.
     """
     embedded = embedding(mesh, texels, radius * span)
     one_of_each = np.unique(mesh.objects[texels.faces], return_index=True)[1]
@@ -73,18 +67,11 @@ def collage(
             colors[:, torch.from_numpy(some)] = _sample(image, flat[some], shift[some], radius)
         return colors
 
-    width = BLEND_WIDTH if wanted is None else MATCHED_BLEND
-    nearest, second, rest = _two_nearest(embedded, embedded[middles], width)
+    nearest, second, rest = _two_nearest(embedded, embedded[middles])
     border = np.flatnonzero(rest)
-    some = random.permutation(border)[:SAMPLE_COUNT]
-    shifts = (random.random(2) + np.arange(len(middles))[:, None] * SEQUENCE_STEP) % 1
-    means = torch.zeros(3, len(middles))
-    if wanted is None:
-        _fit(shifts, some, nearest[some], second[some], show, random)
-    else:
-        means = _match(
-            shifts, sampled, nearest[sampled], wanted[:, torch.from_numpy(texels.used)], show, random
-        )
+    shifts = random.random((len(middles), 2))
+    wanted = wanted[:, torch.from_numpy(texels.used)]
+    means = _match(shifts, sampled, nearest[sampled], wanted, show, random)
     colors = torch.empty(3, len(embedded))
     for rows in chunks(len(embedded)):
         pieces = nearest[rows]
@@ -149,12 +136,10 @@ def _axes(mesh: Mesh, texels: Texels, middle: int, stroke_angle: float) -> NDArr
     return np.stack([right, -up])
 
 
-def _two_nearest(
-    embedded: Floats, middles: Floats, width: float = BLEND_WIDTH
-) -> tuple[Indices, Indices, Floats]:
+def _two_nearest(embedded: Floats, middles: Floats) -> tuple[Indices, Indices, Floats]:
     """Find for each of `embedded` (U, 7) the nearest two of `middles` (M, 7), and the second one's share.
 
-    All (U,). The share is 0.5 where both are as near, and goes down to 0 within half of `width`.
+    All (U,). The share is 0.5 where both are as near, and goes down to 0 within half of BLEND_WIDTH.
     """
     ends = torch.from_numpy(middles)
     half = ends.square().sum(1) / 2
@@ -163,35 +148,8 @@ def _two_nearest(
         some = torch.from_numpy(embedded[rows])
         away, index = (half - some @ ends.T).topk(min(2, len(ends)), largest=False)
         near[:, rows] = index[:, [0, -1]].T
-        share[rows] = (0.5 - (away[:, -1] - away[:, 0]) / width).clamp(min=0)
+        share[rows] = (0.5 - (away[:, -1] - away[:, 0]) / BLEND_WIDTH).clamp(min=0)
     return near[0], near[1], share
-
-
-def _fit(
-    shifts: NDArray[np.float64],
-    here: Indices,
-    nearest: Indices,
-    second: Indices,
-    show: Show,
-    random: np.random.Generator,
-) -> None:
-    """Move each piece's `shifts` (M, 2) a little, so that it goes on as the pieces before it end.
-
-    Of CANDIDATES shifts a piece gets the one whose colours differ least from its neighbours' at `here` (B,),
-    texels where two pieces meet ("Image Quilting", Efros and Freeman 2001, section 2.1).
-    """
-    for piece in range(1, len(shifts)):
-        other = np.where(nearest == piece, second, nearest)
-        meets = ((nearest == piece) | (second == piece)) & (other < piece)
-        if not meets.any():
-            continue
-        texels, other = here[meets], other[meets]
-        wanted = show(texels, other, shifts[other])
-        moves = random.uniform(-CANDIDATE_RADIUS, CANDIDATE_RADIUS, (CANDIDATES, 2))
-        tries = (shifts[piece] + moves).clip(0, 1)
-        each = np.repeat(tries, len(texels), 0)
-        found = show(np.tile(texels, CANDIDATES), np.full(len(each), piece), each).view(3, CANDIDATES, -1)
-        shifts[piece] = tries[int((found - wanted[:, None]).square().mean((0, 2)).argmin())]
 
 
 def _match(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..rendering.texels import Texels, fill_gutters, locate
 from ..rendering.views import Viewing
 from ..result.finish import fill_unseen
 from .brushwork import brushwork
-from .collage import collage
+from .covering import cover
 from .one_pass import VIEW_SIZE, Watch, paint_in_one_pass, plain_objects
 from .subject import Subject
 
@@ -35,7 +36,12 @@ WAVE_COUNT = 6
 
 
 def initial_texture(
-    subject: Subject, styles: Styles, viewing: Viewing, job: Job, watch: Watch | None = None
+    subject: Subject,
+    styles: Styles,
+    viewing: Viewing,
+    job: Job,
+    watch: Watch | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Make what the optimisation begins with and is held to: (3, tiles · S, S).
 
@@ -44,7 +50,8 @@ def initial_texture(
     views all around. Where its network is not there, the colours must do. A plain object is covered with
     pieces of the styles instead, unless motifs are unwanted. Beside others an object is known by its
     colours, and a view of a small one has strokes that are too small: several get strokes laid on theirs.
-    Below strength 0.5 only part of the way. watch: sees how far the views are (see `paint_in_one_pass`).
+    Below strength 0.5 only part of the way. watch: sees how far the views are (see `paint_in_one_pass`);
+    check: is called as pieces are laid; either may raise to end it.
     """
     kept, size = subject.original, subject.size
     side = min(size, MAX_SIDE)
@@ -74,7 +81,7 @@ def initial_texture(
             change = brushwork(subject.mesh, texels, parts, scaled, viewing, base + change, random) - base
         else:
             mesh, width, angle = subject.mesh, viewing.style_width, viewing.stroke_angle
-            change = collage(mesh, texels, scaled, width, angle, random) - base
+            change = cover(mesh, texels, scaled, width, angle, random, lambda *_: check()) - base
     change = fill_gutters(change, texels.used)
     if subject.tiled:
         change *= _inside(side).repeat(len(subject.names), 1)

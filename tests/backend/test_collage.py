@@ -1,4 +1,4 @@
-"""A start made of pieces of the painting: where each lies, how large, how it runs into the next."""
+"""Pieces of the painting on the surface: where each lies, how large, how it runs into the next."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import torch
 from meshes import quad, sphere
 
 from backend.painting import collage as module
-from backend.painting.collage import BLEND_WIDTH, RADIUS, collage
+from backend.painting.collage import BLEND_WIDTH, collage
 from backend.rendering.mesh import Attributes, Mesh, build_mesh
 from backend.rendering.texels import Texels, locate
 from backend.result.report import seam_ratio
 
 SIDE = 128
 SIZE = 96  # pixels of the painting's shorter side
+RADIUS = 0.3  # of a piece, in that side
 
 
 def ramp(width: int = SIZE, height: int = SIZE) -> torch.Tensor:
@@ -27,10 +28,18 @@ def ramp(width: int = SIZE, height: int = SIZE) -> torch.Tensor:
     return torch.stack([(x / shorter).expand(size), (y / shorter)[:, None].expand(size), torch.zeros(size)])
 
 
-def laid(mesh: Mesh, styles, span: float, grain: float = 0.0, seed: int = 0):
+@pytest.fixture(autouse=True)
+def _with_their_own_means(monkeypatch):
+    """Have pieces show their colours as they are."""
+    match = module._match
+    monkeypatch.setattr(module, "_match", lambda *given: match(*given) * 0)
+
+
+def laid(mesh: Mesh, styles, span: float, grain: float = 0.0, radius: float = RADIUS):
     """(U, 3) colours of the used texels, and the texels."""
     texels = locate(mesh, SIDE, int(mesh.tiles.max()) + 1)
-    found = collage(mesh, texels, styles, span, grain, np.random.default_rng(seed))
+    wanted = torch.rand(3, *texels.used.shape, generator=torch.Generator().manual_seed(0))
+    found = collage(mesh, texels, styles, span, grain, np.random.default_rng(0), radius, wanted)
     return found[:, torch.from_numpy(texels.used)].T.numpy(), texels
 
 
@@ -41,14 +50,13 @@ def slopes(colors: np.ndarray, texels: Texels) -> np.ndarray:
 
 
 @pytest.mark.parametrize("grain", [0.0, math.pi / 2, 0.4])
-def test_a_piece_is_upright_at_the_paintings_scale(grain, monkeypatch):
+def test_a_piece_is_upright_at_the_paintings_scale(grain):
     """One piece on a square: red grows to the right and green down, by 1 over what the painting spans."""
-    monkeypatch.setattr(module, "RADIUS", 0.9)
     span = 8.0
     flat = quad()
     along = np.broadcast_to(np.array([1, 0, 0], np.float32), (2, 3, 3))
     mesh = build_mesh(flat.vertices, flat.faces, flat.uvs, attributes=Attributes(directions=along))
-    colors, texels = laid(mesh, [(ramp(), 1.0)], span, grain)
+    colors, texels = laid(mesh, [(ramp(), 1.0)], span, grain, 0.9)
     red, green, blue = slopes(colors, texels)
     # The x axis lies at `grain`, counterclockwise from the painting's right.
     right = np.array([math.cos(grain), -math.sin(grain), 0]) / span
@@ -73,10 +81,9 @@ def test_pieces_are_hardly_stretched_on_a_sphere():
     """Neighbouring texels differ by what they lie apart, over the painting's span."""
     span = 1.0
     mesh = sphere()
-    texels = locate(mesh, SIDE)
-    found = collage(mesh, texels, [(ramp(), 1.0)], span, 0.0, np.random.default_rng(0)).numpy()
-    points = np.zeros((3, *texels.used.shape))
-    points[:, texels.used] = texels.points.T
+    colors, texels = laid(mesh, [(ramp(), 1.0)], span)
+    found, points = np.zeros((2, 3, *texels.used.shape))
+    found[:, texels.used], points[:, texels.used] = colors.T, texels.points.T
     both = texels.used[:, 1:] & texels.used[:, :-1]
     steps = np.linalg.norm(np.diff(found, axis=2), axis=0)[both]
     apart = np.linalg.norm(np.diff(points, axis=2), axis=0)[both] / span
@@ -92,20 +99,12 @@ def test_islands_do_not_show():
         torch.rand(1, 3, 12, 12, generator=random), size=SIZE, mode="bilinear"
     )[0]
     mesh = sphere()
-    found = collage(mesh, locate(mesh, SIDE), [(picture, 1.0)], 1.0, 0.0, np.random.default_rng(0))
+    texels, wanted = locate(mesh, SIDE), torch.full((3, SIDE, SIDE), 0.5)
+    found = collage(mesh, texels, [(picture, 1.0)], 1.0, 0.0, np.random.default_rng(0), RADIUS, wanted)
     assert seam_ratio(mesh, found) < 1.1
     noise = torch.rand(3, SIDE, SIDE, generator=random)
     smooth = torch.nn.functional.avg_pool2d(noise[None], 9, 1, 4, count_include_pad=False)[0]
     assert seam_ratio(mesh, smooth) > 1.5  # what lies in the texture does show
-
-
-def test_all_of_the_painting_is_used():
-    """Its mean colour comes out, and none that it does not have."""
-    colors, _ = laid(sphere(), [(ramp(), 1.0)], 0.4)
-    assert np.allclose(colors.mean(0)[:2], 0.5, atol=0.05)
-    assert colors[:, :2].min() >= 0
-    assert colors[:, :2].max() <= 1
-    assert np.ptp(colors[:, 0]) > 0.8
 
 
 def test_styles_share_the_surface():
@@ -162,29 +161,6 @@ def test_one_middle_has_all():
     nearest, second, _ = module._two_nearest(np.ones((5, 7), np.float32), np.zeros((1, 7), np.float32))
     assert not nearest.any()
     assert not second.any()
-
-
-def test_a_piece_goes_on_as_its_neighbour_ends(monkeypatch):
-    """Stripes of one period lie in step after the fit, as well as so many tries can bring them."""
-    monkeypatch.setattr(module, "CANDIDATES", 200)
-    random = np.random.default_rng(0)
-    at = random.random((300, 2))
-    period = 0.1
-
-    def show(here, piece, shift):
-        return torch.from_numpy(np.sin(2 * math.pi * (at[here, 0] + shift[:, 0]) / period))[None].expand(
-            3, -1
-        )
-
-    shifts = np.array([[0.5, 0.5], [0.52, 0.3], [0.57, 0.7]])
-    nearest = np.repeat([0, 1, 2], 100)
-    second = np.repeat([1, 2, 0], 100)
-    before = shifts.copy()
-    module._fit(shifts, np.arange(300), nearest, second, show, random)
-    phases = (shifts[:, 0] - 0.5) / period
-    assert np.abs(phases - np.round(phases)).max() < 0.05
-    assert np.abs(shifts - before).max() <= module.CANDIDATE_RADIUS
-    assert np.array_equal(shifts[0], before[0])
 
 
 def test_a_piece_lies_well_inside_the_painting():
