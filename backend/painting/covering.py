@@ -11,8 +11,9 @@ from ..rendering.camera import UP, upwards
 from ..rendering.mesh import Mesh
 from ..rendering.texels import Texels, fill_gutters, interpolate
 from .collage import embedding
-from .patchwork import ACROSS, RADIUS, Ground, Tell, patchwork
+from .patchwork import ACROSS, RADIUS, Beneath, Ground, Tell, patchwork
 
+SMALL_RADIUS, SMALL_ACROSS = 0.14, 12  # of pieces that look like what they lie on: see `patchwork`
 STEEP = (
     0.1,
     0.3,
@@ -59,16 +60,19 @@ def cover(
     stroke_angle: float,
     random: np.random.Generator,
     tell: Tell,
+    beneath: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """Cover the surface with pieces of the exemplars: the textures (3, tiles · S, S).
 
     exemplars: images (3, H, W), no finer than the texels, with shares that sum to 1; the shorter side of each
     spans `span` (the mesh's units). They stand upright, or, where the mesh has directions, have those at
-    the angle `stroke_angle`. tell: hears how many of how many pieces are laid.
+    the angle `stroke_angle`. tell: hears how many of how many pieces are laid. beneath: textures that are
+    painted over by small pieces that look like them; and others, where whose contrast is all stays.
     """
-    radius = RADIUS * span
+    share, across = (RADIUS, ACROSS) if beneath is None else (SMALL_RADIUS, SMALL_ACROSS)
+    radius = share * span
     embedded = embedding(mesh, texels, radius)
-    cells = np.concatenate([np.floor(embedded[:, :3] * ACROSS), np.round(embedded[:, 3:])], 1)
+    cells = np.concatenate([np.floor(embedded[:, :3] * across), np.round(embedded[:, 3:])], 1)
     keys = cells.astype(np.int64) @ random.integers(1 << 62, size=7)  # one number for each cell, by hashing
     order = random.permutation(len(keys))
     chosen = order[np.unique(keys[order], return_index=True)[1]]
@@ -82,9 +86,11 @@ def cover(
 
     never = np.full(3, np.inf)
     spans = [span] * len(exemplars)
-    ground = Ground(texels.points, embedded, axes, spans, radius, never, np.zeros(7), None)
+    ground = Ground(texels.points, embedded, axes, spans, radius, never, np.zeros(7), None, share, across)
+    used = torch.from_numpy(texels.used)
+    under = None if beneath is None else Beneath(*(part[:, used].T.numpy() for part in beneath))
     result = torch.zeros(3, *texels.used.shape)
-    result[:, torch.from_numpy(texels.used)] = patchwork(ground, chosen, exemplars, random, tell)
+    result[:, used] = patchwork(ground, chosen, exemplars, random, tell, under)
     return fill_gutters(result, texels.used)
 
 

@@ -30,6 +30,7 @@ from .follower import Follower
 from .material import STROKE, THICKNESS, finished, impasto
 from .measures import by_tile, measure
 from .optimize import Plan
+from .piece_finish import NO_PIECES, in_pieces
 from .pyramid import Pyramid
 from .stroke_finish import NO_STROKES, in_strokes
 from .subject import HELD, Subject, read_subject
@@ -240,13 +241,18 @@ def _finish(session: JobSession, painting: Painting) -> None:
     seen = seen_in(session, painting)
     result = painting.texture.texture().cpu()
     steps_taken = job.strength > 0 and bool(painting.plan.stages)
-    if steps_taken and not session.wishes.enough:  # who asks for the texture now wants what is seen
+    finished = steps_taken and not session.wishes.enough  # who asks for the texture now wants what is seen
+    if finished:
         strokes = partial(in_strokes, result, subject, aim.styles, aim.viewing, job, session.check)
         found = session.without_fail(NO_STROKES, strokes)
         result = result if found is None else found
-    result = _with_strokes(subject, result, aim)
     if steps_taken:
         result = in_palette(result, seen, subject, aim.styles, job)
+    if finished:
+        pieces = partial(in_pieces, result, subject, aim.styles, aim.viewing, job, session.check)
+        found = session.without_fail(NO_PIECES, pieces)
+        result = result if found is None else found
+    result = _with_strokes(subject, result, aim)
     result = sealed(session, painting, result, seen)
     files = session.write_result(partial(_write, subject, aim, result, folder), follow.keep_again)
     session.clock.lap("finish")

@@ -4,7 +4,8 @@ In the manner of "Lapped Textures" (Praun, Finkelstein and Hoppe 2000), each pie
 middle outwards; of places in the exemplar it gets the one that fits best to what it overlaps ("Image
 Quilting", Efros and Freeman 2001), and is cut to that where the two differ least (`cuts`). Then pieces are
 laid over the worst cuts, and what differs in tone across those that are left passes softly (Pérez, Gangnet,
-Blake 2003, "Poisson Image Editing", screened).
+Blake 2003, "Poisson Image Editing", screened). Where something lies beneath, pieces are chosen to look like
+it, too (there called texture transfer), and what has contrast stays.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from scipy.sparse.linalg import cg
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from ..pictures.images import resize_shorter
+from ..objectives.landmarks import FULL_CONTRAST
+from ..pictures.images import blurred_within, resize_shorter
 from .collage import Floats, Indices, chunks, farthest_points, flattened
 from .cuts import expansion
 from .fitting import misfits, searched
@@ -48,6 +50,9 @@ OUTSIDE = 0.3  # variances, that a place is taken for worse if all of the piece 
 IN_STEP, OUT_OF_STEP = 0.08, 2.0  # of a period, that pieces may be beside it; variances, if they are more
 SAME = 0.75  # radii, how near to a place that was taken another one shows much the same
 SOFT = 8  # points from a cut, over which tones pass
+BENEATH = 1 << 30  # the label of what lies beneath
+LIKE, LIKE_WIDTH = 2.0, 1 / 3  # weight of looking like it, in variances; radii over which both are averaged
+CONTRAST, CONTRAST_WIDTH = 0.2, 0.03  # of full contrast, that stays; where it is found, in exemplars' sides
 MOST_STEP = 0.15  # of tone, that is passed softly
 
 Tell = Callable[[int, int], None]  # how many of how many pieces are laid
@@ -61,7 +66,8 @@ class Ground:
     spans: of the exemplars' shorter sides on it; radius: of a piece. period (3,): after which it repeats, and
     boxes (D,): the same for what is embedded; inf, and 0: never. steps: on a plane of pixels, where pieces
     are pixels of exemplars, neither turned nor resampled, each exemplar's periods (2, 2), right and down,
-    which its pieces keep all over the plane.
+    which its pieces keep all over the plane. share: of an exemplar's shorter side, that is the radius;
+    across: points along a radius, among which cuts are found.
     """
 
     points: Floats
@@ -72,6 +78,16 @@ class Ground:
     period: NDArray[np.float64]
     boxes: NDArray[np.float64]
     steps: list[NDArray[np.float64]] | None
+    share: float = RADIUS
+    across: int = ACROSS
+
+
+@dataclass(frozen=True)
+class Beneath:
+    """What lies on the ground: colours (U, 3); and others, whose contrast says where it stays, (U, 3)."""
+
+    colors: Floats
+    original: Floats
 
 
 def patchwork(
@@ -80,13 +96,14 @@ def patchwork(
     exemplars: list[tuple[Tensor, float]],
     random: np.random.Generator,
     tell: Tell,
+    beneath: Beneath | None = None,
 ) -> Tensor:
-    """Cover all points of `ground` with pieces of exemplars: colours (3, U).
+    """Cover all points of `ground` with pieces of exemplars, but for landmarks of what lies beneath: (3, U).
 
     chosen: indices of the points among which cuts are found. exemplars: images (3, H, W) with shares that
     sum to 1. tell: hears how many of how many pieces are laid.
     """
-    work = _Patchwork(ground, chosen, exemplars, random)
+    work = _Patchwork(ground, chosen, exemplars, random, beneath)
     work.run(tell)
     return work.colored()
 
@@ -100,6 +117,7 @@ class _Patchwork:
         chosen: Indices,
         exemplars: list[tuple[Tensor, float]],
         random: np.random.Generator,
+        beneath: Beneath | None,
     ) -> None:
         self.ground, self.chosen, self.random = ground, chosen, random
         self.points, embedded = ground.points[chosen].astype(np.float64), ground.embedded[chosen]
@@ -107,16 +125,15 @@ class _Patchwork:
         self.images = [image for image, _ in exemplars]
         self.shares = [share for _, share in exemplars]
         self.small = [
-            resize_shorter(image, min(min(image.shape[1:]), ACROSS / RADIUS)) for image in self.images
+            resize_shorter(image, min(min(image.shape[1:]), ground.across / ground.share))
+            for image in self.images
         ]
-        self.searched = [
-            searched(image, int(np.ceil(REACH * RADIUS * min(image.shape[1:])))) for image in self.small
-        ]
+        self.searched = [searched(image, self._reach(image)) for image in self.small]
         self.variance = float(np.mean([image.flatten(1).var(1).sum() for image in self.small])) + 1e-9
         self.tree = cKDTree(embedded, boxsize=ground.boxes)
         away, beside = self.tree.query(embedded, BESIDE + 1, workers=-1)
         first = np.repeat(np.arange(len(embedded)), BESIDE + 1)
-        near = np.isfinite(away.ravel()) & (away.ravel() < 4 / ACROSS)
+        near = np.isfinite(away.ravel()) & (away.ravel() < 4 / ground.across)
         pairs = np.sort(np.stack([first, beside.ravel()], 1)[near], 1)
         pairs = np.unique(pairs[:, 0] * len(embedded) + pairs[:, 1])
         self.pairs = np.stack(np.divmod(pairs, len(embedded)), 1)
@@ -133,10 +150,38 @@ class _Patchwork:
         self.across = np.zeros((len(self.pairs), 2, 3), np.float32)
         self.cost = np.zeros(len(self.pairs))
         self.pieces = no_pieces(ground.period)
+        self.stays = np.zeros(len(embedded), bool)
+        self.beneath = beneath
+        if beneath is not None:
+            self._lay_beneath(beneath)
+
+    def _reach(self, image: Tensor) -> int:
+        return int(np.ceil(REACH * self.ground.share * min(image.shape[1:])))
+
+    def _lay_beneath(self, beneath: Beneath) -> None:
+        """Begin with landmarks of what lies beneath, and note what pieces of the rest are to look like."""
+        colors, original = (
+            part[self.chosen].astype(np.float64) for part in (beneath.colors, beneath.original)
+        )
+        places = cKDTree(self.points)  # around an edge, too, where the surface turns
+        reach = CONTRAST_WIDTH / self.ground.share * self.ground.radius
+        mean, square = (around(places, part, reach) for part in (original, original**2))
+        contrast = np.sqrt((square - mean**2).clip(min=0).sum(1)) / FULL_CONTRAST
+        self.stays = contrast > CONTRAST
+        self.label[self.stays], self.colors[self.stays] = BENEATH, colors[self.stays]
+        self._recount(np.arange(len(self.pairs)))
+        self.like = around(self.tree, colors, LIKE_WIDTH).astype(np.float32)
+        radius = max(1, round(LIKE_WIDTH * self.ground.across / 2))
+        soft = [blurred_within(image, torch.ones(image.shape[1:]), radius) for image in self.small]
+        self.soft = [searched(image, self._reach(image)) for image in soft]
+        self.soft_variance = float(np.mean([image.flatten(1).var(1).sum() for image in soft])) + 1e-9
 
     def run(self, tell: Tell) -> None:
         """Lay pieces all over, each beside what is there; then over the worst cuts, where that is better."""
-        middles = farthest_points(self.embedded, np.arange(len(self.embedded)), len(self.embedded))
+        bare = np.flatnonzero(self.label < 0)
+        if not len(bare):
+            return
+        middles = farthest_points(self.embedded, bare, len(bare))
         count = len(middles)
         mended = round(MENDING * count)
         waiting, away = np.ones(count, bool), np.full(count, 1e9)
@@ -180,14 +225,15 @@ class _Patchwork:
         span = self.ground.spans[which]
         compared = known if first else known & (away > REACH / 2)
         sight = np.exp(-apart * self.ground.radius / span)
-        place, angle = self._fit(which, here, flat / span, self.colors[inside], compared, sight, margin)
+        place, angle = self._fit(which, here, flat / span, inside, compared, sight, margin)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         new = len(pieces.middles)
         self.pieces = pieces.with_one(here, turn @ axes, which, place, span)
         shown = self.pieces.shown(self.small, self.points[inside], np.full(len(inside), new))
         where = flat / span @ turn.T + place
         outside = ((where < 0) | (where > sides_of(self.images[which]))).any(1)
-        self._take(new, inside, shown, outside, ~outside & (~known | ((away < CORE) & first)))
+        stays = outside | self.stays[inside]
+        self._take(new, inside, shown, stays, ~stays & (~known | ((away < CORE) & first)))
 
     def _take(
         self,
@@ -234,29 +280,38 @@ class _Patchwork:
         self.across[some, 0], self.across[some, 1] = self.colors[q], self.colors[p]
         cut = (one != other) & (one >= 0) & (other >= 0)
         at, p, q = some[cut], p[cut], q[cut]
-        self.across[at, 0] = self.pieces.shown(self.small, self.points[q], one[cut])
-        self.across[at, 1] = self.pieces.shown(self.small, self.points[p], other[cut])
+        self.across[at, 0] = self._shown(self.small, self.chosen[q], one[cut])
+        self.across[at, 1] = self._shown(self.small, self.chosen[p], other[cut])
         self.cost[some] = 0
         differs = self.across[at] - np.stack([self.colors[q], self.colors[p]], 1)
         self.cost[at] = np.linalg.norm(differs, axis=2).sum(1)
+
+    def _shown(self, images: list[Tensor], points: Indices, label: Indices) -> NDArray[np.float32]:
+        """Sample the colours (M, 3) at the ground's points `points` (M,), of what `label` (M,) lies there."""
+        found = np.empty((len(points), 3), np.float32)
+        under = label == BENEATH
+        if self.beneath is not None:
+            found[under] = self.beneath.colors[points[under]]
+        found[~under] = self.pieces.shown(images, self.ground.points[points[~under]], label[~under])
+        return found
 
     def _fit(
         self,
         which: int,
         middle: NDArray[np.float64],
         flat: NDArray[np.float64],
-        colors: NDArray[np.float32],
+        inside: Indices,
         known: NDArray[np.bool_],
         sight: NDArray[np.float64],
         margin: float,
     ) -> tuple[NDArray[np.float64], float]:
-        """Find the place in the exemplar, and the turn, that fit best to `colors` (n, 3), where `known` (n,).
+        """Find the place in the exemplar, and the turn, that fit best at points `inside` (n,), where `known`.
 
         middle (3,): the piece's; flat (n, 2): where these are; sight (N,): how near the pieces so far are;
         margin: radii from the exemplar's edge.
         """
-        sides = sides_of(self.images[which])
-        least = np.minimum(margin * RADIUS, sides / 2)
+        sides, colors = sides_of(self.images[which]), self.colors[inside]
+        least = np.minimum(margin * self.ground.share, sides / 2)
         near = self.pieces.exemplars == which
         wanted = self.random.permutation(np.flatnonzero(known))[:COMPARED]
         some = self.random.permutation(len(flat))[: COMPARED // 4]
@@ -271,15 +326,17 @@ class _Patchwork:
             at = turned(flat[some])
             found = OUTSIDE * ((at < 0) | (at > sides)).any(2).mean(1) + TURNING * np.abs(angles) / TURN
             apart = np.square(places[:, None] - self.pieces.places[near]).sum(2)
-            found += REUSE * (np.exp(-apart / (2 * (SAME * RADIUS) ** 2)) * sight[near]).sum(1)
+            found += REUSE * (np.exp(-apart / (2 * (SAME * self.ground.share) ** 2)) * sight[near]).sum(1)
             at = turned(flat[wanted]).reshape(-1, 2)
             seen = sampled(self.small, np.full(len(at), which), at).reshape(len(places), -1, 3)
             found += np.square(seen - colors[wanted]).sum(2).mean(1) / self.variance
             return np.asarray(found, np.float64)
 
         used = self._used(which, near, sight, least) + self._out_of_step(which, middle)
+        if self.beneath is not None:
+            used = used + self._unlike(which, flat, inside)
         worth, places, angles = self._good(which, flat, colors, known, 0.0, used)
-        if not len(wanted):
+        if not len(wanted) or self.beneath is not None:  # what is looked like tells places apart
             return self._snapped(which, places[:1])[0], 0.0
         most = TURN if self.ground.steps is None else 0.0
         if most and worth[0] > FITS:
@@ -304,12 +361,18 @@ class _Patchwork:
         pixels = min(self.images[which].shape[1:])
         return (np.floor(places * pixels) + 0.5) / pixels if self.ground.steps is not None else places
 
+    def _unlike(self, which: int, flat: NDArray[np.float64], inside: Indices) -> NDArray[np.floating]:
+        """Map how unlike what lies beneath at points `inside` (n,) each place of an exemplar is: (h, w)."""
+        at = np.rint(flat * min(self.small[which].shape[1:])).astype(int)
+        differs, _ = misfits(self.soft[which], at, self.like[inside], np.ones(len(inside), bool))
+        return LIKE * differs / self.soft_variance
+
     def _used(
         self, which: int, near: NDArray[np.bool_], sight: NDArray[np.float64], least: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Map how often each place of a small exemplar was taken within sight: (h, w)."""
         rows, columns = lines_of(self.small[which])
-        there, spread = self.pieces.places[near], 2 * (SAME * RADIUS) ** 2
+        there, spread = self.pieces.places[near], 2 * (SAME * self.ground.share) ** 2
         down, right = (
             np.exp(-np.square(lines[:, None] - there[None, :, k]) / spread)
             for k, lines in ((1, rows), (0, columns))
@@ -377,24 +440,24 @@ class _Patchwork:
         colors = torch.empty(3, len(ground.points))
         for rows in chunks(len(ground.points)):
             away, index = self.tree.query(ground.embedded[rows], SHARING, workers=-1)
-            weight = np.exp(-np.square(away * ACROSS / 0.6) / 2) + 1e-12
+            weight = np.exp(-np.square(away * ground.across / 0.6) / 2) + 1e-12
             label = self.label[index]
-            first = label[:, 0]
-            found = self.pieces.shown(self.images, ground.points[rows], first)
+            first, here = label[:, 0], np.arange(rows.start, rows.stop)
+            found = self._shown(self.images, here, first)
             found += ((weight / weight.sum(1, keepdims=True))[..., None] * tones[index]).sum(1)
             mixed = np.flatnonzero((label != first[:, None]).any(1))
-            found[mixed] = self._mixed(
-                label[mixed], weight[mixed], tones[index[mixed]], ground.points[rows][mixed]
-            )
+            found[mixed] = self._mixed(label[mixed], weight[mixed], tones[index[mixed]], here[mixed])
             colors[:, rows] = torch.from_numpy(found).T
+        if self.beneath is not None:
+            return colors.clamp(0, 1)
         least = torch.stack([image.amin((1, 2)) for image in self.images]).amin(0)
         most = torch.stack([image.amax((1, 2)) for image in self.images]).amax(0)
         return colors.clamp(least[:, None], most[:, None])
 
     def _mixed(
-        self, label: Indices, weight: NDArray[np.float64], tones: NDArray[np.float64], points: Floats
+        self, label: Indices, weight: NDArray[np.float64], tones: NDArray[np.float64], points: Indices
     ) -> NDArray[np.float32]:
-        """Mix the colours (M, 3) at points (M, 3) of the two pieces that weigh most among labels (M, k)."""
+        """Mix the colours (M, 3) at points (M,) of the two pieces that weigh most among labels (M, k)."""
         share = (weight[:, None] * (label[:, None] == label[:, :, None])).sum(2)
         each = np.arange(len(label))
         first = label[each, share.argmax(1)]
@@ -405,6 +468,17 @@ class _Patchwork:
             mine = weight * (label == piece[:, None])
             tone = (mine[..., None] * tones).sum(1) / mine.sum(1, keepdims=True)
             sharp = np.square(mine.sum(1, keepdims=True))
-            found += (self.pieces.shown(self.images, points, piece) + tone) * sharp
+            found += (self._shown(self.images, points, piece) + tone) * sharp
             total += sharp
         return np.asarray(found / total, np.float32)
+
+
+def around(tree: cKDTree, values: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
+    """Average `values` (P, C) over the points of `tree` within `radius` of each: (P, C)."""
+    p, q = tree.query_pairs(radius, output_type="ndarray").T
+    count = len(values)
+    total = 1.0 + np.bincount(p, minlength=count) + np.bincount(q, minlength=count)
+    sums = [
+        column + np.bincount(p, column[q], count) + np.bincount(q, column[p], count) for column in values.T
+    ]
+    return np.asarray(np.stack(sums, 1) / total[:, None])
