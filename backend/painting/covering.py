@@ -13,6 +13,7 @@ from ..rendering.texels import Texels, fill_gutters, interpolate
 from .collage import embedding
 from .patchwork import ACROSS, RADIUS, Beneath, Ground, Tell, patchwork
 
+RARE = 10.0  # how much worse a place without its like is, for a painting: its strokes, not its figures
 SMALL_RADIUS, SMALL_ACROSS = 0.14, 12  # of pieces that look like what they lie on: see `patchwork`
 STEEP = (
     0.1,
@@ -61,13 +62,15 @@ def cover(
     random: np.random.Generator,
     tell: Tell,
     beneath: tuple[Tensor, Tensor] | None = None,
+    rare: float = 0.0,
 ) -> Tensor:
     """Cover the surface with pieces of the exemplars: the textures (3, tiles · S, S).
 
     exemplars: images (3, H, W), no finer than the texels, with shares that sum to 1; the shorter side of each
     spans `span` (the mesh's units). They stand upright, or, where the mesh has directions, have those at
     the angle `stroke_angle`. tell: hears how many of how many pieces are laid. beneath: textures that are
-    painted over by small pieces that look like them; and others, where whose contrast is all stays.
+    painted over by small pieces that look like them; and others, where whose contrast is all stays. rare: see
+    `Ground`.
     """
     share, across = (RADIUS, ACROSS) if beneath is None else (SMALL_RADIUS, SMALL_ACROSS)
     radius = share * span
@@ -86,7 +89,9 @@ def cover(
 
     never = np.full(3, np.inf)
     spans = [span] * len(exemplars)
-    ground = Ground(texels.points, embedded, axes, spans, radius, never, np.zeros(7), None, share, across)
+    ground = Ground(
+        texels.points, embedded, axes, spans, radius, never, np.zeros(7), None, share, across, rare
+    )
     used = torch.from_numpy(texels.used)
     under = None if beneath is None else Beneath(*(part[:, used].T.numpy() for part in beneath))
     result = torch.zeros(3, *texels.used.shape)

@@ -246,13 +246,13 @@ def _finish(session: JobSession, painting: Painting) -> None:
         strokes = partial(in_strokes, result, subject, aim.styles, aim.viewing, job, session.check)
         found = session.without_fail(NO_STROKES, strokes)
         result = result if found is None else found
+    result = _with_strokes(subject, result, aim)
     if steps_taken:
         result = in_palette(result, seen, subject, aim.styles, job)
     if finished:
         pieces = partial(in_pieces, result, subject, aim.styles, aim.viewing, job, session.check)
         found = session.without_fail(NO_PIECES, pieces)
         result = result if found is None else found
-    result = _with_strokes(subject, result, aim)
     result = sealed(session, painting, result, seen)
     files = session.write_result(partial(_write, subject, aim, result, folder), follow.keep_again)
     session.clock.lap("finish")

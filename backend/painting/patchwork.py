@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter
 from scipy.sparse import coo_array, eye_array
@@ -67,7 +68,8 @@ class Ground:
     boxes (D,): the same for what is embedded; inf, and 0: never. steps: on a plane of pixels, where pieces
     are pixels of exemplars, neither turned nor resampled, each exemplar's periods (2, 2), right and down,
     which its pieces keep all over the plane. share: of an exemplar's shorter side, that is the radius;
-    across: points along a radius, among which cuts are found.
+    across: points along a radius, among which cuts are found. rare: how much worse a place is taken for, the
+    less the exemplar has its like: a figure, a face, not the strokes around it.
     """
 
     points: Floats
@@ -80,6 +82,7 @@ class Ground:
     steps: list[NDArray[np.float64]] | None
     share: float = RADIUS
     across: int = ACROSS
+    rare: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,7 @@ class _Patchwork:
         self.across = np.zeros((len(self.pairs), 2, 3), np.float32)
         self.cost = np.zeros(len(self.pairs))
         self.pieces = no_pieces(ground.period)
+        self.rare = [ground.rare * rarity(image, ground.across) / self.variance for image in self.small]
         self.stays = np.zeros(len(embedded), bool)
         self.beneath = beneath
         if beneath is not None:
@@ -332,7 +336,7 @@ class _Patchwork:
             found += np.square(seen - colors[wanted]).sum(2).mean(1) / self.variance
             return np.asarray(found, np.float64)
 
-        used = self._used(which, near, sight, least) + self._out_of_step(which, middle)
+        used = self._used(which, near, sight, least) + self._out_of_step(which, middle) + self.rare[which]
         if self.beneath is not None:
             used = used + self._unlike(which, flat, inside)
         worth, places, angles = self._good(which, flat, colors, known, 0.0, used)
@@ -482,3 +486,20 @@ def around(tree: cKDTree, values: NDArray[np.float64], radius: float) -> NDArray
         column + np.bincount(p, column[q], count) + np.bincount(q, column[p], count) for column in values.T
     ]
     return np.asarray(np.stack(sums, 1) / total[:, None])
+
+
+def rarity(image: Tensor, radius: int) -> NDArray[np.float32]:
+    """Tell for each place of `image` (3, h, w) how far from it the likest other place is: (h, w).
+
+    A mean square distance of the colours around, of the places that are more than 2 `radius` pixels away.
+    """
+    coarse = max(1, radius // 4)
+    small = F.avg_pool2d(image[None], coarse, ceil_mode=True, count_include_pad=False)
+    height, width = small.shape[2:]
+    around = F.unfold(F.pad(small, (2, 2, 2, 2), mode="replicate"), 5)[0].T
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    places = torch.stack([rows, columns], 2).view(-1, 2).float()
+    distance = torch.cdist(around, around).square() / 25
+    distance[torch.cdist(places, places) * coarse <= 2 * radius] = torch.inf
+    found = distance.amin(1).nan_to_num(0, 0, 0).view(1, 1, height, width)
+    return np.asarray(F.interpolate(found, size=image.shape[1:], mode="bilinear")[0, 0].numpy())

@@ -11,7 +11,7 @@ from meshes import quad
 from scipy.spatial import cKDTree
 
 from backend.painting.covering import cover
-from backend.painting.patchwork import around
+from backend.painting.patchwork import around, rarity
 from backend.painting.piece_finish import in_pieces
 from backend.painting.subject import Subject
 from backend.pictures.styles import Styles
@@ -128,3 +128,30 @@ def test_it_may_be_ended():
 
     with pytest.raises(KeyboardInterrupt):
         in_pieces(plain(), one(), Styles([painting()], [1.0]), VIEWING, JOB, stop)
+
+
+def test_what_has_colours_or_tiles_is_left_alone():
+    assert torch.equal(finished(replace(one(), colored=True)), plain())
+    assert torch.equal(finished(replace(one(), tiled=True)), plain())
+
+
+def test_what_is_rare_in_a_painting_is_told_from_what_is_common():
+    """A red square on stripes: nothing else is like it, while a stripe has its like everywhere."""
+    picture = (torch.arange(90) // 3 % 2).float().expand(3, 60, 90).clone()
+    picture[:, 20:32, 40:52] = torch.tensor([1.0, 0.0, 0.0])[:, None, None]
+    found = rarity(picture, 12)
+    assert found.shape == (60, 90)
+    assert found[24:28, 44:48].min() > 10 * found[:8].max()
+
+
+def test_rare_places_are_taken_less():
+    """Of a painting that is half a figure, which fits as well as anything, hardly a piece shows it."""
+    picture = 0.5 + 0.1 * torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(0))
+    picture[:, 30:66, 30:66] = torch.tensor([0.9, 0.1, 0.1])[:, None, None]
+    mesh, random = quad(), np.random.default_rng
+    texels = locate(mesh, SIDE)
+    red = [
+        cover(mesh, texels, [(picture, 1.0)], SPAN, 0.0, random(0), lambda *_: None, rare=rare)[0] > 0.75
+        for rare in (0.0, 10.0)
+    ]
+    assert red[1].float().mean() < 0.3 * red[0].float().mean()
