@@ -13,7 +13,6 @@ from ..rendering.texels import Texels, fill_gutters, interpolate
 from .collage import embedding
 from .patchwork import ACROSS, RADIUS, Beneath, Ground, Tell, patchwork
 
-RARE = 10.0  # how much worse a place without its like is, for a painting: its strokes, not its figures
 SMALL_RADIUS, SMALL_ACROSS = 0.14, 12  # of pieces that look like what they lie on: see `patchwork`
 STEEP = (
     0.1,

@@ -13,11 +13,13 @@ from ..protocol.job import Job
 from ..rendering.sampling import enlarge
 from ..rendering.texels import locate
 from ..rendering.views import Viewing
-from .covering import RARE, cover
+from .covering import cover
+from .one_pass import plain_objects
 from .stroke_finish import strength_of
 from .subject import Subject
 
 NO_PIECES = "Pieces could not be laid"
+RARE = 3.0  # how much worse a place without its like is taken for: a painting's strokes, not its figures
 MAX_SIDE = 2048  # texels along a side of what is painted over
 
 
@@ -27,9 +29,9 @@ def in_pieces(
     """Paint over `texture` (C, tiles · S, S) with pieces of `styles`, but where its form shows.
 
     As far as `job` is strong, of one object without colours of its own, and only if motifs may appear. What
-    the artist drew stays, so does a material whose other maps have the strokes of its colours, and what
-    tiles of one image show, as their borders would be seen. check: is called as pieces are laid; may raise
-    to end it.
+    the artist drew stays; so does what began as pieces (see `initial_texture`), a material whose other maps
+    have the strokes of its colours, and what tiles of one image show, as their borders would be seen. check:
+    is called as pieces are laid; may raise to end it.
     """
     mesh, share = subject.mesh, strength_of(job)
     parts = np.unique(mesh.objects[mesh.mapped])
@@ -41,6 +43,8 @@ def in_pieces(
     before, original = (
         F.adaptive_avg_pool2d(part, (len(subject.names) * side, side)) for part in (texture, subject.original)
     )
+    if len(plain_objects(subject, original, viewing)):
+        return texture
     scaled = list(styles.within(viewing.style_width / mesh.texel * side))
     width, angle, random = viewing.style_width, viewing.stroke_angle, np.random.default_rng(job.seed)
     after = cover(mesh, texels, scaled, width, angle, random, lambda *_: check(), (before, original), RARE)

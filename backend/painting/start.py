@@ -21,7 +21,7 @@ from ..rendering.texels import Texels, fill_gutters, locate
 from ..rendering.views import Viewing
 from ..result.finish import fill_unseen
 from .brushwork import brushwork
-from .covering import RARE, cover
+from .covering import cover
 from .one_pass import VIEW_SIZE, Watch, paint_in_one_pass, plain_objects
 from .subject import Subject
 
@@ -81,7 +81,7 @@ def initial_texture(
             change = brushwork(subject.mesh, texels, parts, scaled, viewing, base + change, random) - base
         else:
             mesh, width, angle = subject.mesh, viewing.style_width, viewing.stroke_angle
-            change = cover(mesh, texels, scaled, width, angle, random, lambda *_: check(), rare=RARE) - base
+            change = cover(mesh, texels, scaled, width, angle, random, lambda *_: check()) - base
     change = fill_gutters(change, texels.used)
     if subject.tiled:
         change *= _inside(side).repeat(len(subject.names), 1)

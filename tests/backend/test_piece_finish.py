@@ -92,8 +92,10 @@ def finished(subject: Subject, **settings) -> torch.Tensor:
 
 
 def one() -> Subject:
-    mesh = quad()
-    return Subject(mesh, locate(mesh, SIDE), plain())
+    """A square without colours, across whose middle its form shows."""
+    mesh, form = quad(), plain()
+    form[..., 24:40] = ((torch.arange(SIDE)[:, None] // 2 + torch.arange(16) // 2) % 2).float()
+    return Subject(mesh, locate(mesh, SIDE), plain(), kept=form)
 
 
 def test_one_object_is_painted_over_as_far_as_the_strength_says():
@@ -128,6 +130,10 @@ def test_it_may_be_ended():
 
     with pytest.raises(KeyboardInterrupt):
         in_pieces(plain(), one(), Styles([painting()], [1.0]), VIEWING, JOB, stop)
+
+
+def test_what_shows_no_form_began_as_pieces_and_is_left_alone():
+    assert torch.equal(finished(replace(one(), kept=None)), plain())
 
 
 def test_what_has_colours_or_tiles_is_left_alone():
