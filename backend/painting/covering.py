@@ -13,6 +13,7 @@ from ..rendering.texels import Texels, fill_gutters, interpolate
 from .collage import embedding
 from .patchwork import ACROSS, RADIUS, Beneath, Ground, Tell, patchwork
 
+RARE = 3.0  # how much worse a place without its like is taken for: a painting's strokes, not its figures
 SMALL_RADIUS, SMALL_ACROSS = 0.14, 12  # of pieces that look like what they lie on: see `patchwork`
 STEEP = (
     0.1,
@@ -61,17 +62,16 @@ def cover(
     random: np.random.Generator,
     tell: Tell,
     beneath: tuple[Tensor, Tensor] | None = None,
-    rare: float = 0.0,
 ) -> Tensor:
     """Cover the surface with pieces of the exemplars: the textures (3, tiles · S, S).
 
     exemplars: images (3, H, W), no finer than the texels, with shares that sum to 1; the shorter side of each
     spans `span` (the mesh's units). They stand upright, or, where the mesh has directions, have those at
     the angle `stroke_angle`. tell: hears how many of how many pieces are laid. beneath: textures that are
-    painted over by small pieces that look like them; and others, where whose contrast is all stays. rare: see
-    `Ground`.
+    painted over by small pieces that look like them, few of them figures; and others, where whose contrast is
+    all stays.
     """
-    share, across = (RADIUS, ACROSS) if beneath is None else (SMALL_RADIUS, SMALL_ACROSS)
+    share, across, rare = (RADIUS, ACROSS, 0.0) if beneath is None else (SMALL_RADIUS, SMALL_ACROSS, RARE)
     radius = share * span
     embedded = embedding(mesh, texels, radius)
     cells = np.concatenate([np.floor(embedded[:, :3] * across), np.round(embedded[:, 3:])], 1)

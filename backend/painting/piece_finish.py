@@ -19,7 +19,6 @@ from .stroke_finish import strength_of
 from .subject import Subject
 
 NO_PIECES = "Pieces could not be laid"
-RARE = 3.0  # how much worse a place without its like is taken for: a painting's strokes, not its figures
 MAX_SIDE = 2048  # texels along a side of what is painted over
 
 
@@ -47,7 +46,7 @@ def in_pieces(
         return texture
     scaled = list(styles.within(viewing.style_width / mesh.texel * side))
     width, angle, random = viewing.style_width, viewing.stroke_angle, np.random.default_rng(job.seed)
-    after = cover(mesh, texels, scaled, width, angle, random, lambda *_: check(), (before, original), RARE)
+    after = cover(mesh, texels, scaled, width, angle, random, lambda *_: check(), (before, original))
     change = share * enlarge(after - before, subject.size)
     if subject.drawn is not None:
         change = change * (1 - subject.drawn[1])

@@ -10,6 +10,7 @@ import torch
 from meshes import quad
 from scipy.spatial import cKDTree
 
+from backend.painting import covering
 from backend.painting.covering import cover
 from backend.painting.patchwork import around, rarity
 from backend.painting.piece_finish import in_pieces
@@ -150,14 +151,15 @@ def test_what_is_rare_in_a_painting_is_told_from_what_is_common():
     assert found[24:28, 44:48].min() > 10 * found[:8].max()
 
 
-def test_rare_places_are_taken_less():
-    """Of a painting that is half a figure, which fits as well as anything, hardly a piece shows it."""
+def test_rare_places_are_taken_less(monkeypatch):
+    """Of a painting with a figure in it, which fits as well as anything, hardly a piece shows that."""
     picture = 0.5 + 0.1 * torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(0))
     picture[:, 30:66, 30:66] = torch.tensor([0.9, 0.1, 0.1])[:, None, None]
-    mesh, random = quad(), np.random.default_rng
-    texels = locate(mesh, SIDE)
-    red = [
-        cover(mesh, texels, [(picture, 1.0)], SPAN, 0.0, random(0), lambda *_: None, rare=rare)[0] > 0.75
-        for rare in (0.0, 10.0)
-    ]
-    assert red[1].float().mean() < 0.3 * red[0].float().mean()
+    mesh, random, beneath = quad(), np.random.default_rng, torch.tensor([0.75, 0.3, 0.3])[:, None, None]
+    texels, beneath = locate(mesh, SIDE), beneath.expand(3, SIDE, SIDE).clone()
+    styles, shown = [(picture, 1.0)], []
+    for rare in (0.0, 10.0):
+        monkeypatch.setattr(covering, "RARE", rare)
+        found = cover(mesh, texels, styles, SPAN, 0.0, random(0), lambda *_: None, (beneath, plain()))
+        shown.append((found[0] > 0.75).float().mean())
+    assert shown[1] < 0.3 * shown[0]

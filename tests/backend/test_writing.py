@@ -78,10 +78,10 @@ def test_a_download_follows_no_link_that_lies_in_wait(kind, tmp_path, monkeypatc
 
 
 def test_readers_never_see_half_a_file_however_many_write(tmp_path):
-    """Two processes write two different files to one name, a thousand times; every read is one of them."""
+    """Two processes write two different files to one name, two thousand times; every read is one of them."""
     code = (
         "import sys; from pathlib import Path; from backend.writing import write_bytes\n"
-        "for _ in range(500): write_bytes(Path(sys.argv[1]), sys.argv[2].encode() * 200_000, lasting=False)"
+        "for _ in range(1000): write_bytes(Path(sys.argv[1]), sys.argv[2].encode() * 200_000, lasting=False)"
     )
     path = tmp_path / "texture.png"
     write_bytes(path, b"a" * 200_000)
