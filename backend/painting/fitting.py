@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.fft import irfft2, next_fast_len, rfft2
 from torch import Tensor
@@ -61,3 +63,20 @@ def misfits(
     apart, compared, inside = found[:, : exemplar.shape[0], : exemplar.shape[1]]
     mean = np.where(compared > 0.5, apart / np.maximum(compared, 0.5), 0)
     return mean.clip(min=0), 1 - inside / len(at)
+
+
+def rarity(image: Tensor, radius: int) -> NDArray[np.float32]:
+    """Tell for each place of `image` (3, h, w) how far from it the likest other place is: (h, w).
+
+    A mean square distance of the colours around, of the places that are more than 2 `radius` pixels away.
+    """
+    coarse = max(1, radius // 4)
+    small = F.avg_pool2d(image[None], coarse, ceil_mode=True, count_include_pad=False)
+    height, width = small.shape[2:]
+    patches = F.unfold(F.pad(small, (2, 2, 2, 2), mode="replicate"), 5)[0].T
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    places = torch.stack([rows, columns], 2).view(-1, 2).float()
+    distance = torch.cdist(patches, patches).square() / 25
+    distance[torch.cdist(places, places) * coarse <= 2 * radius] = torch.inf
+    found = distance.amin(1).nan_to_num(0, 0, 0).view(1, 1, height, width)
+    return np.asarray(F.interpolate(found, size=image.shape[1:], mode="bilinear")[0, 0].numpy())

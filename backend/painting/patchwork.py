@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter
 from scipy.sparse import coo_array, eye_array
@@ -27,7 +26,7 @@ from ..objectives.landmarks import FULL_CONTRAST
 from ..pictures.images import blurred_within, resize_shorter
 from .collage import Floats, Indices, chunks, farthest_points, flattened
 from .cuts import expansion
-from .fitting import misfits, searched
+from .fitting import misfits, rarity, searched
 from .pieces import lines_of, no_pieces, sampled, sides_of
 
 RADIUS = 0.22  # of a piece, in what the exemplar's shorter side spans: middles are so far apart
@@ -153,7 +152,10 @@ class _Patchwork:
         self.across = np.zeros((len(self.pairs), 2, 3), np.float32)
         self.cost = np.zeros(len(self.pairs))
         self.pieces = no_pieces(ground.period)
-        self.rare = [ground.rare * rarity(image, ground.across) / self.variance for image in self.small]
+        self.rare = [
+            ground.rare * rarity(image, ground.across) / self.variance if ground.rare else np.zeros(())
+            for image in self.small
+        ]
         self.stays = np.zeros(len(embedded), bool)
         self.beneath = beneath
         if beneath is not None:
@@ -486,20 +488,3 @@ def around(tree: cKDTree, values: NDArray[np.float64], radius: float) -> NDArray
         column + np.bincount(p, column[q], count) + np.bincount(q, column[p], count) for column in values.T
     ]
     return np.asarray(np.stack(sums, 1) / total[:, None])
-
-
-def rarity(image: Tensor, radius: int) -> NDArray[np.float32]:
-    """Tell for each place of `image` (3, h, w) how far from it the likest other place is: (h, w).
-
-    A mean square distance of the colours around, of the places that are more than 2 `radius` pixels away.
-    """
-    coarse = max(1, radius // 4)
-    small = F.avg_pool2d(image[None], coarse, ceil_mode=True, count_include_pad=False)
-    height, width = small.shape[2:]
-    around = F.unfold(F.pad(small, (2, 2, 2, 2), mode="replicate"), 5)[0].T
-    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    places = torch.stack([rows, columns], 2).view(-1, 2).float()
-    distance = torch.cdist(around, around).square() / 25
-    distance[torch.cdist(places, places) * coarse <= 2 * radius] = torch.inf
-    found = distance.amin(1).nan_to_num(0, 0, 0).view(1, 1, height, width)
-    return np.asarray(F.interpolate(found, size=image.shape[1:], mode="bilinear")[0, 0].numpy())

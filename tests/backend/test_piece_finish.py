@@ -12,7 +12,8 @@ from scipy.spatial import cKDTree
 
 from backend.painting import covering
 from backend.painting.covering import cover
-from backend.painting.patchwork import around, rarity
+from backend.painting.fitting import rarity
+from backend.painting.patchwork import around
 from backend.painting.piece_finish import in_pieces
 from backend.painting.subject import Subject
 from backend.pictures.styles import Styles
